@@ -1,0 +1,63 @@
+/**
+ * What a service answers, declared once: the types of caller and handler are inferred from it, and every message is
+ * checked against it on arrival (DESIGN 4).
+ */
+
+import Type, { type Static, type TSchema } from "typebox";
+
+/** One call: what is asked, what is answered, and which way content flows beside it. */
+export interface Call<Q extends TSchema = TSchema, R extends TSchema = TSchema> {
+  readonly request: Q;
+  readonly reply: R;
+  /** The caller streams bytes after the request. */
+  readonly contentIn?: boolean;
+  /** The answerer streams bytes after the reply. */
+  readonly contentOut?: boolean;
+  /** The caller tells when it has made the reply durable; the answerer's `settled` waits for it. */
+  readonly settles?: boolean;
+  /** The caller gives up after this long without a reply; 0 waits as long as the connection lives. */
+  readonly deadlineSeconds: number;
+  /** The longest JSON header of a request or reply; default `MAX_HEADER_BYTES`. */
+  readonly headerBytes?: number;
+}
+
+export type Calls = Record<string, Call>;
+
+/** A named service and its calls. */
+export interface Service<C extends Calls = Calls> {
+  readonly name: string;
+  readonly calls: C;
+}
+
+export type RequestOf<C extends Calls, N extends keyof C> = Static<C[N]["request"]>;
+export type ReplyOf<C extends Calls, N extends keyof C> = Static<C[N]["reply"]>;
+
+/** Declares a service; `name` is its socket's directory and its name in the policy table. */
+export function service<const C extends Calls>(name: string, calls: C): Service<C> {
+  return { name, calls };
+}
+
+/** Declares a call; only here to infer the schemas' types. */
+export function call<Q extends TSchema, R extends TSchema>(declaration: Call<Q, R>): Call<Q, R> {
+  return declaration;
+}
+
+/** A header beyond this ends the connection: an attacker would fill memory before any check. */
+export const MAX_HEADER_BYTES = 64 * 1024;
+/** The headers of calls that carry a whole envelope: about 50,000 recipients. */
+export const ENVELOPE_HEADER_BYTES = 16 * 1024 * 1024;
+
+/** Text of one line: no control character can reach a log line, a header or a reply through it. */
+export function line(maxLength: number) {
+  return Type.String({ maxLength, pattern: "^[^\\u0000-\\u001f\\u007f]*$" });
+}
+
+/** A whole number from 0. */
+export function count(maximum = Number.MAX_SAFE_INTEGER) {
+  return Type.Integer({ minimum: 0, maximum });
+}
+
+/** An object with exactly these fields: extra ones, `__proto__` among them, are refused. */
+export function shape<const T extends Record<string, TSchema>>(fields: T) {
+  return Type.Object(fields, { additionalProperties: false });
+}

@@ -1,0 +1,51 @@
+/** How a call fails: a code that says what to do, and a text for the log. */
+
+import Type from "typebox";
+import { Compile } from "typebox/compile";
+import { BugError, PeerError, StorageError } from "../errors.ts";
+import { line, shape } from "./declare.ts";
+
+/**
+ * `unavailable`: the answerer cannot be reached or went away. `deadline`: it did not answer in time. `storage`: its disk or
+ * tables cannot be used now. `refused`: it does not accept this request. `bug`: it broke. All mean "later" to a client.
+ */
+export type FailureCode = "unavailable" | "deadline" | "storage" | "refused" | "bug";
+
+/** What every failed call throws. */
+export class CallError extends PeerError {
+  override name = "CallError";
+  constructor(readonly code: FailureCode, message: string) {
+    super(message);
+  }
+}
+
+const Failure = Compile(shape({
+  code: Type.Union([Type.Literal("storage"), Type.Literal("refused"), Type.Literal("bug")]),
+  text: line(500),
+}));
+
+const CONTROL = /[^ -~]/g;
+
+/** The header of an ERROR frame for what a handler threw. */
+export function encodeFailure(error: unknown): Uint8Array {
+  const code = error instanceof StorageError
+    ? "storage"
+    : error instanceof PeerError || error instanceof RangeError
+    ? "refused"
+    : "bug";
+  const text = (error instanceof Error ? error.message : String(error)).replace(CONTROL, "?");
+  return new TextEncoder().encode(JSON.stringify({ code, text: text.slice(0, 500) }));
+}
+
+/** The error that an ERROR frame stands for. */
+export function decodeFailure(service: string, header: Uint8Array): CallError {
+  const failure: unknown = JSON.parse(new TextDecoder().decode(header));
+  if (!Failure.Check(failure)) throw new PeerError("ipc: malformed failure");
+  return new CallError(failure.code, `${service}: ${failure.text}`);
+}
+
+/** True for a fault in our own code rather than in the world. */
+export function isBug(error: unknown): boolean {
+  return error instanceof BugError ||
+    !(error instanceof PeerError || error instanceof StorageError);
+}

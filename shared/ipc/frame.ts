@@ -1,0 +1,145 @@
+/**
+ * Frames: how conversations share one unix socket. Each frame is
+ *
+ *   length u32 (of what follows) - kind u8 - call u8 - conversation u32 - header length u32 - header - payload
+ *
+ * all big-endian. The header is JSON, the payload raw bytes. Parsing is bounded before anything is stored.
+ */
+
+import { PeerError } from "../errors.ts";
+
+export const Kind = {
+  /** Caller: begin a conversation; payload is the first content. */
+  REQUEST: 1,
+  /** Answerer: the reply; payload is the first content. */
+  REPLY: 2,
+  /** Answerer: the call failed; the header is a `Failure`. */
+  ERROR: 3,
+  /** Either: more content. */
+  CHUNK: 4,
+  /** Either: the header-less payload is a u32, how many more content bytes may be sent. */
+  CREDIT: 5,
+  /** Caller: the reply is durable. */
+  SETTLE: 6,
+  /** Answerer: no new conversations here, please; those under way go on. */
+  GOAWAY: 7,
+  /** Caller: nobody waits for this conversation any more. */
+  CANCEL: 8,
+} as const;
+
+/** Set on a kind when more content follows in CHUNK frames. */
+export const MORE = 0x80;
+
+const FIXED_BYTES = 14;
+/** Content beyond this goes in several frames: a frame is held in memory whole. */
+export const MAX_PAYLOAD_BYTES = 256 * 1024;
+const EMPTY = new Uint8Array(0);
+
+export interface Frame {
+  readonly kind: number;
+  readonly more: boolean;
+  readonly call: number;
+  readonly conversation: number;
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** The bytes of one frame: what comes before the payload, and the payload itself, uncopied. */
+export function encode(
+  kind: number,
+  call: number,
+  conversation: number,
+  header: Uint8Array = EMPTY,
+  payload: Uint8Array = EMPTY,
+): Uint8Array[] {
+  const head = new Uint8Array(FIXED_BYTES + header.length);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, FIXED_BYTES - 4 + header.length + payload.length);
+  head[4] = kind;
+  head[5] = call;
+  view.setUint32(6, conversation);
+  view.setUint32(10, header.length);
+  head.set(header, FIXED_BYTES);
+  return payload.length ? [head, payload] : [head];
+}
+
+/** Cuts a byte stream into frames, however it arrives. Throws PeerError for anything over its limit. */
+export class FrameReader {
+  #chunks: Uint8Array[] = [];
+  #held = 0;
+  #needed = 4;
+
+  /** `maxHeader(call, kind)` bounds the header before it is waited for. */
+  constructor(readonly maxHeader: (call: number, kind: number) => number) {}
+
+  /** Takes what arrived and calls `take` for each whole frame; views into `data` stay views. */
+  push(data: Uint8Array, take: (frame: Frame) => void): void {
+    if (this.#held) {
+      this.#chunks.push(data);
+      this.#held += data.length;
+      if (this.#held < this.#needed) return;
+      data = concat(this.#chunks, this.#held);
+      this.#chunks = [];
+      this.#held = 0;
+    }
+    let at = 0;
+    for (;;) {
+      const left = data.length - at;
+      const size = left >= FIXED_BYTES ? this.#size(data, at) : FIXED_BYTES;
+      if (left < size) {
+        this.#needed = size;
+        if (left) {
+          this.#chunks.push(at ? data.subarray(at) : data);
+          this.#held = left;
+        }
+        return;
+      }
+      take(parse(data, at, size));
+      at += size;
+    }
+  }
+
+  #size(data: Uint8Array, at: number): number {
+    const length = u32(data, at), headerLength = u32(data, at + 10);
+    const kind = data[at + 4]! & ~MORE;
+    if (kind < Kind.REQUEST || kind > Kind.CANCEL) {
+      throw new PeerError(`frame: unknown kind ${kind}`);
+    }
+    const maxHeader = this.maxHeader(data[at + 5]!, kind);
+    if (headerLength > maxHeader) {
+      throw new PeerError(`frame: header of ${headerLength} bytes exceeds ${maxHeader}`);
+    }
+    const payload = length - (FIXED_BYTES - 4) - headerLength;
+    if (payload < 0 || payload > MAX_PAYLOAD_BYTES) {
+      throw new PeerError(`frame: payload of ${payload} bytes exceeds ${MAX_PAYLOAD_BYTES}`);
+    }
+    return length + 4;
+  }
+}
+
+function parse(data: Uint8Array, at: number, size: number): Frame {
+  const header = at + FIXED_BYTES, payload = header + u32(data, at + 10);
+  return {
+    kind: data[at + 4]! & ~MORE,
+    more: (data[at + 4]! & MORE) !== 0,
+    call: data[at + 5]!,
+    conversation: u32(data, at + 6),
+    header: data.subarray(header, payload),
+    payload: data.subarray(payload, at + size),
+  };
+}
+
+function u32(data: Uint8Array, at: number): number {
+  return ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
+}
+
+/** One array of all the bytes. */
+export function concat(parts: readonly Uint8Array[], total?: number): Uint8Array {
+  const whole = new Uint8Array(total ?? parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,184 @@
+/**
+ * The log lines that people and tools parse (reference 9): each is a function with named arguments, and nowhere else.
+ * Addresses come in internal form and are printed in external form; `log.ts` makes everything printable.
+ */
+
+import { external } from "../mail/address.ts";
+import { info, warning } from "./log.ts";
+
+/** A client as smtpd names it: `name[address]`, with the port where `smtpd_client_port_logging` asks for it. */
+export interface Named {
+  readonly name: string;
+  readonly address: string;
+}
+
+function named({ name, address }: Named): string {
+  return `${name || "unknown"}[${address || "unknown"}]`;
+}
+
+/** smtpd: a client connected. */
+export function connected(client: Named): void {
+  info(`connect from ${named(client)}`);
+}
+
+/** smtpd: a session ended; `counts` holds accepted and all commands by name, in order of first use. */
+export function disconnected(
+  client: Named,
+  counts: ReadonlyMap<string, { ok: number; all: number }>,
+  notes = "",
+): void {
+  let ok = 0, all = 0, text = "";
+  const ratio = (ok: number, all: number) => (ok === all ? `${all}` : `${ok}/${all}`);
+  for (const [name, each] of counts) {
+    text += ` ${name}=${ratio(each.ok, each.all)}`;
+    ok += each.ok;
+    all += each.all;
+  }
+  info(
+    `disconnect from ${named(client)}${text} commands=${ratio(ok, all)}${
+      notes && ` notes=${notes}`
+    }`,
+  );
+}
+
+/** smtpd: a queue id was given to this client's mail. */
+export function received(queueId: string, client: Named): void {
+  info(`${queueId}: client=${named(client)}`);
+}
+
+/** What a reject line tells about the session; fields that are not known yet are undefined. */
+export interface Transaction {
+  readonly queueId?: string | undefined;
+  readonly client: Named;
+  readonly sender?: string | undefined;
+  readonly recipient?: string | undefined;
+  readonly protocol: string;
+  readonly helo?: string | undefined;
+}
+
+/** smtpd: `action` is reject, reject_warning, hold ...; `command` RCPT, MAIL, CONNECT ...; `reply` what the client heard. */
+export function rejected(action: string, command: string, reply: string, at: Transaction): void {
+  const fields = [
+    at.sender === undefined ? "" : `from=<${external(at.sender)}>`,
+    at.recipient === undefined ? "" : `to=<${external(at.recipient)}>`,
+    `proto=${at.protocol}`,
+    at.helo === undefined ? "" : `helo=<${at.helo}>`,
+  ].filter(Boolean).join(" ");
+  info(
+    `${at.queueId ?? "NOQUEUE"}: ${action}: ${command} from ${
+      named(at.client)
+    }: ${reply}; ${fields}`,
+  );
+}
+
+/** smtpd: `lost connection`, `timeout`, `too many errors`, `improper command pipelining` after a command. */
+export function ended(
+  what: string,
+  after: string,
+  client: Named,
+  more: { queueId?: string | undefined; bytes?: number; text?: string } = {},
+): void {
+  const bytes = more.bytes === undefined ? "" : ` (${more.bytes} bytes)`;
+  const text = more.text === undefined ? "" : `: ${more.text}`;
+  info(`${more.queueId ?? "NOQUEUE"}: ${what} after ${after}${bytes} from ${named(client)}${text}`);
+}
+
+/** smtpd: one of `smtpd_forbidden_commands`, or something that is not SMTP. */
+export function notSmtp(client: Named, text: string): void {
+  warning(`non-SMTP command from ${named(client)}: ${text}`);
+}
+
+/** smtpd and smtp: a TLS session; `peer` is `from name[address]` or `to name[address]:port`. */
+export function tlsEstablished(
+  trust: "Anonymous" | "Untrusted" | "Trusted" | "Verified",
+  peer: string,
+  tls: { protocol: string; cipher: string; usedBits: number; algorithmBits: number },
+): void {
+  info(
+    `${trust} TLS connection established ${peer}: ${tls.protocol} with cipher ${tls.cipher} ` +
+      `(${tls.usedBits}/${tls.algorithmBits} bits)`,
+  );
+}
+
+/** cleanup: the message's id, with its angle brackets; empty prints `<>`. */
+export function messageId(queueId: string, id: string, resent = false): void {
+  info(`${queueId}: ${resent ? "resent-" : ""}message-id=${id || "<>"}`);
+}
+
+/** pickup: a local submission. */
+export function pickedUp(queueId: string, uid: number, sender: string): void {
+  info(`${queueId}: uid=${uid} from=<${external(sender)}>`);
+}
+
+/** qmgr: a message became active. */
+export function active(queueId: string, sender: string, size: number, recipients: number): void {
+  info(`${queueId}: from=<${external(sender)}>, size=${size}, nrcpt=${recipients} (queue active)`);
+}
+
+/** qmgr: a message left the queue. */
+export function removed(queueId: string): void {
+  info(`${queueId}: removed`);
+}
+
+/** qmgr: a message was given up. */
+export function expired(queueId: string, sender: string, forced = false): void {
+  const status = forced ? "force-expired" : "expired";
+  info(`${queueId}: from=<${external(sender)}>, status=${status}, returned to sender`);
+}
+
+/** One delivery attempt of one recipient. */
+export interface Delivery {
+  readonly queueId: string;
+  readonly recipient: string;
+  /** As it first arrived; printed when it differs. */
+  readonly original: string;
+  /** `host[addr]:port`, `local`, `virtual`, `none`. */
+  readonly relay: string;
+  /** How often the connection has been used, printed from 2. */
+  readonly connectionUse?: number;
+  /** Milliseconds: before qmgr, in qmgr, connection set-up, transmission. */
+  readonly delays: readonly [number, number, number, number];
+  readonly dsn: string;
+  readonly status: "sent" | "deferred" | "bounced" | "deliverable" | "undeliverable";
+  readonly text: string;
+}
+
+/** The delivery agents' line. */
+export function delivered(delivery: Delivery): void {
+  const { queueId, recipient, original, relay, delays, dsn, status, text } = delivery;
+  const orig = original && original !== recipient ? `, orig_to=<${external(original)}>` : "";
+  const use = (delivery.connectionUse ?? 1) > 1 ? `, conn_use=${delivery.connectionUse}` : "";
+  const total = delays[0] + delays[1] + delays[2] + delays[3];
+  info(
+    `${queueId}: to=<${external(recipient)}>${orig}, relay=${relay}${use}, delay=${
+      seconds(total)
+    }, ` +
+      `delays=${delays.map(seconds).join("/")}, dsn=${dsn}, status=${status} (${text})`,
+  );
+}
+
+/** bounce: a report was sent. */
+export function notified(
+  queueId: string,
+  kind:
+    | "sender non-delivery"
+    | "sender delay"
+    | "sender delivery status"
+    | "postmaster non-delivery",
+  report: string,
+): void {
+  info(`${queueId}: ${kind} notification: ${report}`);
+}
+
+/** Seconds with at most two significant digits above a resolution of 10 ms: `0.57`, `2.3`, `120`, `0`. */
+export function seconds(milliseconds: number): string {
+  const value = Math.max(0, milliseconds) / 1000;
+  if (value < 0.005) return "0";
+  if (value < 1) return trim(value.toPrecision(value < 0.1 ? 1 : 2));
+  if (value < 10) return trim(value.toFixed(1));
+  return String(Math.round(value));
+}
+
+function trim(text: string): string {
+  return text.replace(/\.?0+$/, "");
+}

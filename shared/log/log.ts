@@ -1,0 +1,51 @@
+/**
+ * The log of a role: severities with Postfix's meaning, lines that tools parse made by `lines.ts`, everything printable.
+ * Where lines go is decided once, at start, by `shared/role.ts`.
+ */
+
+import { printable } from "./printable.ts";
+
+/** Info has no severity word; the others are written before the text (reference 9). */
+export type Severity = "info" | "warning" | "error" | "fatal" | "panic";
+
+/** Takes finished events; the role skeleton installs one that formats and ships them. */
+export type Sink = (
+  severity: Severity,
+  text: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+let sink: Sink = (severity, text) => {
+  const word = severity === "info" ? "" : `${severity}: `;
+  Deno.stderr.writeSync(new TextEncoder().encode(`${word}${text}\n`));
+};
+
+/** Sets where this process's events go. */
+export function setSink(next: Sink): void {
+  sink = next;
+}
+
+/** Something normal that an operator may want to see. `fields` is the same event for JSON logs. */
+export function info(text: string, fields?: Readonly<Record<string, unknown>>): void {
+  sink("info", printable(text), fields);
+}
+
+/** Something is wrong, the role goes on. */
+export function warning(text: string): void {
+  sink("warning", printable(text));
+}
+
+/** Something did not work and somebody must look. */
+export function error(text: string): void {
+  sink("error", printable(text));
+}
+
+/** The role cannot go on; the supervisor starts it again after a pause. */
+export function fatal(text: string): void {
+  sink("fatal", printable(text));
+}
+
+/** An invariant of our own does not hold. */
+export function panic(text: string): void {
+  sink("panic", printable(text));
+}

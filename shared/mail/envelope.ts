@@ -1,0 +1,81 @@
+/** The envelope: what travels between roles beside a message's content. Declared once as schemas. */
+
+import Type, { type Static } from "typebox";
+import { count, line, shape } from "../ipc/declare.ts";
+
+/** The longest address taken anywhere: `line_length_limit` bounds a command, this bounds what is stored. */
+export const MAX_ADDRESS = 1000;
+/** The most recipients one message may carry after expansion. */
+export const MAX_RECIPIENTS = 50_000;
+/** The longest text of a remote reply or local reason that is kept. */
+export const MAX_REASON = 2000;
+
+/** NOTIFY of RFC 3461 4.1; empty means the default, failure and delay. */
+export const Notify = Type.Array(
+  Type.Union([
+    Type.Literal("NEVER"),
+    Type.Literal("SUCCESS"),
+    Type.Literal("FAILURE"),
+    Type.Literal("DELAY"),
+  ]),
+  { maxItems: 3 },
+);
+
+/** A recipient: where it goes now, as it first came, and what RFC 3461 says of it. Addresses are internal form. */
+export const Recipient = shape({
+  address: line(MAX_ADDRESS),
+  /** As it arrived, before rewriting and expansion. */
+  original: line(MAX_ADDRESS),
+  /** ORCPT verbatim, `rfc822;user@example.com`, or empty. */
+  orcpt: line(MAX_ADDRESS),
+  notify: Notify,
+});
+export type Recipient = Static<typeof Recipient>;
+
+/** Who handed the message in; empty strings where unknown or local. */
+export const Client = shape({
+  name: line(255),
+  address: line(64),
+  port: count(65535),
+  helo: line(512),
+  /** SMTP, ESMTP, ESMTPS, UTF8SMTP ...; empty for local submission. */
+  protocol: line(32),
+});
+export type Client = Static<typeof Client>;
+
+/** Everything about a message but its recipients and content. */
+export const Envelope = shape({
+  queueId: Type.String({
+    pattern:
+      "^[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{10,16}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,12}$",
+  }),
+  /** Internal form; empty is the null sender. */
+  sender: line(MAX_ADDRESS),
+  /** Milliseconds since the epoch when the message began to arrive. */
+  arrived: count(),
+  client: Client,
+  smtputf8: Type.Boolean(),
+  /** BODY= of RFC 6152, or what the content shows. */
+  body: Type.Union([Type.Literal("7bit"), Type.Literal("8bit")]),
+  /** RET= of RFC 3461; empty when not given. */
+  ret: Type.Union([Type.Literal(""), Type.Literal("FULL"), Type.Literal("HDRS")]),
+  /** ENVID= of RFC 3461, still in xtext; empty when not given. */
+  envid: line(100),
+});
+export type Envelope = Static<typeof Envelope>;
+
+/** What became of one recipient in one attempt. */
+export const Outcome = shape({
+  /** The recipient's number within its message. */
+  n: count(MAX_RECIPIENTS),
+  status: Type.Union([Type.Literal("sent"), Type.Literal("deferred"), Type.Literal("bounced")]),
+  /** Enhanced status code, RFC 3463. */
+  dsn: Type.String({ pattern: "^[245]\\.[0-9]{1,3}\\.[0-9]{1,3}$" }),
+  /** The last reply, or the local reason. */
+  text: line(MAX_REASON),
+  /** The remote server's name when its reply decided, for Remote-MTA; empty otherwise. */
+  remoteMta: line(255),
+  /** The remote server's reply for Diagnostic-Code `smtp;`; empty when the reason is local. */
+  diagnostic: line(MAX_REASON),
+});
+export type Outcome = Static<typeof Outcome>;

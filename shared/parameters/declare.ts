@@ -1,0 +1,175 @@
+/**
+ * How a main.cf parameter is declared: once, with its default, its meaning and how its text becomes a value. Parsing
+ * and bounds, the typed `params.x`, `postconf` and the manual come from this declaration (STYLE C7).
+ */
+
+import { ConfigError } from "../errors.ts";
+
+/** One parameter. `fallback` is main.cf text, expanded like any other value. */
+export interface Parameter<T = unknown> {
+  readonly name: string;
+  readonly fallback: string;
+  readonly doc: string;
+  /** From fully expanded main.cf text; throws ConfigError that says what would be right. */
+  readonly parse: (text: string) => T;
+  /** This project's own, not one of Postfix's. */
+  readonly own?: boolean;
+  /** Names are `<transport>` + this suffix; `name` is then the default_... parameter. */
+  readonly suffix?: string;
+}
+
+// deno-lint-ignore no-explicit-any
+export type Parameters = Record<string, Parameter<any>>;
+export type Values<P extends Parameters> = {
+  readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never;
+};
+
+export interface Notes {
+  doc: string;
+  own?: boolean;
+}
+
+export interface Bounds extends Notes {
+  min?: number;
+  max?: number;
+}
+
+function make<T>(
+  name: string,
+  fallback: string,
+  notes: Notes,
+  parse: (text: string) => T,
+): Parameter<T> {
+  return { name, fallback, doc: notes.doc, parse, ...(notes.own ? { own: true } : {}) };
+}
+
+function bounded(value: number, { min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds): number {
+  if (value < min) throw new ConfigError(`must be at least ${min}: is ${value}`);
+  if (value > max) throw new ConfigError(`must be at most ${max}: is ${value}`);
+  return value;
+}
+
+/** yes or no. */
+export function bool(name: string, fallback: "yes" | "no", notes: Notes): Parameter<boolean> {
+  return make(name, fallback, notes, (text) => {
+    const word = text.toLowerCase();
+    if (word === "yes" || word === "no") return word === "yes";
+    throw new ConfigError(`must be "yes" or "no": is "${text}"`);
+  });
+}
+
+/** A whole number. */
+export function int(name: string, fallback: string, bounds: Bounds): Parameter<number> {
+  return make(name, fallback, bounds, (text) => {
+    if (!/^-?[0-9]{1,15}$/.test(text)) {
+      throw new ConfigError(`must be a whole number: is "${text}"`);
+    }
+    return bounded(Number(text), bounds);
+  });
+}
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800, "": 1 };
+
+/** A time such as `300s`, `5d`, `2h`; the value is in seconds. Without a unit, seconds. */
+export function time(name: string, fallback: string, bounds: Bounds): Parameter<number> {
+  return make(name, fallback, bounds, (text) => {
+    const match = /^([0-9]{1,12})\s*([smhdw]?)$/i.exec(text);
+    if (!match) throw new ConfigError(`must be a time such as 30s, 5m, 2h or 1d: is "${text}"`);
+    return bounded(Number(match[1]) * UNIT_SECONDS[match[2]!.toLowerCase()]!, bounds);
+  });
+}
+
+/** Any text, possibly empty. */
+export function text(name: string, fallback: string, notes: Notes): Parameter<string> {
+  return make(name, fallback, notes, (text) => text);
+}
+
+/** One of these words, in any case. */
+export function choice<const W extends string>(
+  name: string,
+  fallback: W,
+  words: readonly W[],
+  notes: Notes,
+): Parameter<W> {
+  return make(name, fallback, notes, (text) => {
+    const word = words.find((word) => word.toLowerCase() === text.toLowerCase());
+    if (word === undefined) {
+      throw new ConfigError(`must be one of ${words.join(", ")}: is "${text}"`);
+    }
+    return word;
+  });
+}
+
+/** Items separated by commas or white space; `{ ... }` protects both and is taken off. */
+export function list(name: string, fallback: string, notes: Notes): Parameter<string[]> {
+  return make(name, fallback, notes, splitList);
+}
+
+/** Lookup tables, `type:name`, in the order in which they are asked; the value holds their specifications. */
+export function maps(name: string, fallback: string, notes: Notes): Parameter<string[]> {
+  return make(name, fallback, notes, (text) => {
+    const specs = splitList(text, true);
+    for (const spec of specs) {
+      if (!/^[a-z]+:./.test(spec)) throw new ConfigError(`must be type:name: is "${spec}"`);
+    }
+    return specs;
+  });
+}
+
+/** The same setting for each transport: `<transport>_suffix` overrides `default_suffix`. */
+export function perTransport<T>(
+  declared: Parameter<T>,
+  suffix: string,
+): Parameter<(transport: string) => T> {
+  return {
+    ...declared,
+    suffix,
+    // The text is JSON made by the configuration: { "": default, "smtp": override, ... }.
+    parse: (text) => {
+      const values = new Map<string, T>();
+      for (const [transport, value] of Object.entries(JSON.parse(text) as Record<string, string>)) {
+        values.set(transport, declared.parse(value));
+      }
+      return (transport) => (values.get(transport) ?? values.get(""))!;
+    },
+  };
+}
+
+/** Splits main.cf text at commas and white space outside braces; `keepBraces` for `inline:{ ... }`. */
+export function splitList(text: string, keepBraces = false): string[] {
+  const items: string[] = [];
+  let depth = 0, item = "";
+  const push = () => {
+    const braced = !keepBraces && item.startsWith("{") && item.endsWith("}");
+    if (item) items.push(braced ? item.slice(1, -1).trim() : item);
+    item = "";
+  };
+  for (const char of text) {
+    if (char === "{") depth++;
+    if (char === "}") depth--;
+    if (depth < 0) throw new ConfigError(`must have as many { as }: is "${text}"`);
+    if (depth === 0 && /[\s,]/.test(char)) push();
+    else item += char;
+  }
+  if (depth) throw new ConfigError(`must have as many { as }: is "${text}"`);
+  push();
+  return items;
+}
+
+/** The typed values of a set of parameters, from their expanded texts by name. */
+export function parseAll<P extends Parameters>(
+  declared: P,
+  texts: Readonly<Record<string, string>>,
+): Values<P> {
+  const values: Record<string, unknown> = {};
+  for (const [key, parameter] of Object.entries(declared)) {
+    const text = texts[parameter.name];
+    if (text === undefined) throw new ConfigError(`${parameter.name}: no value was handed over`);
+    try {
+      values[key] = parameter.parse(text);
+    } catch (error) {
+      throw new ConfigError(`${parameter.name}: ${(error as Error).message}`);
+    }
+  }
+  return values as Values<P>;
+}

@@ -1,0 +1,66 @@
+/** Parameters that several roles read. */
+
+import { bool, int, list, maps, text } from "./declare.ts";
+
+/** Who we are: every role that speaks or writes for us needs it. */
+export const identity = {
+  myhostname: text("myhostname", "$system_hostname", {
+    doc: "The internet hostname of this mail system.",
+  }),
+  mydomain: text("mydomain", "$system_domain", {
+    doc: "The internet domain of this mail system.",
+  }),
+  myorigin: text("myorigin", "$myhostname", {
+    doc: "The domain that is added to addresses without one.",
+  }),
+  mailName: text("mail_name", "Postern", {
+    doc: "The name in the greeting, in Received and in bounces.",
+  }),
+  mailVersion: text("mail_version", "$postern_version", {
+    doc: "The version that macros and templates may name.",
+  }),
+};
+
+/** How large a message may be. */
+export const sizes = {
+  messageSizeLimit: int("message_size_limit", "10240000", {
+    doc: "The largest message, in bytes; 0 is no limit.",
+  }),
+};
+
+/** How log lines are made; every role has these. */
+export const logging = {
+  syslogName: text("syslog_name", "postfix", {
+    doc: "The word before the slash in each log line's process name.",
+  }),
+  maillogFile: text("maillog_file", "", {
+    doc: "The file that postlogd writes; empty logs to syslog or to standard error.",
+  }),
+  syslogSocket: text("syslog_socket", "", {
+    own: true,
+    doc: "A syslog socket such as /dev/log that postlogd writes to when maillog_file is empty.",
+  }),
+  logFormat: text("maillog_format", "text", {
+    own: true,
+    doc: "text for Postfix's lines, json for one JSON object a line.",
+  }),
+};
+
+/** Addresses that are ours, and the delimiter of their extensions. */
+export const addressing = {
+  recipientDelimiter: text("recipient_delimiter", "", {
+    doc: "The characters that may separate a user name from an extension.",
+  }),
+  mydestination: list("mydestination", "$myhostname, localhost.$mydomain, localhost", {
+    doc: "The domains of the local class.",
+  }),
+  inetInterfaces: list("inet_interfaces", "all", {
+    doc: "The addresses on which mail is received: all, loopback-only, or a list.",
+  }),
+  virtualAliasMaps: maps("virtual_alias_maps", "$virtual_maps", {
+    doc: "Tables from an address to other addresses, local or remote.",
+  }),
+  smtputf8Enable: bool("smtputf8_enable", "yes", {
+    doc: "Offer and use SMTPUTF8 (RFC 6531).",
+  }),
+};

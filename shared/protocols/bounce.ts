@@ -1,0 +1,31 @@
+/** bounce: write a report (RFC 3464) and submit it with the null sender. Asked by qmgr. */
+
+import Type, { type Static } from "typebox";
+import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { Envelope, MAX_RECIPIENTS, Outcome, Recipient } from "../mail/envelope.ts";
+
+export const Report = shape({
+  /** `success` reports delivered recipients for NOTIFY=SUCCESS. */
+  kind: Type.Union([Type.Literal("failure"), Type.Literal("delay"), Type.Literal("success")]),
+  envelope: Envelope,
+  /** Content bytes of the whole original message. */
+  size: count(),
+  recipients: Type.Array(
+    Type.Object({ ...Recipient.properties, outcome: Outcome }, { additionalProperties: false }),
+    { minItems: 1, maxItems: MAX_RECIPIENTS },
+  ),
+  /** For a delay report: until when delivery is tried, milliseconds since the epoch; 0 otherwise. */
+  retryUntil: count(),
+});
+export type Report = Static<typeof Report>;
+
+export const bounceService = service("bounce", {
+  /** Content: the original, whole or its first `bounce_size_limit` bytes. `queueId` is empty when no report is due. */
+  report: call({
+    request: Report,
+    reply: shape({ queueId: line(40) }),
+    contentIn: true,
+    deadlineSeconds: 600,
+    headerBytes: ENVELOPE_HEADER_BYTES,
+  }),
+});

@@ -1,0 +1,32 @@
+/** cleanup: take a message in, rewrite it, hand it to the queue. Asked by smtpd, pickup and bounce. */
+
+import Type from "typebox";
+import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { Envelope, MAX_REASON, MAX_RECIPIENTS, Recipient } from "../mail/envelope.ts";
+
+export const cleanupService = service("cleanup", {
+  /**
+   * The whole message. Content is RFC 5322 text whose lines end in CRLF with no bare CR or LF,
+   * dots unstuffed, the submitter's own Received
+   * header on top. When `queued` the message is on disk; otherwise `code`, `dsn` and `text` say what the client hears.
+   */
+  submit: call({
+    request: shape({
+      envelope: Envelope,
+      recipients: Type.Array(Recipient, { maxItems: MAX_RECIPIENTS }),
+      /** Rewrite headers in local context and add what is missing (Date, Message-Id, From). */
+      local: Type.Boolean(),
+      /** The sender's full name for an added From; from sendmail -F. */
+      fullName: line(256),
+    }),
+    reply: shape({
+      queued: Type.Boolean(),
+      code: count(599),
+      dsn: line(16),
+      text: line(MAX_REASON),
+    }),
+    contentIn: true,
+    deadlineSeconds: 3600,
+    headerBytes: ENVELOPE_HEADER_BYTES,
+  }),
+});

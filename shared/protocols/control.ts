@@ -1,0 +1,36 @@
+/** control: the supervisor's own public service, for `postern status`, `reload` and `stop`. */
+
+import Type, { type Static } from "typebox";
+import { call, count, line, service, shape } from "../ipc/declare.ts";
+
+export const ServiceStatus = shape({
+  /** The service's name in master.cf, and its role. */
+  service: line(64),
+  role: line(32),
+  state: Type.Union([
+    Type.Literal("running"),
+    Type.Literal("starting"),
+    Type.Literal("idle"),
+    Type.Literal("waiting"),
+    Type.Literal("failed"),
+    Type.Literal("stopping"),
+  ]),
+  pids: Type.Array(count(), { maxItems: 1000 }),
+  restarts: count(),
+  /** Why it is not running; empty when all is well. */
+  reason: line(500),
+  counters: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
+});
+export type ServiceStatus = Static<typeof ServiceStatus>;
+
+export const controlService = service("control", {
+  status: call({
+    request: shape({}),
+    reply: shape({ layers: line(200), services: Type.Array(ServiceStatus, { maxItems: 1000 }) }),
+    deadlineSeconds: 10,
+    headerBytes: 1 << 20,
+  }),
+  /** Answers after the new configuration is in force, or with the reason why it is not. */
+  reload: call({ request: shape({}), reply: shape({ error: line(2000) }), deadlineSeconds: 60 }),
+  stop: call({ request: shape({}), reply: shape({}), deadlineSeconds: 30 }),
+});

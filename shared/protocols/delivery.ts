@@ -1,0 +1,52 @@
+/** delivery: qmgr hands recipients of one message for one destination to an agent. Every transport answers it. */
+
+import Type, { type Static } from "typebox";
+import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import {
+  Envelope,
+  MAX_ADDRESS,
+  MAX_REASON,
+  MAX_RECIPIENTS,
+  Outcome,
+  Recipient,
+} from "../mail/envelope.ts";
+
+export const DeliveryRequest = shape({
+  envelope: Envelope,
+  /** Content bytes, headers included. */
+  size: count(),
+  nexthop: line(MAX_ADDRESS),
+  recipients: Type.Array(
+    Type.Object({ n: count(MAX_RECIPIENTS), ...Recipient.properties }, {
+      additionalProperties: false,
+    }),
+    { minItems: 1, maxItems: 5000 },
+  ),
+  /** Milliseconds since the epoch when the message became active, for delays=. */
+  activeAt: count(),
+  /** More mail for this destination is close: keep the session. */
+  keep: Type.Boolean(),
+});
+export type DeliveryRequest = Static<typeof DeliveryRequest>;
+
+export const DeliveryReply = shape({
+  /** Exactly one for each recipient that was handed over. */
+  outcomes: Type.Array(Outcome, { maxItems: 5000 }),
+  /** The destination itself failed (refused, greeting 4xx, timed out): the scheduler lowers its concurrency. */
+  siteProblem: Type.Union([Type.Null(), shape({ dsn: line(16), text: line(MAX_REASON) })]),
+});
+export type DeliveryReply = Static<typeof DeliveryReply>;
+
+/** The delivery service of one transport, named after its line in master.cf. */
+export function deliveryService(transport: string) {
+  return service(transport, {
+    deliver: call({
+      request: DeliveryRequest,
+      reply: DeliveryReply,
+      contentIn: true,
+      settles: true,
+      deadlineSeconds: 18_000,
+      headerBytes: ENVELOPE_HEADER_BYTES,
+    }),
+  });
+}

@@ -1,0 +1,47 @@
+/** dns: a stub resolver. Negative answers are told from failures. */
+
+import Type, { type Static } from "typebox";
+import { call, count, line, service, shape } from "../ipc/declare.ts";
+
+export const RecordType = Type.Union([
+  Type.Literal("A"),
+  Type.Literal("AAAA"),
+  Type.Literal("MX"),
+  Type.Literal("PTR"),
+  Type.Literal("TXT"),
+  Type.Literal("SRV"),
+  Type.Literal("TLSA"),
+]);
+export type RecordType = Static<typeof RecordType>;
+
+export const DnsAnswer = shape({
+  /** `none`: the name exists without such records. `fail`: no usable answer, try again later. */
+  status: Type.Union([
+    Type.Literal("ok"),
+    Type.Literal("none"),
+    Type.Literal("nxdomain"),
+    Type.Literal("fail"),
+  ]),
+  /** For people, when not ok. */
+  text: line(500),
+  /** `data`: address, host name or text; `preference` for MX, 0 otherwise. At most 100 (`MAX_RECORDS`). */
+  records: Type.Array(shape({ data: line(4000), preference: count(65535) }), { maxItems: 100 }),
+  /** The resolver vouches for DNSSEC (the AD bit). */
+  secure: Type.Boolean(),
+  /** Seconds. */
+  ttl: count(),
+});
+export type DnsAnswer = Static<typeof DnsAnswer>;
+
+export const dnsService = service("dns", {
+  query: call({
+    request: shape({
+      /** For PTR the address itself, for others the domain; no trailing dot. */
+      name: line(255),
+      type: RecordType,
+    }),
+    reply: DnsAnswer,
+    deadlineSeconds: 60,
+    headerBytes: 512 * 1024,
+  }),
+});

@@ -1,0 +1,126 @@
+/** qmgr's three services: intake takes mail in, outcomes takes back what a dead qmgr missed, queue is for operators. */
+
+import Type, { type Static } from "typebox";
+import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { Envelope, MAX_ADDRESS, MAX_RECIPIENTS, Outcome, Recipient } from "../mail/envelope.ts";
+
+/** Asked by cleanup alone. The reply comes after the commit: the message is durable. */
+export const intakeService = service("intake", {
+  enqueue: call({
+    request: shape({
+      envelope: Envelope,
+      recipients: Type.Array(Recipient, { minItems: 1, maxItems: MAX_RECIPIENTS }),
+    }),
+    reply: shape({}),
+    contentIn: true,
+    deadlineSeconds: 3600,
+    headerBytes: ENVELOPE_HEADER_BYTES,
+  }),
+});
+
+/** Asked by delivery agents whose qmgr died in mid-delivery. */
+export const outcomesService = service("outcomes", {
+  /** "I am still delivering these": qmgr keeps them out of its schedule until this conversation ends. */
+  working: call({
+    request: shape({
+      queueId: line(40),
+      recipients: Type.Array(count(MAX_RECIPIENTS), { maxItems: 5000 }),
+    }),
+    reply: shape({}),
+    deadlineSeconds: 0,
+  }),
+  /** Outcomes that the former qmgr may not have committed; the reply comes after the commit. */
+  report: call({
+    request: shape({ queueId: line(40), outcomes: Type.Array(Outcome, { maxItems: 5000 }) }),
+    reply: shape({}),
+    deadlineSeconds: 60,
+    headerBytes: ENVELOPE_HEADER_BYTES,
+  }),
+});
+
+/** How a message is named to the queue's commands: ids, or every message. */
+const Which = Type.Union([
+  Type.Literal("ALL"),
+  Type.Array(line(40), { maxItems: 10_000 }),
+]);
+export type Which = Static<typeof Which>;
+
+export const queueService = service("queue", {
+  hold: call({
+    request: shape({ which: Which }),
+    reply: shape({ count: count() }),
+    deadlineSeconds: 600,
+    headerBytes: 1 << 20,
+  }),
+  release: call({
+    request: shape({ which: Which }),
+    reply: shape({ count: count() }),
+    deadlineSeconds: 600,
+    headerBytes: 1 << 20,
+  }),
+  delete: call({
+    request: shape({ which: Which }),
+    reply: shape({ count: count() }),
+    deadlineSeconds: 600,
+    headerBytes: 1 << 20,
+  }),
+  requeue: call({
+    request: shape({ which: Which }),
+    reply: shape({ count: count() }),
+    deadlineSeconds: 600,
+    headerBytes: 1 << 20,
+  }),
+  /** Try now: everything (`ids` and `site` empty), one message, or all mail for a site; forgets dead destinations. */
+  flush: call({
+    request: shape({ id: line(40), site: line(MAX_ADDRESS) }),
+    reply: shape({ count: count() }),
+    deadlineSeconds: 600,
+  }),
+});
+
+/** One message in the listing, as `postqueue -j` prints it (reference 9.6). */
+export const Listed = shape({
+  queue_name: Type.Union([
+    Type.Literal("incoming"),
+    Type.Literal("active"),
+    Type.Literal("deferred"),
+    Type.Literal("hold"),
+    Type.Literal("corrupt"),
+  ]),
+  queue_id: line(40),
+  /** Seconds since the epoch. */
+  arrival_time: count(),
+  message_size: count(),
+  forced_expire: Type.Boolean(),
+  sender: line(MAX_ADDRESS),
+  recipients: Type.Array(shape({
+    address: line(MAX_ADDRESS),
+    orig_address: Type.Optional(line(MAX_ADDRESS)),
+    delay_reason: Type.Optional(line(2100)),
+  })),
+});
+export type Listed = Static<typeof Listed>;
+
+/** showq reads the queue for people. */
+export const showqService = service("showq", {
+  /** Content of the reply: one JSON `Listed` a line. */
+  list: call({ request: shape({}), reply: shape({}), contentOut: true, deadlineSeconds: 60 }),
+  /** Content of the reply: the message; `envelope` says the rest. */
+  read: call({
+    request: shape({ queueId: line(40) }),
+    reply: shape({
+      found: Type.Boolean(),
+      queue_name: line(16),
+      envelope: Type.Union([Type.Null(), Envelope]),
+      recipients: Type.Array(
+        Type.Object({ ...Recipient.properties, done: Type.Boolean() }, {
+          additionalProperties: false,
+        }),
+        { maxItems: MAX_RECIPIENTS },
+      ),
+    }),
+    contentOut: true,
+    deadlineSeconds: 60,
+    headerBytes: ENVELOPE_HEADER_BYTES,
+  }),
+});

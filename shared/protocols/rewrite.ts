@@ -1,0 +1,86 @@
+/** rewrite: trivial-rewrite and proxymap in one. Addresses are in internal (unquoted) form. */
+
+import Type, { type Static } from "typebox";
+import { call, line, service, shape } from "../ipc/declare.ts";
+import { MAX_ADDRESS } from "../mail/envelope.ts";
+
+export const AddressClass = Type.Union([
+  Type.Literal("local"),
+  Type.Literal("alias"),
+  Type.Literal("virtual"),
+  Type.Literal("relay"),
+  Type.Literal("default"),
+]);
+export type AddressClass = Static<typeof AddressClass>;
+
+/** Where a recipient goes (reference 5.2). `error`: bad address, bounce. `fail`: a table failed, defer. */
+export const Resolved = shape({
+  /** A service of master.cf, or error, retry, discard. */
+  transport: line(64),
+  nexthop: line(MAX_ADDRESS),
+  recipient: line(MAX_ADDRESS),
+  class: AddressClass,
+  /** The address names another route behind its domain (`user%other@here`). */
+  routed: Type.Boolean(),
+  error: Type.Boolean(),
+  fail: Type.Boolean(),
+});
+export type Resolved = Static<typeof Resolved>;
+
+/** The tables that other roles may ask: exactly these parameters. */
+export const LOOKUP_PARAMETERS = [
+  "virtual_alias_maps",
+  "virtual_mailbox_maps",
+  "virtual_uid_maps",
+  "virtual_gid_maps",
+] as const;
+
+const deadlineSeconds = 100;
+
+export const rewriteService = service("rewrite", {
+  /** To standard form (reference 5.3). */
+  rewrite: call({
+    request: shape({
+      context: Type.Union([Type.Literal("local"), Type.Literal("remote")]),
+      address: line(MAX_ADDRESS),
+    }),
+    reply: shape({ address: line(MAX_ADDRESS) }),
+    deadlineSeconds,
+  }),
+  resolve: call({
+    request: shape({ sender: line(MAX_ADDRESS), address: line(MAX_ADDRESS) }),
+    reply: Resolved,
+    deadlineSeconds,
+  }),
+  /** What smtpd must know at RCPT: rewritten, resolved, and whether the recipient is listed in its class. */
+  recipient: call({
+    request: shape({ sender: line(MAX_ADDRESS), address: line(MAX_ADDRESS) }),
+    reply: shape({
+      resolved: Resolved,
+      /** `any`: the class has no list of recipients. `fail`: a table failed. */
+      listed: Type.Union([
+        Type.Literal("yes"),
+        Type.Literal("no"),
+        Type.Literal("any"),
+        Type.Literal("fail"),
+      ]),
+    }),
+    deadlineSeconds,
+  }),
+  /**
+   * An address in a table: user+ext@dom, user@dom, bare forms for local domains, @dom, in Postfix's order, with
+   * `propagate_unmatched_extensions` applied. A table that fails answers `fail`, never `value: null`.
+   */
+  lookup: call({
+    request: shape({
+      parameter: Type.Union(LOOKUP_PARAMETERS.map((name) => Type.Literal(name))),
+      address: line(MAX_ADDRESS),
+    }),
+    reply: shape({
+      value: Type.Union([Type.Null(), Type.String({ maxLength: 100_000 })]),
+      fail: Type.Boolean(),
+    }),
+    deadlineSeconds,
+    headerBytes: 256 * 1024,
+  }),
+});

@@ -1,0 +1,73 @@
+/**
+ * The control channel between the supervisor and a role: node:child_process's own IPC, the only one that can carry
+ * listening sockets. Declared once, checked on both sides.
+ */
+
+import Type, { type Static } from "typebox";
+import { count, line, shape } from "../ipc/declare.ts";
+
+/** Keys that the supervisor read and hands over: PEM text. */
+const TlsMaterial = shape({
+  chain: Type.String({ maxLength: 1 << 20 }),
+  key: Type.String({ maxLength: 1 << 20 }),
+});
+export type TlsMaterial = Static<typeof TlsMaterial>;
+
+/** What the supervisor says to a role. */
+export const ToRole = Type.Union([
+  shape({
+    type: Type.Literal("start"),
+    /** The service's name in master.cf. */
+    service: line(64),
+    role: line(32),
+    /** The process id that the supervisor knows it by: the one that appears in the log. */
+    pid: count(),
+    hostname: line(255),
+    /** Expanded main.cf text by parameter name, overrides of master.cf applied. */
+    parameters: Type.Record(Type.String(), Type.String()),
+    /** Sockets of the services that the policy row lets it call. */
+    sockets: Type.Record(Type.String(), Type.String()),
+    /** Those of them that are started when first asked for. */
+    onRequest: Type.Array(line(64)),
+    tls: Type.Union([Type.Null(), TlsMaterial]),
+    /** Leave after so many seconds without work; 0 stays. */
+    maxIdleSeconds: count(),
+  }),
+  /** A listening socket comes with this; `answers` names a service, or is empty for an inet listener. */
+  shape({ type: Type.Literal("listen"), answers: line(64) }),
+  /** Everything has been handed over: begin. */
+  shape({ type: Type.Literal("go") }),
+  shape({ type: Type.Literal("ping") }),
+  /** Take no more; finish what is in hand, then exit 0. */
+  shape({ type: Type.Literal("drain") }),
+  /** New parameters for a role that cannot be replaced. */
+  shape({
+    type: Type.Literal("reload"),
+    parameters: Type.Record(Type.String(), Type.String()),
+    sockets: Type.Record(Type.String(), Type.String()),
+    onRequest: Type.Array(line(64)),
+  }),
+]);
+export type ToRole = Static<typeof ToRole>;
+
+/** What a role says to the supervisor. */
+export const FromRole = Type.Union([
+  /** The code is loaded, waiting for `start`. */
+  shape({ type: Type.Literal("up") }),
+  shape({ type: Type.Literal("ready") }),
+  shape({
+    type: Type.Literal("pong"),
+    counters: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
+  }),
+  /** Start this service, somebody is about to connect to it. */
+  shape({ type: Type.Literal("want"), service: line(64) }),
+  /** Nothing to do for a while: may I go? The answer is `drain`, or more work. */
+  shape({ type: Type.Literal("idle") }),
+  /** It cannot go on; `config` says that starting again will not help. */
+  shape({
+    type: Type.Literal("fatal"),
+    text: Type.String({ maxLength: 2000 }),
+    config: Type.Boolean(),
+  }),
+]);
+export type FromRole = Static<typeof FromRole>;

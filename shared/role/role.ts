@@ -1,0 +1,218 @@
+/**
+ * The skeleton of every role: waits for the supervisor's hand-over, starts the role's own code, answers heartbeats,
+ * drains when told. A role holds what it is handed and nothing else: no configuration files, no environment.
+ */
+
+import { createServer, type Server, type Socket } from "node:net";
+import process from "node:process";
+import { Compile } from "typebox/compile";
+import { BugError, ConfigError, reason } from "../errors.ts";
+import { type Client, client } from "../ipc/client.ts";
+import type { Calls, Service } from "../ipc/declare.ts";
+import type { Answerer } from "../ipc/server.ts";
+import { fatal, panic, warning } from "../log/log.ts";
+import { logging } from "../parameters/global.ts";
+import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
+import { snapshot } from "../counters.ts";
+import { type FromRole, type TlsMaterial, ToRole } from "./channel.ts";
+import { flushLog, installSink } from "./sink.ts";
+
+/** What a role is given at start. */
+export interface Context<P extends Parameters> {
+  /** The service's name in master.cf: `smtp`, `submission`, `relay`. */
+  readonly service: string;
+  readonly params: Values<P>;
+  readonly tls: TlsMaterial | null;
+  /** A client of a service that the policy row allows; made once, kept. */
+  client<C extends Calls>(service: Service<C>): Client<C>;
+}
+
+/** What a started role consists of. */
+export interface Running<P extends Parameters = Parameters> {
+  /** The services it answers. */
+  readonly answers?: readonly Answerer[];
+  /** Takes a connection from one of the inet listeners. */
+  accept?(socket: Socket): void;
+  /** Ends idle sessions and finishes what is in hand; the process exits when it resolves. */
+  drain?(): Promise<void>;
+  /** Takes new parameters in place: only for roles whose policy row says that they are never replaced. */
+  reload?(params: Values<P>): void;
+  /** True while it has work of its own that no conversation shows. */
+  busy?(): boolean;
+}
+
+export interface Definition<P extends Parameters> {
+  readonly name: string;
+  readonly parameters: P;
+  start(context: Context<P>): Running<P> | Promise<Running<P>>;
+}
+
+type Start = Extract<ToRole, { type: "start" }>;
+
+const message = Compile(ToRole);
+/** How often an idle role looks whether it may leave. */
+const IDLE_CHECK_MS = 1000;
+
+/** Runs a role in this process. Each role's main.ts calls it once. */
+export function role<P extends Parameters>(definition: Definition<P>): void {
+  // deno-lint-ignore no-explicit-any
+  const hosted = new Host(definition as any);
+  process.on("message", (value: unknown, handle: unknown) => {
+    if (!message.Check(value)) return panic("control: message not of the declared shape");
+    hosted.take(value, handle).catch((error) => hosted.fail(error));
+  });
+  // A role never outlives its supervisor.
+  process.on("disconnect", () => process.exit(1));
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    hosted.fail(event.reason);
+  });
+  say({ type: "up" });
+}
+
+function say(value: FromRole): void {
+  process.send?.(value);
+}
+
+class Host {
+  #start: Start | undefined;
+  #handles: { answers: string; handle: unknown }[] = [];
+  #servers: Server[] = [];
+  #running: Running | undefined;
+  #clients = new Map<string, Client<Calls>>();
+  #onRequest = new Set<string>();
+  #sockets: Record<string, string> = {};
+  #lastBusy = Date.now();
+  #draining = false;
+
+  constructor(readonly definition: Definition<Parameters>) {}
+
+  async take(value: ToRole, handle: unknown): Promise<void> {
+    switch (value.type) {
+      case "start":
+        this.#start = value;
+        this.#sockets = value.sockets;
+        this.#onRequest = new Set(value.onRequest);
+        break;
+      case "listen":
+        this.#handles.push({ answers: value.answers, handle });
+        // A listener that comes after the start is a new one of a reload.
+        if (this.#running) this.#listen();
+        break;
+      case "go":
+        await this.#go();
+        break;
+      case "ping":
+        say({ type: "pong", counters: snapshot() });
+        break;
+      case "drain":
+        await this.#drain();
+        break;
+      case "reload":
+        this.#sockets = value.sockets;
+        this.#onRequest = new Set(value.onRequest);
+        this.#running?.reload?.(parseAll(this.definition.parameters, value.parameters));
+    }
+  }
+
+  /** Tells the supervisor and the log why this role ends, and ends it. */
+  fail(error: unknown): void {
+    const config = error instanceof ConfigError;
+    const text = config || !(error instanceof Error) || !(error instanceof BugError)
+      ? reason(error)
+      : error.stack ?? error.message;
+    if (config) fatal(text);
+    else {panic(
+        error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " ") : text,
+      );}
+    say({ type: "fatal", text: text.slice(0, 2000), config });
+    flushLog();
+    setTimeout(() => process.exit(config ? 78 : 70), 50);
+  }
+
+  async #go(): Promise<void> {
+    const start = this.#start;
+    if (!start) throw new BugError("control: go before start");
+    const values = parseAll({ ...logging, ...this.definition.parameters }, start.parameters);
+    installSink({
+      process: logName(values.syslogName, start),
+      pid: start.pid,
+      hostname: start.hostname,
+      json: values.logFormat === "json",
+      log: start.sockets["log"],
+    });
+    this.#running = await this.definition.start({
+      service: start.service,
+      params: values,
+      tls: start.tls,
+      client: (service) => this.#client(service),
+    });
+    this.#listen();
+    if (start.maxIdleSeconds) setInterval(() => this.#leaveWhenIdle(), IDLE_CHECK_MS);
+    say({ type: "ready" });
+  }
+
+  #client<C extends Calls>(service: Service<C>): Client<C> {
+    const known = this.#clients.get(service.name);
+    if (known) return known as unknown as Client<C>;
+    const path = this.#sockets[service.name];
+    if (!path) {
+      throw new BugError(`the policy row of ${this.definition.name} does not call ${service.name}`);
+    }
+    const made = client(service, {
+      path,
+      want: () => {
+        if (this.#onRequest.has(service.name)) say({ type: "want", service: service.name });
+      },
+    });
+    this.#clients.set(service.name, made as unknown as Client<Calls>);
+    return made;
+  }
+
+  /** Takes connections from every handle that has come. */
+  #listen(): void {
+    for (const { answers, handle } of this.#handles.splice(0)) {
+      const answerer = this.#running!.answers?.find((each) => each.service === answers);
+      const accept = answers ? answerer && ((socket: Socket) => answerer.attach(socket)) : this
+        .#running!.accept?.bind(this.#running);
+      if (!accept) {
+        throw new BugError(`${this.definition.name} does not answer ${answers || "inet"}`);
+      }
+      const server = createServer({ noDelay: true }, accept);
+      server.on("error", (error) => warning(`listener ${answers}: ${error.message}`));
+      server.listen(handle as object);
+      this.#servers.push(server);
+    }
+  }
+
+  #busy(): boolean {
+    return Boolean(this.#running?.busy?.()) ||
+      (this.#running?.answers ?? []).some((each) => each.busy > 0);
+  }
+
+  #leaveWhenIdle(): void {
+    if (this.#busy()) this.#lastBusy = Date.now();
+    if (Date.now() - this.#lastBusy < this.#start!.maxIdleSeconds * 1000) return;
+    this.#lastBusy = Date.now();
+    say({ type: "idle" });
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (const server of this.#servers) server.close();
+    await Promise.all([
+      this.#running?.drain?.(),
+      ...(this.#running?.answers ?? []).map((each) => each.drain()),
+    ]);
+    for (const each of this.#clients.values()) each.close();
+    flushLog();
+    // Last frames and lines leave before the process does.
+    setTimeout(() => process.exit(0), 20);
+  }
+}
+
+/** `postfix/smtpd`, or `postfix/relay/smtp` where a service runs another service's role. */
+function logName(syslogName: string, start: Start): string {
+  return `${syslogName}/${start.role}`;
+}
