@@ -1,0 +1,115 @@
+/**
+ * What every delivery agent has in common: it answers qmgr's `deliver`, and it keeps each outcome until qmgr has made
+ * it durable. When qmgr dies in between, delivery goes on, and the restarted qmgr is told: first `working`, then `report`.
+ */
+
+import { BugError, reason } from "../errors.ts";
+import type { Client } from "../ipc/client.ts";
+import type { Content } from "../ipc/content.ts";
+import { answer, type Answerer, type Conversation } from "../ipc/server.ts";
+import {
+  type DeliveryReply,
+  type DeliveryRequest,
+  deliveryService,
+} from "../protocols/delivery.ts";
+import type { outcomesService } from "../protocols/queue.ts";
+import { Reporter, type Unsettled } from "./reporter.ts";
+
+/**
+ * One attempt: exactly one outcome for each recipient handed over. `signal` aborts when qmgr is gone; a delivery whose
+ * content has arrived whole goes on all the same, otherwise reading `content` throws and nothing may be committed.
+ */
+export type Deliver = (
+  request: DeliveryRequest,
+  content: Content,
+  signal: AbortSignal,
+) => Promise<DeliveryReply>;
+
+export type OutcomesClient = Client<typeof outcomesService.calls>;
+
+/** How long a drain waits for a qmgr that is away to take the outcomes that are left. */
+const DRAIN_REPORT_MS = 5000;
+
+/** Answers the delivery service of `transport` with `deliver`; the role lists it among its `answers`. */
+export function deliveryAnswerer(
+  transport: string,
+  outcomes: OutcomesClient,
+  deliver: Deliver,
+): Answerer {
+  const reporter = new Reporter(outcomes);
+  const running = new Set<Unsettled>();
+  let onIdle: (() => void) | undefined;
+
+  async function handle(request: DeliveryRequest, conversation: Conversation) {
+    const unsettled: Unsettled = {
+      queueId: request.envelope.queueId,
+      recipients: request.recipients.map((each) => each.n),
+      outcomes: undefined,
+      told: false,
+    };
+    running.add(unsettled);
+    conversation.settled.then((durable) => {
+      if (!durable) reporter.add(unsettled);
+    });
+    try {
+      const reply = await deliver(request, conversation.content, conversation.signal);
+      checkOutcomes(request, reply);
+      unsettled.outcomes = reply.outcomes;
+      return reply;
+    } catch (error) {
+      // Nothing became of these recipients: the queue still has them.
+      unsettled.outcomes = [];
+      throw error;
+    } finally {
+      running.delete(unsettled);
+      reporter.finished(unsettled);
+      if (running.size === 0) onIdle?.();
+    }
+  }
+
+  const answerer = answer(deliveryService(transport), { deliver: handle });
+  return {
+    service: answerer.service,
+    get busy() {
+      return Math.max(answerer.busy, running.size) + reporter.size;
+    },
+    get connections() {
+      return answerer.connections;
+    },
+    attach: (socket) => answerer.attach(socket),
+    async drain() {
+      await answerer.drain();
+      if (running.size) await new Promise<void>((resolve) => (onIdle = resolve));
+      await reporter.drain(DRAIN_REPORT_MS);
+    },
+  };
+}
+
+/** An agent that forgets a recipient, or speaks for another's, would lose or duplicate mail: that is our fault. */
+function checkOutcomes(request: DeliveryRequest, reply: DeliveryReply): void {
+  const { recipients } = request, { outcomes } = reply;
+  const wrong = () =>
+    new BugError(
+      `deliver: ${request.envelope.queueId}: outcomes for ${
+        outcomes.map((each) => each.n).join(",") || "none"
+      }, recipients ${recipients.map((each) => each.n).join(",")}`,
+    );
+  if (outcomes.length !== recipients.length) throw wrong();
+  if (recipients.length === 1) {
+    if (outcomes[0]!.n !== recipients[0]!.n) throw wrong();
+    return;
+  }
+  const open = new Set(recipients.map((each) => each.n));
+  for (const { n } of outcomes) if (!open.delete(n)) throw wrong();
+}
+
+/** The reply that defers every recipient for local trouble; never a verdict about the site. */
+export function deferAll(request: DeliveryRequest, dsn: string, error: unknown): DeliveryReply {
+  const text = reason(error).replace(/[^ -~]/g, "?").slice(0, 500);
+  return {
+    outcomes: request.recipients.map(({ n }) => (
+      { n, status: "deferred", dsn, text, remoteMta: "", diagnostic: "" }
+    )),
+    siteProblem: null,
+  };
+}

@@ -1,0 +1,232 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createServer, type Server, type Socket } from "node:net";
+import { client } from "../ipc/client.ts";
+import { answer, type Answerer } from "../ipc/server.ts";
+import type { Outcome } from "../mail/envelope.ts";
+import {
+  type DeliveryReply,
+  type DeliveryRequest,
+  deliveryService,
+} from "../protocols/delivery.ts";
+import { outcomesService } from "../protocols/queue.ts";
+import { setSink } from "../log/log.ts";
+import { type Deliver, deliveryAnswerer } from "./agent.ts";
+
+const QUEUE_ID = "4dXyZ12345z1";
+
+function request(recipients: number[]): DeliveryRequest {
+  return {
+    envelope: {
+      queueId: QUEUE_ID,
+      sender: "a@example.com",
+      arrived: 0,
+      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+      smtputf8: false,
+      body: "7bit",
+      ret: "",
+      envid: "",
+    },
+    size: 3,
+    nexthop: "example.com",
+    recipients: recipients.map((n) => ({
+      n,
+      address: `r${n}@example.com`,
+      original: `r${n}@example.com`,
+      orcpt: "",
+      notify: [],
+    })),
+    activeAt: 0,
+    keep: false,
+  };
+}
+
+function sent(n: number): Outcome {
+  return { n, status: "sent", dsn: "2.0.0", text: "ok", remoteMta: "", diagnostic: "" };
+}
+
+function reply(recipients: number[]): DeliveryReply {
+  return { outcomes: recipients.map(sent), siteProblem: null };
+}
+
+interface Heard {
+  working: { queueId: string; recipients: number[] }[];
+  workingEnded: number;
+  reported: { queueId: string; outcomes: Outcome[] }[];
+}
+
+/** An agent with `deliver`, and stubs of the two sides of qmgr. */
+class Scene implements AsyncDisposable {
+  directory = Deno.makeTempDirSync();
+  heard: Heard = { working: [], workingEnded: 0, reported: [] };
+  agent: Answerer;
+  qmgr;
+  #servers: Server[] = [];
+  #sockets = new Set<Socket>();
+  #outcomes = client(outcomesService, { path: `${this.directory}/outcomes` });
+
+  constructor(deliver: Deliver) {
+    setSink(() => {});
+    this.agent = deliveryAnswerer("smtp", this.#outcomes, deliver);
+    this.#serve("delivery", this.agent);
+    this.qmgr = this.connect();
+  }
+
+  /** A qmgr that calls the agent. */
+  connect() {
+    return client(deliveryService("smtp"), { path: `${this.directory}/delivery` });
+  }
+
+  /** The qmgr's connection to the agent breaks. */
+  killQmgr(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  /** A new qmgr answers `outcomes`. */
+  startQmgr(): void {
+    this.#serve(
+      "outcomes",
+      answer(outcomesService, {
+        working: (asked, conversation) => {
+          this.heard.working.push(asked);
+          return new Promise((resolve) => {
+            conversation.signal.addEventListener("abort", () => {
+              this.heard.workingEnded++;
+              resolve({});
+            });
+          });
+        },
+        report: (asked) => {
+          this.heard.reported.push(asked);
+          return Promise.resolve({});
+        },
+      }),
+    );
+  }
+
+  #serve(name: string, answerer: Answerer): void {
+    const server = createServer((socket) => {
+      this.#sockets.add(socket);
+      answerer.attach(socket);
+    });
+    server.listen(`${this.directory}/${name}`);
+    this.#servers.push(server);
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.qmgr.close();
+    this.#outcomes.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(
+      this.#servers.map((each) => new Promise((resolve) => each.close(() => resolve(0)))),
+    );
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const CONTENT = new TextEncoder().encode("x\r\n");
+
+Deno.test("deliveryAnswerer() forgets an outcome that qmgr has settled", async () => {
+  await using scene = new Scene((asked) =>
+    Promise.resolve(reply(asked.recipients.map((r) => r.n)))
+  );
+  scene.startQmgr();
+  const answered = await scene.qmgr.call("deliver", request([0, 1]), CONTENT);
+  assertEquals(answered.reply, reply([0, 1]));
+  answered.settle();
+  await until(() => scene.agent.busy === 0);
+  scene.killQmgr();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertEquals(scene.heard.reported, []);
+});
+
+Deno.test("deliveryAnswerer() reports an outcome that qmgr did not settle before it died", async () => {
+  await using scene = new Scene(() => Promise.resolve(reply([7])));
+  await scene.qmgr.call("deliver", request([7]), CONTENT);
+  scene.killQmgr();
+  await until(() => scene.agent.connections === 0);
+  // Away for longer than the first pause: the agent tries again.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertEquals(scene.agent.busy, 1);
+  scene.startQmgr();
+  await until(() => scene.agent.busy === 0);
+  assertEquals(scene.heard.reported, [{ queueId: QUEUE_ID, outcomes: [sent(7)] }]);
+});
+
+Deno.test("deliveryAnswerer() goes on without qmgr, says so, and reports when done", async () => {
+  let finish!: (reply: DeliveryReply) => void;
+  await using scene = new Scene(() => new Promise((resolve) => (finish = resolve)));
+  const call = scene.qmgr.call("deliver", request([0]), CONTENT);
+  call.catch(() => {});
+  await until(() => scene.agent.busy === 1);
+  scene.killQmgr();
+  await assertRejects(() => call);
+  scene.startQmgr();
+  await until(() => scene.heard.working.length === 1);
+  assertEquals(scene.heard.working, [{ queueId: QUEUE_ID, recipients: [0] }]);
+  assertEquals([scene.heard.workingEnded, scene.heard.reported.length], [0, 0]);
+  finish(reply([0]));
+  await until(() => scene.heard.reported.length === 1);
+  assertEquals(scene.heard.reported, [{ queueId: QUEUE_ID, outcomes: [sent(0)] }]);
+  await until(() => scene.heard.workingEnded === 1);
+});
+
+Deno.test("deliveryAnswerer() reports nothing when content broke off", async () => {
+  await using scene = new Scene(async (_asked, content) => {
+    for await (const _ of content); // Throws when qmgr dies in mid-content.
+    return reply([0]);
+  });
+  scene.startQmgr();
+  async function* endless() {
+    yield CONTENT;
+    await new Promise(() => {});
+  }
+  scene.qmgr.call("deliver", request([0]), endless()).catch(() => {});
+  await until(() => scene.agent.busy === 1);
+  scene.killQmgr();
+  await until(() => scene.agent.busy === 0);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertEquals(scene.heard.working, []);
+  assertEquals(scene.heard.reported, []);
+});
+
+for (
+  const [why, outcomes] of [
+    ["are missing", [0]],
+    ["are of another's recipient", [0, 2]],
+    ["are doubled", [0, 0]],
+    ["are too many", [0, 1, 1]],
+  ] as [string, number[]][]
+) {
+  Deno.test(`deliveryAnswerer() refuses outcomes that ${why}`, async () => {
+    await using scene = new Scene(() => Promise.resolve(reply(outcomes)));
+    const error = await assertRejects(() => scene.qmgr.call("deliver", request([0, 1]), CONTENT)) as
+      & Error
+      & { code?: string };
+    assertEquals(error.code, "bug");
+  });
+}
+
+Deno.test("drain() waits for a delivery whose qmgr died, and for its report", async () => {
+  let finish!: (reply: DeliveryReply) => void;
+  await using scene = new Scene(() => new Promise((resolve) => (finish = resolve)));
+  scene.startQmgr();
+  scene.qmgr.call("deliver", request([0]), CONTENT).catch(() => {});
+  await until(() => scene.agent.busy === 1);
+  scene.killQmgr();
+  let drained = false;
+  const draining = scene.agent.drain().then(() => (drained = true));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(drained, false);
+  finish(reply([0]));
+  await draining;
+  assertEquals(scene.heard.reported.length, 1);
+});
