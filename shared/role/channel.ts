@@ -38,8 +38,8 @@ export const ToRole = Type.Union([
   /** Everything has been handed over: begin. */
   shape({ type: Type.Literal("go") }),
   shape({ type: Type.Literal("ping") }),
-  /** Take no more; finish what is in hand, then exit 0. */
-  shape({ type: Type.Literal("drain") }),
+  /** Take no more; finish what is in hand, then exit 0. `stop`: the system ends, idle sessions are told so. */
+  shape({ type: Type.Literal("drain"), stop: Type.Boolean() }),
   /** New parameters for a role that cannot be replaced. */
   shape({
     type: Type.Literal("reload"),

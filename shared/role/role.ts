@@ -25,6 +25,8 @@ export interface Context<P extends Parameters> {
   readonly tls: TlsMaterial | null;
   /** A client of a service that the policy row allows; made once, kept. */
   client<C extends Calls>(service: Service<C>): Client<C>;
+  /** Whether there is such a service: transports come from tables, which may name any. */
+  has(service: string): boolean;
 }
 
 /** What a started role consists of. */
@@ -33,8 +35,8 @@ export interface Running<P extends Parameters = Parameters> {
   readonly answers?: readonly Answerer[];
   /** Takes a connection from one of the inet listeners. */
   accept?(socket: Socket): void;
-  /** Ends idle sessions and finishes what is in hand; the process exits when it resolves. */
-  drain?(): Promise<void>;
+  /** Finishes what is in hand; the process exits when it resolves. `stop`: idle sessions are ended too. */
+  drain?(stop: boolean): Promise<void>;
   /** Takes new parameters in place: only for roles whose policy row says that they are never replaced. */
   reload?(params: Values<P>): void;
   /** True while it has work of its own that no conversation shows. */
@@ -106,7 +108,7 @@ class Host {
         say({ type: "pong", counters: snapshot() });
         break;
       case "drain":
-        await this.#drain();
+        await this.#drain(value.stop);
         break;
       case "reload":
         this.#sockets = value.sockets;
@@ -146,6 +148,7 @@ class Host {
       params: values,
       tls: start.tls,
       client: (service) => this.#client(service),
+      has: (service) => this.#sockets[service] !== undefined,
     });
     this.#listen();
     if (start.maxIdleSeconds) setInterval(() => this.#leaveWhenIdle(), IDLE_CHECK_MS);
@@ -197,12 +200,12 @@ class Host {
     say({ type: "idle" });
   }
 
-  async #drain(): Promise<void> {
+  async #drain(stop: boolean): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
     for (const server of this.#servers) server.close();
     await Promise.all([
-      this.#running?.drain?.(),
+      this.#running?.drain?.(stop),
       ...(this.#running?.answers ?? []).map((each) => each.drain()),
     ]);
     for (const each of this.#clients.values()) each.close();

@@ -1,0 +1,70 @@
+/** The second layer: a grant as arguments of bubblewrap, an empty file system with only the row's places in it. */
+
+import { dirname } from "@std/path";
+import type { Grant } from "./grant.ts";
+
+/** Where the runtime is: what every role needs to read to be a Deno process at all. */
+export interface Runtime {
+  /** The deno executable. */
+  readonly deno: string;
+  /** DENO_DIR: npm packages and compiled modules. */
+  readonly cache: string;
+  /** The clone: deno.json, deno.lock, shared/, roles/. */
+  readonly source: string;
+  /** Directories of the C library. */
+  readonly libraries: readonly string[];
+  /** setpriv, when the user changes. */
+  readonly setpriv: string | undefined;
+}
+
+/** A host file that gives local time; harmless and needed for log lines. */
+const LOCALTIME = "/etc/localtime";
+
+/** The arguments before `--`. */
+export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
+  const readOnly = [
+    ...runtime.libraries,
+    dirname(runtime.deno),
+    runtime.cache,
+    `${runtime.source}/deno.json`,
+    `${runtime.source}/deno.lock`,
+    `${runtime.source}/shared`,
+    `${runtime.source}/roles/${grant.row.role}`,
+    ...(runtime.setpriv && grant.user ? [runtime.setpriv] : []),
+    // Connecting through a read-only directory works, unlinking the peer's socket does not.
+    ...Object.values(grant.sockets).map(dirname),
+    ...grant.foreignSockets.map(dirname),
+    ...grant.reads.filter((path) => !grant.writes.includes(path)),
+  ];
+  const binds = [
+    ...readOnly.map((path) => ["--ro-bind-try", path, path]),
+    ["--ro-bind-try", LOCALTIME, LOCALTIME],
+    ...grant.writes.map((path) => ["--bind-try", path, path]),
+  ].sort((a, b) => a[1]!.length - b[1]!.length);
+  return [
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    ...(grant.hosts.length ? [] : ["--unshare-net"]),
+    "--die-with-parent",
+    "--new-session",
+    ...parents(binds.map((bind) => bind[1]!)),
+    ...binds.flat(),
+    "--dev",
+    "/dev",
+    "--chdir",
+    runtime.source,
+  ];
+}
+
+/** Directories above the bound paths, readable by whoever the role runs as; bubblewrap would make them 0700. */
+function parents(paths: readonly string[]): string[] {
+  const all = new Set<string>();
+  for (const path of paths) {
+    for (let up = dirname(path); up !== "/" && up !== "."; up = dirname(up)) all.add(up);
+  }
+  const bound = new Set(paths);
+  return [...all].filter((path) => !bound.has(path)).sort((a, b) => a.length - b.length)
+    .flatMap((path) => ["--perms", "0755", "--dir", path]);
+}

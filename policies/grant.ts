@@ -1,0 +1,150 @@
+/** A row and the configuration become a grant: the exact paths, sockets, hosts and user of one service's processes. */
+
+import { dirname } from "@std/path";
+import { ConfigError } from "../shared/errors.ts";
+import { databaseDirectory, maildropDirectory, socketPath } from "../shared/layout.ts";
+import { type Place, policies, type Row } from "./mod.ts";
+import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
+
+/** The user that a process runs as; only root can choose. */
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Everything that one process may touch; whatever is not here is refused. */
+export interface Grant {
+  readonly row: Row;
+  readonly service: string;
+  /** Sockets of the services that it calls, by service. */
+  readonly sockets: Readonly<Record<string, string>>;
+  /** Sockets outside the system that it may connect to (LMTP servers, /dev/log). */
+  readonly foreignSockets: readonly string[];
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  /** `host:port` in Deno's notation; `*` is any host. Empty: no IP at all. */
+  readonly hosts: readonly string[];
+  readonly user: User | null;
+  /** Linux capabilities kept by a role that is started as root. */
+  readonly capabilities: readonly string[];
+}
+
+/** What there is to know about the host, read once by the supervisor. */
+export interface Host {
+  readonly root: boolean;
+  readonly mailOwner: User | null;
+  /** Addresses from /etc/resolv.conf. */
+  readonly nameServers: readonly string[];
+}
+
+/** Which role runs a service of master.cf, by its command. */
+export const ROLE_OF_COMMAND: Readonly<Record<string, string>> = {
+  smtpd: "smtpd",
+  pickup: "pickup",
+  cleanup: "cleanup",
+  "trivial-rewrite": "rewrite",
+  qmgr: "qmgr",
+  smtp: "smtp",
+  lmtp: "smtp",
+  virtual: "virtual",
+  bounce: "bounce",
+  dns: "dns",
+  anvil: "anvil",
+  showq: "showq",
+  postlogd: "postlogd",
+};
+
+/** The names under which a row's services are reached: `delivery` becomes the transports of master.cf. */
+export function answersOf(row: Row, service: string): string[] {
+  return row.answers.map((name) => (name === "delivery" ? service : name));
+}
+
+/** The services that a row may connect to. */
+export function callsOf(row: Row, settings: Settings): string[] {
+  const names = row.calls.flatMap((name) => (name === "delivery" ? transports(settings) : [name]));
+  const logged = row.role !== "postlogd" && settings.logsToService ? ["log"] : [];
+  return [...names, ...logged];
+}
+
+function transports(settings: Settings): string[] {
+  const delivering = new Set(
+    policies.filter((row) => row.answers.includes("delivery")).map((row) => row.role),
+  );
+  return settings.services
+    .filter((entry) =>
+      entry.type === "unix" && delivering.has(ROLE_OF_COMMAND[entry.command] ?? "")
+    )
+    .map((entry) => entry.name);
+}
+
+/** Computes the grant of one service. */
+export function grantOf(row: Row, service: string, settings: Settings, host: Host): Grant {
+  const queue = settings.value("queue_directory");
+  const destinations = row.network === "smtp_servers" ? smtpDestinations(settings) : undefined;
+  const owner = row.role === "virtual" ? mailboxOwner(settings, host) : undefined;
+  return {
+    row,
+    service,
+    sockets: Object.fromEntries(
+      callsOf(row, settings).map((name) => [name, socketPath(queue, name)]),
+    ),
+    foreignSockets: row.role === "postlogd"
+      ? [settings.value("syslog_socket")].filter(Boolean)
+      : destinations?.sockets ?? [],
+    reads: (row.reads ?? []).flatMap((place) => paths(place, settings)),
+    writes: (row.writes ?? []).flatMap((place) => paths(place, settings)),
+    hosts: destinations?.hosts ??
+      (row.network === "name_servers" ? nameServers(settings, host) : []),
+    user: host.root ? owner?.user ?? host.mailOwner : null,
+    capabilities: owner?.capabilities ?? [],
+  };
+}
+
+function paths(place: Place, settings: Settings): string[] {
+  switch (place) {
+    case "database":
+      return [databaseDirectory(settings.value("queue_directory"))];
+    case "maildrop":
+      return [maildropDirectory(settings.value("queue_directory"))];
+    case "tables":
+      return tableFilesOf(settings);
+    case "mailboxes":
+      return [settings.value("virtual_mailbox_base")].filter(Boolean);
+    case "maillog": {
+      const file = settings.value("maillog_file");
+      return file ? [dirname(file)] : [];
+    }
+  }
+}
+
+function nameServers(settings: Settings, host: Host): string[] {
+  const configured = settings.value("dns_servers").split(/[\s,]+/).filter(Boolean);
+  const servers = configured.length ? configured : host.nameServers;
+  return servers.map((server) => {
+    const [, address, port] =
+      /^\[?([0-9a-fA-F.:]+?)\]?(?:(?<=\]|^[0-9.]+):([0-9]+))?$/.exec(server) ?? [];
+    if (!address) throw new ConfigError(`dns_servers: must be addresses: is "${server}"`);
+    return `${address.includes(":") ? `[${address}]` : address}:${port ?? 53}`;
+  });
+}
+
+/**
+ * Who owns mailboxes. One owner for all (`static:`) is the user that virtual runs as; owners from a table need the
+ * capabilities to give files away, and only those.
+ */
+function mailboxOwner(
+  settings: Settings,
+  host: Host,
+): { user: User | null; capabilities: string[] } | undefined {
+  if (!host.root) return undefined;
+  const fixed = (name: string) => /^static:\{?\s*([0-9]+)\s*\}?$/.exec(settings.value(name))?.[1];
+  const uid = fixed("virtual_uid_maps"), gid = fixed("virtual_gid_maps");
+  if (uid !== undefined && gid !== undefined) {
+    if (Number(uid) === 0) {
+      throw new ConfigError("virtual_uid_maps: must not be 0: mailboxes never belong to root");
+    }
+    return { user: { name: uid, uid: Number(uid), gid: Number(gid) }, capabilities: [] };
+  }
+  return { user: host.mailOwner, capabilities: ["chown", "dac_override", "fowner"] };
+}

@@ -1,0 +1,71 @@
+/** What the policy needs to know of a configuration, and what it finds there: table files, ports, sockets. */
+
+import { tableFiles } from "../shared/table/files.ts";
+
+/** One line of master.cf, as far as the policy is concerned. */
+export interface ServiceLine {
+  readonly name: string;
+  readonly type: string;
+  readonly command: string;
+}
+
+export interface Settings {
+  /** The expanded text of a parameter. */
+  value(name: string): string;
+  readonly services: readonly ServiceLine[];
+  /** Lines go to postlogd, not to standard error. */
+  readonly logsToService: boolean;
+  /** The names and expanded texts of every parameter that holds lookup tables. */
+  readonly tables: ReadonlyMap<string, string>;
+  /** The text of a configuration table, empty when it cannot be read now. */
+  readTable(file: string): string;
+}
+
+/** Every file that some table of the configuration lives in. */
+export function tableFilesOf(settings: Settings): string[] {
+  const files = new Set<string>();
+  for (const text of settings.tables.values()) {
+    for (const file of tableFiles(text)) files.add(file);
+  }
+  return [...files].sort();
+}
+
+/** The parameters whose text may name where mail is sent. */
+const ROUTES = [
+  "transport_maps",
+  "relayhost",
+  "default_transport",
+  "relay_transport",
+  "local_transport",
+  "virtual_transport",
+  "sender_dependent_relayhost_maps",
+  "sender_dependent_default_transport_maps",
+  "smtp_fallback_relay",
+];
+
+/** The hosts and sockets that delivery may connect to: the standard ports anywhere, and what the configuration names. */
+export function smtpDestinations(settings: Settings): { hosts: string[]; sockets: string[] } {
+  const ports = new Set(settings.value("smtp_allowed_ports").split(/[\s,]+/).filter(Boolean));
+  const hosts = new Set<string>();
+  const sockets = new Set<string>();
+  for (const text of ROUTES.flatMap((name) => routeTexts(name, settings))) {
+    for (const [, port] of text.matchAll(/(?:\]|[a-z0-9]):([0-9]{2,5})\b/gi)) ports.add(port!);
+    for (
+      const [, address, port] of text.matchAll(
+        /\[(?:ipv6:)?([0-9a-f]*:[0-9a-f:.]+)\](?::([0-9]+))?/gi,
+      )
+    ) {
+      hosts.add(`[${address}]:${port ?? 25}`);
+    }
+    for (const [, path] of text.matchAll(/unix:(\/[^\s,}]+)/g)) sockets.add(path!);
+  }
+  // Deno cannot say "any IPv6 address, this port": with IPv6 wanted, the port is checked by the role alone.
+  if (settings.value("inet_protocols") !== "ipv4") return { hosts: ["*"], sockets: [...sockets] };
+  for (const port of ports) hosts.add(`0.0.0.0/0:${port}`);
+  return { hosts: [...hosts], sockets: [...sockets] };
+}
+
+function routeTexts(name: string, settings: Settings): string[] {
+  const text = settings.value(name);
+  return [text, ...tableFiles(text).map((file) => settings.readTable(file))];
+}

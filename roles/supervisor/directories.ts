@@ -1,0 +1,82 @@
+/** The directories under queue_directory, with the owners and modes that keep users and roles apart. */
+
+import { dirname } from "@std/path";
+import type { Host, User } from "../../policies/grant.ts";
+import { ConfigError, reason } from "../../shared/errors.ts";
+import {
+  databaseDirectory,
+  maildropDirectory,
+  MAX_SOCKET_PATH,
+  pidFile,
+  socketDirectory,
+  socketPath,
+} from "../../shared/layout.ts";
+import { bindUnix, type Handle } from "./handles.ts";
+
+/** Makes what is missing and sets what is wrong; nothing outside the configured directories. */
+export function makeDirectories(queue: string, others: readonly string[], host: Host): void {
+  const owner = host.mailOwner;
+  make(queue, host.root ? 0o755 : 0o700, null);
+  make(dirname(pidFile(queue)), host.root ? 0o755 : 0o700, null);
+  // Roles reach the sockets through their group; other users do not.
+  make(`${queue}/private`, host.root ? 0o710 : 0o700, owner && { ...owner, uid: 0 });
+  make(`${queue}/public`, host.root ? 0o755 : 0o700, null);
+  make(databaseDirectory(queue), 0o700, owner);
+  // Any user may add a file, nobody but the owner may list them.
+  make(maildropDirectory(queue), host.root ? 0o1733 : 0o700, owner);
+  for (const directory of others) make(directory, host.root ? 0o755 : 0o700, owner);
+}
+
+/** A directory of a role's own, for a user that may not be mail_owner. */
+export function makeOwned(path: string, owner: User | null): void {
+  make(path, 0o700, owner);
+}
+
+function make(path: string, mode: number, owner: User | null): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true });
+    const now = Deno.statSync(path);
+    if (owner && (now.uid !== owner.uid || now.gid !== owner.gid)) {
+      Deno.chownSync(path, owner.uid, owner.gid);
+    }
+    if (((now.mode ?? 0) & 0o7777) !== mode) Deno.chmodSync(path, mode);
+  } catch (error) {
+    throw new ConfigError(`cannot prepare ${path}: ${reason(error)}`);
+  }
+}
+
+/** Anybody may wake pickup and list the queue; the rest of public/ is for the owner of the system. */
+const FOR_EVERYBODY: ReadonlySet<string> = new Set(["pickup", "showq"]);
+
+/** Binds a service's socket in its own directory; a stale one of a former start is removed. */
+export function bindService(queue: string, service: string, host: Host): Handle {
+  const path = socketPath(queue, service);
+  clearSocket(queue, service, host);
+  const handle = bindUnix(path);
+  protectSocket(queue, service, host);
+  return handle;
+}
+
+/** Makes room for a service's socket. */
+export function clearSocket(queue: string, service: string, host: Host): void {
+  const path = socketPath(queue, service);
+  if (path.length > MAX_SOCKET_PATH) {
+    throw new ConfigError(
+      `queue_directory: ${path} is longer than a socket's path may be (${MAX_SOCKET_PATH}): choose a shorter directory`,
+    );
+  }
+  make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Sets who may connect. */
+export function protectSocket(queue: string, service: string, host: Host): void {
+  const path = socketPath(queue, service);
+  if (host.mailOwner) Deno.chownSync(path, 0, host.mailOwner.gid);
+  const owned = service === "queue" || service === "control";
+  Deno.chmodSync(path, FOR_EVERYBODY.has(service) ? 0o666 : owned ? 0o600 : 0o660);
+}

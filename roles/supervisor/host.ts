@@ -1,0 +1,43 @@
+/** What the supervisor reads of the host, once: users, name servers, the hosts file. */
+
+import process from "node:process";
+import type { Host, User } from "../../policies/grant.ts";
+import { ConfigError } from "../../shared/errors.ts";
+
+/** Looks up a user of /etc/passwd. */
+export function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
+  for (const line of passwd.split("\n")) {
+    const [user, , uid, gid] = line.split(":");
+    if (user === name && uid && gid) return { name, uid: Number(uid), gid: Number(gid) };
+  }
+  return undefined;
+}
+
+/** The host as the policy needs it; `mailOwner` matters only to root. */
+export function readHost(mailOwner: string): Host {
+  const root = process.getuid?.() === 0;
+  const user = root ? findUser(mailOwner) : undefined;
+  if (root && !user) throw new ConfigError(`mail_owner: no such user: "${mailOwner}"`);
+  if (user?.uid === 0) throw new ConfigError(`mail_owner: must not be root: is "${mailOwner}"`);
+  return { root, mailOwner: user ?? null, nameServers: nameServers(read("/etc/resolv.conf")) };
+}
+
+/** The text of /etc/hosts, which the dns role answers from first. */
+export function hostsFile(): string {
+  return read("/etc/hosts").slice(0, MAX_HOSTS_BYTES);
+}
+
+/** More of a hosts file is not handed over. */
+const MAX_HOSTS_BYTES = 256 * 1024;
+
+function nameServers(resolvConf: string): string[] {
+  return [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!).slice(0, 3);
+}
+
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}

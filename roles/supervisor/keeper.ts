@@ -1,0 +1,207 @@
+/**
+ * Keeps one service of master.cf running: as many processes as wanted, new ones for dead ones after a pause, replaced
+ * without a gap on reload.
+ *
+ *   idle -> starting -> running -> (dies) waiting -> starting ...     waiting becomes failed after MAX_FAILURES in a row
+ */
+
+import { info, warning } from "../../shared/log/log.ts";
+import type { ServiceStatus } from "../../shared/protocols/control.ts";
+import { type Handover, Member, type MemberEvents } from "./member.ts";
+import type { ChildProcess } from "node:child_process";
+
+/** What a keeper starts; made anew at each reload. */
+export interface Plan {
+  readonly service: string;
+  readonly role: string;
+  readonly count: number;
+  /** Started by the first who wants it, and left idle again. */
+  readonly onRequest: boolean;
+  readonly inPlace: boolean;
+  readonly handover: Handover;
+  launch(): ChildProcess;
+}
+
+/** A service that died this often in a row before it was ready waits for `service_throttle_time`. */
+export const MAX_FAILURES = 5;
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 10_000;
+/** A process that lived so long is no longer counted as dying at start. */
+const SETTLED_MS = 10_000;
+/** A want that came so shortly before an idle process left may have met a closing door. */
+const LATE_WANT_MS = 5_000;
+/** How long a replacement may take to become ready. */
+const REPLACE_MS = 20_000;
+
+export class Keeper {
+  #members = new Set<Member>();
+  #failures = 0;
+  #restarts = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reason = "";
+  #wantedAt = 0;
+  #stopping = false;
+  #waiters: (() => void)[] = [];
+
+  /** `throttleMs` is `service_throttle_time`; `want` starts another service. */
+  constructor(
+    public plan: Plan,
+    readonly throttleMs: number,
+    readonly want: (caller: Keeper, service: string) => void,
+  ) {}
+
+  get members(): ReadonlySet<Member> {
+    return this.#members;
+  }
+
+  /** Starts what is missing; resolves when the service is ready or has failed for good. */
+  start(): Promise<void> {
+    this.#fill();
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** Somebody is about to connect. */
+  wanted(): void {
+    this.#wantedAt = Date.now();
+    if (!this.#timer && !this.#stopping) this.#fill();
+  }
+
+  /**
+   * Puts a new plan in force: new processes are ready before the old ones drain. Rejects, with the old ones still in
+   * service, when the new do not start.
+   */
+  async replace(plan: Plan): Promise<void> {
+    const old = [...this.#members].filter((member) => member.state !== "draining");
+    if (plan.inPlace || old.length === 0) {
+      this.plan = plan;
+      const { parameters, sockets, onRequest } = plan.handover.start;
+      for (const member of old) member.reload({ parameters, sockets, onRequest });
+      if (!plan.onRequest) this.#fill();
+      return;
+    }
+    const before = this.plan;
+    this.plan = plan;
+    const fresh = Array.from({ length: plan.count }, () => this.#launch());
+    const failed = await this.#allReady(fresh);
+    if (failed) {
+      this.plan = before;
+      for (const member of fresh) member.kill();
+      throw new Error(`${plan.service}: ${failed}`);
+    }
+    for (const member of old) member.drain(false);
+  }
+
+  /** Tells every process to finish; resolves when all are gone or after `ms`, when they are killed. */
+  async stop(ms: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    for (const member of this.#members) member.drain(true);
+    const end = Date.now() + ms;
+    while (this.#members.size && Date.now() < end) await new Promise((r) => setTimeout(r, 10));
+    for (const member of this.#members) member.kill();
+    while (this.#members.size && Date.now() < end + 500) {
+      await new Promise((r) => setTimeout(r, 10));
+    }
+  }
+
+  beat(now: number): void {
+    for (const member of this.#members) member.beat(now);
+  }
+
+  status(): ServiceStatus {
+    const members = [...this.#members];
+    const counters: Record<string, number> = {};
+    for (const member of members) {
+      for (const [name, value] of Object.entries(member.counters)) {
+        counters[name] = (counters[name] ?? 0) + value;
+      }
+    }
+    return {
+      service: this.plan.service,
+      role: this.plan.role,
+      state: this.#state(members),
+      pids: members.map((member) => member.pid),
+      restarts: this.#restarts,
+      reason: this.#reason.slice(0, 500),
+      counters,
+    };
+  }
+
+  #state(members: Member[]): ServiceStatus["state"] {
+    if (this.#stopping) return "stopping";
+    if (members.some((member) => member.state === "ready")) return "running";
+    if (members.length) return "starting";
+    if (this.#timer) return this.#failures >= MAX_FAILURES ? "failed" : "waiting";
+    return "idle";
+  }
+
+  #fill(): void {
+    const serving = [...this.#members].filter((member) => member.state !== "draining").length;
+    for (let i = serving; i < this.plan.count; i++) this.#launch();
+  }
+
+  #launch(): Member {
+    const events: MemberEvents = {
+      ready: () => {
+        this.#reason = "";
+        this.#settle();
+      },
+      want: (service) => this.want(this, service),
+      idle: (leaving) => leaving.drain(false),
+      exit: (gone, how) => this.#exited(gone, how),
+    };
+    const member = new Member(this.plan.launch(), this.plan.handover, events);
+    this.#members.add(member);
+    return member;
+  }
+
+  #exited(member: Member, how: string): void {
+    this.#members.delete(member);
+    if (this.#stopping) return;
+    if (!how) return this.#leftInPeace();
+    const { service, role } = this.plan;
+    this.#restarts++;
+    this.#failures = Date.now() - member.startedAt > SETTLED_MS ? 1 : this.#failures + 1;
+    this.#reason = member.fatal?.text ?? how;
+    warning(
+      `process ${role} pid ${member.pid} ${how}${member.fatal ? `: ${member.fatal.text}` : ""}`,
+    );
+    const throttled = this.#failures >= MAX_FAILURES;
+    const pause = throttled
+      ? this.throttleMs
+      : Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
+    if (throttled) warning(`${service}: bad command startup -- throttling: ${this.#reason}`);
+    this.#settle();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      info(`service ${service}: starting ${role} again`);
+      this.#fill();
+    }, pause);
+  }
+
+  /** A process left because it was idle, or because it was replaced. */
+  #leftInPeace(): void {
+    if (!this.plan.onRequest || Date.now() - this.#wantedAt < LATE_WANT_MS) this.#fill();
+  }
+
+  /** Wakes those who wait for the service to be up, or to have failed for good. */
+  #settle(): void {
+    const ready = [...this.#members].filter((member) => member.state === "ready").length;
+    if (ready < this.plan.count && this.#failures < MAX_FAILURES) return;
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  async #allReady(fresh: Member[]): Promise<string | undefined> {
+    const end = Date.now() + REPLACE_MS;
+    for (;;) {
+      const gone = fresh.find((member) => member.state === "gone");
+      if (gone) return gone.fatal?.text ?? "it ended at start";
+      if (fresh.every((member) => member.state === "ready")) return undefined;
+      if (Date.now() > end) return "it was not ready in time";
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}

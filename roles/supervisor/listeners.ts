@@ -1,0 +1,88 @@
+/** Every listening socket of the system: bound once, kept over reloads, handed to whoever serves it. */
+
+import type { Host } from "../../policies/grant.ts";
+import { ConfigError } from "../../shared/errors.ts";
+import { bindService } from "./directories.ts";
+import { bindInet, type Handle } from "./handles.ts";
+
+/** An address to listen on. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Names of master.cf that stand for ports. */
+const PORTS: Readonly<Record<string, number>> = {
+  smtp: 25,
+  lmtp: 24,
+  smtps: 465,
+  submissions: 465,
+  submission: 587,
+};
+
+/** The addresses that an inet service's name means: `smtp`, `2525`, `127.0.0.1:2525`, `[::1]:smtp`. */
+export function endpointsOf(
+  name: string,
+  inetInterfaces: string,
+  inetProtocols: string,
+): Endpoint[] {
+  const [, host = "", service = ""] = /^(?:\[?([^\]]*?)\]?:)?([^:]+)$/.exec(name) ?? [];
+  const port = PORTS[service] ?? Number(service);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new ConfigError(`master.cf: ${name}: must be a port or host:port`);
+  }
+  return addresses(host || inetInterfaces, inetProtocols).map((address) => ({ address, port }));
+}
+
+function addresses(interfaces: string, protocols: string): string[] {
+  const four = !/^ipv6$/.test(protocols), six = /all|ipv6/.test(protocols);
+  return interfaces.split(/[\s,]+/).filter(Boolean).flatMap((name) => {
+    if (name === "all") return [...(four && !six ? ["0.0.0.0"] : []), ...(six ? ["::"] : [])];
+    if (name === "loopback-only" || name === "localhost") {
+      return [...(four ? ["127.0.0.1"] : []), ...(six ? ["::1"] : [])];
+    }
+    const literal = name.replace(/^\[(?:ipv6:)?|\]$/gi, "");
+    if (!/^[0-9.]+$|:/.test(literal)) {
+      throw new ConfigError(
+        `inet_interfaces: must be addresses, all or loopback-only: is "${name}"`,
+      );
+    }
+    return [literal];
+  });
+}
+
+export class Listeners {
+  #inet = new Map<string, Handle>();
+  #services = new Map<string, Handle>();
+
+  constructor(readonly queue: string, readonly host: Host) {}
+
+  /** The handle of an inet address; bound when it is new. */
+  inet({ address, port }: Endpoint, what: string): Handle {
+    const key = `[${address}]:${port}`;
+    const handle = this.#inet.get(key) ?? bindInet(address, port, what);
+    this.#inet.set(key, handle);
+    return handle;
+  }
+
+  /** The handle of a service's own socket. */
+  service(name: string): Handle {
+    const handle = this.#services.get(name) ?? bindService(this.queue, name, this.host);
+    this.#services.set(name, handle);
+    return handle;
+  }
+
+  /** Closes the inet listeners that the new configuration no longer has. */
+  keepOnly(endpoints: readonly Endpoint[]): void {
+    const wanted = new Set(endpoints.map(({ address, port }) => `[${address}]:${port}`));
+    for (const [key, handle] of this.#inet) {
+      if (wanted.has(key)) continue;
+      handle.close();
+      this.#inet.delete(key);
+    }
+  }
+
+  close(): void {
+    for (const handle of [...this.#inet.values(), ...this.#services.values()]) handle.close();
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * supervisor - start every role with its rights, keep them running, and end them.
+ *
+ * Reads the configuration, binds the listeners, starts each role under its
+ * policy row, hands over parameters, sockets and keys, restarts what dies.
+ *
+ * Trusts   the configuration and the host; what roles say it checks.
+ * Talks to every role by its control channel; answers control.
+ * Keeps    the listening sockets and the pid file.
+ * Fails    a bad configuration stops the start; a dying role is paused, the rest runs on.
+ */
+
+import { createServer } from "node:net";
+import process from "node:process";
+import { grantOf } from "../../policies/grant.ts";
+import { type Configuration } from "../../shared/config/configuration.ts";
+import { ConfigError, EX, reason } from "../../shared/errors.ts";
+import { answer } from "../../shared/ipc/server.ts";
+import { pidFile, socketPath } from "../../shared/layout.ts";
+import { info, warning } from "../../shared/log/log.ts";
+import { controlService } from "../../shared/protocols/control.ts";
+import { flushLog, installSink } from "../../shared/role/sink.ts";
+import { clearSocket, makeDirectories, makeOwned, protectSocket } from "./directories.ts";
+import { readHost } from "./host.ts";
+import { Listeners } from "./listeners.ts";
+import { logsToService, rowsInUse, type System } from "./plans.ts";
+import { chooseLayers, describeLayers, findRuntime, openToOthers, reachable } from "./runtime.ts";
+import { settingsOf } from "./settings.ts";
+import { Supervisor } from "./supervisor.ts";
+
+/** What the serve command gives the supervisor. */
+export interface ServeOptions {
+  readonly configuration: Configuration;
+  /** Reads the configuration again, for a reload. */
+  load(): Configuration;
+  out(text: string): void;
+}
+
+/** Runs the mail system in the foreground until SIGTERM or SIGINT; the exit code. */
+export async function supervise(options: ServeOptions): Promise<number> {
+  const { configuration } = options;
+  const host = readHost(configuration.value("mail_owner"));
+  const queue = configuration.value("queue_directory");
+  const release = takePidFile(queue, host.root);
+  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  prepare(configuration, host);
+  const stage = reachable(findRuntime(), host, layers);
+  const system: System = {
+    configuration,
+    settings: settingsOf(configuration),
+    host,
+    runtime: stage.runtime,
+    layers,
+    listeners: new Listeners(queue, host),
+    adopt: (next) => ({
+      configuration: next,
+      settings: settingsOf(next),
+      host: readHost(next.value("mail_owner")),
+    }),
+  };
+  installLog(configuration);
+  const supervisor = new Supervisor(system);
+  const ended = untilStopped(supervisor, options);
+  const control = answerControl(supervisor, options, describeLayers(layers, host));
+  await supervisor.start();
+  info(
+    `daemon started -- version ${
+      configuration.value("mail_version")
+    }, configuration ${configuration.directory}`,
+  );
+  options.out(welcome(supervisor, describeLayers(layers, host)));
+  await ended;
+  control.close();
+  stage.dispose();
+  release();
+  flushLog();
+  return EX.OK;
+}
+
+/** Makes every directory that a role of this configuration needs. */
+function prepare(configuration: Configuration, host: ReturnType<typeof readHost>): void {
+  const queue = configuration.value("queue_directory");
+  const settings = settingsOf(configuration);
+  const log = rowsInUse(configuration).filter((row) => row.role === "postlogd")
+    .flatMap((row) => grantOf(row, row.role, settings, host).writes);
+  makeDirectories(queue, log, host);
+  for (const row of rowsInUse(configuration)) {
+    if (row.role !== "virtual") continue;
+    const grant = grantOf(row, row.role, settings, host);
+    for (const path of grant.writes) makeOwned(path, grant.user);
+  }
+  if (host.mailOwner && configuration.value("sandbox") === "deno" && !openToOthers(queue)) {
+    throw new ConfigError(
+      `queue_directory: ${queue} is inside a directory that ${host.mailOwner.name} may not enter, and there is no ` +
+        `bubblewrap to show it: install bubblewrap, or set queue_directory to a place such as /var/spool/postern`,
+    );
+  }
+}
+
+/** Refuses a second start on the same queue; returns what removes the file. */
+function takePidFile(queue: string, root: boolean): () => void {
+  const file = pidFile(queue);
+  try {
+    const pid = Number(Deno.readTextFileSync(file));
+    if (pid && pid !== Deno.pid && alive(pid)) {
+      throw new ConfigError(`the Postern mail system is already running on ${queue}: PID: ${pid}`);
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+  }
+  Deno.mkdirSync(file.replace(/\/[^/]*$/, ""), { recursive: true, mode: root ? 0o755 : 0o700 });
+  Deno.writeTextFileSync(file, `${Deno.pid}\n`);
+  return () => Deno.removeSync(file);
+}
+
+function alive(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("main.ts");
+  } catch {
+    return false;
+  }
+}
+
+function installLog(configuration: Configuration): void {
+  const service = logsToService(configuration);
+  installSink({
+    process: `${configuration.value("syslog_name")}/master`,
+    pid: Deno.pid,
+    hostname: configuration.value("system_hostname").split(".")[0]!,
+    json: configuration.value("maillog_format") === "json",
+    log: service ? socketPath(configuration.value("queue_directory"), "log") : undefined,
+  });
+}
+
+/** Resolves when a signal or `postern stop` has ended everything; SIGHUP reloads. */
+function untilStopped(supervisor: Supervisor, options: ServeOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (signal: number) => {
+      info(`terminating on signal ${signal}`);
+      supervisor.stop().then(resolve);
+    };
+    process.on("SIGTERM", () => stop(15));
+    process.on("SIGINT", () => stop(2));
+    process.on("SIGHUP", () => {
+      reload(supervisor, options).then((error) => error && warning(`reload: ${error}`));
+    });
+  });
+}
+
+/** Reads the configuration again and puts it in force; what is wrong, or an empty string. */
+async function reload(supervisor: Supervisor, options: ServeOptions): Promise<string> {
+  try {
+    const next = options.load();
+    const fatal = next.problems.filter((problem) => problem.severity === "fatal");
+    if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
+    await supervisor.reload(next);
+    return "";
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+function answerControl(supervisor: Supervisor, options: ServeOptions, layers: string) {
+  const queue = options.configuration.value("queue_directory");
+  const answerer = answer(controlService, {
+    // deno-lint-ignore require-await
+    status: async () => ({ layers: layers.slice(0, 200), services: supervisor.status() }),
+    reload: async () => ({ error: (await reload(supervisor, options)).slice(0, 2000) }),
+    // deno-lint-ignore require-await
+    stop: async () => {
+      setTimeout(() => process.kill(Deno.pid, "SIGTERM"), 20);
+      return {};
+    },
+  });
+  clearSocket(queue, "control", supervisor.system.host);
+  const server = createServer((socket) => answerer.attach(socket));
+  server.listen(
+    socketPath(queue, "control"),
+    () => protectSocket(queue, "control", supervisor.system.host),
+  );
+  return server;
+}
+
+/** What a person sees when the system is up. */
+function welcome(supervisor: Supervisor, layers: string): string {
+  const { configuration } = supervisor.system;
+  const entries = configuration.services.filter((entry) => entry.type === "inet");
+  const failed = supervisor.failed().map((each) =>
+    `  not running: ${each.service} (${each.reason})\n`
+  );
+  const ours = configuration.directory.startsWith(supervisor.system.runtime.source);
+  const postern = ours ? "deno task postern" : `deno task postern -c ${configuration.directory}`;
+  const at = entries[0]?.name ?? "";
+  return `Postern is ready: SMTP on ${entries.map((entry) => entry.name).join(", ")}\n` +
+    `  confinement: ${layers}\n${failed.join("")}` +
+    (ours
+      ? `  send:        swaks --server ${at} --to you@localhost   (or: echo hi | ${postern} sendmail you@localhost)\n` +
+        `  read:        ls ${configuration.value("virtual_mailbox_base")}/you/new\n`
+      : "") +
+    `  queue:       ${postern} mailq\n` +
+    `  stop:        Ctrl-C, or ${postern} stop\n`;
+}

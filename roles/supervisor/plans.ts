@@ -1,0 +1,194 @@
+/** From the configuration and the policy to what is started: one plan per service. */
+
+import {
+  answersOf,
+  type Grant,
+  grantOf,
+  type Host,
+  ROLE_OF_COMMAND,
+} from "../../policies/grant.ts";
+import type { Runtime } from "../../policies/bwrap.ts";
+import { policies, policyOf, type Row } from "../../policies/mod.ts";
+import type { Settings } from "../../policies/settings.ts";
+import type { Configuration } from "../../shared/config/configuration.ts";
+import type { MasterEntry } from "../../shared/config/master_cf.ts";
+import { ConfigError, reason } from "../../shared/errors.ts";
+import { parametersOf } from "../../shared/parameters/mod.ts";
+import type { TlsMaterial } from "../../shared/role/channel.ts";
+import { hostsFile } from "./host.ts";
+import type { Plan } from "./keeper.ts";
+import { launch, type Layers } from "./launch.ts";
+import { type Endpoint, endpointsOf, type Listeners } from "./listeners.ts";
+
+/** Everything that stands while the system runs. */
+export interface System {
+  readonly configuration: Configuration;
+  readonly settings: Settings;
+  readonly host: Host;
+  readonly runtime: Runtime;
+  readonly layers: Layers;
+  readonly listeners: Listeners;
+  /** What changes of this when a new configuration comes. */
+  adopt(configuration: Configuration): Pick<System, "configuration" | "settings" | "host">;
+}
+
+/** A service that is to run: a line of master.cf, or one that every system has. */
+export interface Wanted {
+  readonly row: Row;
+  readonly service: string;
+  /** The line of master.cf, for its overrides; undefined for implied services. */
+  readonly entry: MasterEntry | undefined;
+}
+
+/** Roles of which one process is enough, whatever the load, or which must be alone. */
+const SINGLE: ReadonlySet<string> = new Set([
+  "qmgr",
+  "pickup",
+  "anvil",
+  "postlogd",
+  "dns",
+  "rewrite",
+  "bounce",
+  "showq",
+  "smtp",
+  "virtual",
+]);
+/** Services that exist even if master.cf, perhaps a Postfix one, does not list them. */
+const IMPLIED = ["dns", "postlogd"];
+
+/** The services that the configuration asks for. */
+export function wantedServices(configuration: Configuration): Wanted[] {
+  const wanted: Wanted[] = [];
+  const known = (row: Row) => wanted.some((each) => each.row === row);
+  for (const entry of configuration.services) {
+    const row = policyOf(ROLE_OF_COMMAND[entry.command] ?? "");
+    if (!row) continue; // Named in a warning when the configuration was read.
+    const many = row.inet || row.answers.includes("delivery");
+    // bounce, defer and trace are one role here.
+    if (!many && known(row)) continue;
+    wanted.push({ row, service: many ? entry.name : row.role, entry });
+  }
+  for (const role of IMPLIED) {
+    const row = policyOf(role)!;
+    if (!known(row)) wanted.push({ row, service: role, entry: undefined });
+  }
+  return wanted.filter(({ row }) =>
+    row.start !== "with a log file" || logsToService(configuration)
+  );
+}
+
+/** True when postlogd has a file or a socket to write to. */
+export function logsToService(configuration: Configuration): boolean {
+  return Boolean(configuration.value("maillog_file") || configuration.value("syslog_socket"));
+}
+
+/** The plans of all services. */
+export function plansOf(system: System): Plan[] {
+  return wantedServices(system.configuration).map((wanted) => planOf(wanted, system));
+}
+
+/** Every inet address that the configuration listens on. */
+export function inetEndpoints(system: System): Endpoint[] {
+  return wantedServices(system.configuration).flatMap((wanted) => endpoints(wanted, system));
+}
+
+function endpoints({ row, entry }: Wanted, { settings }: System): Endpoint[] {
+  if (!row.inet || !entry || entry.type !== "inet") return [];
+  return endpointsOf(
+    entry.name,
+    settings.value("inet_interfaces"),
+    settings.value("inet_protocols"),
+  );
+}
+
+function planOf(wanted: Wanted, system: System): Plan {
+  const { row, service, entry } = wanted;
+  const grant = grantOf(row, service, system.settings, system.host);
+  const onRequest = row.start === "on request";
+  return {
+    service,
+    role: row.role,
+    count: SINGLE.has(row.role) ? 1 : processCount(service, system),
+    onRequest,
+    inPlace: row.reload === "in place",
+    handover: {
+      start: {
+        type: "start",
+        service,
+        role: entry?.command === "lmtp" ? "lmtp" : row.role,
+        hostname: system.configuration.value("system_hostname").split(".")[0]!,
+        parameters: parameters(wanted, grant, system),
+        sockets: { ...grant.sockets },
+        onRequest: requestable(grant, system),
+        tls: row.inet ? tlsMaterial(system) : null,
+        maxIdleSeconds: onRequest && row.reload === "replaced" ? maxIdle(system) : 0,
+      },
+      listeners: [
+        ...answersOf(row, service).map((name) => ({
+          answers: name,
+          handle: system.listeners.service(name),
+        })),
+        ...endpoints(wanted, system).map((endpoint) => ({
+          answers: "",
+          handle: system.listeners.inet(endpoint, `master.cf: ${service}`),
+        })),
+      ],
+    },
+    launch: () => launch(grant, system.runtime, system.layers),
+  };
+}
+
+/** Which of the services that this one calls must be asked for before connecting. */
+function requestable(grant: Grant, system: System): string[] {
+  const onRequest = new Set(
+    wantedServices(system.configuration).filter(({ row }) => row.start === "on request")
+      .flatMap(({ row, service }) => answersOf(row, service)),
+  );
+  return Object.keys(grant.sockets).filter((name) => onRequest.has(name));
+}
+
+function parameters({ row, entry }: Wanted, grant: Grant, system: System): Record<string, string> {
+  const texts = system.configuration.texts(parametersOf(row.role), entry);
+  if (row.role !== "dns") return texts;
+  return {
+    ...texts,
+    dns_servers: grant.hosts.join(" "),
+    dns_hosts: texts["dns_hosts"] || hostsFile(),
+  };
+}
+
+function processCount(service: string, { configuration }: System): number {
+  return Number(
+    configuration.value(`${service}_process_count`) || configuration.value("default_process_count"),
+  );
+}
+
+function maxIdle({ configuration }: System): number {
+  return Number.parseInt(configuration.value("max_idle"));
+}
+
+/** Reads the certificate chain and the key, which no role could read by itself. */
+function tlsMaterial({ configuration }: System): TlsMaterial | null {
+  const chainFiles = configuration.value("smtpd_tls_chain_files").split(/[\s,]+/).filter(Boolean);
+  const cert = configuration.value("smtpd_tls_cert_file");
+  if (!chainFiles.length && (!cert || cert === "none")) return null;
+  const key = configuration.value("smtpd_tls_key_file") || cert;
+  const read = (file: string, name: string) => {
+    try {
+      return Deno.readTextFileSync(file);
+    } catch (error) {
+      throw new ConfigError(`${name}: cannot read ${file}: ${reason(error)}`);
+    }
+  };
+  if (!chainFiles.length) {
+    return { chain: read(cert, "smtpd_tls_cert_file"), key: read(key, "smtpd_tls_key_file") };
+  }
+  const all = chainFiles.map((file) => read(file, "smtpd_tls_chain_files")).join("\n");
+  return { chain: all, key: all };
+}
+
+/** The rows whose roles this configuration starts, for people who want to see it. */
+export function rowsInUse(configuration: Configuration): Row[] {
+  const used = new Set(wantedServices(configuration).map(({ row }) => row));
+  return policies.filter((row) => used.has(row));
+}

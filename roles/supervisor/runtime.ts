@@ -1,0 +1,150 @@
+/** Where Deno, its cache and our source are, and which confinement works on this host. */
+
+import { dirname, fromFileUrl, join } from "@std/path";
+import type { Runtime } from "../../policies/bwrap.ts";
+import type { Host } from "../../policies/grant.ts";
+import { ConfigError } from "../../shared/errors.ts";
+import type { Layers } from "./launch.ts";
+
+/** The clone that this process runs from. */
+export const SOURCE = fromFileUrl(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** Finds the parts of the runtime that roles must be able to read. */
+export function findRuntime(): Runtime {
+  const home = Deno.env.get("HOME") ?? "/";
+  const cache = Deno.env.get("DENO_DIR") ??
+    join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "deno");
+  return {
+    deno: Deno.realPathSync(Deno.execPath()),
+    cache,
+    source: SOURCE,
+    libraries: libraryDirectories(),
+    setpriv: undefined,
+  };
+}
+
+/** The directories of the shared objects that this very process uses, and of the dynamic linker. */
+function libraryDirectories(): string[] {
+  const maps = Deno.readTextFileSync("/proc/self/maps");
+  const objects = [...maps.matchAll(/ (\/\S+\.so[.0-9]*)$/gm)].map((match) => dirname(match[1]!));
+  return [...new Set([...objects, "/lib64", ...objects.map((path) => path.replace(/^\/usr/, ""))])]
+    .filter(exists);
+}
+
+/** Chooses the layers: `auto` takes bubblewrap where a trial of it works. Throws ConfigError when `bwrap` cannot be had. */
+export async function chooseLayers(wanted: string, host: Host): Promise<Layers> {
+  const setpriv = await trial("setpriv", ["--no-new-privs", "--", "true"]);
+  if (host.root && setpriv) {
+    throw new ConfigError(`started as root, but setpriv cannot be used: ${setpriv}`);
+  }
+  const tools = { setpriv: setpriv ? undefined : which("setpriv") };
+  if (wanted === "deno") return { ...tools, bwrap: undefined };
+  const refused = await trial("bwrap", [
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-net",
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "true",
+  ]);
+  if (refused && wanted === "bwrap") {
+    throw new ConfigError(`sandbox: bwrap cannot be used: ${refused}`);
+  }
+  return { ...tools, bwrap: refused ? undefined : which("bwrap") };
+}
+
+/** One sentence for the start-up message. */
+export function describeLayers(layers: Layers, host: Host): string {
+  const user = host.mailOwner
+    ? `user ${host.mailOwner.name}, no capabilities`
+    : "the user who started it";
+  return [
+    "Deno permissions",
+    layers.bwrap
+      ? "bubblewrap (empty file system, no network where a role has none)"
+      : "no bubblewrap: a role could take over another's socket" +
+        (host.root ? "" : ", and see your files' names"),
+    user,
+    ...(layers.setpriv ? ["no new privileges"] : []),
+  ].join("; ");
+}
+
+async function trial(program: string, args: string[]): Promise<string | undefined> {
+  const path = which(program);
+  if (!path) return `${program} is not installed`;
+  const { success, stderr } = await new Deno.Command(path, {
+    args,
+    stdout: "null",
+    stderr: "piped",
+  })
+    .output();
+  return success ? undefined : new TextDecoder().decode(stderr).trim() || `${program} failed`;
+}
+
+function which(program: string): string | undefined {
+  return ["/usr/bin", "/bin", "/usr/local/bin"].map((directory) => join(directory, program)).find(
+    exists,
+  );
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Without bubblewrap, a role that runs as another user must be able to reach Deno, the cache and the source by itself.
+ * What it cannot reach (a home directory of root) is copied to a temporary directory, which `dispose` removes.
+ */
+export function reachable(
+  runtime: Runtime,
+  host: Host,
+  layers: Layers,
+): { runtime: Runtime; dispose(): void } {
+  if (!host.mailOwner || layers.bwrap) return { runtime, dispose() {} };
+  if ([runtime.deno, runtime.cache, runtime.source].every(openToOthers)) {
+    return { runtime, dispose() {} };
+  }
+  const stage = Deno.makeTempDirSync({ prefix: "postern-" });
+  Deno.chmodSync(stage, 0o755);
+  const staged = {
+    ...runtime,
+    deno: join(stage, "bin", "deno"),
+    cache: join(stage, "cache"),
+    source: join(stage, "source"),
+  };
+  copyTree(runtime.deno, staged.deno);
+  copyTree(join(runtime.cache, "npm"), join(staged.cache, "npm"));
+  for (const part of ["deno.json", "deno.lock", "shared", "roles"]) {
+    copyTree(join(runtime.source, part), join(staged.source, part));
+  }
+  return { runtime: staged, dispose: () => Deno.removeSync(stage, { recursive: true }) };
+}
+
+/** True when every directory on the way can be passed by anybody. */
+export function openToOthers(path: string): boolean {
+  for (let at = path; at !== "/"; at = dirname(at)) {
+    const { mode, isDirectory } = Deno.statSync(at);
+    const wanted = isDirectory ? 0o001 : 0o004;
+    if (((mode ?? 0) & wanted) === 0) return false;
+  }
+  return true;
+}
+
+function copyTree(from: string, to: string): void {
+  Deno.mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+  if (!Deno.statSync(from).isDirectory) {
+    Deno.copyFileSync(from, to);
+    return Deno.chmodSync(to, (Deno.statSync(from).mode! & 0o111) ? 0o755 : 0o644);
+  }
+  Deno.mkdirSync(to, { recursive: true });
+  Deno.chmodSync(to, 0o755);
+  for (const { name } of Deno.readDirSync(from)) copyTree(join(from, name), join(to, name));
+}

@@ -1,0 +1,129 @@
+/** The running system: one keeper per service, started, watched, reloaded and stopped together. */
+
+import { policyOf } from "../../policies/mod.ts";
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { ConfigError, reason } from "../../shared/errors.ts";
+import { info, warning } from "../../shared/log/log.ts";
+import type { ServiceStatus } from "../../shared/protocols/control.ts";
+import { Keeper, type Plan } from "./keeper.ts";
+import { inetEndpoints, plansOf, type System } from "./plans.ts";
+
+/** How often each role is asked for a sign of life. */
+const BEAT_MS = 10_000;
+/** What the phases of a stop may take: mail in, the queue, the rest. Together less than the 10 s of a SIGTERM. */
+const STOP_MS = { intake: 4000, queue: 3500, rest: 1500 };
+
+export class Supervisor {
+  #keepers = new Map<string, Keeper>();
+  #beat: ReturnType<typeof setInterval> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(public system: System) {}
+
+  /** Starts every service that is not started on request; resolves when each is ready or has failed for good. */
+  async start(): Promise<void> {
+    for (const plan of plansOf(this.system)) this.#add(plan);
+    this.#beat = setInterval(() => {
+      for (const keeper of this.#keepers.values()) keeper.beat(Date.now());
+    }, BEAT_MS);
+    await Promise.all(
+      [...this.#keepers.values()].filter((keeper) => !keeper.plan.onRequest).map((keeper) =>
+        keeper.start()
+      ),
+    );
+  }
+
+  /** Services that could not be started, with the reason. */
+  failed(): ServiceStatus[] {
+    return this.status().filter((each) => each.state === "failed" || each.state === "waiting");
+  }
+
+  status(): ServiceStatus[] {
+    return [...this.#keepers.values()].map((keeper) => keeper.status());
+  }
+
+  /** Puts a new configuration in force without refusing or breaking a connection. Rejects with what is wrong. */
+  async reload(configuration: Configuration): Promise<void> {
+    const next = { ...this.system, ...this.system.adopt(configuration) };
+    if (next.settings.value("queue_directory") !== this.system.settings.value("queue_directory")) {
+      throw new ConfigError(
+        "queue_directory: cannot change while the system runs: stop and start it",
+      );
+    }
+    const plans = plansOf(next);
+    this.system = next;
+    const errors: string[] = [];
+    for (const plan of plans) {
+      const keeper = this.#keepers.get(key(plan));
+      if (!keeper) {
+        const added = this.#add(plan);
+        if (!plan.onRequest) await added.start();
+      } else await keeper.replace(plan).catch((error) => errors.push(reason(error)));
+    }
+    await this.#dropOthers(plans);
+    next.listeners.keepOnly(inetEndpoints(next));
+    if (errors.length) throw new ConfigError(errors.join("; "));
+    info(`reload -- configuration ${configuration.directory}`);
+  }
+
+  /** Ends the system: mail in first, then the queue and who works for it, then the rest. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#beat);
+    const phase = (roles: string[] | undefined, ms: number) =>
+      Promise.all(
+        [...this.#keepers.values()]
+          .filter((keeper) => !roles || roles.includes(keeper.plan.role)).map((keeper) =>
+            keeper.stop(ms)
+          ),
+      );
+    await phase(["smtpd", "pickup"], STOP_MS.intake);
+    await phase(["cleanup", "qmgr"], STOP_MS.queue);
+    await phase(
+      [...this.#keepers.values()].map((keeper) => keeper.plan.role).filter((role) =>
+        role !== "postlogd"
+      ),
+      STOP_MS.rest,
+    );
+    await phase(["postlogd"], 500);
+    this.system.listeners.close();
+  }
+
+  #add(plan: Plan): Keeper {
+    const throttle = Number.parseInt(this.system.settings.value("service_throttle_time")) * 1000;
+    const keeper = new Keeper(plan, throttle, (caller, service) => this.#want(caller, service));
+    this.#keepers.set(key(plan), keeper);
+    return keeper;
+  }
+
+  /** A role asks for a service: it must be one that its row calls. */
+  #want(caller: Keeper, service: string): void {
+    if (!(service in caller.plan.handover.start.sockets)) {
+      return warning(`${caller.plan.role} asks for ${service}, which its policy does not allow`);
+    }
+    for (const keeper of this.#keepers.values()) {
+      if (answers(keeper.plan).includes(service)) return keeper.wanted();
+    }
+  }
+
+  async #dropOthers(plans: readonly Plan[]): Promise<void> {
+    const wanted = new Set(plans.map(key));
+    for (const [name, keeper] of this.#keepers) {
+      if (wanted.has(name)) continue;
+      this.#keepers.delete(name);
+      await keeper.stop(STOP_MS.rest);
+    }
+  }
+}
+
+/** What tells services apart: `smtp inet` and `smtp unix` are two. */
+function key(plan: Plan): string {
+  return `${plan.service} ${policyOf(plan.role)?.inet ? "inet" : "unix"}`;
+}
+
+function answers(plan: Plan): string[] {
+  return plan.handover.listeners.map((each) => each.answers);
+}

@@ -1,0 +1,39 @@
+/** Where things are under `queue_directory`: declared once for the supervisor, the policy, the roles and the commands. */
+
+import { join } from "@std/path";
+
+/** The longest path that a unix socket can be bound to (sun_path less its NUL). */
+export const MAX_SOCKET_PATH = 107;
+
+/** Services that users' commands may reach: their sockets are in `public/`, the others in `private/`. */
+export const PUBLIC_SERVICES: ReadonlySet<string> = new Set([
+  "pickup",
+  "showq",
+  "queue",
+  "control",
+]);
+
+/** The directory that holds one service's socket and nothing else. */
+export function socketDirectory(queueDirectory: string, service: string): string {
+  return join(queueDirectory, PUBLIC_SERVICES.has(service) ? "public" : "private", service);
+}
+
+/** The socket of a service. */
+export function socketPath(queueDirectory: string, service: string): string {
+  return join(socketDirectory(queueDirectory, service), "s");
+}
+
+/** qmgr's own directory: the database and the large contents. */
+export function databaseDirectory(queueDirectory: string): string {
+  return join(queueDirectory, "queue");
+}
+
+/** Where sendmail leaves mail for pickup. */
+export function maildropDirectory(queueDirectory: string): string {
+  return join(queueDirectory, "maildrop");
+}
+
+/** The supervisor's process id. */
+export function pidFile(queueDirectory: string): string {
+  return join(queueDirectory, "pid", "master.pid");
+}
