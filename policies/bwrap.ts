@@ -15,6 +15,8 @@ export interface Runtime {
   readonly libraries: readonly string[];
   /** setpriv, when the user changes. */
   readonly setpriv: string | undefined;
+  /** Runs this module instead of the role's: the sandbox test's probe. */
+  readonly probe?: string;
 }
 
 /** A host file that gives local time; harmless and needed for log lines. */
@@ -29,7 +31,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     `${runtime.source}/deno.json`,
     `${runtime.source}/deno.lock`,
     `${runtime.source}/shared`,
-    `${runtime.source}/roles/${grant.row.role}`,
+    runtime.probe ?? `${runtime.source}/roles/${grant.row.role}`,
     ...(runtime.setpriv && grant.user ? [runtime.setpriv] : []),
     // Connecting through a read-only directory works, unlinking the peer's socket does not.
     ...Object.values(grant.sockets).map(dirname),

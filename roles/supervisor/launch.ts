@@ -20,7 +20,7 @@ export function commandLine(grant: Grant, runtime: Runtime, layers: Layers): str
     disguised(runtime.deno),
     "run",
     ...denoFlags(grant),
-    join(runtime.source, "roles", grant.row.role, "main.ts"),
+    runtime.probe ?? join(runtime.source, "roles", grant.row.role, "main.ts"),
   ];
   if (!layers.bwrap) return role;
   return [

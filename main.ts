@@ -1,0 +1,71 @@
+/** Postern's one program: the first argument, or the name it was called by, says which command it is. */
+
+import { basename } from "@std/path";
+import { reason } from "./shared/errors.ts";
+import type { CommandIo } from "./roles/commands/io.ts";
+
+type Command = (args: string[], io: CommandIo) => Promise<number>;
+
+/** Every command; its module is loaded when it is asked for. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./roles/commands/serve.ts")).serve,
+  status: async () => (await import("./roles/commands/control.ts")).status,
+  reload: async () => (await import("./roles/commands/control.ts")).reload,
+  stop: async () => (await import("./roles/commands/control.ts")).stop,
+  check: async () => (await import("./roles/commands/check.ts")).check,
+  policy: async () => (await import("./roles/commands/policy.ts")).policy,
+  postconf: async () => (await import("./roles/commands/postconf.ts")).postconf,
+  sendmail: async () => (await import("./roles/commands/sendmail.ts")).sendmail,
+  mailq: async () => (await import("./roles/commands/mailq.ts")).mailq,
+  flush: async () => (await import("./roles/commands/flush.ts")).flush,
+  postqueue: async () => (await import("./roles/commands/postqueue.ts")).postqueue,
+  postsuper: async () => (await import("./roles/commands/postsuper.ts")).postsuper,
+  postcat: async () => (await import("./roles/commands/postcat.ts")).postcat,
+  postlog: async () => (await import("./roles/commands/postlog.ts")).postlog,
+};
+
+const encoder = new TextEncoder();
+
+function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = encoder.encode(text);
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}
+
+/** `-c DIR` may stand before the command's name. */
+function split(args: string[]): { name: string; rest: string[]; directory: string | undefined } {
+  const called = basename(Deno.execPath());
+  if (COMMANDS[called]) return { name: called, rest: args, directory: undefined };
+  if (args[0] === "-c") return { name: args[2] ?? "", rest: args.slice(3), directory: args[1] };
+  return { name: args[0] ?? "", rest: args.slice(1), directory: undefined };
+}
+
+async function main(): Promise<number> {
+  const { name, rest, directory } = split(Deno.args);
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!load) {
+    write(
+      Deno.stderr,
+      `usage: postern [-c DIR] COMMAND ...\ncommands: ${Object.keys(COMMANDS).join(" ")}\n`,
+    );
+    return 64;
+  }
+  const command = await load();
+  return await command(rest, {
+    out: (text) => write(Deno.stdout, text),
+    err: (text) => write(Deno.stderr, text),
+    env: (variable) => Deno.env.get(variable),
+    input: Deno.stdin.readable,
+    ...(directory ? { configDirectory: directory } : {}),
+  });
+}
+
+try {
+  Deno.exit(await main());
+} catch (error) {
+  const config = error instanceof Error && error.name === "ConfigError";
+  write(
+    Deno.stderr,
+    `postern: fatal: ${config ? reason(error) : (error as Error).stack ?? reason(error)}\n`,
+  );
+  Deno.exit(config ? 78 : 70);
+}

@@ -1,0 +1,63 @@
+/** `policy`: what each role may do, in five forms, from the same table that the supervisor enforces. */
+
+import { bwrapArguments } from "../../policies/bwrap.ts";
+import { denoFlags } from "../../policies/deno_flags.ts";
+import { type Grant, grantOf } from "../../policies/grant.ts";
+import { asJson, asMermaid, asTable, type Shown, supervisorText } from "../../policies/show.ts";
+import { EX } from "../../shared/errors.ts";
+import { readHost } from "../supervisor/host.ts";
+import { commandLine } from "../supervisor/launch.ts";
+import { wantedServices } from "../supervisor/plans.ts";
+import { chooseLayers, findRuntime } from "../supervisor/runtime.ts";
+import { settingsOf } from "../supervisor/settings.ts";
+import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+
+const USAGE =
+  "usage: postern policy [-c DIR] [--format=table|flags|bwrap|json|mermaid] [ROLE ...]\n";
+
+/** Prints the policy rows of this configuration, of all roles or of those that are named. */
+export async function policy(given: string[], io: CommandIo): Promise<number> {
+  const { args, directory } = takeConfigDirectory(given, io);
+  const format = args.find((arg) => arg.startsWith("--format="))?.slice("--format=".length) ??
+    "table";
+  const roles = args.filter((arg) => !arg.startsWith("--"));
+  if (args.some((arg) => arg.startsWith("--") && !arg.startsWith("--format="))) {
+    io.err(USAGE);
+    return EX.USAGE;
+  }
+  const configuration = loadForCommand(io, directory);
+  const settings = settingsOf(configuration);
+  const host = readHost(configuration.value("mail_owner"));
+  const all: Shown[] = wantedServices(configuration).map(({ row, service }) => ({
+    row,
+    grant: grantOf(row, service, settings, host),
+  }));
+  const shown = roles.length
+    ? all.filter(({ row, grant }) => roles.includes(row.role) || roles.includes(grant.service))
+    : all;
+  if (roles.length && !shown.length && !roles.includes("supervisor")) {
+    io.err(`policy: no such role: ${roles.join(" ")}\n`);
+    return EX.USAGE;
+  }
+  const runtime = findRuntime();
+  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  const forms: Record<string, () => string> = {
+    table: () => (roles.length ? "" : supervisorText() + "\n") + asTable(shown, settings),
+    flags: () => each(shown, denoFlags),
+    bwrap: () =>
+      each(shown, (grant) => bwrapArguments(grant, { ...runtime, setpriv: layers.setpriv })),
+    json: () => asJson(shown, (grant) => commandLine(grant, runtime, layers)),
+    mermaid: () => asMermaid(all, settings),
+  };
+  const form = Object.hasOwn(forms, format) ? forms[format] : undefined;
+  if (!form) {
+    io.err(USAGE);
+    return EX.USAGE;
+  }
+  io.out(form());
+  return EX.OK;
+}
+
+function each(shown: readonly Shown[], words: (grant: Grant) => string[]): string {
+  return shown.map(({ grant }) => `${grant.service}: ${words(grant).join(" ")}\n`).join("");
+}

@@ -1,0 +1,19 @@
+/** `serve`: the mail system in the foreground. */
+
+import { supervise } from "../supervisor/main.ts";
+import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
+
+/** Starts the system and ends with it; refuses a configuration with fatal problems. */
+export async function serve(args: string[], io: CommandIo): Promise<number> {
+  const { directory } = takeConfigDirectory(args, io);
+  const configuration = loadForCommand(io, directory);
+  for (const problem of configuration.problems) {
+    if (problem.severity === "warning") io.err(`serve: warning: ${problem.message}\n`);
+  }
+  return refuseBroken("serve", configuration, io) ??
+    await supervise({
+      configuration,
+      load: () => loadForCommand(io, configuration.directory),
+      out: (text) => io.out(text),
+    });
+}
