@@ -3,8 +3,15 @@
  * without quoting. Everything inside the system is internal; logs, SMTP and headers are external.
  */
 
+export { parsePath } from "./address_parse.ts";
+
 const DOT_ATOM =
   /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\u{10ffff}-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\u{10ffff}-]+)*$/u;
+
+/** True if a local part stands without quotes (RFC 5322 3.2.3). */
+export function isDotAtom(local: string): boolean {
+  return DOT_ATOM.test(local);
+}
 
 /** Internal to external form: `a b@example.com` becomes `"a b"@example.com`. */
 export function external(address: string): string {
@@ -14,8 +21,48 @@ export function external(address: string): string {
   return `"${local.replace(/["\\]/g, "\\$&")}"${at < 0 ? "" : address.slice(at)}`;
 }
 
+/** External to internal form, the reverse of `external()`; text that is not quoted comes back as it is. */
+export function internal(address: string): string {
+  if (!address.startsWith('"')) return address;
+  const quoted = /^"((?:[^"\\]|\\[^])*)"(?=@|$)/.exec(address);
+  if (!quoted) return address;
+  return quoted[1]!.replace(/\\([^])/g, "$1") + address.slice(quoted[0].length);
+}
+
+/** The text before the right-most `@`; the whole address when there is none. */
+export function localPartOf(address: string): string {
+  const at = address.lastIndexOf("@");
+  return at < 0 ? address : address.slice(0, at);
+}
+
 /** The text after the right-most `@`, in lower case; empty when there is none. */
 export function domainOf(address: string): string {
   const at = address.lastIndexOf("@");
   return at < 0 ? "" : address.slice(at + 1).toLowerCase();
+}
+
+/** Names that never have an extension: mail to them must arrive. */
+const WHOLE = new Set(["postmaster", "mailer-daemon", "double-bounce"]);
+
+/**
+ * Splits a local part at its first `recipient_delimiter` character: `joe+news` is `joe` and `+news` (reference 4.1).
+ * The extension keeps its delimiter; it is empty when there is none.
+ */
+export function splitExtension(
+  local: string,
+  delimiters: string,
+): { user: string; extension: string } {
+  const whole = { user: local, extension: "" };
+  if (!delimiters) return whole;
+  const folded = local.toLowerCase();
+  if (WHOLE.has(folded)) return whole;
+  // Mailing list names of the form owner-list and list-request are one name, not a name with an extension.
+  if (delimiters.includes("-") && (folded.startsWith("owner-") || folded.endsWith("-request"))) {
+    return whole;
+  }
+  for (let i = 1; i < local.length; i++) {
+    if (!delimiters.includes(local[i]!)) continue;
+    return { user: local.slice(0, i), extension: local.slice(i) };
+  }
+  return whole;
 }
