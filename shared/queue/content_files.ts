@@ -1,0 +1,161 @@
+/**
+ * Content too large for the database: a file each in one directory, named by queue id, written while it streams in and
+ * synced, directory included, before the commit that names it. A file that no message names is an orphan.
+ */
+
+import { join } from "@std/path";
+import { reason, StorageError } from "../errors.ts";
+import { QUEUE_ID } from "../mail/queue_id.ts";
+import { DamagedRecord } from "./store.ts";
+
+/** Smaller pieces are joined up to this before they are written. */
+const WRITE_BYTES = 256 * 1024;
+const READ_BYTES = 64 * 1024;
+
+export class ContentFiles {
+  #running: Promise<void> | undefined;
+  #following: Promise<void> | undefined;
+
+  /** `directory` is made, with mode 0700, by `prepare`. */
+  constructor(readonly directory: string) {}
+
+  prepare(): void {
+    Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new. */
+  async write(queueId: string, source: AsyncIterable<Uint8Array>): Promise<number> {
+    const path = this.#path(queueId);
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+    } catch (error) {
+      throw new StorageError(`write content ${queueId}: ${reason(error)}`);
+    }
+    try {
+      const size = await writeAll(file, source);
+      await storage(`write content ${queueId}`, () => file.sync());
+      file.close();
+      await storage(`sync ${this.directory}`, () => this.#syncDirectory());
+      return size;
+    } catch (error) {
+      close(file);
+      this.remove(queueId);
+      throw error;
+    }
+  }
+
+  /** The file's bytes in chunks; throws DamagedRecord unless it has exactly `size` bytes. */
+  async read(queueId: string, size: number): Promise<AsyncIterable<Uint8Array>> {
+    const path = this.#path(queueId);
+    try {
+      const { size: actual } = await Deno.stat(path);
+      if (actual !== size) {
+        throw new DamagedRecord(`read content ${queueId}: has ${actual} bytes instead of ${size}`);
+      }
+    } catch (error) {
+      if (error instanceof DamagedRecord) throw error;
+      const Kind = error instanceof Deno.errors.NotFound ? DamagedRecord : StorageError;
+      throw new Kind(`read content ${queueId}: ${reason(error)}`);
+    }
+    return chunks(path, queueId);
+  }
+
+  /** Removes a file; one that is not there or cannot be removed now is left to `sweep`. */
+  remove(queueId: string): void {
+    try {
+      Deno.removeSync(this.#path(queueId));
+    } catch {
+      // The next start removes it.
+    }
+  }
+
+  /** Removes every file that no message names; returns how many there were. */
+  sweep(isNamed: (queueId: string) => boolean): number {
+    let removed = 0;
+    for (const { name } of Deno.readDirSync(this.directory)) {
+      if (QUEUE_ID.test(name) && isNamed(name)) continue;
+      Deno.removeSync(join(this.directory, name));
+      removed++;
+    }
+    return removed;
+  }
+
+  /** A queue id comes from a peer: nothing but its alphabet may become a file name. */
+  #path(queueId: string): string {
+    if (!QUEUE_ID.test(queueId)) throw new StorageError("content: not a queue id");
+    return join(this.directory, queueId);
+  }
+
+  /** One sync serves all who ask before it begins; who asks while one runs waits for the next. */
+  #syncDirectory(): Promise<void> {
+    if (!this.#running) {
+      return this.#running = this.#sync().finally(() => {
+        this.#running = undefined;
+      });
+    }
+    return this.#following ??= this.#running.catch(() => {}).then(() => {
+      this.#following = undefined;
+      return this.#syncDirectory();
+    });
+  }
+
+  async #sync(): Promise<void> {
+    using directory = await Deno.open(this.directory, { read: true });
+    await directory.sync();
+  }
+}
+
+async function writeAll(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): Promise<number> {
+  const buffer = new Uint8Array(WRITE_BYTES);
+  let held = 0, size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + WRITE_BYTES - held);
+      buffer.set(part, held);
+      held += part.length;
+      at += part.length;
+      if (held < WRITE_BYTES) continue;
+      await write(file, buffer);
+      held = 0;
+    }
+  }
+  await write(file, buffer.subarray(0, held));
+  return size;
+}
+
+async function write(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += await storage("write content", () => file.write(bytes.subarray(at)));
+  }
+}
+
+/** Opens when the first chunk is asked for: content that nobody reads holds no file. */
+async function* chunks(path: string, queueId: string): AsyncGenerator<Uint8Array> {
+  const what = `read content ${queueId}`;
+  using file = await storage(what, () => Deno.open(path, { read: true }));
+  for (;;) {
+    // A new array each time: the receiver may keep what it was given.
+    const buffer = new Uint8Array(READ_BYTES);
+    const count = await storage(what, () => file.read(buffer));
+    if (count === null) return;
+    yield buffer.subarray(0, count);
+  }
+}
+
+async function storage<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw new StorageError(`${what}: ${reason(error)}`);
+  }
+}
+
+function close(file: Deno.FsFile): void {
+  try {
+    file.close();
+  } catch {
+    // Closed already.
+  }
+}

@@ -1,0 +1,175 @@
+/** The SQLite queue as a reader sees it: showq with a read-only database, and the reading half of the store. */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { reason, StorageError } from "../errors.ts";
+import type { Listed } from "../protocols/queue.ts";
+import { ContentFiles } from "./content_files.ts";
+import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./record.ts";
+import { contentDirectory, openReadOnly } from "./sqlite_schema.ts";
+import {
+  DamagedRecord,
+  type QueuedMessage,
+  type QueueName,
+  type QueueReader,
+  type RecipientState,
+  type StoredRecipient,
+} from "./store.ts";
+
+/** Messages of a listing that are read at a time; writers go on in between. */
+const LIST_PAGE = 100;
+/** Recipients of one message that are shown at most. */
+const LIST_RECIPIENTS = 50_000;
+
+export const MESSAGE_COLUMNS =
+  "id, queue_id, queue, next_try, warned, size, recipients, place, envelope";
+const RECIPIENT_COLUMNS = "n, state, address, original, orcpt, notify, outcome";
+
+/** Opens the queue in `directory` for reading only; the caller needs no right to write there. */
+export function openReader(directory: string): SqliteReader {
+  return new SqliteReader(openReadOnly(directory), directory);
+}
+
+export class SqliteReader implements QueueReader {
+  protected readonly files: ContentFiles;
+  #statements = new Map<string, StatementSync>();
+
+  constructor(protected readonly db: DatabaseSync, directory: string) {
+    this.files = new ContentFiles(contentDirectory(directory));
+  }
+
+  async *list(): AsyncGenerator<Listed> {
+    for (let last = 0;;) {
+      const rows = this.rows<MessageRow>(
+        `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id > ? ORDER BY id LIMIT ${LIST_PAGE}`,
+        last,
+      );
+      if (!rows.length) return;
+      for (const row of rows) yield this.#listed(row);
+      last = rows.at(-1)!.id;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  // deno-lint-ignore require-await
+  async find(queueId: string): Promise<QueuedMessage | undefined> {
+    const row = this.message(queueId);
+    return row && messageOf(row);
+  }
+
+  // deno-lint-ignore require-await
+  async recipients(
+    queueId: string,
+    states: readonly RecipientState[],
+    from: number,
+    limit: number,
+  ): Promise<StoredRecipient[]> {
+    const row = this.message(queueId);
+    return row ? this.recipientsOf(row, states, from, limit) : [];
+  }
+
+  async content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    const row = this.message(queueId);
+    if (!row) throw new DamagedRecord(`${queueId}: not in the queue`);
+    if (row.place === "file") return await this.files.read(queueId, row.size);
+    const bytes = this.row<{ bytes: Uint8Array }>(
+      "SELECT bytes FROM contents WHERE message = ?",
+      row.id,
+    )?.bytes;
+    if (bytes?.length !== row.size) {
+      throw new DamagedRecord(
+        `${queueId}: content has ${bytes?.length ?? "no"} bytes instead of ${row.size}`,
+      );
+    }
+    return bytes;
+  }
+
+  // deno-lint-ignore require-await
+  async counts(): Promise<Record<QueueName, number>> {
+    const counts = { incoming: 0, active: 0, deferred: 0, hold: 0, corrupt: 0 };
+    const sql = "SELECT queue, count(*) AS count FROM messages GROUP BY queue";
+    for (const { queue, count } of this.rows<{ queue: QueueName; count: number }>(sql)) {
+      counts[queue] = count;
+    }
+    return counts;
+  }
+
+  // deno-lint-ignore require-await
+  async close(): Promise<void> {
+    this.db.close();
+  }
+
+  protected message(queueId: string): MessageRow | undefined {
+    return this.row<MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE queue_id = ?`,
+      queueId,
+    );
+  }
+
+  protected recipientsOf(
+    row: MessageRow,
+    states: readonly RecipientState[],
+    from: number,
+    limit: number,
+  ): StoredRecipient[] {
+    // States are words of this program, never of a message.
+    const wanted = states.length ? `AND state IN (${states.map((s) => `'${s}'`).join(", ")})` : "";
+    return this.rows<RecipientRow>(
+      `SELECT ${RECIPIENT_COLUMNS} FROM recipients
+       WHERE message = ? AND n >= ? ${wanted} ORDER BY n LIMIT ?`,
+      row.id,
+      from,
+      limit,
+    ).map((each) => recipientOf(row.queue_id, each));
+  }
+
+  /** A statement, made once and kept; the texts are few and fixed. */
+  protected prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, statement = this.db.prepare(sql));
+    return statement;
+  }
+
+  protected rows<T>(sql: string, ...values: (string | number)[]): T[] {
+    return this.guard(() => this.prepare(sql).all(...values) as T[]);
+  }
+
+  protected row<T>(sql: string, ...values: (string | number)[]): T | undefined {
+    return this.guard(() => this.prepare(sql).get(...values) as T | undefined);
+  }
+
+  /** Whatever SQLite says (full, input/output error, read-only, malformed, busy) is local trouble. */
+  protected guard<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof StorageError) throw error;
+      throw new StorageError(`queue: ${reason(error)}`);
+    }
+  }
+
+  #listed(row: MessageRow): Listed {
+    const shown = {
+      queue_name: row.queue,
+      queue_id: row.queue_id,
+      message_size: row.size,
+      forced_expire: false,
+    };
+    try {
+      const { envelope } = messageOf(row);
+      const open = this.recipientsOf(row, ["todo", "deferred", "bounced"], 0, LIST_RECIPIENTS);
+      return {
+        ...shown,
+        arrival_time: Math.floor(envelope.arrived / 1000),
+        sender: envelope.sender,
+        recipients: open.map(({ address, original, outcome }) => ({
+          address,
+          ...(original && original !== address ? { orig_address: original } : {}),
+          ...(outcome ? { delay_reason: outcome.text } : {}),
+        })),
+      };
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+      return { ...shown, queue_name: "corrupt", arrival_time: 0, sender: "", recipients: [] };
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** The tables of `queue.db`, and how the database is opened. An operator may read it with any sqlite3 shell. */
+
+import { DatabaseSync } from "node:sqlite";
+import { join } from "@std/path";
+import { ConfigError, reason, StorageError } from "../errors.ts";
+
+/** Raised with each change of the tables. */
+const SCHEMA_VERSION = 1;
+/** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
+const BUSY_MS = 2000;
+/** Pages of 8 KiB in the log before they are moved to the database: fewer, larger checkpoints. */
+const CHECKPOINT_PAGES = 4000;
+/** The log is cut to this when it has been moved. */
+const LOG_BYTES = 64 * 1024 * 1024;
+
+const SCHEMA = `
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,            -- in order of arrival
+    queue_id TEXT NOT NULL UNIQUE,
+    queue TEXT NOT NULL,               -- incoming, active, deferred, hold, corrupt
+    next_try INTEGER NOT NULL,         -- milliseconds since the epoch
+    warned INTEGER NOT NULL DEFAULT 0, -- the sender was told of the delay
+    size INTEGER NOT NULL,             -- content bytes
+    recipients INTEGER NOT NULL,       -- how many it came with
+    place TEXT NOT NULL,               -- where the content is: database, file
+    envelope TEXT NOT NULL             -- JSON
+  ) STRICT;
+  -- Mail that flows through is active and never enters this index.
+  CREATE INDEX waiting ON messages (queue, next_try, id) WHERE queue <> 'active';
+  CREATE TABLE recipients (
+    message INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    state TEXT NOT NULL,               -- todo, deferred, bounced, sent, done
+    address TEXT NOT NULL,
+    original TEXT NOT NULL,
+    orcpt TEXT NOT NULL,
+    notify TEXT NOT NULL,              -- NEVER, or SUCCESS,FAILURE,DELAY
+    outcome TEXT,                      -- JSON of the last attempt
+    PRIMARY KEY (message, n)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE contents (
+    message INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** The database's file in qmgr's directory. */
+export function databaseFile(directory: string): string {
+  return join(directory, "queue.db");
+}
+
+/** Where content too large for the database is. */
+export function contentDirectory(directory: string): string {
+  return join(directory, "content");
+}
+
+/** Opens, and makes if need be, the database for its one writer. */
+export function openDatabase(directory: string): DatabaseSync {
+  const path = databaseFile(directory);
+  try {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Made before SQLite opens it, so that it and its log never have another mode.
+    Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
+    const db = new DatabaseSync(path, { timeout: BUSY_MS });
+    // page_size must come first: it is fixed once the log is in use.
+    db.exec("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
+    const version = versionOf(db);
+    if (version === 0) db.exec(`BEGIN; ${SCHEMA}; COMMIT`);
+    else if (version !== SCHEMA_VERSION) throw unknownVersion(path, version);
+    syncDirectory(directory);
+    return db;
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new StorageError(`open ${path}: ${reason(error)}`);
+  }
+}
+
+/** Opens the database for a reader that holds no right to write. */
+export function openReadOnly(directory: string): DatabaseSync {
+  const path = databaseFile(directory);
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
+    const version = versionOf(db);
+    if (version !== SCHEMA_VERSION) throw unknownVersion(path, version);
+    return db;
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new StorageError(`open ${path}: ${reason(error)}`);
+  }
+}
+
+function versionOf(db: DatabaseSync): number {
+  return Number(db.prepare("PRAGMA user_version").get()!["user_version"]);
+}
+
+function unknownVersion(path: string, version: number): ConfigError {
+  return new ConfigError(
+    `${path}: has schema version ${version}, this program knows ${SCHEMA_VERSION}`,
+  );
+}
+
+/** The names of new files are durable only when their directory is. */
+function syncDirectory(directory: string): void {
+  using handle = Deno.openSync(directory, { read: true });
+  handle.syncSync();
+}

@@ -1,0 +1,381 @@
+/**
+ * The queue in one SQLite database with a write-ahead log, synced at each commit, and a file for each large content.
+ *
+ * A message (`messages.queue`):
+ *
+ *   queue     in the database                       a crash there leads to     next
+ *   --------  ------------------------------------  -------------------------  -----------------------------------
+ *   (none)    nothing, at most a content file       the client heard no 250;   incoming, active
+ *             that no message names                 start removes the file
+ *   incoming  message, recipients, content          incoming                   active, hold, removed
+ *   active    the same; qmgr has it in memory       incoming, after a grace    deferred, hold, incoming, corrupt,
+ *                                                   for agents that live on    removed
+ *   deferred  the same; next_try says when          deferred                   active, incoming, hold, removed
+ *   hold      the same; nothing looks at it         hold                       incoming, removed
+ *   corrupt   what is left of it                    corrupt                    incoming, removed: an operator decides
+ *   removed   nothing, at most a content file       start removes the file     (none)
+ *
+ * A recipient (`recipients.state`):
+ *
+ *   todo      never tried                           todo: tried (again)        deferred, bounced, sent
+ *   deferred  outcome says why                      deferred: tried again      deferred, bounced, sent
+ *   bounced   final; the sender has to be told      bounced: told, or again    done
+ *   sent      final; SUCCESS may have to be told    sent: told, or again       done
+ *   done      final, and the sender was told        done                       (removed with the message)
+ */
+
+import type { StatementSync } from "node:sqlite";
+import { reason, StorageError } from "../errors.ts";
+import { concat } from "../ipc/frame.ts";
+import { warning } from "../log/log.ts";
+import type { Outcome, Recipient } from "../mail/envelope.ts";
+import { domainOf } from "../mail/address.ts";
+import type { Which } from "../protocols/queue.ts";
+import { messageOf, type MessageRow } from "./record.ts";
+import { MESSAGE_COLUMNS, SqliteReader } from "./sqlite_reader.ts";
+import { openDatabase } from "./sqlite_schema.ts";
+import {
+  type Batch,
+  type Committed,
+  DamagedRecord,
+  type Kept,
+  type Move,
+  type NewMessage,
+  type Page,
+  type QueuedMessage,
+  type QueueStore,
+} from "./store.ts";
+
+/** Content above this gets a file of its own: the log would write it twice. */
+export const MAX_DATABASE_CONTENT = 256 * 1024;
+/** Messages that an operator's command changes before others get their turn. */
+const COMMAND_PAGE = 500;
+const NOTHING_REFUSED: ReadonlySet<string> = new Set();
+
+/** A content file, written and synced. */
+class ContentFile {
+  constructor(readonly queueId: string, readonly size: number) {}
+}
+
+/** Where the last page of due messages ended. */
+interface Position {
+  readonly nextTry: number;
+  readonly id: number;
+}
+
+/** Opens, and makes if need be, the queue in `directory`; removes orphans. The caller is its only writer. */
+export function openStore(directory: string): SqliteStore {
+  return new SqliteStore(directory);
+}
+
+export class SqliteStore extends SqliteReader implements QueueStore {
+  #addMessage: StatementSync;
+  #addRecipient: StatementSync;
+  #addContent: StatementSync;
+  #setOutcome: StatementSync;
+  #removeMessage: StatementSync;
+  #removeRecipients: StatementSync;
+  #removeContent: StatementSync;
+
+  constructor(directory: string) {
+    super(openDatabase(directory), directory);
+    this.#addMessage = this.db.prepare(
+      `INSERT INTO messages (queue_id, queue, next_try, size, recipients, place, envelope)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING`,
+    );
+    this.#addRecipient = this.db.prepare(
+      `INSERT INTO recipients (message, n, state, address, original, orcpt, notify)
+       VALUES (?, ?, 'todo', ?, ?, ?, ?)`,
+    );
+    this.#addContent = this.db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
+    this.#setOutcome = this.db.prepare(
+      `UPDATE recipients SET state = ?, outcome = ?
+       WHERE message = ? AND n = ? AND state IN ('todo', 'deferred')`,
+    );
+    this.#removeMessage = this.db.prepare(
+      "DELETE FROM messages WHERE queue_id = ? RETURNING id, place",
+    );
+    this.#removeRecipients = this.db.prepare("DELETE FROM recipients WHERE message = ?");
+    this.#removeContent = this.db.prepare("DELETE FROM contents WHERE message = ?");
+    this.guard(() => this.files.prepare());
+    const orphans = this.guard(() => this.files.sweep((id) => this.message(id)?.place === "file"));
+    if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
+  }
+
+  /** (none) -> (none), with the content at hand or in a synced file. */
+  async keep(
+    queueId: string,
+    source: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Kept> {
+    const kept = await this.#take(queueId, source);
+    if (!signal.aborted) return kept;
+    await this.discard(kept);
+    throw new StorageError(`keep ${queueId}: the sender gave up`);
+  }
+
+  // deno-lint-ignore require-await
+  async discard(content: Kept): Promise<void> {
+    if (content instanceof ContentFile) this.files.remove(content.queueId);
+  }
+
+  // deno-lint-ignore require-await
+  async commit(batch: Batch): Promise<Committed> {
+    const unnamed: string[] = [];
+    let refused = NOTHING_REFUSED as Set<string>;
+    this.#transaction(() => {
+      for (const message of batch.added) {
+        if (this.#add(message)) continue;
+        if (refused === NOTHING_REFUSED) refused = new Set();
+        refused.add(message.envelope.queueId);
+      }
+      for (const { queueId, outcomes } of batch.outcomes) this.#record(queueId, outcomes);
+      for (const { queueId, recipients } of batch.reported) this.#reported(queueId, recipients);
+      for (const move of batch.moved) this.#move(move);
+      for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
+    });
+    // A crash before this leaves orphans, which the next start removes.
+    for (const queueId of unnamed) this.files.remove(queueId);
+    return { refused };
+  }
+
+  // deno-lint-ignore require-await
+  async due(
+    queue: "incoming" | "deferred",
+    now: number,
+    limit: number,
+    after: unknown = { nextTry: -1, id: 0 },
+  ): Promise<Page> {
+    const { nextTry, id } = after as Position;
+    const rows = this.rows<MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages
+       WHERE queue = ? AND queue <> 'active' AND next_try <= ? AND (next_try, id) > (?, ?)
+       ORDER BY next_try, id LIMIT ?`,
+      queue,
+      now,
+      nextTry,
+      id,
+      limit,
+    );
+    const messages: QueuedMessage[] = [];
+    for (const row of rows) {
+      try {
+        messages.push(messageOf(row));
+      } catch (error) {
+        if (!(error instanceof DamagedRecord)) throw error;
+        this.#corrupt(row, error);
+      }
+    }
+    const last = rows.at(-1);
+    const next = rows.length === limit && last && { nextTry: last.next_try, id: last.id };
+    return { messages, next: next || undefined };
+  }
+
+  /** active -> incoming. */
+  // deno-lint-ignore require-await
+  async recover(nextTry: number): Promise<number> {
+    return this.#change(
+      "UPDATE messages SET queue = 'incoming', next_try = ? WHERE queue = 'active'",
+      nextTry,
+    );
+  }
+
+  hold(which: Which): Promise<number> {
+    return this.#command(which, "incoming, deferred", (id) => this.#enqueue(id, "hold"));
+  }
+
+  release(which: Which): Promise<number> {
+    return this.#command(which, "hold", (id) => this.#enqueue(id, "incoming"));
+  }
+
+  requeue(which: Which): Promise<number> {
+    return this.#command(
+      which,
+      "incoming, deferred, hold, corrupt",
+      (id) => this.#enqueue(id, "incoming"),
+    );
+  }
+
+  async remove(which: Which): Promise<number> {
+    const files: string[] = [];
+    const removed = await this.#command(which, "incoming, deferred, hold, corrupt", (id) => {
+      const { queue_id } = this.row<{ queue_id: string }>(
+        "SELECT queue_id FROM messages WHERE id = ?",
+        id,
+      )!;
+      if (this.#remove(queue_id)) files.push(queue_id);
+    });
+    for (const queueId of files) this.files.remove(queueId);
+    return removed;
+  }
+
+  retry(which: Which, site?: string): Promise<number> {
+    return this.#command(which, "deferred", (id) => {
+      if (site !== undefined && !this.#goesTo(id, site.toLowerCase())) return false;
+      this.#enqueue(id, "incoming");
+    });
+  }
+
+  /**
+   * Leaves the connection to the end of the process: SQLite would remove the log with it, and without one a reader that
+   * may not write cannot open the database.
+   */
+  override close(): Promise<void> {
+    this.guard(() => this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+    return Promise.resolve();
+  }
+
+  /** Small content in memory, anything longer in a file. */
+  async #take(queueId: string, source: AsyncIterable<Uint8Array>): Promise<Kept> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    const chunks = source[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done) return concat(parts, size);
+      parts.push(value);
+      size += value.length;
+      if (size > MAX_DATABASE_CONTENT) break;
+    }
+    return new ContentFile(queueId, await this.files.write(queueId, continued(parts, chunks)));
+  }
+
+  /** (none) -> incoming or active; false when the queue id is taken. */
+  #add({ envelope, recipients, content, queue }: NewMessage): boolean {
+    const { queueId, arrived } = envelope;
+    const size = content instanceof Uint8Array ? content.length : content.size;
+    const place = content instanceof Uint8Array ? "database" : "file";
+    const { changes, lastInsertRowid: id } = this.#addMessage.run(
+      queueId,
+      queue,
+      arrived,
+      size,
+      recipients.length,
+      place,
+      JSON.stringify(envelope),
+    );
+    if (!changes) return false;
+    if (content instanceof Uint8Array) this.#addContent.run(id, content);
+    for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
+    return true;
+  }
+
+  #addOne(id: number | bigint, n: number, recipient: Recipient): void {
+    const { address, original, orcpt, notify } = recipient;
+    this.#addRecipient.run(id, n, address, original, orcpt, notify.join(","));
+  }
+
+  /** todo, deferred -> deferred, bounced, sent. */
+  #record(queueId: string, outcomes: readonly Outcome[]): void {
+    const row = this.message(queueId);
+    if (!row) return;
+    for (const outcome of outcomes) {
+      this.#setOutcome.run(outcome.status, JSON.stringify(outcome), row.id, outcome.n);
+    }
+  }
+
+  /** bounced, sent -> done; deferred too, for mail that has expired. */
+  #reported(queueId: string, recipients: readonly number[]): void {
+    const row = this.message(queueId);
+    if (!row) return;
+    const sql = "UPDATE recipients SET state = 'done' WHERE message = ? AND n = ?";
+    for (const n of recipients) this.prepare(sql).run(row.id, n);
+  }
+
+  #move({ queueId, queue, nextTry, warned }: Move): void {
+    this.prepare(
+      "UPDATE messages SET queue = ?, next_try = ?, warned = max(warned, ?) WHERE queue_id = ?",
+    ).run(queue, nextTry, warned ? 1 : 0, queueId);
+  }
+
+  /** Any -> removed; true when a content file is left to remove. */
+  #remove(queueId: string): boolean {
+    const row = this.#removeMessage.get(queueId) as Pick<MessageRow, "id" | "place"> | undefined;
+    if (!row) return false;
+    this.#removeRecipients.run(row.id);
+    if (row.place === "database") this.#removeContent.run(row.id);
+    return row.place === "file";
+  }
+
+  #corrupt(row: MessageRow, error: DamagedRecord): void {
+    warning(`${row.queue_id}: damaged record moved to corrupt: ${error.message}`);
+    this.#change("UPDATE messages SET queue = 'corrupt' WHERE id = ?", row.id);
+  }
+
+  #enqueue(id: number, queue: "hold" | "incoming"): void {
+    this.prepare("UPDATE messages SET queue = ?, next_try = 0 WHERE id = ?").run(queue, id);
+  }
+
+  #goesTo(id: number, site: string): boolean {
+    return this.rows<{ address: string }>(
+      "SELECT address FROM recipients WHERE message = ? AND state IN ('todo', 'deferred')",
+      id,
+    ).some(({ address }) => domainOf(address) === site);
+  }
+
+  /** Applies `change` to the messages named that are in one of these queues; false from it does not count. */
+  async #command(
+    which: Which,
+    queues: string,
+    change: (id: number) => boolean | void,
+  ): Promise<number> {
+    const among = `queue IN (${queues.split(", ").map((name) => `'${name}'`).join(", ")})`;
+    let changed = 0;
+    for (let at = 0, last = 0;;) {
+      let more = false;
+      this.#transaction(() => {
+        const rows = which === "ALL"
+          ? this.rows<{ id: number }>(
+            `SELECT id FROM messages WHERE ${among} AND id > ? ORDER BY id LIMIT ${COMMAND_PAGE}`,
+            last,
+          )
+          : which.slice(at, at + COMMAND_PAGE).flatMap((queueId) =>
+            this.row<{ id: number }>(
+              `SELECT id FROM messages WHERE ${among} AND queue_id = ?`,
+              queueId,
+            ) ?? []
+          );
+        for (const { id } of rows) if (change(id) !== false) changed++;
+        last = rows.at(-1)?.id ?? last;
+        at += COMMAND_PAGE;
+        more = which === "ALL" ? rows.length === COMMAND_PAGE : at < which.length;
+      });
+      if (!more) return changed;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #change(sql: string, ...values: (string | number)[]): number {
+    return this.guard(() => Number(this.prepare(sql).run(...values).changes));
+  }
+
+  #transaction(run: () => void): void {
+    this.guard(() => {
+      this.prepare("BEGIN IMMEDIATE").run();
+      try {
+        run();
+        this.prepare("COMMIT").run();
+      } catch (error) {
+        try {
+          this.prepare("ROLLBACK").run();
+        } catch (second) {
+          // A full disk may have ended the transaction already.
+          if (this.db.isTransaction) throw new StorageError(`roll back: ${reason(second)}`);
+        }
+        throw error;
+      }
+    });
+  }
+}
+
+async function* continued(
+  first: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield* first;
+  for (;;) {
+    const { done, value } = await rest.next();
+    if (done) return;
+    yield value;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The queue behind one asynchronous interface: what is promised here must hold for any store, on one machine or on
+ * several. No SQL, transaction or file shows through; `contract_test.ts` is what a further store has to pass.
+ */
+
+import { StorageError } from "../errors.ts";
+import type { Envelope, Outcome, Recipient } from "../mail/envelope.ts";
+import type { Listed, Which } from "../protocols/queue.ts";
+
+/** Where a message is; Postfix's names. The moves between them stand at the top of `sqlite_store.ts`. */
+export type QueueName = "incoming" | "active" | "deferred" | "hold" | "corrupt";
+
+/**
+ * What is known of a recipient. `todo`: never tried. `deferred`: tried, to be tried again. `bounced` and `sent`: final, the
+ * sender may still have to be told. `done`: final, and told.
+ */
+export type RecipientState = "todo" | "deferred" | "bounced" | "sent" | "done";
+
+/** Recipients that are still to be delivered. */
+export const OPEN: readonly RecipientState[] = ["todo", "deferred"];
+
+/** Content that waits outside memory for the commit that names it. */
+export interface Spooled {
+  readonly size: number;
+}
+
+/** The content of a new message: at hand when it is small, spooled when it is not. */
+export type Kept = Uint8Array | Spooled;
+
+/** A message that arrives. */
+export interface NewMessage {
+  readonly envelope: Envelope;
+  readonly recipients: readonly Recipient[];
+  readonly content: Kept;
+  readonly queue: "active" | "incoming";
+}
+
+/** A message of the queue, without its recipients and content. */
+export interface QueuedMessage {
+  readonly envelope: Envelope;
+  readonly queue: QueueName;
+  /** Content bytes. */
+  readonly size: number;
+  /** How many recipients it came with. */
+  readonly recipientCount: number;
+  /** Milliseconds since the epoch of the next attempt. */
+  readonly nextTry: number;
+  /** The sender was told of the delay. */
+  readonly warned: boolean;
+}
+
+/** A recipient, with its number in the message and its last outcome. */
+export interface StoredRecipient extends Recipient {
+  readonly n: number;
+  readonly state: RecipientState;
+  readonly outcome: Outcome | null;
+}
+
+/** A message goes to another queue, to be looked at again at `nextTry`. */
+export interface Move {
+  readonly queueId: string;
+  readonly queue: QueueName;
+  readonly nextTry: number;
+  readonly warned?: boolean;
+}
+
+/** Changes that become durable together, applied in the order of these fields. */
+export interface Batch {
+  readonly added: readonly NewMessage[];
+  /** Counts only for recipients that are still open; others keep what they have. */
+  readonly outcomes: readonly {
+    readonly queueId: string;
+    readonly outcomes: readonly Outcome[];
+  }[];
+  /** Recipients whose sender has been told. */
+  readonly reported: readonly {
+    readonly queueId: string;
+    readonly recipients: readonly number[];
+  }[];
+  readonly moved: readonly Move[];
+  readonly removed: readonly string[];
+}
+
+/** What a commit did not do: messages whose queue id is taken already. Everything else is durable. */
+export interface Committed {
+  readonly refused: ReadonlySet<string>;
+}
+
+/** A page of due messages, earliest first; `next` continues after it and is undefined at the end. */
+export interface Page {
+  readonly messages: readonly QueuedMessage[];
+  readonly next: unknown;
+}
+
+/** What can be read: all that showq needs. */
+export interface QueueReader {
+  /** Every message, oldest first, with the recipients that are not finished. */
+  list(): AsyncIterable<Listed>;
+  find(queueId: string): Promise<QueuedMessage | undefined>;
+  /** Recipients in these states (all when empty) from number `from` on, at most `limit`. */
+  recipients(
+    queueId: string,
+    states: readonly RecipientState[],
+    from: number,
+    limit: number,
+  ): Promise<StoredRecipient[]>;
+  /** Throws DamagedRecord when the content is not what was stored, StorageError when it cannot be read now. */
+  content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>>;
+  counts(): Promise<Record<QueueName, number>>;
+  close(): Promise<void>;
+}
+
+/** The store that qmgr owns. Every method throws StorageError when the disk or the database cannot be used now. */
+export interface QueueStore extends QueueReader {
+  /** Takes content in with back-pressure. A source that fails, or ends before `signal` aborts, leaves nothing behind. */
+  keep(
+    queueId: string,
+    source: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Kept>;
+  /** Forgets content that will not be committed. */
+  discard(content: Kept): Promise<void>;
+  /** Makes a batch durable: all of it, less what is refused, or nothing. */
+  commit(batch: Batch): Promise<Committed>;
+  /** Messages of a queue that are due at `now`; damaged ones go to corrupt and are left out. */
+  due(queue: "incoming" | "deferred", now: number, limit: number, after?: unknown): Promise<Page>;
+  /** At start: what was active when the former owner ended becomes incoming, due at `nextTry`; resolves to how many. */
+  recover(nextTry: number): Promise<number>;
+
+  // For operators. These leave active messages alone and resolve to how many messages they changed.
+  /** incoming, deferred -> hold. */
+  hold(which: Which): Promise<number>;
+  /** hold -> incoming. */
+  release(which: Which): Promise<number>;
+  /** incoming, deferred, hold, corrupt -> incoming. */
+  requeue(which: Which): Promise<number>;
+  /** incoming, deferred, hold, corrupt -> removed. */
+  remove(which: Which): Promise<number>;
+  /** deferred -> incoming: everything, or what has an open recipient at `site`. */
+  retry(which: Which, site?: string): Promise<number>;
+}
+
+/** A record that cannot be what was written: its message goes to corrupt. */
+export class DamagedRecord extends StorageError {
+  override name = "DamagedRecord";
+}
