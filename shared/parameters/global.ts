@@ -1,6 +1,6 @@
 /** Parameters that several roles read. */
 
-import { bool, int, list, maps, text } from "./declare.ts";
+import { bool, int, list, maps, text, time } from "./declare.ts";
 
 /** Who we are: every role that speaks or writes for us needs it. */
 export const identity = {
@@ -62,5 +62,30 @@ export const addressing = {
   }),
   smtputf8Enable: bool("smtputf8_enable", "yes", {
     doc: "Offer and use SMTPUTF8 (RFC 6531).",
+  }),
+};
+
+/** Which IP versions, and which addresses in front of us are ours. */
+export const network = {
+  inetProtocols: list("inet_protocols", "all", {
+    doc: "The IP versions to use: all, ipv4, ipv6, or ipv4, ipv6.",
+  }),
+  proxyInterfaces: list("proxy_interfaces", "", {
+    doc: "Addresses of a proxy or a NAT on which we receive mail.",
+  }),
+};
+
+/** The next hop of mail for elsewhere: rewrite routes by it, smtp never bounces because it is wrong. */
+export const relaying = {
+  relayhost: text("relayhost", "", {
+    doc: "The next hop of mail for other domains; empty delivers directly.",
+  }),
+};
+
+/** The first retry: qmgr waits it, and smtp gives up on TLS only after it. */
+export const backoff = {
+  minimalBackoffTime: time("minimal_backoff_time", "300s", {
+    min: 1,
+    doc: "Wait at least this long between two delivery attempts.",
   }),
 };
