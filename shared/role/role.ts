@@ -21,6 +21,8 @@ import { flushLog, installSink } from "./sink.ts";
 export interface Context<P extends Parameters> {
   /** The service's name in master.cf: `smtp`, `submission`, `relay`. */
   readonly service: string;
+  /** The role as the log names it: `smtp` and `lmtp` are one role. */
+  readonly role: string;
   readonly params: Values<P>;
   readonly tls: TlsMaterial | null;
   /** A client of a service that the policy row allows; made once, kept. */
@@ -145,6 +147,7 @@ class Host {
     });
     this.#running = await this.definition.start({
       service: start.service,
+      role: start.role,
       params: values,
       tls: start.tls,
       client: (service) => this.#client(service),
