@@ -51,8 +51,12 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     ...(grant.hosts.length ? [] : ["--unshare-net"]),
     "--die-with-parent",
     "--new-session",
-    ...parents(binds.map((bind) => bind[1]!)),
+    ...parents([...binds.map((bind) => bind[1]!), "/proc/self/exe"]),
     ...binds.flat(),
+    // Deno asks only where its own executable is; a real /proc would show more, and some containers refuse to mount it.
+    "--symlink",
+    runtime.deno,
+    "/proc/self/exe",
     "--dev",
     "/dev",
     "--chdir",
