@@ -73,7 +73,7 @@ export const rewriteService = service("rewrite", {
    */
   lookup: call({
     request: shape({
-      parameter: Type.Union(LOOKUP_PARAMETERS.map((name) => Type.Literal(name))),
+      parameter: Type.Enum(LOOKUP_PARAMETERS),
       address: line(MAX_ADDRESS),
     }),
     reply: shape({
