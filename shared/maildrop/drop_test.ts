@@ -1,0 +1,54 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { StorageError } from "../errors.ts";
+import { Drop, FILE_NAME } from "./drop.ts";
+
+function within(test: (directory: string) => void): void {
+  const directory = Deno.makeTempDirSync();
+  try {
+    test(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+function names(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map((entry) => entry.name);
+}
+
+Deno.test("a drop has its final name only when it is committed", () =>
+  within((directory) => {
+    const drop = new Drop(directory, Deno.uid());
+    drop.write(new TextEncoder().encode("x"));
+    assertEquals(names(directory), [`tmp.${drop.name}`]);
+    assertEquals(drop.commit(), drop.name);
+    assertEquals(names(directory), [drop.name]);
+    assertMatch(drop.name, FILE_NAME);
+    assertEquals(Deno.readTextFileSync(`${directory}/${drop.name}`), "x");
+  }));
+
+Deno.test("an abandoned drop leaves nothing", () =>
+  within((directory) => {
+    const drop = new Drop(directory, Deno.uid());
+    drop.write(new TextEncoder().encode("x"));
+    drop.abandon();
+    assertEquals(names(directory), []);
+  }));
+
+Deno.test("a drop in our own directory is ours alone, in another's it is readable, whatever the umask", () =>
+  within((directory) => {
+    const umask = Deno.umask(0o077);
+    try {
+      const mode = (uid: number | null) => {
+        const name = new Drop(directory, uid).commit();
+        return Deno.lstatSync(`${directory}/${name}`).mode! & 0o777;
+      };
+      assertEquals(mode(Deno.uid()), 0o600);
+      assertEquals(mode(Deno.uid()! + 1), 0o644);
+    } finally {
+      Deno.umask(umask);
+    }
+  }));
+
+Deno.test("a drop without a maildrop is a storage error", () => {
+  assertThrows(() => new Drop("/nonexistent/maildrop", 0), StorageError, "maildrop: ");
+});

@@ -1,0 +1,159 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { NotASubmission, readSubmission, SubmissionWriter, type Submitted } from "./file_format.ts";
+
+const encoder = new TextEncoder();
+
+const plain: Submitted = {
+  sender: "me",
+  recipients: ["you@example.com"],
+  fullName: "",
+  notify: [],
+  ret: "",
+  envid: "",
+  smtputf8: false,
+  nonce: "n",
+};
+
+function file(content: string | Uint8Array, envelope: Partial<Submitted> = {}): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const writer = new SubmissionWriter((bytes) => parts.push(bytes), { ...plain, ...envelope });
+  writer.content(typeof content === "string" ? encoder.encode(content) : content);
+  writer.seal();
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function read(bytes: Uint8Array) {
+  return readSubmission((buffer, position) => {
+    const part = bytes.subarray(position, position + buffer.length);
+    buffer.set(part);
+    return part.length;
+  }, bytes.length);
+}
+
+async function content(bytes: Uint8Array): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const part of (await read(bytes)).content()) {
+    text += decoder.decode(part, { stream: true });
+  }
+  return text;
+}
+
+/** A file whose checksum is right, whatever its envelope says. */
+async function forged(envelope: unknown, message = "x\r\n"): Promise<Uint8Array> {
+  const json = encoder.encode(JSON.stringify(envelope));
+  const head = encoder.encode(`postern submission 1 ${json.length}\n`);
+  const body = new Uint8Array([...head, ...json, 10, ...encoder.encode(message)]);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
+  return new Uint8Array([...body, ...encoder.encode(`sha256 ${digest.toHex()}\n`)]);
+}
+
+Deno.test("readSubmission() gives back what was written", async () => {
+  const bytes = file("Subject: x\r\n\r\nbody\r\n", { sender: 'a "b"@x', fullName: "Zoë" });
+  const submission = await read(bytes);
+  assertEquals(submission.envelope, { ...plain, sender: 'a "b"@x', fullName: "Zoë" });
+  assertEquals(submission.size, 20);
+  assertEquals(submission.eightBit, false);
+  assertEquals(await content(bytes), "Subject: x\r\n\r\nbody\r\n");
+});
+
+Deno.test("readSubmission() takes an empty message", async () => {
+  assertEquals(await content(file("")), "");
+});
+
+Deno.test("readSubmission() sees bytes above 127", async () => {
+  assertEquals((await read(file("ä\r\n"))).eightBit, true);
+});
+
+Deno.test("readSubmission() refuses a half-written file, wherever the writing stopped", async () => {
+  const bytes = file("Subject: x\r\n\r\nbody\r\n");
+  for (let length = 0; length < bytes.length; length++) {
+    await assertRejects(() => read(bytes.subarray(0, length)), NotASubmission);
+  }
+});
+
+Deno.test("readSubmission() refuses a file with any one bit changed", async () => {
+  const bytes = file("Subject: x\r\n\r\nbody\r\n");
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = bytes.slice();
+    changed[at]! ^= 1;
+    await assertRejects(() => read(changed), NotASubmission);
+  }
+});
+
+Deno.test("readSubmission() refuses a submission inside another's half-written message", async () => {
+  const inner = file("x\r\n");
+  const outer = file(inner.map((byte) => byte === 10 ? 32 : byte)).subarray(0, 40);
+  await assertRejects(() => read(new Uint8Array([...outer, ...inner])), NotASubmission);
+});
+
+const HOSTILE: [string, unknown][] = [
+  ["a newline in the sender", { ...plain, sender: "a\nb" }],
+  ["a NUL in a recipient", { ...plain, recipients: ["a\u0000b"] }],
+  ["a carriage return in a recipient", { ...plain, recipients: ["a\rRCPT TO:<x>"] }],
+  ["a C1 control in a recipient", { ...plain, recipients: ["a\u0085b"] }],
+  ["half a surrogate pair in a recipient", { ...plain, recipients: ["a\ud800"] }],
+  ["a newline in the full name", { ...plain, fullName: "a\nBcc: x" }],
+  ["a newline in the envelope id", { ...plain, envid: "a\nb" }],
+  ["no recipients", { ...plain, recipients: [] }],
+  ["a field that is not declared", { ...plain, uid: 0 }],
+  ["a missing field", { sender: "a", recipients: ["b"] }],
+  ["an address beyond the limit", { ...plain, sender: "a".repeat(1001) }],
+  ["an envelope that is not an object", [plain]],
+];
+
+for (const [what, envelope] of HOSTILE) {
+  Deno.test(`readSubmission() refuses ${what}, though the checksum is right`, async () => {
+    await assertRejects(async () => await read(await forged(envelope)), NotASubmission);
+  });
+}
+
+for (const message of ["a\nb\r\n", "a\rb\r\n", "a\r\r\n", "\n", "a", "a\r", "a\r\n\n"]) {
+  Deno.test(`readSubmission() refuses the message ${JSON.stringify(message)}`, async () => {
+    await assertRejects(async () => await read(await forged(plain, message)), NotASubmission);
+  });
+}
+
+Deno.test("SubmissionWriter refuses an envelope that readers would refuse", () => {
+  assertThrows(() => file("", { sender: "a\nb" }), RangeError);
+  const recipients = Array(20_000).fill("r".repeat(300));
+  assertThrows(() => file("", { recipients }), RangeError, "longer than");
+});
+
+Deno.test("content() throws before its end when the file changes after the check", async () => {
+  const bytes = file("a".repeat(200_000) + "\r\n");
+  const submission = await read(bytes);
+  bytes[bytes.length - 100]! = 98;
+  let got = 0;
+  await assertRejects(
+    async () => {
+      for await (const part of submission.content()) got += part.length;
+    },
+    NotASubmission,
+    "changed while it was read",
+  );
+  assertEquals(got < submission.size, true);
+});
+
+Deno.test("readSubmission() either refuses foreign bytes or throws nothing else", async () => {
+  await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+    await assertRejects(() => read(bytes), NotASubmission);
+  }));
+});
+
+Deno.test("readSubmission() refuses a true start followed by foreign bytes", async () => {
+  const start = encoder.encode("postern submission 1 ");
+  await fc.assert(
+    fc.asyncProperty(fc.nat(9_999_999), fc.uint8Array({ maxLength: 300 }), async (n, bytes) => {
+      const all = new Uint8Array([...start, ...encoder.encode(`${n}\n`), ...bytes]);
+      await assertRejects(() => read(all), NotASubmission);
+    }),
+  );
+});
