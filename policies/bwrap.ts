@@ -36,7 +36,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     // Connecting through a read-only directory works, unlinking the peer's socket does not.
     ...Object.values(grant.sockets).map(dirname),
     ...grant.foreignSockets.map(dirname),
-    ...grant.reads.filter((path) => !grant.writes.includes(path)),
+    ...grant.reads.filter((path) => !grant.writes.includes(path)).map(replaceable),
   ];
   const binds = [
     ...readOnly.map((path) => ["--ro-bind-try", path, path]),
@@ -62,6 +62,23 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     "--chdir",
     runtime.source,
   ];
+}
+
+/**
+ * A file that is bound stays the same file when an editor puts a new one in its place. So the directory is bound, and
+ * Deno's permissions, which go by name, narrow it to the file; but never all of /etc.
+ */
+function replaceable(path: string): string {
+  const directory = dirname(path);
+  return isFile(path) && directory !== "/etc" ? directory : path;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** Directories above the bound paths, readable by whoever the role runs as; bubblewrap would make them 0700. */

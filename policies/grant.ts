@@ -1,6 +1,5 @@
 /** A row and the configuration become a grant: the exact paths, sockets, hosts and user of one service's processes. */
 
-import { dirname } from "@std/path";
 import { ConfigError } from "../shared/errors.ts";
 import { databaseDirectory, maildropDirectory, socketPath } from "../shared/layout.ts";
 import { type Place, policies, type Row } from "./mod.ts";
@@ -11,6 +10,8 @@ export interface User {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  /** The group that may use the system's sockets, where it is not `gid`. */
+  readonly socketGroup?: number;
 }
 
 /** Everything that one process may touch; whatever is not here is refused. */
@@ -111,10 +112,8 @@ function paths(place: Place, settings: Settings): string[] {
       return tableFilesOf(settings);
     case "mailboxes":
       return [settings.value("virtual_mailbox_base")].filter(Boolean);
-    case "maillog": {
-      const file = settings.value("maillog_file");
-      return file ? [dirname(file)] : [];
-    }
+    case "maillog":
+      return [settings.value("maillog_file")].filter(Boolean);
   }
 }
 
@@ -144,7 +143,13 @@ function mailboxOwner(
     if (Number(uid) === 0) {
       throw new ConfigError("virtual_uid_maps: must not be 0: mailboxes never belong to root");
     }
-    return { user: { name: uid, uid: Number(uid), gid: Number(gid) }, capabilities: [] };
+    const user = {
+      name: uid,
+      uid: Number(uid),
+      gid: Number(gid),
+      socketGroup: host.mailOwner!.gid,
+    };
+    return { user, capabilities: [] };
   }
   return { user: host.mailOwner, capabilities: ["chown", "dac_override", "fowner"] };
 }

@@ -142,7 +142,7 @@ export const policies: readonly Row[] = [
     reads: ["maillog"],
     writes: ["maillog"],
     start: "with a log file",
-    reload: "in place",
+    reload: "replaced",
   },
 ];
 

@@ -14,7 +14,7 @@ import {
 import { bindUnix, type Handle } from "./handles.ts";
 
 /** Makes what is missing and sets what is wrong; nothing outside the configured directories. */
-export function makeDirectories(queue: string, others: readonly string[], host: Host): void {
+export function makeDirectories(queue: string, host: Host): void {
   const owner = host.mailOwner;
   make(queue, host.root ? 0o755 : 0o700, null);
   make(dirname(pidFile(queue)), host.root ? 0o755 : 0o700, null);
@@ -24,12 +24,22 @@ export function makeDirectories(queue: string, others: readonly string[], host: 
   make(databaseDirectory(queue), 0o700, owner);
   // Any user may add a file, nobody but the owner may list them.
   make(maildropDirectory(queue), host.root ? 0o1733 : 0o700, owner);
-  for (const directory of others) make(directory, host.root ? 0o755 : 0o700, owner);
 }
 
 /** A directory of a role's own, for a user that may not be mail_owner. */
 export function makeOwned(path: string, owner: User | null): void {
   make(path, 0o700, owner);
+}
+
+/** An empty log file where there is none, for a role that may write that file and nothing beside it. */
+export function makeLogFile(path: string, owner: User | null): void {
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.openSync(path, { append: true, create: true, mode: 0o640 }).close();
+    if (owner) Deno.chownSync(path, owner.uid, owner.gid);
+  } catch (error) {
+    throw new ConfigError(`maillog_file: cannot prepare ${path}: ${reason(error)}`);
+  }
 }
 
 function make(path: string, mode: number, owner: User | null): void {

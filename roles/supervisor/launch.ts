@@ -66,7 +66,9 @@ function setprivArguments(grant: Grant): string[] {
   return [
     `--reuid=${grant.user.uid}`,
     `--regid=${grant.user.gid}`,
-    "--clear-groups",
+    grant.user.socketGroup === undefined || grant.user.socketGroup === grant.user.gid
+      ? "--clear-groups"
+      : `--groups=${grant.user.socketGroup}`,
     "--no-new-privs",
     ...(kept
       ? [`--inh-caps=-all,${kept}`, `--ambient-caps=-all,${kept}`, `--bounding-set=-all,${kept}`]

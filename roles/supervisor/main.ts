@@ -20,7 +20,13 @@ import { pidFile, socketPath } from "../../shared/layout.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { flushLog, installSink } from "../../shared/role/sink.ts";
-import { clearSocket, makeDirectories, makeOwned, protectSocket } from "./directories.ts";
+import {
+  clearSocket,
+  makeDirectories,
+  makeLogFile,
+  makeOwned,
+  protectSocket,
+} from "./directories.ts";
 import { readHost } from "./host.ts";
 import { Listeners } from "./listeners.ts";
 import { logsToService, rowsInUse, type System } from "./plans.ts";
@@ -77,17 +83,15 @@ export async function supervise(options: ServeOptions): Promise<number> {
   return EX.OK;
 }
 
-/** Makes every directory that a role of this configuration needs. */
+/** Makes every directory and file that a role of this configuration needs. */
 function prepare(configuration: Configuration, host: ReturnType<typeof readHost>): void {
   const queue = configuration.value("queue_directory");
   const settings = settingsOf(configuration);
-  const log = rowsInUse(configuration).filter((row) => row.role === "postlogd")
-    .flatMap((row) => grantOf(row, row.role, settings, host).writes);
-  makeDirectories(queue, log, host);
+  makeDirectories(queue, host);
   for (const row of rowsInUse(configuration)) {
-    if (row.role !== "virtual") continue;
-    const grant = grantOf(row, row.role, settings, host);
-    for (const path of grant.writes) makeOwned(path, grant.user);
+    const { writes, user } = grantOf(row, row.role, settings, host);
+    if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeOwned(path, user));
+    if (row.writes?.includes("maillog")) writes.forEach((path) => makeLogFile(path, user));
   }
   if (host.mailOwner && configuration.value("sandbox") === "deno" && !openToOthers(queue)) {
     throw new ConfigError(
@@ -153,6 +157,7 @@ async function reload(supervisor: Supervisor, options: ServeOptions): Promise<st
     const next = options.load();
     const fatal = next.problems.filter((problem) => problem.severity === "fatal");
     if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
+    prepare(next, supervisor.system.host);
     await supervisor.reload(next);
     return "";
   } catch (error) {

@@ -9,7 +9,7 @@ import { bwrapArguments, type Runtime } from "../../policies/bwrap.ts";
 import { type Grant, grantOf, type Host } from "../../policies/grant.ts";
 import { policies, type Row } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
-import { makeDirectories, makeOwned } from "../../roles/supervisor/directories.ts";
+import { makeDirectories, makeLogFile, makeOwned } from "../../roles/supervisor/directories.ts";
 import { readHost } from "../../roles/supervisor/host.ts";
 import { commandLine, type Layers, roleEnvironment } from "../../roles/supervisor/launch.ts";
 import { chooseLayers, findRuntime } from "../../roles/supervisor/runtime.ts";
@@ -48,7 +48,8 @@ class Place {
 
   constructor() {
     Deno.chmodSync(this.root, 0o755);
-    makeDirectories(this.queue, [`${this.root}/log`], host);
+    makeDirectories(this.queue, host);
+    makeLogFile(`${this.root}/log/maillog`, host.mailOwner);
     makeOwned(`${this.root}/mail`, host.mailOwner);
     Deno.mkdirSync(`${this.root}/etc`);
     Deno.writeTextFileSync(`${this.root}/etc/transport`, "example.com smtp:[127.0.0.1]:2626\n");
@@ -147,9 +148,9 @@ function allowed(grant: Grant): Attempt[] {
       target: path,
     })),
     ...grant.writes.map((path): Attempt => ({
-      name: `write in ${path}`,
+      name: `write to ${path}`,
       how: "write",
-      target: `${path}/probe`,
+      target: Deno.statSync(path).isFile ? path : `${path}/probe`,
     })),
   ];
 }
