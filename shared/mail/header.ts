@@ -1,0 +1,175 @@
+/**
+ * Finds the header section of a message (RFC 5322 2.2) in its bytes, without making text of it: where it ends, and where
+ * the fields are that somebody has to look at. Content is CRLF text; what has no form of a header ends the section.
+ */
+
+/** Beyond this the rest is taken for body: an attacker could make us hold a message of any size. */
+export const MAX_HEADER_SECTION_BYTES = 1 << 20;
+
+const TAB = 9, LF = 10, CR = 13, SPACE = 32, COLON = 58, DEL = 127;
+
+/** The names to look for, in any case; made once, asked for each line. */
+export class FieldNames {
+  /** By length and first letter: most lines are no candidate and cost one look. */
+  #candidates = new Map<number, { name: string; bytes: Uint8Array }[]>();
+
+  /** `names` are in lower case. */
+  constructor(names: Iterable<string>) {
+    for (const name of new Set(names)) {
+      const bytes = new TextEncoder().encode(name);
+      const key = candidateKey(bytes.length, bytes[0]!);
+      const known = this.#candidates.get(key) ?? [];
+      this.#candidates.set(key, [...known, { name, bytes }]);
+    }
+  }
+
+  /** The name that stands at `start` to `end`, in lower case; undefined for any other. */
+  find(content: Uint8Array, start: number, end: number): string | undefined {
+    const length = end - start;
+    const candidates = this.#candidates.get(candidateKey(length, lower(content[start]!)));
+    next: for (const { name, bytes } of candidates ?? []) {
+      for (let i = 1; i < length; i++) {
+        if (lower(content[start + i]!) !== bytes[i]) continue next;
+      }
+      return name;
+    }
+    return undefined;
+  }
+}
+
+function candidateKey(length: number, first: number): number {
+  return length * 256 + first;
+}
+
+function lower(byte: number): number {
+  return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
+}
+
+/** A field of a name that was asked for. */
+export interface Field {
+  /** In lower case. */
+  readonly name: string;
+  readonly start: number;
+  /** After the name; there may be white space before the colon (RFC 5322 4.5.8). */
+  readonly nameEnd: number;
+  /** After the colon. */
+  readonly valueStart: number;
+  /** After the line break of the last folded line. */
+  end: number;
+}
+
+/**
+ * How a header section ends: an empty line, a line that is no header (an empty line belongs before it), the end of the
+ * message, or the limit, where nothing may be changed in what follows.
+ */
+export type HeaderEnd = "empty line" | "text" | "end of message" | "limit";
+
+/** Looks at a header section that may still be arriving: call `scan` with all that has come until it says true. */
+export class HeaderScanner {
+  readonly fields: Field[] = [];
+  /** Any field whose name begins with this counts as `resent`. */
+  resent = false;
+  /** Where the section ends: at the empty line, or after the last field. */
+  end = 0;
+  ending: HeaderEnd = "limit";
+  /** Start of the first line that has not been looked at. */
+  #at = 0;
+  /** The field that the last line belongs to: null for one nobody asked for, undefined before the first. */
+  #open: Field | null | undefined;
+  #openStart = 0;
+
+  constructor(readonly names: FieldNames, readonly limitBytes = MAX_HEADER_SECTION_BYTES) {}
+
+  /** `content` is the message from its first byte; `last` says that there is no more. True when the section has ended. */
+  scan(content: Uint8Array, last: boolean): boolean {
+    for (;;) {
+      const at = this.#at;
+      if (at >= content.length) return last ? this.#ended("end of message", at) : false;
+      let next = content.indexOf(LF, at) + 1;
+      if (next === 0) {
+        if (!last) return content.length > this.limitBytes && this.#overLimit(content);
+        next = content.length;
+      }
+      if (next > this.limitBytes) return this.#overLimit(content);
+      const first = content[at]!;
+      if (first === SPACE || first === TAB) {
+        if (this.#open === undefined) return this.#ended("text", at);
+        if (this.#open) this.#open.end = next;
+      } else if (first === CR && next - at === 2) {
+        return this.#ended("empty line", at);
+      } else if (!this.#field(content, at, next)) return this.#ended("text", at);
+      this.#at = next;
+    }
+  }
+
+  /** A new field; false when the line has no form of one (RFC 5322 2.2: printable name, colon). */
+  #field(content: Uint8Array, start: number, next: number): boolean {
+    let at = start;
+    while (at < next && isNameByte(content[at]!)) at++;
+    const nameEnd = at;
+    while (at < next && (content[at] === SPACE || content[at] === TAB)) at++;
+    if (nameEnd === start || content[at] !== COLON || at >= next) return false;
+    this.resent ||= nameEnd - start > 7 && isResent(content, start);
+    const name = this.names.find(content, start, nameEnd);
+    this.#openStart = start;
+    this.#open = name === undefined
+      ? null
+      : { name, start, nameEnd, valueStart: at + 1, end: next };
+    if (this.#open) this.fields.push(this.#open);
+    return true;
+  }
+
+  #ended(ending: HeaderEnd, at: number): boolean {
+    this.ending = ending;
+    this.end = at;
+    return true;
+  }
+
+  /** A field that reaches over the limit is not part of the section: nobody knows where it ends. */
+  #overLimit(content: Uint8Array): boolean {
+    const first = content[this.#at]!;
+    const folded = this.#open !== undefined && (first === SPACE || first === TAB);
+    if (folded && this.#open) this.fields.pop();
+    return this.#ended("limit", folded ? this.#openStart : this.#at);
+  }
+}
+
+const RESENT = new TextEncoder().encode("resent-");
+
+function isResent(content: Uint8Array, start: number): boolean {
+  return RESENT.every((byte, i) => lower(content[start + i]!) === byte);
+}
+
+function isNameByte(byte: number): boolean {
+  return byte > SPACE && byte < DEL && byte !== COLON;
+}
+
+const latin1 = new TextDecoder("latin1");
+
+/** The value of a field, without the white space around it, as text of one char a byte; folding stays in it. */
+export function fieldText(content: Uint8Array, field: Field): string {
+  return byteText(content.subarray(field.valueStart, field.end)).trim();
+}
+
+/** Bytes as text of one char a byte. */
+export function byteText(bytes: Uint8Array): string {
+  // Latin-1 decoders of the web mean windows-1252, which is not one char a byte for 0x80-0x9f.
+  if (bytes.every((byte) => byte < 0x80)) return latin1.decode(bytes);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return text;
+}
+
+/** The bytes of text of one char a byte. */
+export function textBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** A value on one line (RFC 5322 2.2.3). */
+export function unfold(text: string): string {
+  return text.replace(/\r?\n(?=[ \t])/g, "").trim();
+}
