@@ -4,7 +4,7 @@
  */
 
 import net from "node:net";
-import { ConfigError } from "../../shared/errors.ts";
+import { ConfigError, reason } from "../../shared/errors.ts";
 
 /** A bound socket, ready to be sent to any number of processes. */
 export interface Handle {
@@ -24,25 +24,31 @@ const create = (net as any)._createServerHandle as Create;
 
 /** Binds an inet address; `what` names the line of master.cf for the error. */
 export function bindInet(address: string, port: number, what: string): Handle {
+  tryToListen(address, port, what);
   const handle = create(address, port, address.includes(":") ? 6 : 4, null, 0);
   if (typeof handle !== "number") return handle;
-  throw new ConfigError(`${what}: cannot listen on ${address} port ${port}: ${errorText(handle)}`);
+  throw new ConfigError(`${what}: cannot listen on ${address} port ${port}: error ${-handle}`);
+}
+
+/** A handle tells of a taken port only when a role listens on it; a short listener of our own tells now. */
+function tryToListen(hostname: string, port: number, what: string): void {
+  try {
+    Deno.listen({ hostname, port }).close();
+  } catch (error) {
+    const why = error instanceof Deno.errors.AddrInUse
+      ? "address already in use: is another mail system running?"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "permission denied: a port below 1024 needs root"
+      : error instanceof Deno.errors.AddrNotAvailable
+      ? "this host has no such address"
+      : reason(error);
+    throw new ConfigError(`${what}: cannot listen on ${hostname} port ${port}: ${why}`);
+  }
 }
 
 /** Binds a unix socket; the path must be free. */
 export function bindUnix(path: string): Handle {
   const handle = create(path, -1, -1, null, 0);
   if (typeof handle !== "number") return handle;
-  throw new ConfigError(`cannot listen on ${path}: ${errorText(handle)}`);
-}
-
-const ERRORS: Readonly<Record<number, string>> = {
-  13: "permission denied (a port below 1024 needs root)",
-  48: "address already in use",
-  98: "address already in use: is another mail system running?",
-  99: "this host has no such address",
-};
-
-function errorText(code: number): string {
-  return ERRORS[Math.abs(code)] ?? `error ${code}`;
+  throw new ConfigError(`cannot listen on ${path}: error ${-handle}`);
 }

@@ -1,0 +1,198 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { EventEmitter } from "node:events";
+import type { ChildProcess } from "node:child_process";
+import type { FromRole, ToRole } from "../../shared/role/channel.ts";
+import { setSink } from "../../shared/log/log.ts";
+import { Keeper, MAX_FAILURES, type Plan } from "./keeper.ts";
+
+setSink(() => {});
+
+/** A child process that does as the test says. */
+class Child extends EventEmitter {
+  connected = true;
+  readonly heard: ToRole[] = [];
+
+  constructor(readonly pid: number) {
+    super();
+  }
+
+  send(value: ToRole): boolean {
+    this.heard.push(value);
+    if (value.type === "drain") queueMicrotask(() => this.emit("exit", 0, null));
+    return true;
+  }
+
+  kill(): boolean {
+    this.emit("exit", null, "SIGKILL");
+    return true;
+  }
+
+  say(value: FromRole): void {
+    this.emit("message", value);
+  }
+
+  /** Goes through the whole start. */
+  begin(): void {
+    this.say({ type: "up" });
+    this.say({ type: "ready" });
+  }
+}
+
+function setup(change: Partial<Plan> = {}) {
+  const children: Child[] = [];
+  const plan: Plan = {
+    service: "smtp",
+    role: "smtpd",
+    count: 1,
+    onRequest: false,
+    inPlace: false,
+    handover: {
+      start: {
+        type: "start",
+        service: "smtp",
+        role: "smtpd",
+        hostname: "test",
+        parameters: {},
+        sockets: { dns: "/s" },
+        onRequest: [],
+        tls: null,
+        maxIdleSeconds: 0,
+      },
+      listeners: [{ answers: "", handle: {} }],
+    },
+    launch() {
+      children.push(new Child(100 + children.length));
+      return children.at(-1) as unknown as ChildProcess;
+    },
+    ...change,
+  };
+  const wants: string[] = [];
+  return {
+    children,
+    plan,
+    wants,
+    keeper: new Keeper(plan, 60_000, (_, service) => wants.push(service)),
+  };
+}
+
+const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
+
+Deno.test("Keeper hands over parameters, then listeners, then says go", async () => {
+  const { children, keeper } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  assertEquals(children[0]!.heard.map((each) => each.type), ["start", "listen", "go"]);
+  assertEquals(children[0]!.heard[0], { ...keeper.plan.handover.start, pid: 100 });
+  assertEquals(keeper.status().state, "running");
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper starts a process that died again after a pause", async () => {
+  const { children, keeper } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  children[0]!.emit("exit", null, "SIGKILL");
+  assertEquals(keeper.status().state, "waiting");
+  assertEquals(keeper.status().reason, "killed by signal SIGKILL");
+  await turn(150);
+  assertEquals(children.length, 2);
+  children[1]!.begin();
+  assertEquals(keeper.status().state, "running");
+  assertEquals(keeper.status().restarts, 1);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper gives up for a while when a role dies at start again and again", async () => {
+  const { children, keeper } = setup();
+  const started = keeper.start();
+  for (let i = 0; i < MAX_FAILURES; i++) {
+    while (children.length <= i) await turn(20);
+    children[i]!.say({ type: "fatal", text: "no such table", config: true });
+    children[i]!.emit("exit", 78, null);
+  }
+  await started;
+  assertEquals(keeper.status().state, "failed");
+  assertEquals(keeper.status().reason, "no such table");
+  assertEquals(children.length, MAX_FAILURES);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper kills a process whose event loop does not answer", async () => {
+  const { children, keeper } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  keeper.beat(Date.now() + 29_000);
+  assertEquals(children[0]!.heard.at(-1), { type: "ping" });
+  assertEquals(keeper.status().state, "running");
+  keeper.beat(Date.now() + 31_000);
+  assertEquals(keeper.status().state, "waiting");
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper drains the old process only when the new one is ready", async () => {
+  const { children, keeper, plan } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  const replaced = keeper.replace({ ...plan });
+  await turn();
+  assertEquals(children.length, 2);
+  assertEquals(children[0]!.heard.at(-1)!.type, "go");
+  children[1]!.begin();
+  await replaced;
+  assertEquals(children[0]!.heard.at(-1), { type: "drain", stop: false });
+  await turn();
+  assertEquals(keeper.status().pids, [101]);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper keeps the old process when the new one does not start", async () => {
+  const { children, keeper, plan } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  const replaced = assertRejects(() => keeper.replace({ ...plan }), Error, "smtp: bad restriction");
+  await turn();
+  children[1]!.say({ type: "fatal", text: "bad restriction", config: true });
+  children[1]!.emit("exit", 78, null);
+  await replaced;
+  assertEquals(keeper.status().pids, [100]);
+  assertEquals(keeper.status().state, "running");
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper reloads a role in place when there must be only one", async () => {
+  const { children, keeper, plan } = setup({ inPlace: true });
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  await keeper.replace({ ...plan });
+  assertEquals(children.length, 1);
+  assertEquals(children[0]!.heard.at(-1)!.type, "reload");
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper starts a rare role when it is wanted, and again when a want meets a closing door", async () => {
+  const { children, keeper } = setup({ onRequest: true });
+  assertEquals(keeper.status().state, "idle");
+  keeper.wanted();
+  children[0]!.begin();
+  children[0]!.say({ type: "idle" });
+  await turn();
+  assertEquals(children.length, 2);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper passes wants on", async () => {
+  const { children, keeper, wants } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  children[0]!.say({ type: "want", service: "dns" });
+  children[0]!.emit("message", { type: "want", service: "dns", extra: 1 });
+  assertEquals(wants, ["dns"]);
+  await keeper.stop(100);
+});
