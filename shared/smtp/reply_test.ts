@@ -1,0 +1,36 @@
+import { assertEquals } from "@std/assert";
+import { reply } from "./reply.ts";
+
+Deno.test("reply() writes code, enhanced code and text", () => {
+  assertEquals(reply(250, "2.1.0", "Ok").wire, "250 2.1.0 Ok\r\n");
+  assertEquals(reply(354, "", "End data").wire, "354 End data\r\n");
+});
+
+Deno.test("reply() writes all lines but the last with a hyphen", () => {
+  assertEquals(
+    reply(250, "", ["mail.test", "SIZE 1", "DSN"]).wire,
+    "250-mail.test\r\n250-SIZE 1\r\n250 DSN\r\n",
+  );
+});
+
+Deno.test("reply() makes the class of the enhanced code that of the code", () => {
+  assertEquals(reply(450, "5.7.1", "no").dsn, "4.7.1");
+});
+
+Deno.test("reply() lets no line break or control character through", () => {
+  assertEquals(reply(500, "5.5.2", "a\r\n250 b\0").wire, "500 5.5.2 a??250 b?\r\n");
+});
+
+Deno.test("soft() turns a permanent refusal into a temporary one, and leaves others alone", () => {
+  assertEquals(reply(550, "5.1.1", "no").soft().wire, "450 4.1.1 no\r\n");
+  assertEquals(reply(250, "2.0.0", "Ok").soft().wire, "250 2.0.0 Ok\r\n");
+});
+
+Deno.test("closes is true for 421 and 521 alone", () => {
+  assertEquals([421, 521, 221, 554].map((code) => reply(code, "", "x").closes), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
