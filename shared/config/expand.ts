@@ -1,0 +1,206 @@
+/** What `$name` and its relatives in main.cf stand for (postconf(5), "the general format of main.cf"). */
+
+import { BugError, ConfigError, reason } from "../errors.ts";
+import { closing, trim } from "./logical_lines.ts";
+
+/** Names and braces inside each other go no deeper; more is a mistake, and must not exhaust the stack. */
+export const MAX_NESTING = 100;
+/** An expanded value is no longer, in UTF-16 units: names that repeat names grow exponentially. */
+export const MAX_VALUE_LENGTH = 1 << 20;
+
+export interface Names {
+  /** The unexpanded text of a name; undefined when there is no such name. */
+  raw(name: string): string | undefined;
+  /** Told of each problem once; `owner` is the name whose text has it. */
+  report(severity: "fatal" | "warning", owner: string, text: string): void;
+}
+
+/** Expands texts of one scope: main.cf, or main.cf under the overrides of one service. Remembers what it expanded. */
+export class Expander {
+  #expanded = new Map<string, string>();
+  /** The names being expanded now, outermost first. */
+  #open: string[] = [];
+  #depth = 0;
+
+  constructor(readonly names: Names) {}
+
+  /** The expanded value of a name; empty, and reported, when its text is broken or runs in a circle. */
+  value(name: string): string {
+    const known = this.#expanded.get(name);
+    if (known !== undefined) return known;
+    this.#open.push(name);
+    let value = "";
+    try {
+      value = this.#expand(this.names.raw(name) ?? "");
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.names.report("fatal", name, reason(error));
+    } finally {
+      this.#open.pop();
+    }
+    this.#expanded.set(name, value);
+    return value;
+  }
+
+  #expand(text: string): string {
+    if (++this.#depth > MAX_NESTING) {
+      this.#depth--;
+      throw new ConfigError(`must not nest names or braces more than ${MAX_NESTING} deep`);
+    }
+    try {
+      return this.#substitute(text);
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #substitute(text: string): string {
+    let out = "";
+    let at = 0;
+    for (;;) {
+      const dollar = text.indexOf("$", at);
+      out += text.slice(at, dollar < 0 ? undefined : dollar);
+      if (out.length > MAX_VALUE_LENGTH) {
+        throw new ConfigError(`must not expand to more than ${MAX_VALUE_LENGTH} characters`);
+      }
+      if (dollar < 0) return out;
+      const next = text[dollar + 1];
+      if (next === "$") {
+        out += "$";
+        at = dollar + 2;
+      } else if (next === "{" || next === "(") {
+        const end = closing(text, dollar + 1);
+        if (end < 0) {
+          throw new ConfigError(`must close what "${next}" opens: "${text.slice(dollar)}"`);
+        }
+        out += this.#reference(text.slice(dollar + 2, end));
+        at = end + 1;
+      } else {
+        const name = /^[A-Za-z0-9_]+/.exec(text.slice(dollar + 1, dollar + 1 + NAME_LOOKAHEAD))
+          ?.[0];
+        if (!name) throw new ConfigError(`must have a name after $ (or $$ for a dollar sign)`);
+        out += this.#named(name);
+        at = dollar + 1 + name.length;
+      }
+    }
+  }
+
+  #named(name: string): string {
+    if (this.#open.includes(name)) {
+      const circle = [...this.#open.slice(this.#open.indexOf(name)), name].join(" -> ");
+      throw new ConfigError(`must not refer to itself: ${circle}`);
+    }
+    if (this.names.raw(name) === undefined) {
+      const owner = this.#open.at(-1);
+      if (owner === undefined) throw new BugError("expand: a name is expanded outside of a value");
+      this.names.report("warning", owner, `$${name} is undefined and stands for nothing`);
+      return "";
+    }
+    return this.value(name);
+  }
+
+  /** The inside of `${...}` or `$(...)`. */
+  #reference(body: string): string {
+    const text = trim(body) === "" ? "" : body.replace(/^[ \t\r\v\f]+/, "");
+    if (text.startsWith("{")) return this.#comparison(text);
+    const [, name = "", rest = ""] = /^([A-Za-z0-9_]*)[ \t\r\v\f]*(.*)$/s.exec(text) ?? [];
+    if (!name) throw new ConfigError(`must have a name: "\${${body}}"`);
+    if (!rest) return this.#named(name);
+    if (rest.startsWith("?") || rest.startsWith(":")) {
+      return this.#choose(this.#named(name) !== "", rest, body);
+    }
+    throw new ConfigError(`must have ? or : after the name: "\${${body}}"`);
+  }
+
+  /** `{a} == {b}` and what follows it. */
+  #comparison(body: string): string {
+    const left = braced(body, body);
+    const [whole, sign = "", level, tail = ""] =
+      /^[ \t\r\v\f]*(<=|>=|==|!=|<|>)[ \t\r\v\f]*(level)?[ \t\r\v\f]*(.*)$/s.exec(left.rest) ?? [];
+    if (whole === undefined || !tail.startsWith("{")) {
+      throw new ConfigError(
+        `must compare as in {a} == {b}, with == != < <= > or >=: "\${${body}}"`,
+      );
+    }
+    const right = braced(tail, body);
+    const a = this.#expand(left.inside), b = this.#expand(right.inside);
+    const truth = holds(sign, level ? compareLevels(a, b) : compare(a, b));
+    const rest = right.rest.replace(/^[ \t\r\v\f]+/, "");
+    if (!rest) return truth ? "true" : "";
+    if (rest.startsWith("?") || rest.startsWith(":")) return this.#choose(truth, rest, body);
+    throw new ConfigError(`must have ? or : after the comparison: "\${${body}}"`);
+  }
+
+  /** `?text`, `:text`, `?{a}`, `:{b}` or `?{a}:{b}`; only what is chosen is expanded. */
+  #choose(truth: boolean, text: string, body: string): string {
+    const tail = text.slice(1).replace(/^[ \t\r\v\f]+/, "");
+    const wanted = truth === text.startsWith("?");
+    if (!tail.startsWith("{")) return wanted ? this.#expand(tail) : "";
+    const first = braced(tail, body);
+    const rest = trim(first.rest);
+    if (!rest) return wanted ? this.#expand(first.inside) : "";
+    if (text.startsWith(":") || !rest.startsWith(":")) {
+      throw new ConfigError(`must be {a}:{b}, with nothing else around: "\${${body}}"`);
+    }
+    if (wanted) return this.#expand(first.inside);
+    const other = trim(rest.slice(1));
+    if (!other.startsWith("{")) return this.#expand(other);
+    const second = braced(other, body);
+    if (second.rest) throw new ConfigError(`must end after {a}:{b}: "\${${body}}"`);
+    return this.#expand(second.inside);
+  }
+}
+
+/** No parameter's name is longer. */
+const NAME_LOOKAHEAD = 256;
+
+function braced(text: string, body: string): { inside: string; rest: string } {
+  const end = closing(text, 0);
+  if (end < 0) throw new ConfigError(`must have as many { as }: "\${${body}}"`);
+  return { inside: text.slice(1, end), rest: text.slice(end + 1) };
+}
+
+function holds(sign: string, order: number): boolean {
+  switch (sign) {
+    case "==":
+      return order === 0;
+    case "!=":
+      return order !== 0;
+    case "<":
+      return order < 0;
+    case "<=":
+      return order <= 0;
+    case ">":
+      return order > 0;
+    default:
+      return order >= 0;
+  }
+}
+
+/** As numbers if both are, else as text. */
+function compare(a: string, b: string): number {
+  if (/^[0-9]{1,15}$/.test(a) && /^[0-9]{1,15}$/.test(b)) return Number(a) - Number(b);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareLevels(a: string, b: string): number {
+  const left = parseLevel(a), right = parseLevel(b);
+  for (let part = 0; part < left.length; part++) {
+    const order = left[part]! - right[part]!;
+    if (order) return order;
+  }
+  return 0;
+}
+
+/** `3.6` or `3.6.1` as three numbers; throws ConfigError. */
+export function parseLevel(text: string): number[] {
+  const match = /^([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?$/.exec(trim(text));
+  if (!match) throw new ConfigError(`must be a compatibility level such as 3.6: is "${text}"`);
+  return [match[1], match[2], match[3]].map((part) => Number(part ?? 0));
+}
+
+/** Every name that a text refers to, in whatever branch. */
+export function referencedNames(text: string): string[] {
+  return [...text.matchAll(/\$(?:\$|[({]?[ \t]*([A-Za-z0-9_]+))/g)]
+    .flatMap(([, name]) => (name === undefined ? [] : [name]));
+}
