@@ -1,0 +1,79 @@
+/** The header section of a message that arrives whole or in pieces; the body behind it is never looked at. */
+
+import type { Content } from "../../shared/ipc/content.ts";
+import { concat } from "../../shared/ipc/frame.ts";
+import { type FieldNames, HeaderScanner } from "../../shared/mail/header.ts";
+
+/** A message whose header section has been read. */
+export interface Head {
+  readonly scanner: HeaderScanner;
+  /** What has arrived: the header section and the first of the body. */
+  readonly bytes: Uint8Array;
+  /** What has not; undefined when `bytes` is all. */
+  readonly rest: AsyncIterator<Uint8Array> | undefined;
+}
+
+/** Reads until the header section has ended. Throws PeerError when the submitter goes away. */
+export async function readHead(
+  content: Content,
+  names: FieldNames,
+  limitBytes?: number,
+): Promise<Head> {
+  const scanner = new HeaderScanner(names, limitBytes);
+  if (content.whole) {
+    scanner.scan(content.whole, true);
+    return { scanner, bytes: content.whole, rest: undefined };
+  }
+  const chunks = content[Symbol.asyncIterator]();
+  const held = new Held();
+  for (;;) {
+    const { value, done } = await chunks.next();
+    if (!done) held.add(value);
+    if (scanner.scan(held.bytes, done === true)) {
+      return { scanner, bytes: held.bytes, rest: done ? undefined : chunks };
+    }
+  }
+}
+
+/** Bytes that grow by doubling: small pieces must not cost the square of their number. */
+class Held {
+  #buffer = new Uint8Array(0);
+  #length = 0;
+
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  add(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(length, this.#buffer.length * 2));
+      larger.set(this.bytes);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(chunk, this.#length);
+    this.#length = length;
+  }
+}
+
+/** What goes into the queue: `header` is the new header section, or undefined when it stays as it came. */
+export function output(
+  { scanner, bytes, rest }: Head,
+  header: readonly Uint8Array[] | undefined,
+): Uint8Array | AsyncIterable<Uint8Array> {
+  const first = header ? concat([...header, bytes.subarray(scanner.end)]) : bytes;
+  return rest ? joined(first, rest) : first;
+}
+
+/** The rest is read only as fast as the queue takes it; when it fails, the enqueue fails. */
+async function* joined(
+  first: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield first;
+  for (;;) {
+    const { value, done } = await rest.next();
+    if (done) return;
+    yield value;
+  }
+}

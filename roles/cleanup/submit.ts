@@ -1,0 +1,119 @@
+/** One message on its way into the queue. */
+
+import { reason } from "../../shared/errors.ts";
+import { counter } from "../../shared/counters.ts";
+import type { Client } from "../../shared/ipc/client.ts";
+import type { Content } from "../../shared/ipc/content.ts";
+import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { messageId } from "../../shared/log/lines.ts";
+import { warning } from "../../shared/log/log.ts";
+import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
+import type { Values } from "../../shared/parameters/declare.ts";
+import type { cleanupService } from "../../shared/protocols/cleanup.ts";
+import type { intakeService } from "../../shared/protocols/queue.ts";
+import { type Head, output, readHead } from "./head.ts";
+import { HeaderRules, type Treated } from "./header.ts";
+import type { Origin } from "./missing.ts";
+import { type Addresses, RecipientRules } from "./recipients.ts";
+import { NO_RECIPIENTS, PROTOCOL_ERROR, Refusal, TOO_MANY_HOPS, WRITE_ERROR } from "./refusal.ts";
+
+type Calls = typeof cleanupService.calls;
+export type Submission = RequestOf<Calls, "submit">;
+export type Reply = ReplyOf<Calls, "submit">;
+export type Intake = Client<typeof intakeService.calls>;
+type Params = Values<typeof cleanupParameters>;
+
+const queued = counter("cleanup_queued", "messages handed to the queue");
+const refused = counter("cleanup_refused", "messages refused, for whatever reason");
+
+const QUEUED: Reply = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };
+const MAILER_DAEMON = "MAILER-DAEMON";
+
+export class Cleanup {
+  #headers: HeaderRules;
+  #recipients: RecipientRules;
+
+  constructor(readonly params: Params, readonly addresses: Addresses, readonly intake: Intake) {
+    this.#headers = new HeaderRules(params);
+    this.#recipients = new RecipientRules(params, addresses);
+  }
+
+  /** Takes a message in; the reply comes when it is durable or refused. */
+  async submit(submission: Submission, content: Content): Promise<Reply> {
+    const refusal = await this.#take(submission, content);
+    if (!refusal) {
+      queued.add();
+      return QUEUED;
+    }
+    refused.add();
+    const { code, dsn, text } = refusal;
+    return { queued: false, code, dsn, text };
+  }
+
+  async #take(submission: Submission, content: Content): Promise<Refusal | undefined> {
+    const { envelope, local } = submission;
+    if (!submission.recipients.length) return NO_RECIPIENTS;
+    const { localNames, remoteNames } = this.#headers;
+    const head = await readHead(content, local ? localNames : remoteNames);
+    const looping = this.#checkHops(envelope.queueId, head);
+    if (looping) return looping;
+    try {
+      const sender = await this.#sender(envelope.sender);
+      const recipients = await this.#recipients.treat(envelope.queueId, submission.recipients);
+      if (recipients instanceof Refusal) return recipients;
+      const treated = await this.#treatHeader(submission, sender, head);
+      const body = treated.eightBit ? "8bit" : envelope.body;
+      const request = { envelope: { ...envelope, sender, body }, recipients };
+      await this.intake.call("enqueue", request, output(head, treated.header));
+      return undefined;
+    } catch (error) {
+      // When the submitter is gone nobody hears the answer; everything else that failed is ours, and temporary.
+      if (!(error instanceof CallError)) throw error;
+      warning(`${envelope.queueId}: queue file write error: ${reason(error)}`);
+      return WRITE_ERROR;
+    }
+  }
+
+  /** A message without Received is not from one of our roles; one with too many is in a loop (RFC 5321 6.3). */
+  #checkHops(queueId: string, head: Head): Refusal | undefined {
+    const hops = this.#headers.hops(head);
+    if (hops === 0) {
+      warning(`${queueId}: message rejected: no Received: header`);
+      return PROTOCOL_ERROR;
+    }
+    if (hops <= this.params.hopcountLimit) return undefined;
+    warning(`${queueId}: message rejected: hopcount exceeded`);
+    return TOO_MANY_HOPS;
+  }
+
+  /** The sender in standard form; mail from MAILER-DAEMON has the null sender, so that nobody answers it. */
+  #sender(sender: string): string | Promise<string> {
+    if (!sender) return sender;
+    const rewritten = this.addresses.rewrite("local", sender);
+    return typeof rewritten === "string" ? withoutDaemon(rewritten) : rewritten.then(withoutDaemon);
+  }
+
+  async #treatHeader(submission: Submission, sender: string, head: Head): Promise<Treated> {
+    const { envelope, local, fullName } = submission;
+    const { addresses, params } = this;
+    const context = local ? "local" : params.remoteHeaderRewriteDomain ? "remote" : undefined;
+    const rewrite = context && ((address: string) => addresses.rewrite(context, address));
+    let origin: Origin | undefined;
+    if (local || params.alwaysAddMissingHeaders) {
+      const author = sender || await addresses.rewrite("local", MAILER_DAEMON);
+      const { myhostname, headerFromFormat: format } = params;
+      origin = { envelope, author, fullName, myhostname, format };
+    }
+    const treated = await this.#headers.treat(head, rewrite, origin);
+    if (treated.resentMessageId) messageId(envelope.queueId, treated.resentMessageId, true);
+    messageId(envelope.queueId, treated.messageId);
+    return treated;
+  }
+}
+
+function withoutDaemon(sender: string): string {
+  return sender.slice(0, MAILER_DAEMON.length + 1).toUpperCase() === `${MAILER_DAEMON}@`
+    ? ""
+    : sender;
+}
