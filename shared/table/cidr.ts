@@ -1,0 +1,36 @@
+/** `cidr:` tables: the first network that has the address (cidr_table(5)). */
+
+import { TextFile } from "./file.ts";
+import { type AddressBytes, contains, parseAddress, parseNetwork } from "./network.ts";
+import { firstMatch, parseRules, type Rule } from "./rules.ts";
+import { type Environment, registerTable, type Table } from "./table.ts";
+
+class CidrTable implements Table {
+  readonly isPattern = true;
+  #file: TextFile<Rule<AddressBytes>[]>;
+
+  constructor(readonly spec: string, path: string, { clock }: Environment) {
+    this.#file = new TextFile(path, (text, warn) => parseRules(text, cidrRule, warn), clock);
+  }
+
+  lookup(key: string): string | null {
+    const rules = this.#file.get();
+    const bytes = parseAddress(key);
+    return bytes ? firstMatch(rules, bytes) : null;
+  }
+}
+
+/** `network result`, `!network result`. */
+function cidrRule(text: string, block: boolean): Rule<AddressBytes> {
+  const match = /^(!?)\s*(\S+)(?:\s+(.*))?$/.exec(text);
+  const network = match ? parseNetwork(match[2]!) : undefined;
+  if (!match || network === undefined) throw new Error(`bad net/mask pattern: "${text}"`);
+  if (typeof network === "string") throw new Error(network);
+  const result = match[3] ?? "";
+  if (block && result) throw new Error(`unexpected text after the network of IF: "${result}"`);
+  if (!block && !result) throw new Error(`no result for ${match[2]}`);
+  const yes = match[1] === "";
+  return { matches: (address) => contains(network, address) === yes, value: () => result };
+}
+
+registerTable(["cidr"], (name, environment, spec) => new CidrTable(spec, name, environment));

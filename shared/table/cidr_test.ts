@@ -1,0 +1,56 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { StorageError } from "../errors.ts";
+import { Bench } from "./testing.ts";
+
+const SOURCE = `
+192.0.2.1        one address
+192.0.2.0/24     its network
+!10.0.0.0/8      not ten
+if 10.1.0.0/16
+10.1.2.0/23      deep
+endif
+10.0.0.0/9       half of ten
+2001:db8::/32    six
+[::1]            loopback
+`;
+
+const answers: [string, string, string | null][] = [
+  ["192.0.2.1", SOURCE, "one address"],
+  ["192.0.2.2", SOURCE, "its network"],
+  ["10.1.3.255", SOURCE, "deep"],
+  ["10.1.4.0", SOURCE, "half of ten"],
+  ["10.200.0.1", SOURCE, null],
+  ["11.0.0.1", SOURCE, "not ten"],
+  ["2001:db8::1", "2001:db8::/32 six", "six"],
+  ["2001:DB8:0::1", "[2001:db8::]/32 six", "six"],
+  ["2001:db9::1", "2001:db8::/32 six", null],
+  ["::1", "[::1] loopback", "loopback"],
+  ["192.0.2.1", "0.0.0.0/0 any", "any"],
+  ["::1", "0.0.0.0/0 any", null],
+  ["::ffff:192.0.2.1", "192.0.2.0/24 x", null],
+  ["example.com", "0.0.0.0/0 any", null],
+  ["0300.0.2.1", "0.0.0.0/0 any", null],
+  ["3221225985", "0.0.0.0/0 any", null],
+  ["fe80::1%eth0", "::/0 any", null],
+  ["", "0.0.0.0/0 any", null],
+];
+for (const [key, source, value] of answers) {
+  Deno.test(`cidr: answers ${value} for ${key} from ${source.length} characters`, () => {
+    using bench = new Bench();
+    assertEquals(bench.table("cidr", source).lookup(key), value);
+  });
+}
+
+const broken: [string, string, string][] = [
+  ["host bits", "10.0.0.1/8 x", 'non-null host address bits in "10.0.0.1/8", perhaps "10.0.0.0/8"'],
+  ["a mask that is too long", "10.0.0.0/33 x", 'bad net/mask pattern: "10.0.0.0/33"'],
+  ["a name", "example.com x", "bad net/mask pattern"],
+  ["no result", "10.0.0.0/8", "no result for 10.0.0.0/8"],
+  ["text after if", "if 10.0.0.0/8 x", "unexpected text after the network of IF"],
+];
+for (const [why, source, text] of broken) {
+  Deno.test(`cidr: with ${why} fails and names the line`, () => {
+    using bench = new Bench();
+    assertThrows(() => bench.table("cidr", source).lookup("::1"), StorageError, `line 1: ${text}`);
+  });
+}

@@ -1,0 +1,179 @@
+/**
+ * Lists that a domain or an address is matched against: mydestination, relay_domains, mynetworks. Entries are names or
+ * networks, `type:table` lookups, `/file` includes, each with `!` to except what it matches. The first that matches decides.
+ */
+
+import { ConfigError, StorageError } from "../errors.ts";
+import { splitList } from "../parameters/declare.ts";
+import { TextFile } from "./file.ts";
+import { type AddressBytes, contains, parseAddress, parseNetwork } from "./network.ts";
+import { type Environment, type MaybePromise, openTable, RUNNING } from "./table.ts";
+import "./types.ts";
+
+/** Files that include files, up to here. */
+export const MAX_INCLUDES = 10;
+
+/** How names match the domains below them (parent_domain_matches_subdomains). */
+export type Parents =
+  /** Not at all: mydestination, virtual_alias_domains, virtual_mailbox_domains. */
+  | "exact"
+  /** `example.com` matches itself and everything below. */
+  | "subdomains"
+  /** `.example.com` matches everything below. */
+  | "dot";
+
+/** Says yes or no, or nothing where it does not match. */
+type Entry<S> = (subject: S) => MaybePromise<boolean | undefined>;
+type Matcher<S> = (subject: S) => MaybePromise<boolean>;
+
+/** Names of domains or hosts. */
+export class DomainList {
+  #entries: Entry<string>[];
+
+  /** Throws ConfigError for an entry that cannot be understood. */
+  constructor(items: readonly string[], parents: Parents, environment = RUNNING) {
+    const name = (item: string) => (domain: string) => matchesName(domain, item, parents);
+    this.#entries = parse(items, name, (table) => {
+      return (domain) => tableHasDomain(table, domain, parents);
+    }, environment);
+  }
+
+  /** True if the domain is of the list; throws StorageError when a table or file cannot tell. */
+  matches(domain: string): MaybePromise<boolean> {
+    return orNo(decide(this.#entries, domain.toLowerCase()));
+  }
+}
+
+interface Address {
+  readonly text: string;
+  readonly bytes: AddressBytes;
+}
+
+/** IP networks and addresses, `127.0.0.0/8 [::1]/128`. */
+export class AddressList {
+  #entries: Entry<Address>[];
+
+  /** Throws ConfigError for an entry that cannot be understood. */
+  constructor(items: readonly string[], environment = RUNNING) {
+    const network = (item: string) => {
+      const network = parseNetwork(item);
+      if (network === undefined) throw new ConfigError(`bad net/mask pattern: "${item}"`);
+      if (typeof network === "string") throw new ConfigError(network);
+      return ({ bytes }: Address) => contains(network, bytes);
+    };
+    this.#entries = parse(items, network, (table) => ({ text }) => {
+      const value = table.lookup(text);
+      return value instanceof Promise ? value.then((value) => value !== null) : value !== null;
+    }, environment);
+  }
+
+  /** True if the address, without brackets, is of the list; text that is no address never is. */
+  matches(ip: string): MaybePromise<boolean> {
+    const text = ip.toLowerCase();
+    const bytes = parseAddress(text);
+    return bytes ? orNo(decide(this.#entries, { text, bytes })) : false;
+  }
+}
+
+/** The first entry that says anything; undefined if none does. */
+function decide<S>(
+  entries: readonly Entry<S>[],
+  subject: S,
+  start = 0,
+): MaybePromise<boolean | undefined> {
+  for (let i = start; i < entries.length; i++) {
+    const said = entries[i]!(subject);
+    if (said instanceof Promise) {
+      return said.then((said) => said ?? decide(entries, subject, i + 1));
+    }
+    if (said !== undefined) return said;
+  }
+  return undefined;
+}
+
+function orNo(said: MaybePromise<boolean | undefined>): MaybePromise<boolean> {
+  return said instanceof Promise ? said.then((said) => said ?? false) : said ?? false;
+}
+
+type Lookup = ReturnType<typeof openTable>;
+
+function parse<S>(
+  items: readonly string[],
+  plain: (item: string) => Matcher<S>,
+  table: (table: Lookup) => Matcher<S>,
+  environment: Environment,
+  depth = 0,
+): Entry<S>[] {
+  return items.map((text) => {
+    const item = text.replace(/^!+/, "");
+    const yes = (text.length - item.length) % 2 === 0;
+    if (!item) throw new ConfigError(`"${text}" names nothing`);
+    if (item.startsWith("/")) {
+      return included(item, yes, (items) => parse(items, plain, table, environment, depth + 1), {
+        ...environment,
+        depth: depth + 1,
+      });
+    }
+    const isTable = /^[a-z]+:./.test(item) && parseNetwork(item) === undefined;
+    const matches = isTable ? table(openTable(item, environment)) : plain(item);
+    return (subject) => {
+      const matched = matches(subject);
+      if (matched instanceof Promise) return matched.then((matched) => matched ? yes : undefined);
+      return matched ? yes : undefined;
+    };
+  });
+}
+
+/** The entries of a file, in place of its name. */
+function included<S>(
+  path: string,
+  yes: boolean,
+  parse: (items: string[]) => Entry<S>[],
+  { clock, depth }: { clock: () => number; depth: number },
+): Entry<S> {
+  if (depth > MAX_INCLUDES) throw new StorageError(`${path}: included deeper than ${MAX_INCLUDES}`);
+  const file = new TextFile(path, (text) => {
+    const kept = text.split("\n").filter((line) => !line.trimStart().startsWith("#"));
+    return parse(splitList(kept.join("\n")));
+  }, clock);
+  const turn = (said: boolean | undefined) => said === undefined ? undefined : said === yes;
+  return (subject) => {
+    const said = decide(file.get(), subject);
+    return said instanceof Promise ? said.then(turn) : turn(said);
+  };
+}
+
+function matchesName(domain: string, item: string, parents: Parents): boolean {
+  const name = item.toLowerCase();
+  if (domain === name) return true;
+  if (parents === "subdomains") return domain.endsWith(`.${name}`);
+  return parents === "dot" && name.startsWith(".") && domain.endsWith(name);
+}
+
+/** The domain as a key, then its parents in the form that the list wants. */
+function tableHasDomain(table: Lookup, domain: string, parents: Parents): MaybePromise<boolean> {
+  for (const key of domainKeys(domain, table.isPattern ? "exact" : parents)) {
+    const value = table.lookup(key);
+    if (value instanceof Promise) return slowly(table, domain, parents);
+    if (value !== null) return true;
+  }
+  return false;
+}
+
+async function slowly(table: Lookup, domain: string, parents: Parents): Promise<boolean> {
+  for (const key of domainKeys(domain, table.isPattern ? "exact" : parents)) {
+    if (await table.lookup(key) !== null) return true;
+  }
+  return false;
+}
+
+/** `a.b.c`, then `b.c` and `c`, or `.b.c` and `.c`; literals have no parents. */
+export function domainKeys(domain: string, parents: Parents): string[] {
+  const keys = [domain];
+  if (parents === "exact" || domain.startsWith("[")) return keys;
+  for (let dot = domain.indexOf("."); dot >= 0; dot = domain.indexOf(".", dot + 1)) {
+    const key = domain.slice(parents === "dot" ? dot : dot + 1);
+    if (key !== "" && key !== ".") keys.push(key);
+  }
+  return keys;
+}

@@ -1,0 +1,114 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ConfigError, StorageError } from "../errors.ts";
+import { AddressList, domainKeys, DomainList, type Parents } from "./match_list.ts";
+import { Bench } from "./testing.ts";
+
+const domains: [string, Parents, string, boolean][] = [
+  ["example.com", "exact", "example.com", true],
+  ["Example.COM", "exact", "eXample.com", true],
+  ["example.com", "exact", "sub.example.com", false],
+  ["example.com", "subdomains", "sub.example.com", true],
+  ["example.com", "subdomains", "a.b.example.com", true],
+  ["example.com", "subdomains", "badexample.com", false],
+  ["example.com", "dot", "sub.example.com", false],
+  [".example.com", "dot", "sub.example.com", true],
+  [".example.com", "dot", "example.com", false],
+  ["!bad.example.com example.com", "subdomains", "bad.example.com", false],
+  ["!bad.example.com example.com", "subdomains", "good.example.com", true],
+  ["example.com !example.com", "exact", "example.com", true],
+  ["!!example.com", "exact", "example.com", true],
+  ["inline:{example.com=x}", "exact", "EXAMPLE.com", true],
+  ["inline:{example.com=x}", "exact", "sub.example.com", false],
+  ["inline:{example.com=x}", "subdomains", "sub.example.com", true],
+  ["inline:{.example.com=x}", "dot", "sub.example.com", true],
+  ["!inline:{a.example=x} static:all", "exact", "a.example", false],
+  ["!inline:{a.example=x} static:all", "exact", "b.example", true],
+  ["[192.0.2.1]", "exact", "[192.0.2.1]", true],
+  ["", "exact", "example.com", false],
+  ["__proto__", "exact", "constructor", false],
+];
+for (const [items, parents, domain, expected] of domains) {
+  Deno.test(`"${items}" (${parents}) ${expected ? "has" : "has not"} ${domain}`, () => {
+    using bench = new Bench();
+    const list = new DomainList(split(items), parents, bench.environment);
+    assertEquals(list.matches(domain), expected);
+  });
+}
+
+const addresses: [string, string, boolean][] = [
+  ["127.0.0.0/8 [::1]/128", "127.1.2.3", true],
+  ["127.0.0.0/8 [::1]/128", "::1", true],
+  ["127.0.0.0/8 [::1]/128", "128.0.0.1", false],
+  ["192.0.2.1", "192.0.2.1", true],
+  ["!192.0.2.1 192.0.2.0/24", "192.0.2.1", false],
+  ["!192.0.2.1 192.0.2.0/24", "192.0.2.2", true],
+  ["[2001:db8::]/33", "2001:db8:7fff::", true],
+  ["[2001:db8::]/33", "2001:db8:8000::", false],
+  ["fe80::/10", "fe80::1", true],
+  ["inline:{192.0.2.1=x}", "192.0.2.1", true],
+  ["0.0.0.0/0", "not an address", false],
+  ["0.0.0.0/0", "0x7f.0.0.1", false],
+  ["0.0.0.0/0", "127.1", false],
+];
+for (const [items, ip, expected] of addresses) {
+  Deno.test(`"${items}" ${expected ? "has" : "has not"} ${ip}`, () => {
+    using bench = new Bench();
+    assertEquals(new AddressList(split(items), bench.environment).matches(ip), expected);
+  });
+}
+
+Deno.test("a list takes the entries of a file in place of its name, and reads it again", () => {
+  using bench = new Bench();
+  const path = bench.write("list", "# ours\nexample.com, !never.example\nother.example\n");
+  const list = new DomainList([path, "never.example"], "exact", bench.environment);
+  assertEquals(list.matches("other.example"), true);
+  assertEquals(list.matches("never.example"), false);
+  const negated = new DomainList([`!${path}`, "static:all"], "exact", bench.environment);
+  assertEquals(negated.matches("other.example"), false);
+  assertEquals(negated.matches("never.example"), true);
+  assertEquals(negated.matches("any.example"), true);
+  bench.write("list", "new.example\n");
+  bench.later();
+  assertEquals(list.matches("other.example"), false);
+  assertEquals(list.matches("never.example"), true);
+});
+
+Deno.test("a list fails when a file is not there, or when files include each other", () => {
+  using bench = new Bench();
+  const missing = new DomainList([`${bench.directory}/none`], "exact", bench.environment);
+  assertThrows(() => missing.matches("a"), StorageError, "no such file");
+  const path = bench.write("loop", `${bench.directory}/loop\n`);
+  const loop = new DomainList([path], "exact", bench.environment);
+  assertThrows(() => loop.matches("a"), StorageError, "included deeper than 10");
+});
+
+Deno.test("a list fails when a table fails, and not when an entry before it matched", () => {
+  using bench = new Bench();
+  const list = new DomainList(["a.example", "fail:x", "b.example"], "exact", bench.environment);
+  assertEquals(list.matches("a.example"), true);
+  assertThrows(() => list.matches("b.example"), StorageError);
+});
+
+const wrong: [string, string][] = [
+  ["10.0.0.1/8", 'non-null host address bits in "10.0.0.1/8", perhaps "10.0.0.0/8" is meant'],
+  ["[2001:db8::1]/32", 'perhaps "[2001:db8::]/32" is meant'],
+  ["10.0.0.0/99", 'bad net/mask pattern: "10.0.0.0/99"'],
+  ["example.com", 'bad net/mask pattern: "example.com"'],
+  ["!", '"!" names nothing'],
+];
+for (const [item, text] of wrong) {
+  Deno.test(`AddressList refuses ${item}`, () => {
+    assertThrows(() => new AddressList([item]), ConfigError, text);
+  });
+}
+
+Deno.test("domainKeys() goes up to the parents", () => {
+  assertEquals(domainKeys("a.b.c", "exact"), ["a.b.c"]);
+  assertEquals(domainKeys("a.b.c", "subdomains"), ["a.b.c", "b.c", "c"]);
+  assertEquals(domainKeys("a.b.c", "dot"), ["a.b.c", ".b.c", ".c"]);
+  assertEquals(domainKeys("[192.0.2.1]", "dot"), ["[192.0.2.1]"]);
+});
+
+function split(items: string): string[] {
+  return items.split(" ").filter(Boolean);
+}

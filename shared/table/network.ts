@@ -1,0 +1,57 @@
+/** IP addresses and networks as bytes: what cidr tables and address lists compare. */
+
+import ipaddr from "ipaddr.js";
+
+/** Four or sixteen bytes. */
+export type AddressBytes = readonly number[];
+
+/** An address with as many leading bits as count. */
+export interface Network {
+  readonly bytes: AddressBytes;
+  readonly bits: number;
+}
+
+/** An address in its one usual form, without brackets, octal, hexadecimal or zone; undefined for anything else. */
+export function parseAddress(text: string): AddressBytes | undefined {
+  if (text.includes(":")) {
+    if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
+    return ipaddr.IPv6.parse(text).toByteArray();
+  }
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
+  return ipaddr.IPv4.parse(text).toByteArray();
+}
+
+/**
+ * `192.0.2.0/24`, `[2001:db8::]/32`, or one address. Undefined if it is no network at all, a text if it is one with a
+ * mistake: bits after the mask mean that something else was meant.
+ */
+export function parseNetwork(text: string): Network | string | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9a-f:.]+))(?:\/([0-9]{1,3}))?$/i.exec(text);
+  const bytes = match ? parseAddress(match[1] ?? match[2]!) : undefined;
+  if (!match || !bytes) return undefined;
+  const all = bytes.length * 8;
+  const bits = match[3] === undefined ? all : Number(match[3]);
+  if (bits > all) return `bad net/mask pattern: "${text}"`;
+  if (bytes.some((byte, i) => byte & ~mask(i, bits))) {
+    const network = bytes.map((byte, i) => byte & mask(i, bits));
+    const shown = ipaddr.fromByteArray(network).toString();
+    const proper = all === 128 ? `[${shown}]/${bits}` : `${shown}/${bits}`;
+    return `non-null host address bits in "${text}", perhaps "${proper}" is meant`;
+  }
+  return { bytes, bits };
+}
+
+/** True if the address is of that network. */
+export function contains(network: Network, address: AddressBytes): boolean {
+  if (address.length !== network.bytes.length) return false;
+  for (let i = 0; i * 8 < network.bits; i++) {
+    if ((address[i]! ^ network.bytes[i]!) & mask(i, network.bits)) return false;
+  }
+  return true;
+}
+
+/** The mask of the byte at `index` when the first `bits` count. */
+function mask(index: number, bits: number): number {
+  const left = bits - index * 8;
+  return left >= 8 ? 0xff : left <= 0 ? 0 : (0xff00 >> left) & 0xff;
+}

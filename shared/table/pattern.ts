@@ -1,0 +1,133 @@
+/**
+ * `regexp:` and `pcre:` tables (regexp_table(5), pcre_table(5)), on RE2: time is linear in the key, so no pattern and no
+ * mail can make it backtrack. Look-around and back-references do not exist there and are refused by line.
+ */
+
+import { RE2JS } from "re2js";
+import { TextFile } from "./file.ts";
+import { firstMatch, parseRules, type Rule } from "./rules.ts";
+import { type Environment, registerTable, type Table } from "./table.ts";
+
+class PatternTable implements Table {
+  readonly isPattern = true;
+  #file: TextFile<Rule<string>[]>;
+
+  constructor(readonly spec: string, path: string, dialect: Dialect, { clock }: Environment) {
+    const rule = (text: string, block: boolean) => patternRule(text, block, dialect);
+    this.#file = new TextFile(path, (text, warn) => parseRules(text, rule, warn), clock);
+  }
+
+  lookup(key: string): string | null {
+    return firstMatch(this.#file.get(), key);
+  }
+}
+
+/** How a type's flags begin; each letter in a rule turns its flag over. */
+interface Dialect {
+  readonly flags: Readonly<Record<string, boolean>>;
+  compile(pattern: string, flags: Readonly<Record<string, boolean>>): RE2JS;
+}
+
+const PCRE: Dialect = {
+  flags: { i: true, m: false, s: true, x: false, A: false, E: false, U: false, X: false },
+  compile(pattern, flags) {
+    if (flags.X) throw new Error("flag X is not supported");
+    const text = flags.x ? withoutLayout(pattern) : pattern;
+    // Without E, `$` also matches before a final line feed; no key ends in one.
+    const source = `${flags.U ? "(?U)" : ""}${flags.A ? "^(?:" : ""}${text}${flags.A ? ")" : ""}`;
+    return RE2JS.compile(source, bits(flags.i!, flags.m!, flags.s!));
+  },
+};
+
+const REGEXP: Dialect = {
+  flags: { i: true, m: false, x: true },
+  compile(pattern, flags) {
+    if (!flags.x) throw new Error("flag x off, basic regular expressions, is not supported");
+    const extension = /^(?:[^\\]|\\[^<>bB])*\\([<>bB])/.exec(pattern)?.[1];
+    if (extension === "<" || extension === ">") {
+      throw new Error(`\\${extension} is not supported: write \\b for the edge of a word`);
+    }
+    // POSIX takes the longest match; with m (REG_NEWLINE) a dot does not match a line feed.
+    return RE2JS.compile(pattern, bits(flags.i!, flags.m!, !flags.m) | RE2JS.LONGEST_MATCH);
+  },
+};
+
+function bits(ignoreCase: boolean, multiLine: boolean, dotAll: boolean): number {
+  return (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (multiLine ? RE2JS.MULTILINE : 0) |
+    (dotAll ? RE2JS.DOTALL : 0);
+}
+
+/** White space and comments outside of brackets mean nothing under pcre's flag x. */
+function withoutLayout(pattern: string): string {
+  return pattern.replace(/(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\s+|#.*$/gm, (_all, kept) => kept ?? "");
+}
+
+/** `/pattern/flags result`, `!/pattern/flags result`, with any delimiter that is no letter, digit or space. */
+function patternRule(text: string, block: boolean, dialect: Dialect): Rule<string> {
+  const negated = text.startsWith("!");
+  const { pattern, rest } = delimited(negated ? text.slice(1).trimStart() : text);
+  const [, letters, result] = /^(\S*)\s*(.*)$/.exec(rest)!;
+  const flags = { ...dialect.flags };
+  for (const letter of letters!) {
+    if (!Object.hasOwn(flags, letter)) {
+      throw new Error(`unknown regular expression flag "${letter}"`);
+    }
+    flags[letter] = !flags[letter];
+  }
+  const compiled = dialect.compile(pattern, flags);
+  if (block) {
+    if (result) throw new Error(`unexpected text after the pattern of IF: "${result}"`);
+    return { matches: (key) => compiled.matcher(key).find() !== negated, value: () => "" };
+  }
+  if (!result) throw new Error("no result after the pattern");
+  const value = substitution(result, compiled.groupCount(), negated);
+  return {
+    matches: (key) => compiled.matcher(key).find() !== negated,
+    value: typeof value === "string" ? () => value : (key) => {
+      const matcher = compiled.matcher(key);
+      matcher.find();
+      return value((n) => matcher.group(n) ?? "");
+    },
+  };
+}
+
+function delimited(text: string): { pattern: string; rest: string } {
+  const delimiter = text[0];
+  if (!delimiter || /[\p{L}\p{N}\s]/u.test(delimiter)) {
+    throw new Error("expected a pattern such as /pattern/");
+  }
+  for (let i = 1; i < text.length; i++) {
+    if (text[i] === "\\") i++;
+    else if (text[i] === delimiter) return { pattern: text.slice(1, i), rest: text.slice(i + 1) };
+  }
+  throw new Error(`no closing "${delimiter}" after the pattern`);
+}
+
+type Expand = (group: (n: number) => string) => string;
+
+/** A result with `$1`, `${1}`, `$(1)` and `$$`; plain text where it has none. */
+function substitution(result: string, groups: number, negated: boolean): string | Expand {
+  const parts: (string | number)[] = [];
+  let at = 0;
+  for (const match of result.matchAll(/\$(?:(\$)|(\d+)|\{(\d+)\}|\((\d+)\)|)/g)) {
+    parts.push(result.slice(at, match.index));
+    at = match.index + match[0].length;
+    const number = match[2] ?? match[3] ?? match[4];
+    if (match[1]) parts.push("$");
+    else if (number === undefined) throw new Error(`bad $ in the result: write $$ for "$"`);
+    else if (negated) throw new Error(`$${number} cannot be used with a negated pattern`);
+    else if (Number(number) < 1 || Number(number) > groups) {
+      throw new Error(`$${number} in the result, but the pattern has ${groups} groups`);
+    } else parts.push(Number(number));
+  }
+  parts.push(result.slice(at));
+  if (parts.every((part) => typeof part === "string")) return parts.join("");
+  return (group) => parts.map((part) => typeof part === "string" ? part : group(part)).join("");
+}
+
+for (const [type, dialect] of [["regexp", REGEXP], ["pcre", PCRE]] as const) {
+  registerTable(
+    [type],
+    (name, environment, spec) => new PatternTable(spec, name, dialect, environment),
+  );
+}
