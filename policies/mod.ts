@@ -48,7 +48,7 @@ export const policies: readonly Row[] = [
     role: "pickup",
     because: "it alone reads what local users leave in the maildrop",
     answers: ["pickup"],
-    calls: ["cleanup"],
+    calls: ["cleanup", "bounce"],
     reads: ["maildrop"],
     writes: ["maildrop"],
     start: "always",

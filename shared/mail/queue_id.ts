@@ -1,12 +1,11 @@
 /**
- * Queue ids in Postfix's long form (reference 1.4): seconds and microseconds in base 52, `z`, then a part of base 51.
- * Postfix puts the inode there; here it is a random number of the process, so that ids are unique without a round trip.
+ * Queue ids in Postfix's long form (reference 1.4): seconds, microseconds, `z`, then a part that makes it unique. All
+ * digits are of base 51: log parsers expect no `z` but the separator. Postfix puts the inode last; here it is a random
+ * number of the process, so that ids are unique without a round trip.
  */
 
-const BASE52 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
-/** Without `z`, which separates the parts. */
-const BASE51 = BASE52.slice(0, 51);
-/** Six digits of base 52 hold every second until the year 2590. */
+const BASE51 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxy";
+/** Six digits of base 51 hold every second until the year 2527. */
 const SECONDS_DIGITS = 6;
 const MICROSECONDS_DIGITS = 4;
 
@@ -19,10 +18,18 @@ export function queueIdSource(now: () => number = Date.now, process = randomPart
   let last = 0;
   return () => {
     last = Math.max(last + 1, now() * 1000);
-    const seconds = Math.floor(last / 1e6);
-    return encode(seconds, BASE52, SECONDS_DIGITS) +
-      encode(last % 1e6, BASE52, MICROSECONDS_DIGITS) + tail;
+    return timePart(last) + tail;
   };
+}
+
+/** The queue id of something that has a time and a number of its own: the same one whenever it is asked for. */
+export function queueIdOf(microseconds: number, unique: number): string {
+  return `${timePart(microseconds)}z${encode(unique, BASE51, 1)}`;
+}
+
+function timePart(microseconds: number): string {
+  return encode(Math.floor(microseconds / 1e6), BASE51, SECONDS_DIGITS) +
+    encode(microseconds % 1e6, BASE51, MICROSECONDS_DIGITS);
 }
 
 function randomPart(): number {

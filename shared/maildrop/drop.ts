@@ -58,10 +58,13 @@ export class Drop {
     } catch {
       // Closed already.
     }
-    try {
-      Deno.removeSync(this.#temporary);
-    } catch {
-      // pickup removes it when it is a day old.
+    // A commit may have failed after the renaming: what the caller believes lost must not be sent.
+    for (const path of [this.#temporary, join(this.directory, this.name)]) {
+      try {
+        Deno.removeSync(path);
+      } catch {
+        // Not there; or pickup removes it when it is a day old.
+      }
     }
   }
 }

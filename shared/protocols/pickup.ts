@@ -1,7 +1,8 @@
 /** pickup (public): sendmail tells that there is something in the maildrop. */
 
-import { call, service, shape } from "../ipc/declare.ts";
+import { call, line, service, shape } from "../ipc/declare.ts";
 
 export const pickupService = service("pickup", {
-  wake: call({ request: shape({}), reply: shape({}), deadlineSeconds: 10 }),
+  /** `file` is the new file's name; empty asks for a look at the whole maildrop. */
+  wake: call({ request: shape({ file: line(64) }), reply: shape({}), deadlineSeconds: 10 }),
 });

@@ -1,0 +1,198 @@
+/** From a checked submission to cleanup: envelope, Received header, and the report when cleanup will not have it. */
+
+import { reason, StorageError } from "../../shared/errors.ts";
+import type { Client } from "../../shared/ipc/client.ts";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { external } from "../../shared/mail/address.ts";
+import { info, warning } from "../../shared/log/log.ts";
+import { pickedUp } from "../../shared/log/lines.ts";
+import { mailDate } from "../../shared/mail/date.ts";
+import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import { queueIdOf } from "../../shared/mail/queue_id.ts";
+import type { Submission } from "../../shared/maildrop/file_format.ts";
+import type { bounceService } from "../../shared/protocols/bounce.ts";
+import type { cleanupService } from "../../shared/protocols/cleanup.ts";
+import type { Fate, Found } from "./maildrop.ts";
+
+export interface SubmitterOptions {
+  readonly hostname: string;
+  readonly mailName: string;
+  /** Bytes; 0 is no limit. */
+  readonly messageSizeLimit: number;
+  readonly cleanup: Client<typeof cleanupService.calls>;
+  readonly bounce: Client<typeof bounceService.calls>;
+  readonly now?: () => number;
+}
+
+/** Messages up to this are sent in one frame, from memory. */
+const INLINE_BYTES = 120 * 1024;
+/** How far back a submission's own time is believed; a user can set it at will. */
+const MAX_AGE_MS = 24 * 3600 * 1000;
+/** A report takes so many recipients, and shows so much of the message. */
+const RECIPIENTS_PER_REPORT = 5000;
+const REPORTED_BYTES = 50_000;
+
+const encoder = new TextEncoder();
+
+/** Why a message cannot be queued: what a client would have heard. */
+interface Refusal {
+  readonly code: number;
+  readonly dsn: string;
+  readonly text: string;
+}
+
+export class Submitter {
+  constructor(readonly options: SubmitterOptions) {}
+
+  /** Hands a submission to cleanup; throws NotASubmission when the file changes meanwhile. */
+  async submit({ submission, uid, modified }: Found): Promise<Fate> {
+    const now = this.options.now?.() ?? Date.now();
+    const arrived = Math.floor(Math.min(Math.max(modified, now - MAX_AGE_MS), now));
+    const envelope = toEnvelope(submission, arrived);
+    const recipients = submission.envelope.recipients.map((address) =>
+      toRecipient(address, submission)
+    );
+    pickedUp(envelope.queueId, uid, envelope.sender);
+    try {
+      const refusal = this.#tooLarge(submission) ??
+        await this.#toCleanup(submission, uid, envelope, recipients);
+      if (refusal === undefined) return "done";
+      if (refusal.code < 500) {
+        warning(`${envelope.queueId}: not queued yet: ${describe(refusal)}`);
+        return "later";
+      }
+      await this.#report(submission, envelope, recipients, refusal);
+      return "done";
+    } catch (error) {
+      if (!(error instanceof CallError || error instanceof StorageError)) throw error;
+      warning(`${envelope.queueId}: not queued yet: ${reason(error)}`);
+      // The service does not take this one, but may take others; else it takes none.
+      return error instanceof CallError && error.code === "refused" ? "later" : "unavailable";
+    }
+  }
+
+  #tooLarge({ size }: Submission): Refusal | undefined {
+    const limit = this.options.messageSizeLimit;
+    if (!limit || size <= limit) return undefined;
+    return { code: 552, dsn: "5.3.4", text: "Message size exceeds fixed limit" };
+  }
+
+  async #toCleanup(
+    submission: Submission,
+    uid: number,
+    envelope: Envelope,
+    recipients: Recipient[],
+  ): Promise<Refusal | undefined> {
+    const header = this.#received(uid, envelope);
+    const { fullName } = submission.envelope;
+    const content = await withHeader(header, submission);
+    const request = { envelope, recipients, local: true, fullName };
+    const { reply } = await this.options.cleanup.call("submit", request, content);
+    return reply.queued ? undefined : reply;
+  }
+
+  #received(uid: number, { queueId, arrived }: Envelope): Uint8Array {
+    const { hostname, mailName } = this.options;
+    return encoder.encode(
+      `Received: by ${hostname} (${mailName}, from userid ${uid})\r\n` +
+        `\tid ${queueId}; ${mailDate(arrived)}\r\n`,
+    );
+  }
+
+  /** Tells the sender, as if the message had been queued and then bounced: it is not lost without a word. */
+  async #report(
+    submission: Submission,
+    envelope: Envelope,
+    recipients: Recipient[],
+    refusal: Refusal,
+  ): Promise<void> {
+    const { queueId, sender } = envelope;
+    const told = recipients
+      .filter(({ notify }) => !notify.length || notify.includes("FAILURE"))
+      .map((recipient, n) => ({ ...recipient, outcome: bounced(n, refusal) }));
+    if (!sender || !told.length) {
+      return info(
+        `${queueId}: from=<${external(sender)}>, status=bounced (${describe(refusal)}), ` +
+          "nobody to be told",
+      );
+    }
+    const content = await start(submission, REPORTED_BYTES);
+    for (let at = 0; at < told.length; at += RECIPIENTS_PER_REPORT) {
+      const report = {
+        kind: "failure" as const,
+        envelope,
+        size: submission.size,
+        recipients: told.slice(at, at + RECIPIENTS_PER_REPORT),
+        retryUntil: 0,
+      };
+      await this.options.bounce.call("report", report, content);
+    }
+    info(
+      `${queueId}: from=<${external(sender)}>, status=bounced (${describe(refusal)}), ` +
+        "returned to sender",
+    );
+  }
+}
+
+function toEnvelope(submission: Submission, arrived: number): Envelope {
+  const { sender, ret, envid, smtputf8 } = submission.envelope;
+  return {
+    // The same file has the same id. If we die between "queued" and the removal of the file, the queue refuses it the
+    // second time, for as long as it holds the first.
+    queueId: queueIdOf(arrived * 1000, number48(submission.checksum)),
+    sender,
+    arrived,
+    client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+    smtputf8,
+    body: submission.eightBit ? "8bit" : "7bit",
+    ret,
+    envid,
+  };
+}
+
+function number48(bytes: Uint8Array): number {
+  return bytes.subarray(0, 6).reduce((number, byte) => number * 256 + byte, 0);
+}
+
+function toRecipient(address: string, { envelope }: Submission): Recipient {
+  return { address, original: address, orcpt: "", notify: envelope.notify };
+}
+
+function bounced(n: number, { dsn, text }: Refusal): Outcome {
+  return { n, status: "bounced", dsn, text, remoteMta: "", diagnostic: "" };
+}
+
+function describe({ code, dsn, text }: Refusal): string {
+  return `${code} ${dsn} ${text}`;
+}
+
+/** The message with our header on top: in one piece if it is small, else as a stream. */
+async function withHeader(header: Uint8Array, submission: Submission): Promise<Sendable> {
+  if (submission.size > INLINE_BYTES) return stream(header, submission);
+  const bytes = new Uint8Array(header.length + submission.size);
+  bytes.set(header);
+  let at = header.length;
+  for await (const part of submission.content()) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+async function* stream(header: Uint8Array, submission: Submission): AsyncGenerator<Uint8Array> {
+  yield header;
+  yield* submission.content();
+}
+
+/** The first bytes of the message. */
+async function start(submission: Submission, limit: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.min(submission.size, limit));
+  let at = 0;
+  for await (const part of submission.content()) {
+    bytes.set(part.subarray(0, bytes.length - at), at);
+    at += part.length;
+    if (at >= bytes.length) break;
+  }
+  return bytes;
+}

@@ -1,0 +1,228 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { StorageError } from "../../shared/errors.ts";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { setSink } from "../../shared/log/log.ts";
+import { QUEUE_ID } from "../../shared/mail/queue_id.ts";
+import {
+  NotASubmission,
+  readSubmission,
+  SubmissionWriter,
+  type Submitted,
+} from "../../shared/maildrop/file_format.ts";
+import { Submitter, type SubmitterOptions } from "./submitter.ts";
+
+const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
+
+interface Asked {
+  readonly call: string;
+  // deno-lint-ignore no-explicit-any
+  readonly request: any;
+  readonly content: string;
+}
+
+async function text(content: Sendable | undefined): Promise<string> {
+  if (content instanceof Uint8Array) return new TextDecoder().decode(content);
+  let text = "";
+  for await (const part of content ?? []) text += new TextDecoder().decode(part);
+  return text;
+}
+
+/** A submitter whose peers give these answers, and what they were asked. */
+function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
+  const asked: Asked[] = [];
+  const log: string[] = [];
+  setSink((severity, text) => log.push(`${severity}: ${text}`));
+  const peer = (reply: unknown) => ({
+    async call(call: string, request: unknown, content?: Sendable) {
+      asked.push({ call, request, content: await text(content) });
+      if (reply instanceof Error) throw reply;
+      return { reply };
+    },
+    close() {},
+  });
+  const submitter = new Submitter({
+    hostname: "mail.example.com",
+    mailName: "Postern",
+    messageSizeLimit: 0,
+    // deno-lint-ignore no-explicit-any
+    cleanup: peer(reply) as any,
+    // deno-lint-ignore no-explicit-any
+    bounce: peer({ queueId: "x" }) as any,
+    now: () => NOW,
+    ...options,
+  });
+  return { submitter, asked, log };
+}
+
+async function submission(envelope: Partial<Submitted> = {}, message = "Subject: x\r\n\r\nä\r\n") {
+  const parts: Uint8Array[] = [];
+  const writer = new SubmissionWriter((bytes) => parts.push(bytes), {
+    sender: "me@example.com",
+    recipients: ["a@example.com", "b"],
+    fullName: "My Name",
+    notify: [],
+    ret: "HDRS",
+    envid: "id",
+    smtputf8: false,
+    nonce: "fixed",
+    ...envelope,
+  });
+  writer.content(new TextEncoder().encode(message));
+  writer.seal();
+  const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  const read = (buffer: Uint8Array, at: number) => {
+    const part = bytes.subarray(at, at + buffer.length);
+    buffer.set(part);
+    return part.length;
+  };
+  return { found: await readSubmission(read, bytes.length), bytes };
+}
+
+const QUEUED = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };
+
+Deno.test("a submission goes to cleanup as local mail with a Received header on top", async () => {
+  const { submitter, asked, log } = bench(QUEUED);
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 1000, modified: NOW }), "done");
+  const { call, request, content } = asked[0]!;
+  assertEquals(call, "submit");
+  assertEquals([request.local, request.fullName], [true, "My Name"]);
+  const { queueId, ...envelope } = request.envelope;
+  assertMatch(queueId, QUEUE_ID);
+  assertEquals(envelope, {
+    sender: "me@example.com",
+    arrived: NOW,
+    client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+    smtputf8: false,
+    body: "8bit",
+    ret: "HDRS",
+    envid: "id",
+  });
+  assertEquals(request.recipients[1], { address: "b", original: "b", orcpt: "", notify: [] });
+  const [first, second, rest] = content.split("\r\n");
+  assertEquals(first, "Received: by mail.example.com (Postern, from userid 1000)");
+  assertMatch(second!, new RegExp(`^\tid ${queueId}; [A-Z][a-z]{2}, 21 Nov 2026 [0-9:]{8} [+-]`));
+  assertEquals(rest, "Subject: x");
+  assertEquals(log, [`info: ${queueId}: uid=1000 from=<me@example.com>`]);
+});
+
+Deno.test("a large submission is streamed", async () => {
+  const { submitter, asked } = bench(QUEUED);
+  const { found } = await submission({}, "x".repeat(1_000_000) + "\r\n");
+  await submitter.submit({ submission: found, uid: 0, modified: NOW });
+  assertEquals(asked[0]!.content.endsWith("xxx\r\n"), true);
+  assertEquals(asked[0]!.content.length > 1_000_000, true);
+});
+
+Deno.test("the same file has the same queue id, another one another", async () => {
+  const { submitter, asked } = bench(QUEUED);
+  const { found } = await submission();
+  const { found: other } = await submission({ nonce: "other" });
+  for (const submission of [found, found, other]) {
+    await submitter.submit({ submission, uid: 0, modified: NOW - 1000 });
+  }
+  const [first, again, third] = asked.map(({ request }) => request.envelope.queueId);
+  assertEquals(first, again);
+  assertEquals(first !== third, true);
+});
+
+Deno.test("a file's own time is believed within a day, and never ahead of ours", async () => {
+  const { submitter, asked } = bench(QUEUED);
+  const { found } = await submission();
+  for (const modified of [NOW + 5000, NOW - 5000, 0, -1e15]) {
+    await submitter.submit({ submission: found, uid: 0, modified });
+  }
+  const day = 86_400_000;
+  assertEquals(asked.map(({ request }) => request.envelope.arrived), [
+    NOW,
+    NOW - 5000,
+    NOW - day,
+    NOW - day,
+  ]);
+});
+
+Deno.test("a temporary refusal keeps the file", async () => {
+  const { submitter, log } = bench({ queued: false, code: 451, dsn: "4.3.0", text: "Later" });
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "later");
+  assertMatch(log[1]!, /^warning: \w+: not queued yet: 451 4\.3\.0 Later$/);
+});
+
+for (const code of ["unavailable", "deadline", "storage", "bug"] as const) {
+  Deno.test(`cleanup failing with "${code}" makes all mail wait`, async () => {
+    const { submitter } = bench(new CallError(code, "cleanup: trouble"));
+    const { found } = await submission();
+    const fate = await submitter.submit({ submission: found, uid: 0, modified: NOW });
+    assertEquals(fate, "unavailable");
+  });
+}
+
+Deno.test("a submission that cleanup does not take as a message waits alone", async () => {
+  const { submitter } = bench(new CallError("refused", "cleanup: no"));
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "later");
+});
+
+Deno.test("a permanent refusal is reported to the sender before the file goes", async () => {
+  const { submitter, asked, log } = bench({ queued: false, code: 554, dsn: "5.4.0", text: "Loop" });
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+  const { call, request, content } = asked[1]!;
+  assertEquals([call, request.kind, request.size], ["report", "failure", 18]);
+  assertEquals(request.recipients.map((each: { address: string }) => each.address), [
+    "a@example.com",
+    "b",
+  ]);
+  assertEquals(request.recipients[0].outcome, {
+    n: 0,
+    status: "bounced",
+    dsn: "5.4.0",
+    text: "Loop",
+    remoteMta: "",
+    diagnostic: "",
+  });
+  assertEquals(content, "Subject: x\r\n\r\nä\r\n");
+  assertMatch(log[1]!, /status=bounced \(554 5\.4\.0 Loop\), returned to sender$/);
+});
+
+Deno.test("a permanent refusal whose report fails keeps the file", async () => {
+  const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
+  const call = () => Promise.reject(new CallError("unavailable", "bounce: away"));
+  // deno-lint-ignore no-explicit-any
+  const { submitter } = bench(refusal, { bounce: { call, close() {} } as any });
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "unavailable");
+});
+
+Deno.test("a permanent refusal of mail from the null sender is logged, and nobody told", async () => {
+  const { submitter, asked, log } = bench({ queued: false, code: 554, dsn: "5.4.0", text: "Loop" });
+  const { found } = await submission({ sender: "" });
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+  assertEquals(asked.length, 1);
+  assertMatch(log[1]!, /from=<>, status=bounced \(554 5\.4\.0 Loop\), nobody to be told$/);
+});
+
+Deno.test("a submission beyond message_size_limit is returned without asking cleanup", async () => {
+  const { submitter, asked } = bench(QUEUED, { messageSizeLimit: 16 });
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+  assertEquals(asked.map(({ call }) => call), ["report"]);
+  assertEquals(asked[0]!.request.recipients[0].outcome.dsn, "5.3.4");
+});
+
+Deno.test("a file that changes while it is sent is no submission", async () => {
+  const { submitter } = bench(QUEUED);
+  const { found, bytes } = await submission();
+  bytes[bytes.length - 80]! ^= 1;
+  await assertRejects(
+    () => submitter.submit({ submission: found, uid: 0, modified: NOW }),
+    NotASubmission,
+  );
+});
+
+Deno.test("trouble with our own disk makes mail wait", async () => {
+  const { submitter } = bench(new StorageError("maildrop: bad sector"));
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "unavailable");
+});
