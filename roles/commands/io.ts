@@ -24,8 +24,7 @@ export interface CommandIo {
 export function loadForCommand(io: CommandIo, directory = io.configDirectory): Configuration {
   const facts = io.facts ?? systemFacts();
   const found = findConfigDirectory(directory, io.env.bind(io), facts.repository);
-  if (found.hint) io.err(`${found.hint}\n`);
-  return loadConfiguration(found.directory, facts);
+  return loadConfiguration(found.directory, facts, found.hint);
 }
 
 /** Splits `-c DIR` (or `-cDIR`) off the arguments of a command that has no other use for -c. */

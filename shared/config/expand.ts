@@ -1,6 +1,6 @@
 /** What `$name` and its relatives in main.cf stand for (postconf(5), "the general format of main.cf"). */
 
-import { BugError, ConfigError, reason } from "../errors.ts";
+import { ConfigError, reason } from "../errors.ts";
 import { closing, trim } from "./logical_lines.ts";
 
 /** Names and braces inside each other go no deeper; more is a mistake, and must not exhaust the stack. */
@@ -11,8 +11,8 @@ export const MAX_VALUE_LENGTH = 1 << 20;
 export interface Names {
   /** The unexpanded text of a name; undefined when there is no such name. */
   raw(name: string): string | undefined;
-  /** Told of each problem once; `owner` is the name whose text has it. */
-  report(severity: "fatal" | "warning", owner: string, text: string): void;
+  /** Told of each problem once. The last of `chain` is the name whose text has it, those before it refer to it. */
+  report(severity: "fatal" | "warning", chain: readonly string[], text: string): void;
 }
 
 /** Expands texts of one scope: main.cf, or main.cf under the overrides of one service. Remembers what it expanded. */
@@ -28,13 +28,14 @@ export class Expander {
   value(name: string): string {
     const known = this.#expanded.get(name);
     if (known !== undefined) return known;
+    this.#refuseCircle(name);
     this.#open.push(name);
     let value = "";
     try {
       value = this.#expand(this.names.raw(name) ?? "");
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      this.names.report("fatal", name, reason(error));
+      this.names.report("fatal", this.#open, reason(error));
     } finally {
       this.#open.pop();
     }
@@ -86,17 +87,18 @@ export class Expander {
   }
 
   #named(name: string): string {
-    if (this.#open.includes(name)) {
-      const circle = [...this.#open.slice(this.#open.indexOf(name)), name].join(" -> ");
-      throw new ConfigError(`must not refer to itself: ${circle}`);
-    }
-    if (this.names.raw(name) === undefined) {
-      const owner = this.#open.at(-1);
-      if (owner === undefined) throw new BugError("expand: a name is expanded outside of a value");
-      this.names.report("warning", owner, `$${name} is undefined and stands for nothing`);
-      return "";
-    }
-    return this.value(name);
+    if (this.#expanded.has(name) || this.names.raw(name) !== undefined) return this.value(name);
+    this.names.report("warning", this.#open, `$${name} is undefined and stands for nothing`);
+    this.#expanded.set(name, "");
+    return "";
+  }
+
+  #refuseCircle(name: string): void {
+    const at = this.#open.indexOf(name);
+    if (at < 0) return;
+    throw new ConfigError(
+      `must not refer to itself: ${[...this.#open.slice(at), name].join(" -> ")}`,
+    );
   }
 
   /** The inside of `${...}` or `$(...)`. */

@@ -1,0 +1,179 @@
+/** main.cf and master.cf together: what every parameter is worth, for the whole system and for each service. */
+
+import { join, resolve } from "@std/path";
+import { reason } from "../errors.ts";
+import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
+import { catalogue, postfixDefault, splitTransport } from "../parameters/mod.ts";
+import { Expander } from "./expand.ts";
+import { COMPUTED, type Facts } from "./facts.ts";
+import { inspect } from "./inspect.ts";
+import { type MainCf, parseMainCf } from "./main_cf.ts";
+import { type MasterCf, type MasterEntry, parseMasterCf } from "./master_cf.ts";
+import { type Place, type Problem, problem } from "./problem.ts";
+
+/** A configuration file is no larger; tables have files of their own. */
+const MAX_FILE_BYTES = 16 << 20;
+
+/** Reads main.cf and master.cf of a directory. What is wrong with them is in `problems`; nothing is thrown for it. */
+export function loadConfiguration(directory: string, facts: Facts, hint?: string): Configuration {
+  const absolute = resolve(directory);
+  const problems: Problem[] = [];
+  const read = (name: string): string => {
+    const file = join(absolute, name);
+    try {
+      if (Deno.statSync(file).size > MAX_FILE_BYTES) throw new Error("is too large");
+      return Deno.readTextFileSync(file);
+    } catch (error) {
+      problems.push(problem("fatal", { file, line: 0 }, "", `cannot be read: ${reason(error)}`));
+      return "";
+    }
+  };
+  if (hint) problems.push(problem("warning", { file: absolute, line: 0 }, "", hint));
+  const main = parseMainCf(read("main.cf"), join(absolute, "main.cf"));
+  const master = parseMasterCf(read("master.cf"), join(absolute, "master.cf"));
+  return new Configuration(absolute, facts, main, master, problems);
+}
+
+export class Configuration {
+  /** Everything that is wrong, in the order of the files. */
+  readonly problems: readonly Problem[];
+  /** The services of master.cf, also those that this system does not have. */
+  readonly services: readonly MasterEntry[];
+  #transports: ReadonlySet<string>;
+  #scopes = new Map<MasterEntry | undefined, Expander>();
+  #reported: Problem[] = [];
+
+  constructor(
+    readonly directory: string,
+    readonly facts: Facts,
+    readonly main: MainCf,
+    readonly master: MasterCf,
+    problems: readonly Problem[] = [],
+  ) {
+    this.services = master.services;
+    this.#transports = new Set(master.services.map(({ name }) => name));
+    const found = inspect(this, this.#reported);
+    const all = [...problems, ...main.problems, ...master.problems, ...this.#reported, ...found];
+    this.problems = inOrder(all);
+  }
+
+  /** The expanded text of a parameter; empty when there is none of this name. */
+  value(name: string, service?: MasterEntry): string {
+    return this.#scope(service).value(name);
+  }
+
+  /** The expanded texts of parameters by name, overrides of the service applied: ready to be handed over. */
+  texts(declared: Parameters, service?: MasterEntry): Record<string, string> {
+    return Object.fromEntries(
+      Object.values(declared).map(({ name, suffix }): [string, string] => [
+        name,
+        suffix ? this.#perTransport(name, suffix, service) : this.value(name, service),
+      ]),
+    );
+  }
+
+  /** The typed values of parameters; throws ConfigError, where `problems` has a fatal one. */
+  typed<P extends Parameters>(declared: P, service?: MasterEntry): Values<P> {
+    return parseAll(declared, this.texts(declared, service));
+  }
+
+  /** The unexpanded text that counts for a name: from an override, main.cf or its default. */
+  raw(name: string, service?: MasterEntry): string | undefined {
+    if (COMPUTED.has(name)) return this.#computed(name, service)?.replaceAll("$", "$$$$");
+    return service?.overrides.get(name) ?? this.main.entries.get(name)?.raw ?? this.fallback(name);
+  }
+
+  /** The unexpanded default of a name; undefined for one that nobody knows. */
+  fallback(name: string): string | undefined {
+    return catalogue.get(name)?.fallback ?? this.transportParameter(name)?.fallback ??
+      postfixDefault(name);
+  }
+
+  /** What `<transport>_...` is for a service of master.cf. */
+  transportParameter(name: string): ReturnType<typeof splitTransport> {
+    return splitTransport(name, this.#transports);
+  }
+
+  /** Where a name gets its text from: master.cf for an override, else main.cf; line 0 for a default. */
+  placeOf(name: string, service?: MasterEntry): Place {
+    if (service?.overrides.has(name)) return { file: this.master.file, line: service.line };
+    return { file: this.main.file, line: this.main.entries.get(name)?.line ?? 0 };
+  }
+
+  #scope(service: MasterEntry | undefined): Expander {
+    // A service without overrides differs in its name alone, which only overrides can sensibly use.
+    const key = service && service.overrides.size ? service : undefined;
+    let scope = this.#scopes.get(key);
+    if (!scope) {
+      scope = new Expander({
+        raw: (name) => this.raw(name, key),
+        report: (severity, chain, text) => {
+          // Where no override has a part in it, the same problem is reported for the whole system.
+          if (key && !chain.some((name) => key.overrides.has(name))) return;
+          const owner = chain.at(-1)!;
+          // What a default refers to has no line: somebody's line brought it there.
+          const places = [...chain].reverse().map((name) => this.placeOf(name, key));
+          const place = places.find(({ line }) => line) ?? places[0]!;
+          this.#reported.push(problem(severity, place, owner, text));
+        },
+      });
+      this.#scopes.set(key, scope);
+    }
+    return scope;
+  }
+
+  /** JSON: the default under "", and each transport's own where it is set. */
+  #perTransport(name: string, suffix: string, service: MasterEntry | undefined): string {
+    const own = [...this.#transports].filter((transport) =>
+      service?.overrides.has(transport + suffix) || this.main.entries.has(transport + suffix)
+    );
+    return JSON.stringify(Object.fromEntries([
+      ["", this.value(name, service)],
+      ...own.map((transport) => [transport, this.value(transport + suffix, service)]),
+    ]));
+  }
+
+  #computed(name: string, service: MasterEntry | undefined): string | undefined {
+    switch (name) {
+      case "config_directory":
+        return this.directory;
+      case "repository":
+        return this.facts.repository;
+      case "postern_version":
+        return this.facts.version;
+      case "system_hostname":
+        return this.#systemHostname();
+      case "system_domain":
+        return this.#systemDomain(service);
+      case "service_name":
+        return service?.name ?? "";
+      case "process_name":
+        return service?.command ?? "";
+    }
+    return undefined;
+  }
+
+  /** A name without a domain gets the one of main.cf, else `localdomain`, as Postfix does. */
+  #systemHostname(): string {
+    const { hostname } = this.facts;
+    if (hostname.includes(".")) return hostname;
+    const domain = this.main.entries.get("mydomain")?.raw ?? "";
+    return `${hostname || "localhost"}.${/^[^$]+$/.test(domain) ? domain : "localdomain"}`;
+  }
+
+  /** myhostname without its first label. */
+  #systemDomain(service: MasterEntry | undefined): string {
+    const host = this.value("myhostname", service);
+    const dot = host.indexOf(".");
+    return dot < 0 ? "localdomain" : host.slice(dot + 1);
+  }
+}
+
+/** By file and line, and nothing twice. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const byMessage = new Map(problems.map((each) => [each.message, each]));
+  const files = [...new Set(problems.map(({ file }) => file))];
+  return [...byMessage.values()].sort((a, b) =>
+    files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line
+  );
+}

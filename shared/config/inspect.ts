@@ -1,0 +1,181 @@
+/** Finds what is wrong with a configuration that can be read: unknown names, bad values, daemons that are not there. */
+
+import { reason } from "../errors.ts";
+import { catalogue, postfixDefault, suffixes } from "../parameters/mod.ts";
+import type { Configuration } from "./configuration.ts";
+import { COMPUTED } from "./facts.ts";
+import { daemon } from "./daemons.ts";
+import { referencedNames } from "./expand.ts";
+import type { MasterEntry } from "./master_cf.ts";
+import { type Place, type Problem, problem } from "./problem.ts";
+
+/** All problems of names, values and services; expanding texts adds to `reported` what is wrong with those. */
+export function inspect(
+  configuration: Configuration,
+  reported: readonly Problem[],
+): Problem[] {
+  const broken = (name: string) =>
+    reported.some(({ severity, parameter }) => severity === "fatal" && parameter === name);
+  return [
+    ...checkNames(configuration),
+    ...checkServices(configuration),
+    // A text that cannot be expanded is reported once, not also as a bad value.
+    ...[
+      ...checkValues(configuration),
+      ...configuration.services.flatMap((service) => checkOverridden(configuration, service)),
+    ].filter(({ parameter }) => !broken(parameter)),
+  ];
+}
+
+/** Names that have no effect: misspelt, not supported, or computed by the system. */
+function checkNames(configuration: Configuration): Problem[] {
+  const { main, master, services } = configuration;
+  const used = userDefined(configuration);
+  const problems: Problem[] = [];
+  const check = (name: string, place: Place) => {
+    const text = complaint(name, configuration, used);
+    if (text) problems.push(problem("warning", place, name, text));
+  };
+  for (const { name, line } of main.entries.values()) check(name, { file: main.file, line });
+  for (const service of services) {
+    for (const name of service.overrides.keys()) {
+      check(name, { file: master.file, line: service.line });
+    }
+  }
+  return problems;
+}
+
+function complaint(
+  name: string,
+  configuration: Configuration,
+  used: ReadonlySet<string>,
+): string | undefined {
+  if (COMPUTED.has(name)) return "is computed: setting it has no effect";
+  if (catalogue.has(name)) return undefined;
+  const own = configuration.transportParameter(name);
+  if (own && suffixes.has(own.suffix)) return undefined;
+  if (own || postfixDefault(name) !== undefined) {
+    return "is a parameter of Postfix that Postern does not support yet: it has no effect";
+  }
+  if (used.has(name)) return undefined;
+  return `unknown parameter, it has no effect${suggestion(name)}`;
+}
+
+/** Names that some text refers to, and those of restriction classes: a user may define them. */
+function userDefined(configuration: Configuration): Set<string> {
+  const { main, services } = configuration;
+  const texts = [
+    ...[...main.entries.values()].map(({ raw }) => raw),
+    ...services.flatMap((service) => [...service.overrides.values(), ...service.arguments]),
+  ];
+  const classes = main.entries.get("smtpd_restriction_classes")?.raw ?? "";
+  return new Set([...texts.flatMap(referencedNames), ...classes.split(/[\s,]+/)]);
+}
+
+/** ": is X meant?" when one supported name differs by a letter or two. */
+function suggestion(name: string): string {
+  for (const known of catalogue.keys()) {
+    if (Math.abs(known.length - name.length) <= 1 && near(known, name)) {
+      return `: is ${known} meant?`;
+    }
+  }
+  return "";
+}
+
+/** True when one changed, missing, added or swapped pair of letters makes them equal. */
+function near(a: string, b: string): boolean {
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  const x = a.slice(start), y = b.slice(start);
+  return x.slice(1) === y.slice(1) || x.slice(1) === y || x === y.slice(1) ||
+    x[0] === y[1] && x[1] === y[0] && x.slice(2) === y.slice(2);
+}
+
+function checkServices({ master, services, main }: Configuration): Problem[] {
+  const problems: Problem[] = [];
+  for (const { name, type, command, line } of services) {
+    const place = { file: master.file, line };
+    const what = daemon(command);
+    if (what === "missing") {
+      const text = `${command} is not built yet: the service is not started`;
+      problems.push(problem("warning", place, name, text));
+    } else if (what === undefined) {
+      const text = `no such daemon: ${command}`;
+      problems.push(problem("fatal", place, name, text));
+    } else if (type === "inet" && command !== "smtpd") {
+      const text = `${command} does not serve inet connections, only smtpd does: must be unix`;
+      problems.push(problem("fatal", place, name, text));
+    } else if (type === "inet" && !isInetName(name)) {
+      const text = `must be a port, host:port or [host]:port; ports are numbers or ${
+        [...PORT_NAMES].join(", ")
+      }`;
+      problems.push(problem("fatal", place, name, text));
+    }
+  }
+  if (!services.length && !master.problems.length && main.entries.size) {
+    problems.push(problem("warning", { file: master.file, line: 0 }, "", "has no services"));
+  }
+  return problems;
+}
+
+/** Ports that inet services of mail systems are named by. */
+const PORT_NAMES = new Set(["smtp", "submission", "submissions", "smtps", "lmtp"]);
+
+function isInetName(name: string): boolean {
+  const port = /^(?:\[[^\]\s]+\]:|[^:[\]\s]+:)?([^:]+)$/.exec(name)?.[1];
+  if (port === undefined) return false;
+  return PORT_NAMES.has(port) ||
+    /^[0-9]{1,5}$/.test(port) && Number(port) > 0 && Number(port) <= 65535;
+}
+
+/** Every supported parameter is parsed, and every text of main.cf is expanded at least once. */
+function checkValues(configuration: Configuration): Problem[] {
+  const problems: Problem[] = [];
+  for (const name of new Set([...configuration.main.entries.keys(), ...catalogue.keys()])) {
+    configuration.value(name);
+    const error = failure(configuration, name);
+    if (error) problems.push(problem("fatal", blame(configuration, name), ...error));
+  }
+  return problems;
+}
+
+/** The same under a service's overrides, where they make a difference. */
+function checkOverridden(configuration: Configuration, service: MasterEntry): Problem[] {
+  if (!service.overrides.size) return [];
+  const problems: Problem[] = [];
+  for (const name of new Set([...catalogue.keys(), ...service.overrides.keys()])) {
+    const text = configuration.value(name, service);
+    if (text === configuration.value(name) && !service.overrides.has(name)) continue;
+    const error = failure(configuration, name, service);
+    const place = { file: configuration.master.file, line: service.line };
+    if (error) problems.push(problem("fatal", place, ...error));
+  }
+  return problems;
+}
+
+/** Why a parameter's text is not a value of it. */
+function failure(
+  configuration: Configuration,
+  name: string,
+  service?: MasterEntry,
+): [string, string] | undefined {
+  const suffix = configuration.transportParameter(name)?.suffix ?? "";
+  const parameter = catalogue.get(name) ?? suffixes.get(suffix);
+  if (!parameter) return undefined;
+  const text = configuration.value(name, service);
+  try {
+    parameter.parse(parameter.suffix ? JSON.stringify({ "": text }) : text);
+    return undefined;
+  } catch (error) {
+    return [name, reason(error)];
+  }
+}
+
+/** Where to mend a bad value: its own line, or for a default the line of what the default refers to. */
+function blame(configuration: Configuration, name: string): Place {
+  const own = configuration.placeOf(name);
+  if (own.line) return own;
+  const referenced = referencedNames(configuration.raw(name) ?? "")
+    .map((each) => configuration.placeOf(each)).find(({ line }) => line);
+  return referenced ?? own;
+}

@@ -1,0 +1,78 @@
+/** The parameters of the supervisor: where the system lives, as whom it runs, how many processes it starts. */
+
+import { ConfigError } from "../errors.ts";
+import { parseLevel } from "../config/expand.ts";
+import { choice, int, type Parameter, perTransport, text, time } from "./declare.ts";
+import { addressing, identity, logging, network, queue } from "./global.ts";
+
+const places = {
+  configDirectory: text("config_directory", "/etc/postern", {
+    doc: "The directory of main.cf and master.cf; known from -c or MAIL_CONFIG, not from main.cf.",
+  }),
+  dataDirectory: text("data_directory", "/var/lib/postfix", {
+    doc: "The directory of caches and other data that may be lost.",
+  }),
+  processIdDirectory: text("process_id_directory", "pid", {
+    doc: "The directory of lock and process id files, below queue_directory.",
+  }),
+};
+
+const compatibilityLevel: Parameter<string> = {
+  name: "compatibility_level",
+  fallback: "3.11",
+  doc: "Accepted for Postfix's sake: defaults are always those of the newest level.",
+  parse(text) {
+    parseLevel(text);
+    return text;
+  },
+};
+
+const processes = {
+  mailOwner: {
+    ...text("mail_owner", "postfix", {
+      doc: "The user that roles run as when the system is started as root.",
+    }),
+    parse(text: string): string {
+      if (!text) throw new ConfigError("must be a user's name: is empty");
+      if (text === "root" || text === "0") throw new ConfigError("must not be root");
+      return text;
+    },
+  },
+  defaultProcessLimit: int("default_process_limit", "100", {
+    min: 1,
+    doc: "The most processes of a service whose maxproc column in master.cf is -.",
+  }),
+  defaultProcessCount: perTransport(
+    int("default_process_count", "1", {
+      min: 1,
+      max: 64,
+      own: true,
+      doc: "How many processes answer a service; one serves many clients at a time.",
+    }),
+    "_process_count",
+  ),
+  sandbox: choice("sandbox", "auto", ["auto", "deno", "bwrap"], {
+    own: true,
+    doc:
+      "The layers that confine a role: deno alone, bwrap on top of it, or auto: bwrap if it works.",
+  }),
+  maxIdle: time("max_idle", "100s", {
+    min: 1,
+    doc: "A service that is started on request leaves after so long without work.",
+  }),
+  serviceThrottleTime: time("service_throttle_time", "60s", {
+    min: 1,
+    doc: "The longest pause before a service that died is started again.",
+  }),
+};
+
+export const supervisorParameters = {
+  ...identity,
+  ...queue,
+  ...logging,
+  ...network,
+  inetInterfaces: addressing.inetInterfaces,
+  ...places,
+  compatibilityLevel,
+  ...processes,
+};
