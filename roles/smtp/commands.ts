@@ -1,0 +1,48 @@
+/** The commands of a mail transaction, and what they may not carry (RFC 5321 3.3, RFC 1870, RFC 3461, RFC 6152, RFC 6531). */
+
+import { external } from "../../shared/mail/address.ts";
+import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import type { Features } from "./session.ts";
+
+type RequestedRecipient = DeliveryRequest["recipients"][number];
+
+/** Outside quotes these would end the path and begin parameters. */
+const UNSAFE_DOMAIN = /[\s<>"\\,;]/;
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\u0000-\u007f]*$/;
+/** xtext and its kin (RFC 3461 4): anything else is not passed on. */
+const PRINTABLE = /^[!-~]+$/;
+
+/** An address that cannot be written between angle brackets. */
+export function isUnsafe(address: string): boolean {
+  return UNSAFE_DOMAIN.test(address.slice(address.lastIndexOf("@") + 1)) && address.includes("@");
+}
+
+export function isAscii(text: string): boolean {
+  return ASCII.test(text);
+}
+
+/** `MAIL FROM:<...>` with the parameters that the server offered. `utf8` asks for SMTPUTF8. */
+export function mailCommand(request: DeliveryRequest, offered: Features, utf8: boolean): string {
+  const { envelope, size } = request;
+  let command = `MAIL FROM:<${external(envelope.sender)}>`;
+  if (offered.size) command += ` SIZE=${size}`;
+  // 8-bit content goes out as it is where 8BITMIME is missing: servers that cannot take it are gone, conversion breaks signatures.
+  if (offered.eightBit && envelope.body === "8bit") command += " BODY=8BITMIME";
+  if (utf8) command += " SMTPUTF8";
+  if (offered.dsn) {
+    if (envelope.ret) command += ` RET=${envelope.ret}`;
+    if (PRINTABLE.test(envelope.envid)) command += ` ENVID=${envelope.envid}`;
+  }
+  return command + "\r\n";
+}
+
+/** `RCPT TO:<...>` likewise. */
+export function rcptCommand(recipient: RequestedRecipient, offered: Features): string {
+  let command = `RCPT TO:<${external(recipient.address)}>`;
+  if (offered.dsn) {
+    if (recipient.notify.length) command += ` NOTIFY=${recipient.notify.join(",")}`;
+    if (PRINTABLE.test(recipient.orcpt)) command += ` ORCPT=${recipient.orcpt}`;
+  }
+  return command + "\r\n";
+}

@@ -1,0 +1,385 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  content,
+  deliverer,
+  logged,
+  request,
+  type Script,
+  settings,
+  streamed,
+  StubServer,
+  until,
+  zone,
+} from "./stub_test_server.ts";
+
+/** Delivers one message to a server with this script; status, dsn and text of each recipient. */
+async function outcomes(
+  script: Script,
+  changed: Record<string, string> = {},
+  recipients?: string[],
+) {
+  await using server = await new StubServer(script).listen();
+  const agent = deliverer(settings(changed));
+  const reply = await agent.deliver(request(server.nexthop, recipients), content());
+  agent.pool.close();
+  return {
+    reply,
+    server,
+    seen: reply.outcomes.sort((a, b) => a.n - b.n).map((each) => [
+      each.status,
+      each.dsn,
+      each.text.replaceAll(String(server.port), "PORT"),
+    ]),
+  };
+}
+
+Deno.test("deliver() sends a message in two writes when the server pipelines", async () => {
+  const { server, seen, reply } = await outcomes({});
+  assertEquals(seen, [["sent", "2.0.0", "250 2.0.0 Ok: queued as TEST"]]);
+  assertEquals(reply.siteProblem, null);
+  assertEquals(reply.outcomes[0]!.remoteMta, "127.0.0.1");
+  assertEquals(server.reads.slice(0, 3), [
+    "EHLO me.test\r\n",
+    "MAIL FROM:<from@example.org> SIZE=12\r\nRCPT TO:<to@example.com>\r\nDATA\r\n",
+    "Subject: x\r\n\r\nbody\r\n.\r\n",
+  ]);
+  const [line] = logged();
+  assertMatch(
+    line!,
+    /^4dXyZ12345z1: to=<to@example\.com>, relay=127\.0\.0\.1\[127\.0\.0\.1\]:\d+, delay=\S+, delays=\S+\/\S+\/\S+\/\S+, dsn=2\.0\.0, status=sent \(250 2\.0\.0 Ok: queued as TEST\)$/,
+  );
+});
+
+Deno.test("deliver() falls back to HELO and one command at a time", async () => {
+  const { server, seen } = await outcomes({ EHLO: "500 what" });
+  assertEquals(seen[0]![0], "sent");
+  assertEquals(server.commands[0]!.slice(0, 5), [
+    "EHLO me.test",
+    "HELO me.test",
+    "MAIL FROM:<from@example.org>",
+    "RCPT TO:<to@example.com>",
+    "DATA",
+  ]);
+});
+
+const H = "127.0.0.1[127.0.0.1]";
+
+/** Why, the script, the outcome of the one recipient, and whether the site is to blame. */
+const TEXTS: [string, Script, [string, string, string], boolean][] = [
+  [
+    "the server hangs up at once",
+    { CONNECT: "close" },
+    ["deferred", "4.4.2", `lost connection with ${H} while receiving the initial server greeting`],
+    true,
+  ],
+  [
+    "the greeting is 4xx",
+    { CONNECT: "421 4.3.2 busy" },
+    ["deferred", "4.3.2", `host ${H} refused to talk to me: 421 4.3.2 busy`],
+    true,
+  ],
+  [
+    "the greeting is 5xx",
+    { CONNECT: "554 5.7.1 go away" },
+    ["deferred", "4.7.1", `host ${H} refused to talk to me: 554 5.7.1 go away`],
+    true,
+  ],
+  [
+    "the greeting is no SMTP",
+    { CONNECT: "SSH-2.0-OpenSSH" },
+    ["deferred", "4.5.0", `host ${H} refused to talk to me: SSH-2.0-OpenSSH`],
+    true,
+  ],
+  [
+    "EHLO and HELO are 5xx",
+    { EHLO: "502 no", HELO: "550 5.7.0 never" },
+    ["bounced", "5.7.0", `host ${H} refused to talk to me: 550 5.7.0 never`],
+    false,
+  ],
+  [
+    "the server hangs up at EHLO",
+    { EHLO: "close" },
+    ["deferred", "4.4.2", `lost connection with ${H} while performing the EHLO handshake`],
+    true,
+  ],
+  [
+    "MAIL is 4xx",
+    { MAIL: "451 4.7.1 later", RCPT: "503 no", DATA: "503 no" },
+    ["deferred", "4.7.1", `host ${H} said: 451 4.7.1 later (in reply to MAIL FROM command)`],
+    false,
+  ],
+  [
+    "MAIL is 5xx",
+    { MAIL: "550 no sender", RCPT: "503 no", DATA: "503 no" },
+    ["bounced", "5.0.0", `host ${H} said: 550 no sender (in reply to MAIL FROM command)`],
+    false,
+  ],
+  [
+    "the server hangs up at MAIL",
+    { MAIL: "close" },
+    ["deferred", "4.4.2", `lost connection with ${H} while sending MAIL FROM`],
+    true,
+  ],
+  [
+    "RCPT is 4xx",
+    { RCPT: "450 4.2.0 greylisted", DATA: "554 no recipients" },
+    ["deferred", "4.2.0", `host ${H} said: 450 4.2.0 greylisted (in reply to RCPT TO command)`],
+    false,
+  ],
+  [
+    "RCPT is 5xx in many lines",
+    { RCPT: "550-5.1.1 no\r\n550 5.1.1 such user", DATA: "354 go on" },
+    [
+      "bounced",
+      "5.1.1",
+      `host ${H} said: 550-5.1.1 no 550 5.1.1 such user (in reply to RCPT TO command)`,
+    ],
+    false,
+  ],
+  [
+    "the server hangs up at RCPT",
+    { RCPT: "close" },
+    ["deferred", "4.4.2", `lost connection with ${H} while sending RCPT TO`],
+    true,
+  ],
+  [
+    "DATA is 4xx",
+    { DATA: "451 4.3.0 not now" },
+    ["deferred", "4.3.0", `host ${H} said: 451 4.3.0 not now (in reply to DATA command)`],
+    false,
+  ],
+  [
+    "DATA is 2xx, which makes no sense",
+    { DATA: "250 ok" },
+    ["deferred", "4.5.0", `host ${H} said: 250 ok (in reply to DATA command)`],
+    false,
+  ],
+  [
+    "the server hangs up at DATA",
+    { DATA: "close" },
+    ["deferred", "4.4.2", `lost connection with ${H} while sending DATA command`],
+    true,
+  ],
+  [
+    "the end of data is 5xx",
+    { ".": "554 5.6.0 bad content" },
+    ["bounced", "5.6.0", `host ${H} said: 554 5.6.0 bad content (in reply to end of DATA command)`],
+    false,
+  ],
+  [
+    "the end of data is 4xx",
+    { ".": "452 4.3.1 full" },
+    ["deferred", "4.3.1", `host ${H} said: 452 4.3.1 full (in reply to end of DATA command)`],
+    false,
+  ],
+  [
+    "the end of data is 354, which makes no sense",
+    { ".": "354 more" },
+    ["deferred", "4.5.0", `host ${H} said: 354 more (in reply to end of DATA command)`],
+    false,
+  ],
+  [
+    "the server hangs up at the end of data",
+    { ".": "close" },
+    [
+      "deferred",
+      "4.4.2",
+      `lost connection with ${H} while sending end of data -- message may be sent more than once`,
+    ],
+    true,
+  ],
+  [
+    "the message is too large for the server",
+    { EHLO: "250-mx.test\r\n250 SIZE 5" },
+    ["bounced", "5.3.4", `message size 12 exceeds size limit 5 of server ${H}`],
+    false,
+  ],
+];
+
+for (const [why, script, expected, site] of TEXTS) {
+  Deno.test(`deliver() has Postfix's words when ${why}`, async () => {
+    const { seen, reply } = await outcomes(script);
+    assertEquals(seen, [expected]);
+    assertEquals(reply.siteProblem !== null, site);
+    if (site) assertEquals(reply.siteProblem!.text, reply.outcomes[0]!.text);
+  });
+}
+
+for (
+  const [verb, parameter, text] of [
+    ["CONNECT", "smtp_helo_timeout", "receiving the initial server greeting"],
+    ["EHLO", "smtp_helo_timeout", "performing the EHLO handshake"],
+    ["MAIL", "smtp_mail_timeout", "sending MAIL FROM"],
+    ["RCPT", "smtp_rcpt_timeout", "sending RCPT TO"],
+    ["DATA", "smtp_data_init_timeout", "sending DATA command"],
+    [".", "smtp_data_done_timeout", "sending end of data -- message may be sent more than once"],
+  ] as const
+) {
+  Deno.test(`deliver() gives up on ${verb} after ${parameter}`, async () => {
+    // Each step after the silent one would answer: the wait is for this one.
+    const script: Script = { [verb]: "silence" };
+    if (verb === "MAIL") Object.assign(script, { RCPT: "silence", DATA: "silence" });
+    if (verb === "RCPT") script["DATA"] = "silence";
+    const { seen, reply } = await outcomes(script, { [parameter]: "1s" });
+    assertEquals(seen, [["deferred", "4.4.2", `conversation with ${H} timed out while ${text}`]]);
+    assertEquals(reply.siteProblem?.dsn, "4.4.2");
+  });
+}
+
+Deno.test("deliver() bounces a 5xx greeting only where smtp_skip_5xx_greeting is off", async () => {
+  const { seen } = await outcomes({ CONNECT: "554 5.7.1 no" }, { smtp_skip_5xx_greeting: "no" });
+  assertEquals(seen, [["bounced", "5.7.1", `host ${H} refused to talk to me: 554 5.7.1 no`]]);
+});
+
+Deno.test("deliver() gives each recipient its own outcome", async () => {
+  const { seen } = await outcomes(
+    {
+      RCPT: (line) =>
+        line.includes("bad") ? "550 5.1.1 no" : line.includes("slow") ? "450 x" : "250 ok",
+    },
+    {},
+    ["bad@example.com", "good@example.com", "slow@example.com", "fine@example.com"],
+  );
+  assertEquals(seen.map(([status, dsn]) => [status, dsn]), [
+    ["bounced", "5.1.1"],
+    ["sent", "2.0.0"],
+    ["deferred", "4.0.0"],
+    ["sent", "2.0.0"],
+  ]);
+});
+
+Deno.test("deliver() says connection refused where nobody listens", async () => {
+  const server = await new StubServer().listen();
+  const { port } = server;
+  await server[Symbol.asyncDispose]();
+  const reply = await deliverer().deliver(request(`[127.0.0.1]:${port}`), content());
+  assertEquals(reply.siteProblem, {
+    dsn: "4.4.1",
+    text: `connect to ${H}:${port}: Connection refused`,
+  });
+  assertMatch(logged()[0]!, /relay=none, .* status=deferred \(connect to /);
+});
+
+Deno.test("deliver() defers a nexthop that it cannot read", async () => {
+  const reply = await deliverer().deliver(request("[half"), content());
+  assertEquals(reply.outcomes[0]!.dsn, "4.3.5");
+});
+
+Deno.test("deliver() stuffs dots, and passes parameters on that the server offers", async () => {
+  await using server = await new StubServer().listen();
+  const agent = deliverer();
+  const asked = request(server.nexthop, ["a b@example.com"], {
+    body: "8bit",
+    ret: "HDRS",
+    envid: "id+2B1",
+  });
+  asked.recipients[0]!.notify.push("SUCCESS", "DELAY");
+  asked.recipients[0]!.orcpt = "rfc822;x@example.com";
+  await agent.deliver(asked, content(".a\r\n..b\r\nc.\r\n.\r\n"));
+  assertEquals(server.contents, ["..a\r\n...b\r\nc.\r\n..\r\n"]);
+  assertEquals(server.commands[0]!.slice(1, 3), [
+    "MAIL FROM:<from@example.org> SIZE=12 BODY=8BITMIME RET=HDRS ENVID=id+2B1",
+    'RCPT TO:<"a b"@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x@example.com',
+  ]);
+});
+
+Deno.test("deliver() never lets an address add parameters or commands", async () => {
+  await using server = await new StubServer().listen();
+  const agent = deliverer();
+  const reply = await agent.deliver(
+    request(server.nexthop, ["x@y> NOTIFY=NEVER", "ok@example.com"]),
+    content(),
+  );
+  assertEquals(reply.outcomes.map((each) => [each.n, each.dsn]), [[0, "5.1.3"], [1, "2.0.0"]]);
+  assertEquals(server.commands[0]!.filter((line) => line.startsWith("RCPT")).length, 1);
+});
+
+Deno.test("deliver() bounces what needs SMTPUTF8 where it is not offered", async () => {
+  const { seen } = await outcomes({}, {}, ["jösé@example.com"]);
+  assertEquals(seen, [
+    ["bounced", "5.6.7", `SMTPUTF8 is required, but was not offered by host ${H}`],
+  ]);
+});
+
+Deno.test("deliver() asks for SMTPUTF8 where it is needed and offered", async () => {
+  const { server, seen } = await outcomes({ EHLO: "250-x\r\n250 SMTPUTF8" }, {}, [
+    "jösé@example.com",
+  ]);
+  assertEquals(seen[0]![0], "sent");
+  assertEquals(server.commands[0]![1], "MAIL FROM:<from@example.org> SMTPUTF8");
+});
+
+Deno.test("deliver() streams content that comes in chunks", async () => {
+  await using server = await new StubServer().listen();
+  const part = "x".repeat(70) + "\r\n";
+  const chunks = Array.from({ length: 6 }, () => part.repeat(900));
+  const reply = await deliverer().deliver(request(server.nexthop), streamed(chunks));
+  assertEquals(reply.outcomes[0]!.status, "sent");
+  assertEquals(server.contents[0], chunks.join(""));
+});
+
+Deno.test("deliver() breaks off without end of data when content breaks off", async () => {
+  await using server = await new StubServer().listen();
+  await assertRejects(() =>
+    deliverer().deliver(request(server.nexthop), streamed(["a\r\n", "b\r\n"], false))
+  );
+  await until(() => server.sockets.size === 0);
+  assertEquals(server.contents, []);
+});
+
+Deno.test("deliver() takes a refusal that comes before the end of data", async () => {
+  await using server = await new StubServer({ DATA: "354 go\r\n552 5.3.4 too much" }).listen();
+  const made = streamed(["a\r\n".repeat(1000)], true);
+  // The rest comes after the early reply has had time to arrive.
+  const slow = {
+    whole: undefined,
+    async *[Symbol.asyncIterator]() {
+      yield new TextEncoder().encode("a\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      yield* made;
+    },
+  };
+  const reply = await deliverer().deliver(request(server.nexthop), slow as unknown as typeof made);
+  assertEquals(reply.outcomes[0]!.status, "bounced");
+  assertEquals(
+    reply.outcomes[0]!.text,
+    `host ${H} said: 552 5.3.4 too much (in reply to end of DATA command)`,
+  );
+});
+
+Deno.test("deliver() tries the next server for whoever was not decided", async () => {
+  // Two addresses of the loopback network, one port: each is a server of its own.
+  await using first = await new StubServer({
+    RCPT: (line) =>
+      line.includes("slow") ? "450 4.2.0 later" : line.includes("bad") ? "550 5.1.1 no" : "250 ok",
+  }).listen();
+  const agent = deliverer();
+  await using fallback = await new StubServer().listen();
+  const reply = await agent.deliver(
+    request(`${first.nexthop} ${fallback.nexthop}`, ["slow@x", "ok@x", "bad@x"]),
+    content(),
+  );
+  const by = Object.fromEntries(reply.outcomes.map((each) => [each.n, each.status]));
+  assertEquals(by, { 0: "sent", 1: "sent", 2: "bounced" });
+  assertEquals(fallback.commands[0]!.filter((line) => line.startsWith("RCPT")), [
+    "RCPT TO:<slow@x>",
+  ]);
+  assertEquals(
+    logged().filter((line) => line.includes("said: 450") && !line.includes("status=")).length,
+    1,
+  );
+  assertEquals(reply.siteProblem, null);
+});
+
+Deno.test("deliver() uses a fallback relay when the domain is not found, and defers without one", async () => {
+  await using relay = await new StubServer().listen();
+  const dns = zone({});
+  const agent = deliverer(settings({ smtp_fallback_relay: relay.nexthop }), dns);
+  const sent = await agent.deliver(request("gone.test"), content());
+  assertEquals(sent.outcomes[0]!.status, "sent");
+  const bounced = await deliverer(settings(), dns).deliver(request("gone.test"), content());
+  assertEquals(bounced.outcomes[0]!.dsn, "5.4.4");
+  const ours = deliverer(settings({ relayhost: "gone.test" }), dns);
+  const deferred = await ours.deliver(request("gone.test"), content());
+  assertEquals([deferred.outcomes[0]!.status, deferred.outcomes[0]!.dsn], ["deferred", "4.3.5"]);
+});

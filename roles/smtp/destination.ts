@@ -1,0 +1,75 @@
+/** A nexthop as the routes name it, taken apart (reference 3b): hosts in the order in which they are tried. */
+
+import { isIP } from "node:net";
+import { PeerError } from "../../shared/errors.ts";
+
+export interface Destination {
+  /** As it was written, for log lines. */
+  readonly text: string;
+  /** A domain, a host or an address; empty for a unix socket. */
+  readonly host: string;
+  readonly port: number;
+  /** Ask for the domain's mail exchangers: not for `[host]`, not for LMTP. */
+  readonly mx: boolean;
+  /** A unix socket, for LMTP. */
+  readonly path?: string;
+}
+
+const PORTS: Readonly<Record<string, number>> = {
+  smtp: 25,
+  mail: 25,
+  smtps: 465,
+  submissions: 465,
+  submission: 587,
+  lmtp: 24,
+};
+/** More than this in one nexthop is a mistake. */
+const MAX_DESTINATIONS = 50;
+
+/** The destinations of a nexthop; throws PeerError that names the one it cannot read. */
+export function parseNexthop(
+  nexthop: string,
+  lmtp: boolean,
+  defaultPort: string,
+): Destination[] {
+  const texts = nexthop.split(/[\s,]+/).filter(Boolean).slice(0, MAX_DESTINATIONS);
+  if (!texts.length) throw new PeerError("no destination");
+  return texts.map((text) => parseDestination(text, lmtp, defaultPort));
+}
+
+function parseDestination(text: string, lmtp: boolean, defaultPort: string): Destination {
+  if (lmtp && text.startsWith("unix:")) {
+    const path = text.slice("unix:".length);
+    if (!path.startsWith("/")) throw bad(text);
+    return { text, host: "", port: 0, mx: false, path };
+  }
+  const rest = lmtp && text.startsWith("inet:") ? text.slice("inet:".length) : text;
+  const [, inBrackets, plain, port] =
+    /^(?:\[(?:ipv6:)?([^\][\s]+)\]|([^\][:\s]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::([0-9a-z-]+))?$/i
+      .exec(rest) ?? [];
+  const host = (inBrackets ?? plain ?? "").replace(/\.$/, "");
+  if (!host) throw bad(text);
+  const mx = !lmtp && inBrackets === undefined && !isIP(host);
+  return { text, host: ascii(host), port: portNumber(port ?? defaultPort, text), mx };
+}
+
+function portNumber(port: string, text: string): number {
+  const number = PORTS[port.toLowerCase()] ?? (/^[0-9]{1,5}$/.test(port) ? Number(port) : 0);
+  if (number < 1 || number > 65535) throw bad(text);
+  return number;
+}
+
+/** A-labels of an internationalized domain: the URL parser is the platform's own UTS 46. */
+function ascii(host: string): string {
+  // deno-lint-ignore no-control-regex
+  if (/^[\u0000-\u007f]*$/.test(host)) return host;
+  try {
+    return new URL(`http://${host}/`).hostname;
+  } catch {
+    throw bad(host);
+  }
+}
+
+function bad(text: string): PeerError {
+  return new PeerError(`malformed destination "${text}"`);
+}

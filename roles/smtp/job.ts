@@ -1,0 +1,156 @@
+/** One delivery request under way: who is still open, what was noted, what became of each. */
+
+import type { Content } from "../../shared/ipc/content.ts";
+import { delivered } from "../../shared/log/lines.ts";
+import { info } from "../../shared/log/log.ts";
+import { MAX_REASON, type Outcome } from "../../shared/mail/envelope.ts";
+import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import type { Reply } from "../../shared/smtp/reply_parser.ts";
+import type { Session } from "./session.ts";
+import type { Trouble } from "./trouble.ts";
+
+type RequestedRecipient = DeliveryRequest["recipients"][number];
+
+/** A recipient without an outcome yet. */
+export interface Open {
+  readonly recipient: RequestedRecipient;
+  /** The last thing that went wrong for it, and in which attempt. */
+  trouble?: Trouble;
+  attempt?: number;
+}
+
+export class Job {
+  open: Open[];
+  /** Content can be sent once, unless all of it is at hand. */
+  contentUsed = false;
+  /** The session in use, for log lines. */
+  session: Session | undefined;
+  #outcomes: Outcome[] = [];
+  #attempt = 0;
+  #startedAt = Date.now();
+  #connectedAt = 0;
+  /** Troubles of the attempt before, logged when another server is tried. */
+  #unlogged = new Set<Trouble>();
+
+  constructor(readonly request: DeliveryRequest, readonly content: Content) {
+    this.open = request.recipients.map((recipient) => ({ recipient }));
+  }
+
+  get queueId(): string {
+    return this.request.envelope.queueId;
+  }
+
+  /** Another server can be given the content. */
+  get canSend(): boolean {
+    return !this.contentUsed || this.content.whole !== undefined;
+  }
+
+  /** Milliseconds since the message arrived. */
+  get age(): number {
+    return this.#startedAt - this.request.envelope.arrived;
+  }
+
+  /** Another server is tried: what went wrong at the one before is no outcome, but people want to see it. */
+  nextAttempt(): void {
+    this.#attempt++;
+    for (const { text, relay } of this.#unlogged) {
+      info(relay === "none" ? text : `${this.queueId}: ${text}`);
+    }
+    this.#unlogged.clear();
+    this.session = undefined;
+  }
+
+  connected(session: Session): void {
+    this.session = session;
+    this.#connectedAt ||= Date.now();
+  }
+
+  /** The server took it. */
+  sent(open: Open, reply: Reply): void {
+    const { text } = reply;
+    const remoteMta = this.session!.server.name;
+    this.#decide(open, this.session!.server.relay, {
+      n: open.recipient.n,
+      status: "sent",
+      dsn: reply.dsn,
+      text: text.slice(0, MAX_REASON),
+      remoteMta: remoteMta.slice(0, 255),
+      diagnostic: text.slice(0, MAX_REASON),
+    });
+  }
+
+  /** It did not work for this recipient: 5.x.x is the end, with 4.x.x another server may be tried. */
+  failed(open: Open, trouble: Trouble): void {
+    open.trouble = trouble;
+    open.attempt = this.#attempt;
+    if (trouble.dsn.startsWith("5")) this.#give(open, trouble);
+    else this.#unlogged.add(trouble);
+  }
+
+  /** As `failed`, for everyone who is open and of whom this attempt has not said anything yet. */
+  failedRest(trouble: Trouble): void {
+    for (const open of this.open.slice()) {
+      if (open.attempt !== this.#attempt || !open.trouble) this.failed(open, trouble);
+    }
+  }
+
+  /** Notes for all that there is no way there; even 5.x.x does not decide yet: a fallback may be left. */
+  unreachable(trouble: Trouble): void {
+    for (const open of this.open) open.trouble = trouble;
+  }
+
+  /** Whoever is still open is decided by what was noted last. */
+  finish(): DeliveryReply {
+    let site: Trouble | undefined;
+    for (const open of this.open.slice()) {
+      const trouble = open.trouble ?? NOTHING_TRIED;
+      if (trouble.site && trouble.dsn.startsWith("4")) site ??= trouble;
+      this.#give(open, trouble);
+    }
+    return {
+      outcomes: this.#outcomes,
+      siteProblem: site ? { dsn: site.dsn, text: site.text.slice(0, MAX_REASON) } : null,
+    };
+  }
+
+  #give(open: Open, trouble: Trouble): void {
+    this.#decide(open, trouble.relay, {
+      n: open.recipient.n,
+      status: trouble.dsn.startsWith("5") ? "bounced" : "deferred",
+      dsn: trouble.dsn,
+      text: trouble.text.slice(0, MAX_REASON),
+      remoteMta: (trouble.remoteMta ?? "").slice(0, 255),
+      diagnostic: (trouble.diagnostic ?? "").slice(0, MAX_REASON),
+    });
+  }
+
+  #decide(open: Open, relay: string, outcome: Outcome): void {
+    this.open = this.open.length === 1 ? [] : this.open.filter((each) => each !== open);
+    this.#outcomes.push(outcome);
+    const { request } = this, now = Date.now();
+    const connected = this.#connectedAt || now;
+    delivered({
+      queueId: this.queueId,
+      recipient: open.recipient.address,
+      original: open.recipient.original,
+      relay,
+      connectionUse: this.session?.uses ?? 1,
+      delays: [
+        request.activeAt - request.envelope.arrived,
+        this.#startedAt - request.activeAt,
+        connected - this.#startedAt,
+        now - connected,
+      ],
+      dsn: outcome.dsn,
+      status: outcome.status,
+      text: outcome.text,
+    });
+  }
+}
+
+const NOTHING_TRIED: Trouble = {
+  dsn: "4.3.0",
+  text: "no server could be tried",
+  relay: "none",
+  site: false,
+};

@@ -1,0 +1,197 @@
+/** From a destination to the servers to try, best first (RFC 5321 5.1, RFC 7505). */
+
+import { isIP } from "node:net";
+import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
+import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
+import { inetServer, type Server, unixServer } from "./connect.ts";
+import type { Destination } from "./destination.ts";
+import type { Trouble } from "./trouble.ts";
+
+/** Asks the dns role; an answer that cannot be had is `fail`. */
+export type Ask = (name: string, type: RecordType) => Promise<DnsAnswer>;
+
+/** More mail exchangers of one domain are not looked at. */
+const MAX_MX_HOSTS = 50;
+
+interface Exchanger {
+  readonly host: string;
+  readonly preference: number;
+}
+
+/** A reason not to go there, thrown inside this module only. */
+class NoWay extends Error {
+  constructor(readonly trouble: Trouble) {
+    super(trouble.text);
+  }
+}
+
+export class Lookup {
+  #own: ReadonlySet<string>;
+  #types: readonly ("A" | "AAAA")[];
+
+  constructor(
+    readonly settings: SmtpSettings,
+    readonly ask: Ask,
+    readonly random: () => number = Math.random,
+  ) {
+    this.#own = new Set([
+      ...settings.hostAddresses,
+      ...settings.proxyInterfaces,
+      ...settings.inetInterfaces.filter((each) => isIP(each)),
+    ]);
+    const protocols = settings.inetProtocols.map((each) => each.toLowerCase());
+    const all = protocols.includes("all");
+    this.#types = [
+      ...(all || protocols.includes("ipv4") ? ["A" as const] : []),
+      ...(all || protocols.includes("ipv6") ? ["AAAA" as const] : []),
+    ];
+  }
+
+  /** The servers of a destination, at least one, or why there is none. */
+  async servers(destination: Destination): Promise<Server[] | Trouble> {
+    if (destination.path) return [unixServer(this.settings.myhostname, destination.path)];
+    try {
+      return await this.#servers(destination);
+    } catch (error) {
+      if (error instanceof NoWay) return error.trouble;
+      throw error;
+    }
+  }
+
+  async #servers(destination: Destination): Promise<Server[]> {
+    const { host, port } = destination;
+    if (isIP(host)) return this.#withoutSelf(destination, [[inetServer(host, host, port)]]);
+    const exchangers = destination.mx && !this.settings.disableDnsLookups
+      ? await this.#exchangers(host)
+      : [{ host, preference: 0 }];
+    const limit = this.settings.mxAddressLimit || Infinity;
+    const levels: Server[][] = [];
+    let found = 0, missing: Trouble | undefined;
+    for (const level of byPreference(exchangers)) {
+      const answers = await Promise.all(level.map((each) => this.#addresses(each.host, port)));
+      const servers: Server[] = [];
+      for (const answer of answers) {
+        if (Array.isArray(answer)) servers.push(...answer);
+        // An exchanger that may exist is a reason to wait, one that does not is none.
+        else if (!missing || answer.dsn.startsWith("4")) missing = answer;
+      }
+      levels.push(this.#arranged(servers));
+      found += servers.length;
+      if (found >= limit) break;
+    }
+    if (!found) throw this.#nobody(missing!, exchangers);
+    return this.#withoutSelf(destination, levels);
+  }
+
+  /** The mail exchangers of a domain; the domain itself when it has none. */
+  async #exchangers(domain: string): Promise<Exchanger[]> {
+    const answer = await this.ask(domain, "MX");
+    if (answer.status === "none") return [{ host: domain, preference: 0 }];
+    if (answer.status === "fail" && this.settings.ignoreMxLookupError) {
+      return [{ host: domain, preference: 0 }];
+    }
+    if (answer.status !== "ok") throw new NoWay(nameError(domain, "MX", answer.status));
+    const records = answer.records.map((each) => ({
+      host: each.data.replace(/\.$/, "").toLowerCase(),
+      preference: each.preference,
+    }));
+    if (records.every((each) => each.host === "")) {
+      throw new NoWay({
+        dsn: "5.1.0",
+        text: `Domain ${domain} does not accept mail (nullMX)`,
+        relay: "none",
+        site: false,
+        final: true,
+      });
+    }
+    return records.filter((each) => each.host).sort((a, b) => a.preference - b.preference)
+      .slice(0, MAX_MX_HOSTS);
+  }
+
+  async #addresses(host: string, port: number): Promise<Server[] | Trouble> {
+    if (isIP(host)) return [inetServer(host, host, port)];
+    const answers = await Promise.all(this.#types.map((type) => this.ask(host, type)));
+    const servers = answers.flatMap((answer) =>
+      answer.records.filter((each) => isIP(each.data)).map((each) =>
+        inetServer(host, each.data, port)
+      )
+    );
+    if (servers.length) return servers;
+    const failed = answers.findIndex((answer) => answer.status === "fail");
+    const at = failed < 0 ? answers.length - 1 : failed;
+    const { status } = answers[at]!;
+    return nameError(host, this.#types[at]!, status === "ok" ? "none" : status);
+  }
+
+  #nobody(missing: Trouble, exchangers: readonly Exchanger[]): NoWay {
+    const soft = this.settings.deferIfNoMxAddressFound && exchangers.length > 0;
+    return new NoWay(soft ? { ...missing, dsn: missing.dsn.replace(/^5/, "4") } : missing);
+  }
+
+  /** Servers of one preference in the order in which to try them. */
+  #arranged(servers: Server[]): Server[] {
+    if (this.settings.randomizeAddresses) shuffle(servers, this.random);
+    const first = this.settings.addressPreference;
+    if (first === "any") return servers;
+    const family = first === "ipv6" ? 6 : 4;
+    return servers.sort((a, b) =>
+      Number(isIP(b.address) === family) - Number(isIP(a.address) === family)
+    );
+  }
+
+  /** Our own address in the list, and all that is no better, would make mail go round. Only port 25 is us. */
+  #withoutSelf(destination: Destination, levels: Server[][]): Server[] {
+    const { protocol, myhostname } = this.settings;
+    if (destination.port !== 25 || protocol === "lmtp") return levels.flat();
+    const isSelf = ({ name, address }: Server) =>
+      name.toLowerCase() === myhostname.toLowerCase() || this.#isOwn(address);
+    const at = levels.findIndex((level) => level.some(isSelf));
+    const better = at < 0 ? levels.flat() : levels.slice(0, at).flat();
+    if (better.length) return better;
+    throw new NoWay({
+      dsn: "5.4.6",
+      text: `mail for ${destination.host} loops back to myself`,
+      relay: "none",
+      site: false,
+    });
+  }
+
+  #isOwn(address: string): boolean {
+    if (this.#own.has(address)) return true;
+    const listens = this.settings.inetInterfaces;
+    const onLoopback = listens.includes("all") || listens.includes("loopback-only");
+    return onLoopback && (/^127\./.test(address) || address === "::1" || address === "0.0.0.0");
+  }
+}
+
+/** Postfix's words for what DNS did not say. */
+export function nameError(name: string, type: string, status: DnsAnswer["status"]): Trouble {
+  const why = status === "nxdomain"
+    ? "Host not found"
+    : status === "none"
+    ? "Host found but no data record of requested type"
+    : "Host not found, try again";
+  return {
+    dsn: status === "fail" ? "4.4.3" : "5.4.4",
+    text: `Host or domain name not found. Name service error for name=${name} type=${type}: ${why}`,
+    relay: "none",
+    site: status === "fail",
+  };
+}
+
+function* byPreference(exchangers: readonly Exchanger[]): Generator<Exchanger[]> {
+  for (let at = 0; at < exchangers.length;) {
+    const { preference } = exchangers[at]!;
+    let end = at;
+    while (exchangers[end]?.preference === preference) end++;
+    yield exchangers.slice(at, end);
+    at = end;
+  }
+}
+
+function shuffle<T>(items: T[], random: () => number): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [items[i], items[j]] = [items[j]!, items[i]!];
+  }
+}

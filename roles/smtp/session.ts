@@ -1,0 +1,217 @@
+/** A session with a server: greeting, handshake, what it offers, STARTTLS (RFC 5321 4.1.1.1, RFC 3207). */
+
+import { tlsEstablished } from "../../shared/log/lines.ts";
+import { info } from "../../shared/log/log.ts";
+import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
+import type { Reply } from "../../shared/smtp/reply_parser.ts";
+import { connect, type Server } from "./connect.ts";
+import type { Sweeper } from "./sweeper.ts";
+import {
+  type Phase,
+  refusalTrouble,
+  SiteError,
+  StreamError,
+  streamTrouble,
+  TlsError,
+} from "./trouble.ts";
+import type { Wire } from "./wire.ts";
+
+/** What the server said it can do. */
+export interface Features {
+  readonly pipelining: boolean;
+  readonly eightBit: boolean;
+  readonly utf8: boolean;
+  readonly dsn: boolean;
+  readonly starttls: boolean;
+  /** SIZE was offered; the largest message it takes, 0 unknown. */
+  readonly size: boolean;
+  readonly sizeLimit: number;
+}
+
+const NONE: Features = {
+  pipelining: false,
+  eightBit: false,
+  utf8: false,
+  dsn: false,
+  starttls: false,
+  size: false,
+  sizeLimit: 0,
+};
+
+export class Session {
+  /** How many deliveries have used it, this one included. */
+  uses = 0;
+  /** A transaction was begun and not ended: the next one resets first. */
+  needsReset = false;
+  /** False once it must not be used again: out of step, or the server said goodbye. */
+  usable = true;
+  tls = false;
+  /** `performance.now()` of its start and of its last use. */
+  readonly startedAt = performance.now();
+  usedAt = this.startedAt;
+
+  constructor(readonly server: Server, readonly wire: Wire, readonly features: Features) {}
+}
+
+export type TlsWanted = "none" | "may" | "encrypt";
+
+/** Connects, and leads the session up to where mail can be sent; throws SiteError. */
+export async function openSession(
+  server: Server,
+  settings: SmtpSettings,
+  sweeper: Sweeper,
+  tls: TlsWanted,
+): Promise<Session> {
+  const wire = await connect(server, settings.connectTimeout, sweeper);
+  try {
+    return await new Handshake(server, settings, wire, tls).run();
+  } catch (error) {
+    if (error instanceof SiteError && !(error instanceof TlsError)) wire.quit(undefined);
+    else wire.destroy();
+    if (error instanceof StreamError) throw new SiteError(streamTrouble(error, server));
+    throw error;
+  }
+}
+
+class Handshake {
+  #greeting: Phase;
+  #hello: Phase;
+  #verb: "LHLO" | "EHLO" | "HELO";
+
+  constructor(
+    readonly server: Server,
+    readonly settings: SmtpSettings,
+    readonly wire: Wire,
+    readonly tls: TlsWanted,
+  ) {
+    const seconds = settings.heloTimeout;
+    this.#verb = settings.protocol === "lmtp" ? "LHLO" : settings.neverSendEhlo ? "HELO" : "EHLO";
+    this.#greeting = { name: "receiving the initial server greeting", seconds };
+    this.#hello = { name: `performing the ${this.#verb} handshake`, seconds };
+  }
+
+  async run(): Promise<Session> {
+    const greeting = await this.wire.wait(this.#greeting);
+    if (greeting.code !== 220) this.#refused(greeting, this.settings.skip5xxGreeting);
+    if (this.#verb === "EHLO" && !this.settings.alwaysSendEhlo && !/ESMTP/i.test(greeting.text)) {
+      this.#use("HELO");
+    }
+    const features = await this.#greet();
+    if (this.tls === "none") return this.#session(features);
+    if (features.starttls) return await this.#startTls(features);
+    if (this.tls === "may") return this.#session(features);
+    throw this.#noTls(`TLS is required, but was not offered by host ${this.server.label}`);
+  }
+
+  #session(features: Features): Session {
+    return new Session(this.server, this.wire, features);
+  }
+
+  #use(verb: "HELO"): void {
+    this.#verb = verb;
+    this.#hello = { name: `performing the ${verb} handshake`, seconds: this.#hello.seconds };
+  }
+
+  /** EHLO, and HELO when the server does not know it. */
+  async #greet(): Promise<Features> {
+    let reply = await this.#say();
+    if (reply.class === 5 && this.#verb === "EHLO" && this.tls !== "encrypt") {
+      this.#use("HELO");
+      reply = await this.#say();
+    }
+    if (reply.class !== 2) this.#refused(reply, false);
+    if (this.#verb === "HELO") return NONE;
+    this.#looksLikeMe(reply);
+    return features(reply.lines, this.settings.discardEhloKeywords);
+  }
+
+  async #say(): Promise<Reply> {
+    this.wire.send(`${this.#verb} ${this.settings.heloName}\r\n`);
+    return await this.wire.wait(this.#hello);
+  }
+
+  #refused(reply: Reply, soften: boolean): never {
+    throw new SiteError(refusalTrouble(reply, this.server, soften));
+  }
+
+  /** Mail to a server that calls itself by our name would come back to us. */
+  #looksLikeMe(reply: Reply): void {
+    if (this.server.port !== 25 || this.settings.protocol === "lmtp") return;
+    const name = reply.lines[0]!.split(" ")[0]!.toLowerCase();
+    if (name !== this.settings.myhostname.toLowerCase()) return;
+    throw new SiteError({
+      dsn: "5.4.6",
+      text: `mail for ${this.server.name} loops back to myself`,
+      relay: this.server.relay,
+      site: true,
+      final: true,
+    });
+  }
+
+  async #startTls(offered: Features): Promise<Session> {
+    const phase = {
+      name: "performing the STARTTLS handshake",
+      seconds: this.settings.starttlsTimeout,
+    };
+    this.wire.send("STARTTLS\r\n");
+    const reply = await this.wire.wait(phase);
+    if (reply.code !== 220) {
+      if (this.tls === "may" && reply.code !== 421) return this.#session(offered);
+      throw this.#noTls(
+        `TLS is required, but host ${this.server.label} refused to start TLS: ${reply.text}`,
+      );
+    }
+    await this.#handshake(phase);
+    // What was offered before is forgotten: only this reply is protected (RFC 3207 4.2).
+    const session = this.#session(await this.#greet());
+    session.tls = true;
+    return session;
+  }
+
+  async #handshake(phase: Phase): Promise<void> {
+    try {
+      const tls = await this.wire.secure(this.server.name, phase);
+      if (this.settings.tlsLoglevel < 1) return;
+      tlsEstablished(tls.trusted ? "Trusted" : "Untrusted", `to ${this.server.relay}`, {
+        protocol: tls.protocol,
+        cipher: tls.cipher,
+        usedBits: tls.bits,
+        algorithmBits: tls.bits,
+      });
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      const why = error.what === "timeout" ? "Connection timed out" : error.message;
+      info(`SSL_connect error to ${this.server.relay}: ${why || "lost connection"}`);
+      throw new TlsError({
+        dsn: "4.7.5",
+        text: "Cannot start TLS: handshake failure",
+        relay: this.server.relay,
+        site: true,
+      });
+    }
+  }
+
+  #noTls(text: string): SiteError {
+    return new SiteError({ dsn: "4.7.4", text, relay: this.server.relay, site: true });
+  }
+}
+
+/** The keywords of an EHLO or LHLO reply, its first line left out. */
+function features(lines: readonly string[], discarded: readonly string[]): Features {
+  const offered = new Map<string, string>();
+  for (const line of lines.slice(1)) {
+    const [keyword = "", value = ""] = line.trim().split(/\s+/);
+    offered.set(keyword.toUpperCase(), value);
+  }
+  for (const keyword of discarded) offered.delete(keyword.toUpperCase());
+  const size = offered.get("SIZE");
+  return {
+    pipelining: offered.has("PIPELINING"),
+    eightBit: offered.has("8BITMIME"),
+    utf8: offered.has("SMTPUTF8"),
+    dsn: offered.has("DSN"),
+    starttls: offered.has("STARTTLS"),
+    size: size !== undefined,
+    sizeLimit: size && /^[0-9]{1,15}$/.test(size) ? Number(size) : 0,
+  };
+}

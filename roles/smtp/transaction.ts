@@ -1,0 +1,223 @@
+/** One mail transaction on an open session: MAIL, RCPT, DATA, the content, and who was taken. */
+
+import { info } from "../../shared/log/log.ts";
+import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
+import type { Reply } from "../../shared/smtp/reply_parser.ts";
+import { Stuffer, stuffWhole } from "./body.ts";
+import { isAscii, isUnsafe, mailCommand, rcptCommand } from "./commands.ts";
+import type { Job, Open } from "./job.ts";
+import type { Session } from "./session.ts";
+import { type Phase, replyTrouble, StaleError, StreamError, type Trouble } from "./trouble.ts";
+
+/** The waits of a transaction; made once, from the parameters. */
+export interface Phases {
+  readonly mail: Phase;
+  readonly rcpt: Phase;
+  readonly data: Phase;
+  readonly body: Phase;
+  readonly end: Phase;
+  readonly reset: Phase;
+}
+
+export function phases(settings: SmtpSettings): Phases {
+  return {
+    mail: { name: "sending MAIL FROM", seconds: settings.mailTimeout },
+    rcpt: { name: "sending RCPT TO", seconds: settings.rcptTimeout },
+    data: { name: "sending DATA command", seconds: settings.dataInitTimeout },
+    body: { name: "sending message body", seconds: settings.dataXferTimeout },
+    end: {
+      name: "sending end of data -- message may be sent more than once",
+      seconds: settings.dataDoneTimeout,
+    },
+    reset: { name: "sending RSET probe", seconds: settings.rsetTimeout },
+  };
+}
+
+const END_OF_DATA = "end of DATA";
+
+/** Sends the job's message to everyone who is open. Throws StreamError, StaleError, or what reading content throws. */
+export class Transaction {
+  #accepted: Open[] = [];
+
+  constructor(
+    readonly session: Session,
+    readonly job: Job,
+    readonly settings: SmtpSettings,
+    readonly phases: Phases,
+  ) {}
+
+  async run(): Promise<void> {
+    const utf8 = this.#checkMessage();
+    const { job, session } = this;
+    if (!job.open.length) return;
+    const offered = session.features, batch = offered.pipelining;
+    const recipients = job.open;
+    const mail = mailCommand(job.request, offered, utf8);
+    if (batch) {
+      let commands = session.needsReset ? "RSET\r\n" + mail : mail;
+      for (const { recipient } of recipients) commands += rcptCommand(recipient, offered);
+      session.wire.send(commands + "DATA\r\n");
+    }
+    const taken = await this.#mail(batch ? "" : mail);
+    if (!taken && !batch) return;
+    for (const open of recipients) {
+      const command = batch ? "" : rcptCommand(open.recipient, offered);
+      const reply = await this.#ask(command, this.phases.rcpt);
+      if (!taken) continue;
+      if (reply.class === 2) this.#accepted.push(open);
+      else job.failed(open, replyTrouble(reply, "RCPT TO", session.server));
+    }
+    session.needsReset = true;
+    if (!this.#accepted.length && !batch) return;
+    if (await this.#data(batch)) await this.#content();
+  }
+
+  /** What can be known before the server is asked; true when SMTPUTF8 must be asked for. */
+  #checkMessage(): boolean {
+    const { job, session } = this, { envelope, size } = job.request;
+    const { sizeLimit } = session.features, { label, relay } = session.server;
+    const refuse = (dsn: string, text: string): Trouble => ({ dsn, text, relay, site: false });
+    if (isUnsafe(envelope.sender)) {
+      job.failedRest(refuse("5.1.7", "bad sender address syntax"));
+    }
+    if (sizeLimit && size > sizeLimit) {
+      job.failedRest(
+        refuse("5.3.4", `message size ${size} exceeds size limit ${sizeLimit} of server ${label}`),
+      );
+    }
+    let utf8 = !isAscii(envelope.sender);
+    for (const open of job.open) {
+      const { address } = open.recipient;
+      utf8 ||= !isAscii(address);
+      if (isUnsafe(address)) job.failed(open, refuse("5.1.3", "bad recipient address syntax"));
+    }
+    utf8 ||= envelope.smtputf8 && headersNeedUtf8(job.content.whole);
+    if (utf8 && !session.features.utf8) {
+      job.failedRest(
+        refuse("5.6.7", `SMTPUTF8 is required, but was not offered by host ${label}`),
+      );
+    }
+    return utf8;
+  }
+
+  /** Sends a command unless it went out with the batch, and takes its reply. */
+  #ask(command: string, phase: Phase): Reply | Promise<Reply> {
+    const { wire } = this.session;
+    if (command) wire.send(command);
+    return wire.next() ?? wire.wait(phase);
+  }
+
+  /** RSET where the transaction before was broken off, and MAIL. */
+  async #mail(command: string): Promise<boolean> {
+    const { session, job } = this;
+    let reply: Reply;
+    try {
+      if (session.needsReset) {
+        const reset = command ? "RSET\r\n" : "";
+        const answer = await this.#ask(reset, this.phases.reset);
+        if (answer.class !== 2) throw new StreamError("lost", this.phases.reset.name);
+        session.needsReset = false;
+      }
+      reply = await this.#ask(command, this.phases.mail);
+    } catch (error) {
+      if (session.uses > 1 && error instanceof StreamError) throw new StaleError();
+      throw error;
+    }
+    if (reply.class === 2) return true;
+    if (reply.code === 421 && session.uses > 1) throw new StaleError();
+    job.failedRest(replyTrouble(reply, "MAIL FROM", session.server));
+    this.#checkStep(reply);
+    return false;
+  }
+
+  /** DATA; true when the content may follow. */
+  async #data(batch: boolean): Promise<boolean> {
+    const { session, job } = this;
+    const reply = await this.#ask(batch ? "" : "DATA\r\n", this.phases.data);
+    if (reply.class === 3) {
+      if (this.#accepted.length) return true;
+      // It waits for content that nobody is to get: leave, for there is no way back.
+      session.usable = false;
+      return false;
+    }
+    for (const open of this.#accepted) {
+      job.failed(open, replyTrouble(reply, "DATA", session.server));
+    }
+    this.#checkStep(reply);
+    return false;
+  }
+
+  /** The content, and the reply to its end: one for all, or with LMTP one for each (RFC 2033 4.2). */
+  async #content(): Promise<void> {
+    const { session, job } = this;
+    // From here on this session is in the middle of something until the last reply is here.
+    session.usable = false;
+    job.contentUsed = true;
+    const early = await this.#send();
+    if (early) {
+      // A verdict before the end: never a yes, and the session cannot go on.
+      for (const open of this.#accepted) {
+        job.failed(open, replyTrouble(early, END_OF_DATA, session.server));
+      }
+      return;
+    }
+    let reply = await this.#ask("", this.phases.end);
+    let ended = reply.code === 421;
+    for (let i = 0; i < this.#accepted.length; i++) {
+      if (i > 0 && this.settings.protocol === "lmtp") {
+        reply = await this.#ask("", this.phases.end);
+        ended ||= reply.code === 421;
+      }
+      const open = this.#accepted[i]!;
+      if (reply.class === 2) job.sent(open, reply);
+      else job.failed(open, replyTrouble(reply, END_OF_DATA, session.server));
+    }
+    session.needsReset = false;
+    session.usable = !ended && (reply.class === 2 || reply.class === 4 || reply.class === 5);
+  }
+
+  /** Writes the content and what ends it; returns a reply that came too early. */
+  async #send(): Promise<Reply | undefined> {
+    const { wire } = this.session, { content } = this.job;
+    const stuffer = new Stuffer(this.settings.lineLengthLimit);
+    try {
+      if (content.whole) {
+        wire.write(stuffWhole(content.whole, stuffer));
+        this.#noteBroken(stuffer);
+        return undefined;
+      }
+      for await (const chunk of content) {
+        if (wire.unread) return await this.#ask("", this.phases.body);
+        if (!wire.write(stuffer.push(chunk))) await wire.drained(this.phases.body);
+      }
+      wire.write(stuffer.end());
+      this.#noteBroken(stuffer);
+      return undefined;
+    } catch (error) {
+      const early = error instanceof StreamError ? wire.next() : undefined;
+      if (early) return early;
+      throw error;
+    }
+  }
+
+  #noteBroken(stuffer: Stuffer): void {
+    if (!stuffer.broke) return;
+    const limit = this.settings.lineLengthLimit;
+    info(`${this.job.queueId}: breaking line > ${limit} bytes with <CR><LF>SPACE`);
+  }
+
+  /** After 421, or a code that has no place here, the two sides may not mean the same reply any more. */
+  #checkStep(reply: Reply): void {
+    if (reply.code === 421 || (reply.class !== 4 && reply.class !== 5)) this.session.usable = false;
+  }
+}
+
+/** True when the header section has 8-bit text; true as well when it is not at hand. */
+function headersNeedUtf8(whole: Uint8Array | undefined): boolean {
+  if (!whole) return true;
+  for (let i = 0; i < whole.length; i++) {
+    if (whole[i]! >= 0x80) return true;
+    if (whole[i] === 10 && whole[i + 1] === 13 && whole[i + 2] === 10) return false;
+  }
+  return false;
+}

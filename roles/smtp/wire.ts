@@ -1,0 +1,180 @@
+/** One connection to a server: bytes out, replies in, a deadline on each wait. */
+
+import { isIP, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
+import { reason } from "../../shared/errors.ts";
+import { type Reply, ReplyParser } from "../../shared/smtp/reply_parser.ts";
+import type { Sweeper } from "./sweeper.ts";
+import { type Phase, StreamError } from "./trouble.ts";
+
+/** Replies nobody has read yet: a server that sends more than any batch can cause is broken. */
+const MAX_WAITING_REPLIES = 6000;
+/** How long a socket that has been ended may take to close. */
+const CLOSE_SECONDS = 10;
+
+export interface TlsInfo {
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly bits: number;
+  readonly trusted: boolean;
+}
+
+interface Waiter {
+  resolve(value?: unknown): void;
+  reject(error: StreamError): void;
+}
+
+const encoder = new TextEncoder();
+
+export class Wire {
+  #parser = new ReplyParser();
+  #replies: Reply[] = [];
+  #waiter: Waiter | undefined;
+  /** `drain`: the waiter wants room to write, not a reply. */
+  #waitsFor: "reply" | "drain" = "reply";
+  #phase = "";
+  #deadline = 0;
+  #ended: { what: StreamError["what"]; detail: string } | undefined;
+  #leaving = false;
+  /** Told when a server speaks or leaves while nobody waits: a kept session is over. */
+  onIdleEvent: (() => void) | undefined;
+
+  constructor(public socket: Socket, readonly sweeper: Sweeper) {
+    this.#listen(socket);
+    sweeper.add(this);
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Something has been received that nobody asked for yet. */
+  get unread(): boolean {
+    return this.#replies.length > 0 || !this.#parser.idle;
+  }
+
+  send(text: string): void {
+    this.socket.write(encoder.encode(text));
+  }
+
+  /** False when the server does not keep up: then wait for `drained`. */
+  write(bytes: Uint8Array): boolean {
+    return this.socket.write(bytes);
+  }
+
+  /** A reply that is here already. */
+  next(): Reply | undefined {
+    return this.#replies.shift();
+  }
+
+  /** The next reply; throws StreamError. Call `next` first: the wait is only for what is not here. */
+  wait(phase: Phase): Promise<Reply> {
+    const reply = this.#replies.shift();
+    if (reply) return Promise.resolve(reply);
+    return this.#wait("reply", phase) as Promise<Reply>;
+  }
+
+  /** Waits until written bytes have left; throws StreamError. */
+  async drained(phase: Phase): Promise<void> {
+    if (!this.socket.writableNeedDrain && !this.#ended) return;
+    await this.#wait("drain", phase);
+  }
+
+  /** Changes to TLS; bytes received before the handshake are dropped. Throws StreamError with the reason. */
+  async secure(name: string, phase: Phase): Promise<TlsInfo> {
+    const plain = this.socket;
+    for (const event of ["data", "error", "close", "end", "drain"]) plain.removeAllListeners(event);
+    plain.on("error", () => {});
+    this.#parser = new ReplyParser();
+    this.#replies = [];
+    const wait = this.#wait("reply", phase);
+    const secured = tlsConnect({
+      socket: plain,
+      rejectUnauthorized: false,
+      ...(isIP(name) ? {} : { servername: name }),
+    }, () => this.#wake());
+    this.socket = secured;
+    this.#listen(secured);
+    await wait;
+    const cipher = secured.getCipher()?.name ?? "";
+    return {
+      protocol: secured.getProtocol() ?? "",
+      cipher,
+      bits: /256|CHACHA20/.test(cipher) ? 256 : 128,
+      trusted: secured.authorized,
+    };
+  }
+
+  /** Says goodbye; the rest happens by itself. */
+  quit(await_: Phase | undefined): void {
+    this.#leaving = true;
+    this.onIdleEvent = undefined;
+    this.#deadline = performance.now() + (await_?.seconds || CLOSE_SECONDS) * 1000;
+    if (await_) this.send("QUIT\r\n");
+    else this.socket.end("QUIT\r\n", () => this.destroy());
+  }
+
+  destroy(): void {
+    this.#end("lost", "");
+    this.socket.destroy();
+  }
+
+  sweep(now: number): void {
+    if (!this.#deadline || now < this.#deadline) return;
+    this.#end("timeout", "");
+    this.socket.destroy();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", (data: Uint8Array) => this.#take(data));
+    socket.on("drain", () => {
+      if (this.#waitsFor === "drain") this.#wake();
+    });
+    socket.on("error", (error) => this.#end("lost", reason(error)));
+    socket.on("end", () => this.#end("lost", ""));
+    socket.on("close", () => this.#end("lost", ""));
+  }
+
+  #take(data: Uint8Array): void {
+    if (this.#ended) return;
+    try {
+      this.#parser.push(data, (reply) => this.#replies.push(reply));
+      if (this.#replies.length > MAX_WAITING_REPLIES) throw new Error("replies without commands");
+    } catch (error) {
+      return this.#end("protocol", reason(error));
+    }
+    if (this.#leaving) return this.destroy();
+    if (this.#waiter) {
+      if (this.#waitsFor === "reply" && this.#replies.length) this.#wake(this.#replies.shift());
+    } else this.onIdleEvent?.();
+  }
+
+  #wait(what: "reply" | "drain", phase: Phase): Promise<unknown> {
+    if (this.#ended) {
+      return Promise.reject(new StreamError(this.#ended.what, phase.name, this.#ended.detail));
+    }
+    this.#waitsFor = what;
+    this.#phase = phase.name;
+    this.#deadline = phase.seconds ? performance.now() + phase.seconds * 1000 : 0;
+    return new Promise((resolve, reject) => (this.#waiter = { resolve, reject }));
+  }
+
+  #wake(value?: unknown): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    this.#deadline = 0;
+    waiter?.resolve(value);
+  }
+
+  #end(what: StreamError["what"], detail: string): void {
+    if (this.#ended) return;
+    this.#ended = { what, detail };
+    this.#deadline = 0;
+    this.sweeper.delete(this);
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.reject(new StreamError(what, this.#phase, detail));
+    if (!waiter) this.onIdleEvent?.();
+    this.socket.destroy();
+  }
+}
