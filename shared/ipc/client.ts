@@ -1,7 +1,9 @@
 /** The calling side: one connection to a service, made when needed, made again when lost. */
 
 import { connect as netConnect } from "node:net";
+import { counter } from "../counters.ts";
 import { PeerError, reason } from "../errors.ts";
+import { warning } from "../log/log.ts";
 import { callTable, encodeHeader, headerLimit } from "./check.ts";
 import { Connection } from "./connection.ts";
 import { Content, type Sendable, type Sender } from "./content.ts";
@@ -12,11 +14,14 @@ import { credit, creditBytes, sendContent } from "./server.ts";
 
 /** How often deadlines are looked at: no timer per call. */
 const SWEEP_MS = 1000;
+const MAX_CONVERSATION = 0xffff_ffff;
+
+const refused = counter("ipc_refused_replies", "replies that were not of the declared shape");
 
 /** What a call brings back. */
 export interface Answered<R> {
   readonly reply: R;
-  /** The reply's content; empty where the call declares none. */
+  /** The reply's content; empty where the call declares none. Read it, or leave its loop: that cancels the rest. */
   readonly content: Content;
   /** For calls that settle: tells the answerer that the reply is durable. */
   settle(): void;
@@ -29,6 +34,7 @@ export interface Client<C extends Calls> {
     request: RequestOf<C, N>,
     content?: Sendable,
   ): Promise<Answered<ReplyOf<C, N>>>;
+  /** Ends the connection after what was said has been sent; calls under way fail as unavailable. */
   close(): void;
 }
 
@@ -70,12 +76,19 @@ class ServiceClient<C extends Calls> implements Client<C> {
     request: RequestOf<C, N>,
     content?: Sendable,
   ): Promise<Answered<ReplyOf<C, N>>> {
+    const number = this.#numbers.get(name)!;
+    const header = encodeHeader(request), limit = this.#limit(number, Kind.REQUEST);
+    // The answerer would end the connection, and every other call with it.
+    if (header.length > limit) {
+      const text =
+        `${this.service.name}.${name}: request of ${header.length} bytes exceeds ${limit}`;
+      return Promise.reject(new CallError("refused", text));
+    }
     if (!this.#line || this.#line.leaving) {
       this.reach.want?.();
       this.#line = new Line(this.service.name, this.reach.path, this.#table, this.#limit);
     }
-    const number = this.#numbers.get(name)!;
-    return this.#line.call(number, request, content) as Promise<Answered<ReplyOf<C, N>>>;
+    return this.#line.call(number, header, content) as Promise<Answered<ReplyOf<C, N>>>;
   }
 
   close(): void {
@@ -88,7 +101,7 @@ class ServiceClient<C extends Calls> implements Client<C> {
 class Line {
   #connection: Connection;
   #open = new Map<number, Pending>();
-  #next = 1;
+  #next = 0;
   #sweep: ReturnType<typeof setInterval> | undefined;
   /** No new calls here: closed, or the answerer asked to go elsewhere. */
   leaving = false;
@@ -103,20 +116,19 @@ class Line {
     this.#connection = new Connection(socket, limit, (frame) => this.#take(frame), (error) => {
       this.leaving = true;
       clearInterval(this.#sweep);
-      for (const [id, pending] of this.#open) this.#break(id, pending, error);
+      this.#breakAll(error);
     });
   }
 
-  call(number: number, request: unknown, content?: Sendable): Promise<Answered<unknown>> {
+  call(number: number, header: Uint8Array, content?: Sendable): Promise<Answered<unknown>> {
     const { call, name } = this.table[number]!;
-    const id = this.#next++;
+    const id = this.#nextId();
     return new Promise((resolve, reject) => {
       const seconds = call.deadlineSeconds;
       const deadline = seconds ? Date.now() + seconds * 1000 : Infinity;
       const pending: Pending = { call: number, deadline, resolve, reject };
       this.#open.set(id, pending);
       this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS);
-      const header = encodeHeader(request);
       if (content === undefined) {
         return this.#connection.send(Kind.REQUEST, number, id, header);
       }
@@ -124,17 +136,24 @@ class Line {
         pending.sender = sender;
       }).catch((error) => {
         // The caller's own stream failed: there is nothing more to say in this conversation.
-        this.#connection.send(Kind.CANCEL, number, id);
-        if (this.#open.delete(id)) {
-          reject(error instanceof Error ? error : new PeerError(`${name}: ${reason(error)}`));
-        }
+        if (this.#open.get(id) !== pending) return;
+        this.#cancel(id, pending);
+        reject(error instanceof Error ? error : new PeerError(`${name}: ${reason(error)}`));
       });
     });
   }
 
+  /** Conversation ids are 32 bits wide, and a busy connection uses them up in days. */
+  #nextId(): number {
+    do this.#next = this.#next % MAX_CONVERSATION + 1; while (this.#open.has(this.#next));
+    return this.#next;
+  }
+
   close(): void {
     this.leaving = true;
+    clearInterval(this.#sweep);
     this.#connection.end();
+    this.#breakAll(new PeerError("connection closed"));
   }
 
   #take(frame: Frame): void {
@@ -142,37 +161,47 @@ class Line {
       this.leaving = true;
       return this.#finish();
     }
-    const id = frame.conversation;
-    const pending = this.#open.get(id);
+    if (frame.kind === Kind.REQUEST || frame.kind === Kind.SETTLE || frame.kind === Kind.CANCEL) {
+      throw new PeerError(`${this.service}: kind ${frame.kind} from an answerer`);
+    }
+    const id = frame.conversation, pending = this.#open.get(id);
     if (!pending) return; // We gave up on it.
+    if (pending.call !== frame.call) throw new PeerError(`${this.service}: call changed`);
     if (frame.kind === Kind.CREDIT) pending.sender?.credit(credit(frame));
     else if (frame.kind === Kind.REPLY) this.#answered(id, pending, frame);
-    else if (frame.kind === Kind.CHUNK && pending.content) {
+    else if (frame.kind === Kind.ERROR) {
+      this.#break(id, pending, decodeFailure(this.service, frame.header));
+    } else if (!pending.content) throw new PeerError(`${this.service}: content before the reply`);
+    else {
       pending.content.push(frame.payload, frame.more);
       if (!frame.more) this.#done(id); // No call both settles and answers with content.
-    } else if (frame.kind === Kind.ERROR) {
-      pending.sender?.stop();
-      const error = decodeFailure(this.service, frame.header);
-      pending.content?.fail(error);
-      pending.reject(error);
-      this.#done(id);
-    } else throw new PeerError(`${this.service}: kind ${frame.kind} out of place`);
+    }
   }
 
   #answered(id: number, pending: Pending, frame: Frame): void {
     if (pending.content) throw new PeerError(`${this.service}: two replies`);
-    pending.sender?.stop();
     const { reply: checker, call } = this.table[pending.call]!;
-    const reply = checker.decode(frame.header);
-    if (!call.contentOut && (frame.more || frame.payload.length)) {
-      throw new PeerError(`${checker.what}: content where none is declared`);
+    let reply: unknown;
+    try {
+      reply = checker.decode(frame.header);
+      if (!call.contentOut && (frame.more || frame.payload.length)) {
+        throw new PeerError(`${checker.what}: content where none is declared`);
+      }
+    } catch (error) {
+      refused.add();
+      warning(`ipc: ${reason(error)}`);
+      this.#cancel(id, pending);
+      return pending.reject(new CallError("bug", reason(error)));
     }
-    const content = new Content(frame.payload, frame.more, (bytes) => {
+    pending.sender?.stop();
+    const content = pending.content = new Content(frame.payload, frame.more, (bytes) => {
       this.#connection.send(Kind.CREDIT, pending.call, id, undefined, creditBytes(bytes));
+    }, () => {
+      if (this.#open.get(id) === pending) this.#cancel(id, pending);
     });
-    pending.content = content;
     if (!frame.more && !call.settles) this.#done(id);
     const settle = () => {
+      if (this.#open.get(id) !== pending) return;
       this.#connection.send(Kind.SETTLE, pending.call, id);
       this.#done(id);
     };
@@ -189,26 +218,43 @@ class Line {
     if (this.#open.size === 0) this.#connection.end();
   }
 
-  #break(id: number, pending: Pending, error: PeerError): void {
-    this.#open.delete(id);
-    const failure = new CallError("unavailable", `${this.service}: ${error.message}`);
+  /** Tells the answerer that nobody waits any more. */
+  #cancel(id: number, pending: Pending): void {
+    pending.sender?.stop();
+    this.#connection.send(Kind.CANCEL, pending.call, id);
+    this.#done(id);
+  }
+
+  #break(id: number, pending: Pending, failure: CallError): void {
     pending.sender?.stop();
     pending.content?.fail(failure);
     pending.reject(failure);
+    this.#done(id);
+  }
+
+  #breakAll(error: PeerError): void {
+    const failure = new CallError("unavailable", `${this.service}: ${error.message}`);
+    for (const [id, pending] of this.#open) this.#break(id, pending, failure);
   }
 
   #expire(): void {
     const now = Date.now();
     for (const [id, pending] of this.#open) {
-      if (pending.deadline > now || pending.content) continue;
-      this.#open.delete(id);
+      if (!this.#late(pending, now)) continue;
+      const failure = new CallError("deadline", `${this.service}: no answer in time`);
       this.#connection.send(Kind.CANCEL, pending.call, id);
-      pending.sender?.stop();
-      pending.reject(new CallError("deadline", `${this.service}: no answer in time`));
+      this.#break(id, pending, failure);
     }
     if (this.#open.size === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
     }
+  }
+
+  /** No reply before its deadline, or none of its content for as long. */
+  #late(pending: Pending, now: number): boolean {
+    if (!pending.content) return pending.deadline <= now;
+    const seconds = this.table[pending.call]!.call.deadlineSeconds;
+    return seconds > 0 && pending.content.waitingSince + seconds * 1000 <= now;
   }
 }

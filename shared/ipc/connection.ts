@@ -1,18 +1,30 @@
 /** One unix socket between two processes: joined writes, frames in, and the end of it told once. */
 
 import type { Socket } from "node:net";
+import { counter } from "../counters.ts";
 import { PeerError, reason } from "../errors.ts";
+import { panic, warning } from "../log/log.ts";
 import { concat, encode, type Frame, FrameReader } from "./frame.ts";
 
 /** A peer that does not read for so long that this much waits is cut off. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
+/** Streams pause while this much waits: a stalled reader must not fill our memory. */
+const PAUSE_BYTES = 1024 * 1024;
 /** Parts up to this size are joined by copying; larger ones are written as they are. */
 const JOIN_BYTES = 32 * 1024;
 
+const broken = counter(
+  "ipc_broken_connections",
+  "connections ended because a peer broke the rules",
+);
+
 export class Connection {
   #parts: Uint8Array[] = [];
+  #queuedBytes = 0;
   #scheduled = false;
   #closed = false;
+  #waiting: (() => void)[] = [];
+  #close: (error: PeerError) => void;
 
   constructor(
     readonly socket: Socket,
@@ -21,9 +33,11 @@ export class Connection {
     onClose: (error: PeerError) => void,
   ) {
     const reader = new FrameReader(maxHeader);
-    const close = (error: PeerError) => {
+    this.#close = (error: PeerError) => {
       if (this.#closed) return;
       this.#closed = true;
+      this.#parts = [];
+      this.#resume();
       socket.destroy();
       onClose(error);
     };
@@ -31,12 +45,13 @@ export class Connection {
       try {
         if (!this.#closed) reader.push(data, take);
       } catch (error) {
-        close(error instanceof PeerError ? error : new PeerError(reason(error)));
+        this.#violated(error);
       }
     });
-    socket.on("error", (error) => close(new PeerError(error.message)));
-    socket.on("close", () => close(new PeerError("connection closed")));
-    socket.on("end", () => close(new PeerError("connection closed")));
+    socket.on("drain", () => this.#resume());
+    socket.on("error", (error) => this.#close(new PeerError(error.message)));
+    socket.on("close", () => this.#close(new PeerError("connection closed")));
+    socket.on("end", () => this.#close(new PeerError("connection closed")));
   }
 
   get closed(): boolean {
@@ -52,28 +67,58 @@ export class Connection {
     payload?: Uint8Array,
   ): void {
     if (this.#closed) return;
-    this.#parts.push(...encode(kind, call, conversation, header, payload));
+    for (const part of encode(kind, call, conversation, header, payload)) {
+      this.#parts.push(part);
+      this.#queuedBytes += part.length;
+    }
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.#flush());
   }
 
+  /** What a stream waits for before its next chunk; undefined when there is room now. */
+  room(): Promise<void> | undefined {
+    if (this.#closed || this.#unsent() < PAUSE_BYTES) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   /** Ends the connection after what is queued has been written. */
   end(): void {
     this.#flush();
-    this.socket.end();
+    if (!this.#closed) this.socket.end();
   }
 
+  /** Ends the connection now. */
   destroy(why: string): void {
-    this.socket.destroy(new Error(why));
+    this.#close(new PeerError(why));
+  }
+
+  #unsent(): number {
+    return this.#queuedBytes + this.socket.writableLength;
+  }
+
+  /** The peer does not keep to the rules, or we do not: either way nothing more can be believed here. */
+  #violated(error: unknown): void {
+    if (this.#closed) return;
+    broken.add();
+    if (error instanceof PeerError) warning(`ipc: ${error.message}: connection ended`);
+    else panic(`ipc: ${error instanceof Error ? error.stack : error}`);
+    this.#close(error instanceof PeerError ? error : new PeerError(reason(error)));
+  }
+
+  #resume(): void {
+    for (const go of this.#waiting.splice(0)) go();
   }
 
   #flush(): void {
     this.#scheduled = false;
     const parts = this.#parts;
-    this.#parts = [];
     if (this.#closed || !parts.length) return;
-    if (this.socket.writableLength > MAX_UNSENT_BYTES) return this.destroy("peer does not read");
+    if (this.#unsent() > MAX_UNSENT_BYTES) {
+      return this.#violated(new PeerError("peer does not read"));
+    }
+    this.#parts = [];
+    this.#queuedBytes = 0;
     let from = 0;
     for (let i = 0; i < parts.length; i++) {
       if (parts[i]!.length <= JOIN_BYTES) continue;

@@ -13,6 +13,11 @@ const CHUNK_BYTES = 64 * 1024;
 /** What a caller may send: bytes at hand, or a stream. */
 export type Sendable = Uint8Array | AsyncIterable<Uint8Array>;
 
+/** There is more content than its reader takes. */
+export class TooLong extends RangeError {
+  override name = "TooLong";
+}
+
 /** Content that arrives. Read it once: as `whole` when that is set, else chunk by chunk. */
 export class Content implements AsyncIterable<Uint8Array> {
   /** All of it, when it came in a single frame. */
@@ -23,12 +28,17 @@ export class Content implements AsyncIterable<Uint8Array> {
   #error: Error | undefined;
   #wake: (() => void) | undefined;
   #toCredit = 0;
-  #credit: (bytes: number) => void;
+  #waitingSince = Infinity;
 
-  constructor(first: Uint8Array, more: boolean, credit: (bytes: number) => void) {
+  /** `credit` gives the sender room for more; `drop` tells it that the reader left before the end. */
+  constructor(
+    first: Uint8Array,
+    more: boolean,
+    readonly credit: (bytes: number) => void,
+    readonly drop?: () => void,
+  ) {
     this.whole = more ? undefined : first;
     this.#ended = !more;
-    this.#credit = credit;
     if (first.length) this.#chunks.push(first);
     this.#held = first.length;
   }
@@ -51,48 +61,70 @@ export class Content implements AsyncIterable<Uint8Array> {
     this.#wake?.();
   }
 
+  /** When the reader began to wait for what has not come, milliseconds since the epoch; Infinity while it does not. */
+  get waitingSince(): number {
+    return this.#waitingSince;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk) {
-        this.#taken(chunk.length);
-        yield chunk;
-      } else if (this.#error) throw this.#error;
-      else if (this.#ended) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    try {
+      for (;;) {
+        const chunk = this.#chunks.shift();
+        if (chunk) {
+          this.#taken(chunk.length);
+          yield chunk;
+        } else if (this.#error) throw this.#error;
+        else if (this.#ended) return;
+        else await this.#arrival();
+      }
+    } finally {
+      if (!this.#ended && !this.#error) this.drop?.();
     }
   }
 
-  /** All bytes in one array; throws RangeError beyond `limit`. */
+  /** All bytes in one array; throws TooLong beyond `limit`. */
   async bytes(limit: number): Promise<Uint8Array> {
     if (this.whole && this.whole.length <= limit) return this.whole;
     const parts: Uint8Array[] = [];
     let total = 0;
     for await (const part of this) {
       total += part.length;
-      if (total > limit) throw new RangeError(`content: longer than ${limit} bytes`);
+      if (total > limit) throw new TooLong(`content: longer than ${limit} bytes`);
       parts.push(part);
     }
     return concat(parts, total);
+  }
+
+  async #arrival(): Promise<void> {
+    this.#waitingSince = Date.now();
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#waitingSince = Infinity;
   }
 
   #taken(bytes: number): void {
     this.#held -= bytes;
     this.#toCredit += bytes;
     if (this.#toCredit < CREDIT_STEP || this.#ended) return;
-    this.#credit(this.#toCredit);
+    this.credit(this.#toCredit);
     this.#toCredit = 0;
   }
 }
 
-/** The sending side: waits when the window is used up. */
+/** Where a Sender puts its chunks. */
+export interface Outlet {
+  /** Puts one CHUNK frame on the wire. */
+  write(chunk: Uint8Array, more: boolean): void;
+  /** What to wait for before the next one; undefined when there is room. */
+  room(): Promise<void> | undefined;
+}
+
+/** The sending side: waits when the window is used up or the connection is full. */
 export class Sender {
   #window = WINDOW_BYTES;
   #wake: (() => void) | undefined;
   #stopped = false;
 
-  /** `write(chunk, more)` puts one CHUNK frame on the wire. */
-  constructor(readonly write: (chunk: Uint8Array, more: boolean) => void) {}
+  constructor(readonly outlet: Outlet) {}
 
   credit(bytes: number): void {
     this.#window += bytes;
@@ -110,14 +142,20 @@ export class Sender {
     for await (const part of source) {
       for (let at = 0; at < part.length; at += CHUNK_BYTES) {
         const chunk = part.subarray(at, at + CHUNK_BYTES);
-        while (this.#window < chunk.length && !this.#stopped) {
-          await new Promise<void>((resolve) => (this.#wake = resolve));
+        for (;;) {
+          if (this.#stopped) return;
+          if (this.#window < chunk.length) {
+            await new Promise<void>((resolve) => (this.#wake = resolve));
+          } else {
+            const room = this.outlet.room();
+            if (!room) break;
+            await room;
+          }
         }
-        if (this.#stopped) return;
         this.#window -= chunk.length;
-        this.write(chunk, true);
+        this.outlet.write(chunk, true);
       }
     }
-    if (!this.#stopped) this.write(new Uint8Array(0), false);
+    if (!this.#stopped) this.outlet.write(new Uint8Array(0), false);
   }
 }

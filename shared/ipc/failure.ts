@@ -3,6 +3,7 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
 import { BugError, PeerError, StorageError } from "../errors.ts";
+import { TooLong } from "./content.ts";
 import { line, shape } from "./declare.ts";
 
 /**
@@ -30,7 +31,7 @@ const CONTROL = /[^ -~]/g;
 export function encodeFailure(error: unknown): Uint8Array {
   const code = error instanceof StorageError
     ? "storage"
-    : error instanceof PeerError || error instanceof RangeError
+    : error instanceof PeerError || error instanceof TooLong
     ? "refused"
     : "bug";
   const text = (error instanceof Error ? error.message : String(error)).replace(CONTROL, "?");
@@ -39,13 +40,18 @@ export function encodeFailure(error: unknown): Uint8Array {
 
 /** The error that an ERROR frame stands for. */
 export function decodeFailure(service: string, header: Uint8Array): CallError {
-  const failure: unknown = JSON.parse(new TextDecoder().decode(header));
-  if (!Failure.Check(failure)) throw new PeerError("ipc: malformed failure");
-  return new CallError(failure.code, `${service}: ${failure.text}`);
+  let failure: unknown;
+  try {
+    failure = JSON.parse(new TextDecoder().decode(header));
+  } catch {
+    // Checked below, like everything else that is not a failure.
+  }
+  if (Failure.Check(failure)) return new CallError(failure.code, `${service}: ${failure.text}`);
+  return new CallError("bug", `${service}: malformed failure`);
 }
 
 /** True for a fault in our own code rather than in the world. */
 export function isBug(error: unknown): boolean {
   return error instanceof BugError ||
-    !(error instanceof PeerError || error instanceof StorageError);
+    !(error instanceof PeerError || error instanceof StorageError || error instanceof TooLong);
 }

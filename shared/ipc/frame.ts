@@ -33,7 +33,21 @@ export const MORE = 0x80;
 const FIXED_BYTES = 14;
 /** Content beyond this goes in several frames: a frame is held in memory whole. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
+/** The first buffer of a frame that comes in pieces. */
+const MIN_ROOM_BYTES = 64 * 1024;
 const EMPTY = new Uint8Array(0);
+
+/** The longest payload of each kind. */
+const MAX_PAYLOAD: Readonly<Record<number, number>> = {
+  [Kind.REQUEST]: MAX_PAYLOAD_BYTES,
+  [Kind.REPLY]: MAX_PAYLOAD_BYTES,
+  [Kind.ERROR]: 0,
+  [Kind.CHUNK]: MAX_PAYLOAD_BYTES,
+  [Kind.CREDIT]: 4,
+  [Kind.SETTLE]: 0,
+  [Kind.GOAWAY]: 0,
+  [Kind.CANCEL]: 0,
+};
 
 export interface Frame {
   readonly kind: number;
@@ -65,38 +79,61 @@ export function encode(
 
 /** Cuts a byte stream into frames, however it arrives. Throws PeerError for anything over its limit. */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
+  /** A frame that began in an earlier read; `#held` of its `#needed` bytes are here. */
+  #partial = EMPTY;
   #held = 0;
-  #needed = 4;
+  #needed = 0;
 
   /** `maxHeader(call, kind)` bounds the header before it is waited for. */
   constructor(readonly maxHeader: (call: number, kind: number) => number) {}
 
   /** Takes what arrived and calls `take` for each whole frame; views into `data` stay views. */
   push(data: Uint8Array, take: (frame: Frame) => void): void {
-    if (this.#held) {
-      this.#chunks.push(data);
-      this.#held += data.length;
-      if (this.#held < this.#needed) return;
-      data = concat(this.#chunks, this.#held);
-      this.#chunks = [];
-      this.#held = 0;
-    }
-    let at = 0;
-    for (;;) {
+    let at = this.#held ? this.#complete(data, take) : 0;
+    while (at < data.length) {
       const left = data.length - at;
       const size = left >= FIXED_BYTES ? this.#size(data, at) : FIXED_BYTES;
       if (left < size) {
         this.#needed = size;
-        if (left) {
-          this.#chunks.push(at ? data.subarray(at) : data);
-          this.#held = left;
-        }
+        this.#append(data.subarray(at));
         return;
       }
       take(parse(data, at, size));
       at += size;
     }
+  }
+
+  /** Adds to the frame that has begun, takes it when it is whole, and says how much of `data` it used. */
+  #complete(data: Uint8Array, take: (frame: Frame) => void): number {
+    let at = 0;
+    while (at < data.length) {
+      const part = data.subarray(at, at + this.#needed - this.#held);
+      this.#append(part);
+      at += part.length;
+      if (this.#held < this.#needed) break;
+      const frame = this.#partial, size = this.#size(frame, 0);
+      this.#needed = size;
+      if (this.#held < size) continue;
+      this.#partial = EMPTY;
+      this.#held = 0;
+      take(parse(frame, 0, size));
+      break;
+    }
+    return at;
+  }
+
+  /** Copies: a view would keep the whole read buffer alive for each byte that a slow peer sends. */
+  #append(part: Uint8Array): void {
+    const held = this.#held + part.length;
+    if (held > this.#partial.length) {
+      // Grows with what has come, not with what the peer says will come.
+      const room = Math.max(held, Math.min(this.#needed, Math.max(MIN_ROOM_BYTES, held * 2)));
+      const larger = new Uint8Array(room);
+      larger.set(this.#partial.subarray(0, this.#held));
+      this.#partial = larger;
+    }
+    this.#partial.set(part, this.#held);
+    this.#held = held;
   }
 
   #size(data: Uint8Array, at: number): number {
@@ -105,13 +142,17 @@ export class FrameReader {
     if (kind < Kind.REQUEST || kind > Kind.CANCEL) {
       throw new PeerError(`frame: unknown kind ${kind}`);
     }
+    const maxPayload = MAX_PAYLOAD[kind]!;
+    if (data[at + 4]! & MORE && maxPayload < MAX_PAYLOAD_BYTES) {
+      throw new PeerError(`frame: more content announced after kind ${kind}`);
+    }
     const maxHeader = this.maxHeader(data[at + 5]!, kind);
     if (headerLength > maxHeader) {
       throw new PeerError(`frame: header of ${headerLength} bytes exceeds ${maxHeader}`);
     }
     const payload = length - (FIXED_BYTES - 4) - headerLength;
-    if (payload < 0 || payload > MAX_PAYLOAD_BYTES) {
-      throw new PeerError(`frame: payload of ${payload} bytes exceeds ${MAX_PAYLOAD_BYTES}`);
+    if (payload < 0 || payload > maxPayload) {
+      throw new PeerError(`frame: payload of ${payload} bytes exceeds ${maxPayload}`);
     }
     return length + 4;
   }

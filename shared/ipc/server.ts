@@ -1,7 +1,8 @@
 /** The answering side: handlers for a service's calls, on any number of connections. */
 
 import type { Socket } from "node:net";
-import { PeerError, reason } from "../errors.ts";
+import { counter } from "../counters.ts";
+import { BugError, PeerError, reason } from "../errors.ts";
 import { panic, warning } from "../log/log.ts";
 import { callTable, encodeHeader, headerLimit } from "./check.ts";
 import { Connection } from "./connection.ts";
@@ -12,6 +13,10 @@ import { type Frame, Kind, MORE } from "./frame.ts";
 
 /** More conversations than this at once on one connection: the peer is broken. */
 const MAX_CONVERSATIONS = 50_000;
+/** More bad requests than this on one connection: it would fill the log. */
+const MAX_BAD_REQUESTS = 100;
+
+const refused = counter("ipc_refused_requests", "requests that were not of the declared shape");
 
 /** A reply with content behind it. */
 export class Streamed<R> {
@@ -39,7 +44,7 @@ export type Handlers<C extends Calls> = {
 export interface Answerer {
   readonly service: string;
   attach(socket: Socket): void;
-  /** Asks callers to go elsewhere; resolves when no conversation is left. */
+  /** Asks callers to go elsewhere; resolves when each has left, so that a call that crosses with it is answered. */
   drain(): Promise<void>;
   /** Conversations under way. */
   readonly busy: number;
@@ -52,27 +57,21 @@ export function answer<C extends Calls>(service: Service<C>, handlers: Handlers<
   const limit = headerLimit(service);
   const peers = new Set<Peer>();
   let drained: (() => void) | undefined;
-  const busy = () => {
-    let sum = 0;
-    for (const peer of peers) sum += peer.open.size;
-    return sum;
-  };
-  const changed = () => {
-    if (drained && busy() === 0) drained();
-  };
   return {
     service: service.name,
     get busy() {
-      return busy();
+      let sum = 0;
+      for (const peer of peers) sum += peer.open.size;
+      return sum;
     },
     get connections() {
       return peers.size;
     },
     attach(socket) {
       // deno-lint-ignore no-explicit-any
-      const peer = new Peer(service.name, socket, table, handlers as any, limit, changed, () => {
+      const peer: Peer = new Peer(service.name, socket, table, handlers as any, limit, () => {
         peers.delete(peer);
-        changed();
+        if (peers.size === 0) drained?.();
       });
       peers.add(peer);
       if (drained) peer.goAway();
@@ -81,7 +80,7 @@ export function answer<C extends Calls>(service: Service<C>, handlers: Handlers<
       return new Promise<void>((resolve) => {
         drained = resolve;
         for (const peer of peers) peer.goAway();
-        changed();
+        if (peers.size === 0) resolve();
       });
     },
   };
@@ -89,6 +88,9 @@ export function answer<C extends Calls>(service: Service<C>, handlers: Handlers<
 
 type Table = ReturnType<typeof callTable>;
 type AnyHandler = (request: unknown, conversation: Conversation) => Promise<unknown>;
+
+/** What a handler sees that reads on after its answer. */
+const OVER = new PeerError("the conversation is over");
 
 /** One conversation as the answerer sees it. */
 class Open implements Conversation {
@@ -99,7 +101,7 @@ class Open implements Conversation {
   #settle: ((durable: boolean) => void) | undefined;
   #settled: Promise<boolean> | undefined;
 
-  constructor(readonly content: Content) {}
+  constructor(readonly call: number, readonly content: Content) {}
 
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
@@ -112,6 +114,11 @@ class Open implements Conversation {
       ? Promise.resolve(false)
       : new Promise((resolve) => (this.#settle = resolve));
     return this.#settled;
+  }
+
+  /** The conversation is over: nothing more comes, and nobody waits. */
+  end(): void {
+    this.content.fail(OVER);
   }
 
   settle(durable: boolean): void {
@@ -133,14 +140,14 @@ class Open implements Conversation {
 class Peer {
   readonly open = new Map<number, Open>();
   #connection: Connection;
+  #badRequests = 0;
 
   constructor(
     readonly service: string,
     socket: Socket,
     readonly table: Table,
     readonly handlers: Record<string, AnyHandler>,
-    limit: (call: number, kind: number) => number,
-    readonly changed: () => void,
+    readonly limit: (call: number, kind: number) => number,
     closed: () => void,
   ) {
     this.#connection = new Connection(socket, limit, (frame) => this.#take(frame), (error) => {
@@ -156,17 +163,24 @@ class Peer {
 
   #take(frame: Frame): void {
     if (frame.kind === Kind.REQUEST) return this.#begin(frame);
-    const open = this.open.get(frame.conversation);
+    if (!FROM_CALLER.has(frame.kind)) {
+      throw new PeerError(`${this.service}: kind ${frame.kind} from a caller`);
+    }
+    const id = frame.conversation, open = this.open.get(id);
     if (!open) return; // Late frames of a conversation that has ended.
+    if (open.call !== frame.call) throw new PeerError(`${this.service}: call changed`);
     if (frame.kind === Kind.CHUNK) open.content.push(frame.payload, frame.more);
     else if (frame.kind === Kind.CREDIT) open.sender?.credit(credit(frame));
-    else if (frame.kind === Kind.SETTLE) {
-      open.settle(true);
-      this.#end(frame.conversation);
-    } else if (frame.kind === Kind.CANCEL) {
+    else if (frame.kind === Kind.CANCEL) {
       open.abandon(new PeerError("the caller gave up"));
-      this.#end(frame.conversation);
-    } else throw new PeerError(`${this.service}: kind ${frame.kind} from a caller`);
+      this.open.delete(id);
+    } else {
+      if (!open.replied || !this.table[open.call]!.call.settles) {
+        throw new PeerError(`${this.service}: nothing to settle`);
+      }
+      open.settle(true);
+      this.#end(id, open);
+    }
   }
 
   #begin(frame: Frame): void {
@@ -183,51 +197,86 @@ class Peer {
         throw new PeerError(`${entry.request.what}: content where none is declared`);
       }
     } catch (error) {
-      warning(`ipc: ${reason(error)}`);
-      return this.#connection.send(Kind.ERROR, frame.call, id, encodeFailure(error));
+      return this.#refuse(frame, error);
     }
     const content = new Content(frame.payload, frame.more, (bytes) => {
+      if (this.open.get(id) !== open) return;
       this.#connection.send(Kind.CREDIT, frame.call, id, undefined, creditBytes(bytes));
     });
-    const open = new Open(content);
+    const open = new Open(frame.call, content);
     this.open.set(id, open);
-    this.handlers[entry.name]!(request, open).then(
-      (answer) => this.#reply(frame.call, id, open, answer, entry.call.settles === true),
-      (error) => this.#fail(frame.call, id, entry.name, error),
-    );
+    try {
+      this.handlers[entry.name]!(request, open).then(
+        (answer) => this.#reply(id, open, answer),
+        (error) => this.#fail(id, open, error),
+      );
+    } catch (error) {
+      this.#fail(id, open, error); // A handler that is not async and throws.
+    }
   }
 
-  #reply(call: number, id: number, open: Open, answer: unknown, settles: boolean): void {
+  #refuse(frame: Frame, error: unknown): void {
+    refused.add();
+    if (++this.#badRequests > MAX_BAD_REQUESTS) throw error;
+    warning(`ipc: ${reason(error)}`);
+    this.#connection.send(Kind.ERROR, frame.call, frame.conversation, encodeFailure(error));
+  }
+
+  #reply(id: number, open: Open, answer: unknown): void {
     if (this.open.get(id) !== open) return;
+    const { call } = this.table[open.call]!;
+    const streamed = answer instanceof Streamed;
+    let header: Uint8Array;
+    try {
+      header = this.#header(open.call, streamed ? answer.reply : answer);
+    } catch (error) {
+      return this.#fail(id, open, error);
+    }
     open.replied = true;
-    const reply = answer instanceof Streamed ? answer.reply : answer;
-    const header = encodeHeader(reply);
-    if (!(answer instanceof Streamed)) {
-      this.#connection.send(Kind.REPLY, call, id, header);
-      if (!settles) this.#end(id);
+    if (!streamed) {
+      this.#connection.send(Kind.REPLY, open.call, id, header);
+      if (!call.settles) this.#end(id, open);
       return;
     }
-    sendContent(this.#connection, Kind.REPLY, call, id, header, answer.content, (sender) => {
+    sendContent(this.#connection, Kind.REPLY, open.call, id, header, answer.content, (sender) => {
       open.sender = sender;
-    }).catch((error) => {
+    }).then(() => this.#end(id, open), (error) => {
       warning(`${this.service}: reply content: ${reason(error)}`);
-      this.#connection.send(Kind.ERROR, call, id, encodeFailure(error));
-    }).finally(() => this.#end(id));
+      this.#fail(id, open, error);
+    });
   }
 
-  #fail(call: number, id: number, name: string, error: unknown): void {
+  /** A reply that the caller would have to refuse must not end the connection for all others. */
+  #header(call: number, reply: unknown): Uint8Array {
+    const header = encodeHeader(reply), limit = this.limit(call, Kind.REPLY);
+    if (header.length <= limit) return header;
+    const { reply: { what } } = this.table[call]!;
+    throw new BugError(`${what}: ${header.length} bytes exceed ${limit}`);
+  }
+
+  #fail(id: number, open: Open, error: unknown): void {
     if (isBug(error)) {
+      const { name } = this.table[open.call]!;
       panic(`${this.service}.${name}: ${error instanceof Error ? error.stack : error}`);
     }
-    this.#connection.send(Kind.ERROR, call, id, encodeFailure(error));
-    this.#end(id);
+    if (this.open.get(id) !== open) return;
+    this.#connection.send(Kind.ERROR, open.call, id, encodeFailure(error));
+    this.#end(id, open);
   }
 
-  #end(id: number): void {
-    this.open.delete(id);
-    this.changed();
+  #end(id: number, open: Open): void {
+    if (this.open.get(id) === open) this.open.delete(id);
+    open.end();
   }
 }
+
+/** What a caller may send beside a request. */
+const FROM_CALLER: ReadonlySet<number> = new Set([
+  Kind.CHUNK,
+  Kind.CREDIT,
+  Kind.SETTLE,
+  Kind.CANCEL,
+]);
 
 /** Content up to this travels inside the frame that it belongs to. */
 const INLINE_BYTES = 128 * 1024;
@@ -245,15 +294,16 @@ export async function sendContent(
   if (content instanceof Uint8Array && content.length <= INLINE_BYTES) {
     return connection.send(kind, call, id, header, content);
   }
-  const sender = new Sender((chunk, more) =>
-    connection.send(Kind.CHUNK | (more ? MORE : 0), call, id, undefined, chunk)
-  );
+  const sender = new Sender({
+    write: (chunk, more) =>
+      connection.send(Kind.CHUNK | (more ? MORE : 0), call, id, undefined, chunk),
+    room: () => connection.room(),
+  });
   onSender(sender);
   connection.send(kind | MORE, call, id, header);
   await sender.send(content instanceof Uint8Array ? once(content) : content);
 }
 
-// deno-lint-ignore require-await
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

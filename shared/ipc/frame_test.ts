@@ -1,0 +1,124 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { PeerError } from "../errors.ts";
+import { concat, encode, type Frame, FrameReader, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
+
+const LIMIT = 1000;
+const limit = () => LIMIT;
+
+function read(pieces: Uint8Array[]): Frame[] {
+  const frames: Frame[] = [], reader = new FrameReader(limit);
+  for (const piece of pieces) reader.push(piece, (frame) => frames.push(frame));
+  return frames;
+}
+
+const anyFrame = fc.record({
+  kind: fc.constantFrom(Kind.REQUEST, Kind.REPLY, Kind.CHUNK),
+  more: fc.boolean(),
+  call: fc.nat(255),
+  conversation: fc.nat(0xffffffff),
+  header: fc.uint8Array({ maxLength: 50 }),
+  payload: fc.uint8Array({ maxLength: 200 }),
+});
+
+function wire(frame: Frame): Uint8Array {
+  const kind = frame.kind | (frame.more ? MORE : 0);
+  return concat(encode(kind, frame.call, frame.conversation, frame.header, frame.payload));
+}
+
+Deno.test("FrameReader gives back what was encoded, however the bytes are cut", () => {
+  fc.assert(fc.property(
+    fc.array(anyFrame, { maxLength: 10 }),
+    fc.array(fc.nat(400), { maxLength: 20 }),
+    (frames, cuts) => {
+      const all = concat(frames.map(wire));
+      const pieces: Uint8Array[] = [];
+      let at = 0;
+      for (const cut of cuts) pieces.push(all.slice(at, at += cut));
+      pieces.push(all.slice(at));
+      assertEquals(read(pieces.filter((piece) => piece.length)), frames);
+    },
+  ));
+});
+
+Deno.test("FrameReader gives back frames that arrive byte by byte", () => {
+  const frame = {
+    kind: Kind.REQUEST,
+    more: true,
+    call: 3,
+    conversation: 0xfffffffe,
+    header: new Uint8Array([1, 2, 3]),
+    payload: new Uint8Array(70_000).fill(7),
+  };
+  const all = concat([wire(frame), wire({ ...frame, more: false })]);
+  assertEquals(read(Array.from(all, (byte) => new Uint8Array([byte]))), [
+    frame,
+    { ...frame, more: false },
+  ]);
+});
+
+Deno.test("FrameReader either gives frames within the limits or throws PeerError, for any bytes", () => {
+  const noise = fc.oneof(
+    fc.uint8Array({ maxLength: 100 }),
+    // Near misses: a valid frame with one byte changed.
+    fc.tuple(anyFrame, fc.nat(13), fc.nat(255)).map(([frame, at, value]) => {
+      const bytes = wire(frame);
+      bytes[at] = value;
+      return bytes;
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(noise, { maxLength: 5 }), (pieces) => {
+      try {
+        for (const frame of read(pieces.filter((piece) => piece.length))) {
+          if (frame.header.length > LIMIT || frame.payload.length > MAX_PAYLOAD_BYTES) {
+            throw new Error("over the limit");
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof PeerError)) throw error;
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+/** The fixed part of a frame that claims more than it brings. */
+function claim(kind: number, length: number, header: number): Uint8Array {
+  const bytes = new Uint8Array(14), view = new DataView(bytes.buffer);
+  view.setUint32(0, length);
+  bytes[4] = kind;
+  view.setUint32(10, header);
+  return bytes;
+}
+
+const refused: [string, Uint8Array][] = [
+  ["a length of 4 GiB", claim(Kind.REQUEST, 0xffffffff, 0)],
+  ["a header of 4 GiB", claim(Kind.REQUEST, 0xffffffff, 0xfffffff0)],
+  ["a header that is longer than its frame", claim(Kind.REQUEST, 20, 500)],
+  ["a frame that is shorter than its fixed part", claim(Kind.REQUEST, 3, 0)],
+  ["a header one byte over the limit", claim(Kind.REQUEST, 10 + LIMIT + 1, LIMIT + 1)],
+  ["a payload one byte over the limit", claim(Kind.CHUNK, 10 + MAX_PAYLOAD_BYTES + 1, 0)],
+  ["kind 0", claim(0, 10, 0)],
+  ["kind 9", claim(9, 10, 0)],
+  ["a credit with five bytes", claim(Kind.CREDIT, 15, 0)],
+  ["a cancel with a payload", claim(Kind.CANCEL, 11, 0)],
+  ["a settle that announces more", claim(Kind.SETTLE | MORE, 10, 0)],
+];
+
+for (const [what, bytes] of refused) {
+  Deno.test(`FrameReader refuses ${what} before it waits for the rest`, () => {
+    assertThrows(() => read([bytes]), PeerError, "frame:");
+  });
+}
+
+Deno.test("FrameReader holds no more than what has come, whatever length is claimed", () => {
+  const readers = Array.from({ length: 200 }, () => new FrameReader(() => 16 << 20));
+  const before = Deno.memoryUsage();
+  for (const reader of readers) {
+    reader.push(claim(Kind.REQUEST, 10 + (16 << 20), 16 << 20), () => {});
+    reader.push(new Uint8Array(10), () => {});
+  }
+  const grown = Deno.memoryUsage().external - before.external;
+  assertEquals(grown < 64 << 20, true, `200 claims of 16 MiB took ${grown} bytes`);
+});
