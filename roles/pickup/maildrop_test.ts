@@ -76,6 +76,7 @@ function submission(directory: string, recipient = "you@example.com"): string {
     ret: "",
     envid: "",
     smtputf8: false,
+    gateway: false,
     nonce: crypto.randomUUID(),
   });
   writer.content(new TextEncoder().encode("Subject: x\r\n\r\nx\r\n"));

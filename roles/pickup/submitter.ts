@@ -85,9 +85,9 @@ export class Submitter {
     recipients: Recipient[],
   ): Promise<Refusal | undefined> {
     const header = this.#received(uid, envelope);
-    const { fullName } = submission.envelope;
+    const { fullName, gateway } = submission.envelope;
     const content = await withHeader(header, submission);
-    const request = { envelope, recipients, local: true, fullName };
+    const request = { envelope, recipients, local: !gateway, fullName };
     const { reply } = await this.options.cleanup.call("submit", request, content);
     return reply.queued ? undefined : reply;
   }

@@ -65,6 +65,7 @@ async function submission(envelope: Partial<Submitted> = {}, message = "Subject:
     ret: "HDRS",
     envid: "id",
     smtputf8: false,
+    gateway: false,
     nonce: "fixed",
     ...envelope,
   });

@@ -34,6 +34,8 @@ export const Submitted = shape({
   /** In xtext (RFC 3461 4). */
   envid: line(100),
   smtputf8: Type.Boolean(),
+  /** sendmail -G: relayed, not written here; its header is left as it is. */
+  gateway: Type.Boolean(),
   /** Random: two submissions are never the same bytes, so their checksums name them. */
   nonce: line(40),
 });

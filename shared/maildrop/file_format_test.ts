@@ -12,6 +12,7 @@ const plain: Submitted = {
   ret: "",
   envid: "",
   smtputf8: false,
+  gateway: false,
   nonce: "n",
 };
 

@@ -1,0 +1,127 @@
+/**
+ * The addresses of a header or of sendmail's command line, as RFC 5322 3.4 writes them and as people do: display names,
+ * comments, groups and routes are left out, `a b` is two addresses, and whatever is not closed ends with the text.
+ */
+
+const ATOM = /[^\s\p{Cc}()<>[\]:;@\\,."]+/uy;
+const SPACE = /[\s\p{Cc}]+/uy;
+const QUOTED = /"((?:[^"\\]|\\.)*)("|\\?$)/suy;
+const LITERAL = /\[[^\[\]\\\s\p{Cc}]*\]?/uy;
+/** Comments may be nested; deeper than this is not mail. */
+const MAX_COMMENT_DEPTH = 100;
+
+/** Every address in internal form; empty ones (`<>`) are left out. */
+export function addressList(text: string): string[] {
+  return new List(text).read();
+}
+
+class List {
+  #found: string[] = [];
+  /** Addresses of the current item: a display name, should `<` follow; a group's name, should `:`. */
+  #item: string[] = [];
+  /** The address being put together; undefined between addresses. */
+  #address: string | undefined;
+  #inBrackets = false;
+  /** There was white space or a comment since the last token. */
+  #spaced = false;
+  #at = 0;
+
+  constructor(readonly text: string) {}
+
+  read(): string[] {
+    while (this.#at < this.text.length) {
+      if (this.#match(SPACE) !== undefined || this.#comment()) this.#spaced = true;
+      else {
+        const word = this.#word();
+        if (word === undefined) this.#special(this.text[this.#at++]!);
+        else this.#join(word);
+        this.#spaced = false;
+      }
+    }
+    this.#endItem();
+    return this.#found;
+  }
+
+  #word(): string | undefined {
+    return this.#match(ATOM) ?? this.#quoted() ?? this.#match(LITERAL);
+  }
+
+  #quoted(): string | undefined {
+    const quoted = this.#match(QUOTED);
+    if (quoted === undefined) return undefined;
+    return quoted.slice(1).replace(/"$/, "").replace(/\\(.?)/gsu, "$1").replace(/\p{Cc}/gu, "");
+  }
+
+  /** Skips `( ... )`. */
+  #comment(): boolean {
+    if (this.text[this.#at] !== "(") return false;
+    let depth = 0;
+    for (; this.#at < this.text.length; this.#at++) {
+      const char = this.text[this.#at];
+      if (char === "\\") this.#at++;
+      else if (char === "(" && depth < MAX_COMMENT_DEPTH) depth++;
+      else if (char === ")" && --depth === 0) break;
+    }
+    this.#at++;
+    return true;
+  }
+
+  #special(char: string): void {
+    switch (char) {
+      case "@":
+      case ".":
+        this.#address = (this.#address ?? "") + char;
+        break;
+      case "<":
+        // All before it was a display name.
+        this.#item = [];
+        this.#address = undefined;
+        this.#inBrackets = true;
+        break;
+      case ">":
+        this.#endItem();
+        break;
+      case ":":
+        // All before it was a group's name, or a route.
+        this.#item = [];
+        this.#address = undefined;
+        break;
+      case ",":
+        // Inside brackets this is a route, which ends with a colon.
+        if (!this.#inBrackets) this.#endItem();
+        break;
+      case ";":
+        this.#endItem();
+    }
+  }
+
+  /** A word belongs to the address before it unless white space stands between, and neither `@` nor dot. */
+  #join(word: string): void {
+    const open = this.#address !== undefined &&
+      (!this.#spaced || this.#inBrackets || /[@.]$/.test(this.#address));
+    if (open) this.#address += word;
+    else {
+      this.#endAddress();
+      this.#address = word;
+    }
+  }
+
+  #endAddress(): void {
+    if (this.#address) this.#item.push(this.#address);
+    this.#address = undefined;
+  }
+
+  #endItem(): void {
+    this.#endAddress();
+    for (const address of this.#item) this.#found.push(address);
+    this.#item = [];
+    this.#inBrackets = false;
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.text)?.[0];
+    if (found) this.#at += found.length;
+    return found || undefined;
+  }
+}
