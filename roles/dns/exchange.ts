@@ -1,0 +1,127 @@
+/** One question to one name server: UDP from a fresh random port, TCP when the answer does not fit (RFC 1035 4.2, RFC 5452). */
+
+import { createSocket } from "node:dgram";
+import { connect, isIPv6 } from "node:net";
+import { PeerError, reason } from "../../shared/errors.ts";
+import type { RecordType } from "../../shared/protocols/dns.ts";
+import { decodeMessage, encodeQuestion, type Message } from "./packet.ts";
+
+export interface NameServer {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Question {
+  readonly name: string;
+  readonly type: RecordType;
+}
+
+/** Packets that are not our answer: after so many somebody is guessing, and TCP cannot be guessed. */
+const MAX_STRAY_PACKETS = 20;
+
+/** The server's answer to exactly this question; throws PeerError when there is none in time. */
+export async function exchange(
+  server: NameServer,
+  question: Question,
+  options: { milliseconds: number; edns: boolean; udp: boolean },
+): Promise<Message> {
+  const { milliseconds, edns, udp } = options;
+  const id = crypto.getRandomValues(new Uint16Array(1))[0]!;
+  const bytes = encodeQuestion(id, question.name, question.type, edns);
+  const isAnswer = (message: Message) =>
+    message.isResponse && message.id === id &&
+    message.question?.name === question.name && message.question.type === question.type;
+  if (udp) {
+    const message = await overUdp(server, bytes, milliseconds, isAnswer);
+    if (message && !message.truncated) return message;
+  }
+  const message = await overTcp(server, bytes, milliseconds);
+  if (!isAnswer(message)) throw new PeerError("the answer is to another question");
+  return message;
+}
+
+/** Undefined when only TCP will do. */
+function overUdp(
+  server: NameServer,
+  bytes: Uint8Array,
+  milliseconds: number,
+  isAnswer: (message: Message) => boolean,
+): Promise<Message | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(isIPv6(server.address) ? "udp6" : "udp4");
+    let stray = 0, done = false;
+    const timer = setTimeout(() => end(new PeerError("no answer in time")), milliseconds);
+    function end(error?: Error, message?: Message): void {
+      if (done) return;
+      done = true;
+      clearTimeout(timer);
+      socket.close();
+      if (error) reject(error);
+      else resolve(message);
+    }
+    socket.on("error", (error) => end(new PeerError(error.message)));
+    socket.on("message", (data: Uint8Array, from: { address: string; port: number }) => {
+      const message = fromServer(server, from) ? tryDecode(data) : undefined;
+      if (message && isAnswer(message)) end(undefined, message);
+      else if (++stray > MAX_STRAY_PACKETS) end();
+    });
+    socket.bind(0, isIPv6(server.address) ? "::" : "0.0.0.0", () => {
+      if (done) return;
+      socket.send(bytes, server.port, server.address, (error) => {
+        if (error) end(new PeerError(error.message));
+      });
+    });
+  });
+}
+
+function fromServer(server: NameServer, from: { address: string; port: number }): boolean {
+  return from.port === server.port && from.address.toLowerCase() === server.address.toLowerCase();
+}
+
+/** A malformed packet may be forged: the real answer may still come. */
+function tryDecode(data: Uint8Array): Message | undefined {
+  try {
+    return decodeMessage(data);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The length of a message stands before it, two bytes. */
+function overTcp(server: NameServer, bytes: Uint8Array, milliseconds: number): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: server.address, port: server.port });
+    const timer = setTimeout(() => end(new PeerError("no answer in time")), milliseconds);
+    let received = new Uint8Array(0), done = false;
+    function end(error?: Error, message?: Message): void {
+      if (done) return;
+      done = true;
+      clearTimeout(timer);
+      socket.destroy();
+      if (message) resolve(message);
+      else reject(error);
+    }
+    socket.on("error", (error: Error) => end(new PeerError(error.message || error.name)));
+    socket.on("close", () => end(new PeerError("connection closed")));
+    socket.on("connect", () => {
+      const framed = new Uint8Array(bytes.length + 2);
+      new DataView(framed.buffer).setUint16(0, bytes.length);
+      framed.set(bytes, 2);
+      socket.write(framed);
+    });
+    socket.on("data", (data: Uint8Array) => {
+      const joined = new Uint8Array(received.length + data.length);
+      joined.set(received);
+      joined.set(data, received.length);
+      received = joined;
+      if (received.length < 2) return;
+      const length = new DataView(received.buffer).getUint16(0);
+      if (received.length < 2 + length) return;
+      try {
+        end(undefined, decodeMessage(received.subarray(2, 2 + length)));
+      } catch (error) {
+        end(new PeerError(reason(error)));
+      }
+    });
+  });
+}

@@ -1,0 +1,154 @@
+/** The stub resolver: hosts file, cache, one question for all who ask the same, then each name server in turn. */
+
+import ipaddr from "ipaddr.js";
+import { counter } from "../../shared/counters.ts";
+import { reason } from "../../shared/errors.ts";
+import type { dnsParameters } from "../../shared/parameters/dns.ts";
+import type { Values } from "../../shared/parameters/declare.ts";
+import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
+import { exchange, type NameServer, type Question } from "./exchange.ts";
+import { Hosts } from "./hosts.ts";
+import { failure, interpret } from "./interpret.ts";
+import { canonical, isName, type Message, reverseName } from "./packet.ts";
+
+/** More questions at once would only fill the name server's queue. */
+const MAX_IN_FLIGHT = 1000;
+/** A caller has given up after this (shared/protocols/dns.ts). */
+const TOTAL_MS = 50_000;
+const FORMAT_ERROR = 1, NO_SUCH_NAME = 3, NOT_IMPLEMENTED = 4;
+
+const asked = counter("dns_questions", "questions that came in");
+const sent = counter("dns_exchanges", "questions sent to a name server");
+const failed = counter("dns_failures", "questions that no name server answered");
+
+interface Remembered {
+  readonly answer: DnsAnswer;
+  /** Milliseconds of the clock. */
+  readonly until: number;
+}
+
+export class Resolver {
+  #hosts: Hosts;
+  #servers: readonly NameServer[];
+  #cache = new Map<string, Remembered>();
+  #inFlight = new Map<string, Promise<DnsAnswer>>();
+  /** The server that answered last is asked first. */
+  #best = 0;
+
+  /** Servers for which `mayUseUdp` is false are asked by TCP alone. */
+  constructor(
+    readonly params: Values<typeof dnsParameters>,
+    readonly mayUseUdp: (server: NameServer) => boolean = () => true,
+    readonly now: () => number = Date.now,
+  ) {
+    this.#hosts = new Hosts(params.hosts);
+    this.#servers = params.servers.map(parseServer).filter((each) => each.port > 0);
+  }
+
+  /** The answer; never throws. */
+  query(name: string, type: RecordType): DnsAnswer | Promise<DnsAnswer> {
+    asked.add();
+    const known = this.#hosts.answer(name, type);
+    if (known) return known;
+    const wanted = type === "PTR" ? reverseName(name) : canonical(name);
+    if (wanted === undefined || !isName(wanted)) {
+      return { ...failure("malformed name"), ...NO_NAME };
+    }
+    const key = `${type} ${wanted}`;
+    return this.#remembered(key) ?? this.#inFlight.get(key) ?? this.#ask(key, wanted, type);
+  }
+
+  #remembered(key: string): DnsAnswer | undefined {
+    const found = this.#cache.get(key);
+    if (!found) return undefined;
+    this.#cache.delete(key);
+    if (found.until <= this.now()) return undefined;
+    // Last in the map is last used.
+    this.#cache.set(key, found);
+    return found.answer;
+  }
+
+  #ask(key: string, name: string, type: RecordType): DnsAnswer | Promise<DnsAnswer> {
+    if (this.#inFlight.size >= MAX_IN_FLIGHT) return failure("too many questions at once");
+    const asking = this.#askServers({ name, type })
+      .catch((error) => failure(reason(error)))
+      .then((answer) => {
+        this.#inFlight.delete(key);
+        if (answer.status === "fail") failed.add();
+        else this.#remember(key, answer);
+        return answer;
+      });
+    this.#inFlight.set(key, asking);
+    return asking;
+  }
+
+  async #askServers(question: Question): Promise<DnsAnswer> {
+    if (!this.#servers.length) return failure("no name server is configured");
+    const end = this.now() + TOTAL_MS;
+    let why = "";
+    for (let attempt = 0; attempt < this.params.attempts; attempt++) {
+      const first = this.#best;
+      for (let i = 0; i < this.#servers.length; i++) {
+        if (this.now() >= end) return failure(why);
+        const at = (first + i) % this.#servers.length, server = this.#servers[at]!;
+        try {
+          const message = await this.#exchange(server, question);
+          if (message.code === 0 || message.code === NO_SUCH_NAME) {
+            const answer = interpret(message, question.name, question.type);
+            if (answer.status !== "fail") this.#best = at;
+            return answer;
+          }
+          why = `${server.address}: ${CODES[message.code] ?? `code ${message.code}`}`;
+        } catch (error) {
+          why = `${server.address}: ${reason(error)}`;
+        }
+      }
+    }
+    return failure(why);
+  }
+
+  /** With EDNS0, and without for a server that does not know it. */
+  async #exchange(server: NameServer, question: Question): Promise<Message> {
+    const options = { milliseconds: this.params.timeout * 1000, udp: this.mayUseUdp(server) };
+    sent.add();
+    const message = await exchange(server, question, { ...options, edns: true });
+    if (message.code !== FORMAT_ERROR && message.code !== NOT_IMPLEMENTED) return message;
+    sent.add();
+    return await exchange(server, question, { ...options, edns: false });
+  }
+
+  #remember(key: string, answer: DnsAnswer): void {
+    const { cacheMaxTtl, negativeMaxTtl, cacheSize } = this.params;
+    const limit = answer.status === "ok" ? cacheMaxTtl : negativeMaxTtl;
+    const seconds = Math.min(answer.ttl, limit);
+    if (seconds <= 0 || cacheSize === 0) return;
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cache.size < cacheSize) break;
+      this.#cache.delete(oldest);
+    }
+    this.#cache.set(key, { answer, until: this.now() + seconds * 1000 });
+  }
+}
+
+/** A name that cannot exist, for whoever asks. */
+const NO_NAME = { status: "nxdomain" } as const;
+
+const CODES: Readonly<Record<number, string>> = {
+  1: "format error",
+  2: "server failure",
+  4: "not implemented",
+  5: "refused",
+};
+
+/** `1.2.3.4`, `1.2.3.4:53`, `::1`, `[::1]:53`. */
+export function parseServer(text: string): NameServer {
+  const bracketed = /^\[([^\]]+)\](?::([0-9]+))?$/.exec(text);
+  if (bracketed) return { address: usual(bracketed[1]!), port: Number(bracketed[2] ?? 53) };
+  const [address = "", port, ...more] = text.split(":");
+  return more.length ? { address: usual(text), port: 53 } : { address, port: Number(port ?? 53) };
+}
+
+/** IPv6 addresses as the system writes them: the sender of a packet is compared with this. */
+function usual(address: string): string {
+  return ipaddr.isValid(address) ? ipaddr.parse(address).toString() : address;
+}
