@@ -120,12 +120,16 @@ function paths(place: Place, settings: Settings): string[] {
 function nameServers(settings: Settings, host: Host): string[] {
   const configured = settings.value("dns_servers").split(/[\s,]+/).filter(Boolean);
   const servers = configured.length ? configured : host.nameServers;
-  return servers.map((server) => {
+  const hosts = servers.map((server) => {
     const [, address, port] =
       /^\[?([0-9a-fA-F.:]+?)\]?(?:(?<=\]|^[0-9.]+):([0-9]+))?$/.exec(server) ?? [];
     if (!address) throw new ConfigError(`dns_servers: must be addresses: is "${server}"`);
     return `${address.includes(":") ? `[${address}]` : address}:${port ?? 53}`;
   });
+  // Answers by UDP come to a port of our own, any free one: to the runtime that is port 0.
+  const own = (any: string, six: boolean) =>
+    hosts.some((each) => each.startsWith("[") === six) ? [any] : [];
+  return [...hosts, ...own("0.0.0.0:0", false), ...own("[::]:0", true)];
 }
 
 /**
