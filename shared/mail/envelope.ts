@@ -77,5 +77,14 @@ export const Outcome = shape({
   remoteMta: line(255),
   /** The remote server's reply for Diagnostic-Code `smtp;`; empty when the reason is local. */
   diagnostic: line(MAX_REASON),
+  /**
+   * For `sent`, what it means for NOTIFY=SUCCESS (RFC 3461 5.2): `delivered` here, which is the default; `relayed` to a server
+   * without DSN; or `passed` to one with DSN, which reports itself.
+   */
+  success: Type.Optional(Type.Union([
+    Type.Literal("delivered"),
+    Type.Literal("relayed"),
+    Type.Literal("passed"),
+  ])),
 });
 export type Outcome = Static<typeof Outcome>;

@@ -67,6 +67,16 @@ export class SqliteReader implements QueueReader {
     return row ? this.recipientsOf(row, states, from, limit) : [];
   }
 
+  // deno-lint-ignore require-await
+  async tally(queueId: string): Promise<Record<RecipientState, number>> {
+    const tally = { todo: 0, deferred: 0, bounced: 0, sent: 0, done: 0 };
+    const sql = `SELECT state, count(*) AS count FROM recipients
+      WHERE message = (SELECT id FROM messages WHERE queue_id = ?) GROUP BY state`;
+    type Row = { state: RecipientState; count: number };
+    for (const { state, count } of this.rows<Row>(sql, queueId)) tally[state] = count;
+    return tally;
+  }
+
   async content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
     const row = this.message(queueId);
     if (!row) throw new DamagedRecord(`${queueId}: not in the queue`);

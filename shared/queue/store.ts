@@ -104,6 +104,8 @@ export interface QueueReader {
     from: number,
     limit: number,
   ): Promise<StoredRecipient[]>;
+  /** How many recipients of a message are in each state. */
+  tally(queueId: string): Promise<Record<RecipientState, number>>;
   /** Throws DamagedRecord when the content is not what was stored, StorageError when it cannot be read now. */
   content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>>;
   counts(): Promise<Record<QueueName, number>>;

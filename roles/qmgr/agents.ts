@@ -1,0 +1,112 @@
+/** Delivery agents as qmgr sees them: handed recipients and content, and not believed blindly. */
+
+import { BugError, reason } from "../../shared/errors.ts";
+import type { Client } from "../../shared/ipc/client.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { warning } from "../../shared/log/log.ts";
+import type { Outcome } from "../../shared/mail/envelope.ts";
+import { type DeliveryReply, deliveryService } from "../../shared/protocols/delivery.ts";
+import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
+import type { ActiveMessage, NumberedRecipient } from "./message.ts";
+import type { Entry, Problem } from "./scheduler/scheduler.ts";
+
+export type DeliveryClient = Client<ReturnType<typeof deliveryService>["calls"]>;
+
+/** What came of handing an entry out. */
+export interface Attempt {
+  readonly outcomes: readonly Outcome[];
+  /** `site`: what the destination did wrong, or null. `unreachable`: there is no agent. `local`: our own trouble. */
+  readonly lesson: { readonly site: Problem | null } | "unreachable" | "local";
+  /** The message cannot be read. */
+  readonly damaged?: boolean;
+  /** Outcomes of our own making, which no agent has logged. */
+  readonly unlogged?: boolean;
+  /** Tells the agent that its outcomes are durable. */
+  settle(): void;
+}
+
+const nothing = () => {};
+/** What a broken connection says when it never was one. */
+const CANNOT_CONNECT = /: connect E[A-Z]+/;
+
+export class Agents {
+  constructor(
+    readonly clientOf: (transport: string) => DeliveryClient,
+    readonly store: Pick<QueueReader, "content">,
+  ) {}
+
+  /** Hands an entry to its agent; whatever happens there comes back as outcomes, never as an error. */
+  async deliver(entry: Entry<ActiveMessage>, keep: boolean): Promise<Attempt> {
+    const { message, recipients, destination: { transport, nexthop } } = entry;
+    const { envelope, size, activeAt } = message;
+    try {
+      const content = message.content ?? await this.store.content(envelope.queueId);
+      const request = { envelope, size, nexthop, recipients: recipients as never, activeAt, keep };
+      const client = this.clientOf(transport);
+      const { reply, settle } = await client.call("deliver", request, content);
+      if (isComplete(reply, recipients)) {
+        return { outcomes: reply.outcomes, lesson: { site: reply.siteProblem }, settle };
+      }
+      warning(`transport ${transport}: outcomes are not those of the recipients handed over`);
+      return { ...broken(recipients), settle };
+    } catch (error) {
+      return failure(transport, recipients, error);
+    }
+  }
+}
+
+/** Exactly the recipients that were handed over, each once. */
+function isComplete(
+  { outcomes }: DeliveryReply,
+  recipients: readonly NumberedRecipient[],
+): boolean {
+  if (outcomes.length !== recipients.length) return false;
+  if (outcomes.length === 1) return outcomes[0]!.n === recipients[0]!.n;
+  const open = new Set(recipients.map(({ n }) => n));
+  return outcomes.every(({ n }) => open.delete(n));
+}
+
+function failure(
+  transport: string,
+  recipients: readonly NumberedRecipient[],
+  error: unknown,
+): Attempt {
+  if (error instanceof DamagedRecord) {
+    warning(`damaged content: ${error.message}`);
+    return {
+      ...deferAll(recipients, "4.3.0", "damaged queue file"),
+      lesson: "local",
+      damaged: true,
+    };
+  }
+  // No such service in master.cf, or nobody behind its socket.
+  const absent = error instanceof BugError ||
+    (error instanceof CallError && error.code === "unavailable" &&
+      CANNOT_CONNECT.test(error.message));
+  if (absent) {
+    warning(`connect to transport ${transport}: ${reason(error)}`);
+    return {
+      ...deferAll(recipients, "4.3.0", "mail transport unavailable"),
+      lesson: "unreachable",
+    };
+  }
+  warning(`transport ${transport}: ${reason(error)}`);
+  if (error instanceof CallError) return broken(recipients);
+  return { ...deferAll(recipients, "4.3.0", "queue file read error"), lesson: "local" };
+}
+
+/** An agent that breaks or lies: its destination is blamed, so that others are not held up for long. */
+function broken(recipients: readonly NumberedRecipient[]): Attempt {
+  const site = { dsn: "4.3.0", text: "unknown mail transport error" };
+  return { ...deferAll(recipients, site.dsn, site.text), lesson: { site } };
+}
+
+function deferAll(recipients: readonly NumberedRecipient[], dsn: string, text: string) {
+  const outcomes = recipients.map(({ n }) => deferral(n, dsn, text));
+  return { outcomes, unlogged: true, settle: nothing };
+}
+
+/** A deferral for a reason of our own. */
+export function deferral(n: number, dsn: string, text: string): Outcome {
+  return { n, status: "deferred", dsn, text, remoteMta: "", diagnostic: "" };
+}

@@ -1,0 +1,139 @@
+/**
+ * The end of a message's stay in the active queue (reference 2.5): nobody is left to deliver to now. The sender hears what has
+ * to be heard; then the message is removed, or waits for its next attempt.
+ */
+
+import { reason, StorageError } from "../../shared/errors.ts";
+import { expired, removed } from "../../shared/log/lines.ts";
+import { warning } from "../../shared/log/log.ts";
+import { MAX_RECIPIENTS, type Outcome } from "../../shared/mail/envelope.ts";
+import {
+  DamagedRecord,
+  type QueueReader,
+  type RecipientState,
+  type StoredRecipient,
+} from "../../shared/queue/store.ts";
+import type { Change, Committer } from "./committer.ts";
+import type { ActiveMessage } from "./message.ts";
+import type { ReportKind, Reports } from "./reports.ts";
+import { expiry, isDelayed, nextTry, type RetrySettings } from "./schedule.ts";
+
+/** What telling the sender came to. */
+interface Told {
+  /** Recipients that are finished with now. */
+  readonly reported: number[];
+  /** Something is left for another attempt: recipients, or a report that could not be made. */
+  left: boolean;
+  warned: boolean;
+}
+
+export class Completer {
+  constructor(
+    readonly store: Pick<QueueReader, "recipients">,
+    readonly committer: Pick<Committer, "change">,
+    readonly reports: Reports,
+    readonly now: () => number,
+    public settings: RetrySettings,
+  ) {}
+
+  /** Makes the last outcomes and what follows from them durable, with as few commits as can be. */
+  async complete(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
+    const { queueId } = message;
+    const tell = this.#mustTell(message);
+    if (tell && !message.verdict) {
+      await this.committer.change({ queueId, outcomes });
+      return await this.#finish(message, await this.#tell(message));
+    }
+    // What an operator has judged keeps its reports for later.
+    const left = message.deferred || tell;
+    await this.#finish(message, { reported: [], left, warned: false }, outcomes);
+  }
+
+  #mustTell(message: ActiveMessage): boolean {
+    const { failed, deferred, delivered, wantsSuccess } = message;
+    return failed || (delivered && wantsSuccess) ||
+      (deferred && (this.#isExpired(message) || this.#isWarningDue(message)));
+  }
+
+  #isExpired({ envelope }: ActiveMessage): boolean {
+    return this.now() >= expiry(envelope.arrived, envelope.sender, this.settings);
+  }
+
+  #isWarningDue({ envelope, warned }: ActiveMessage): boolean {
+    return !warned && isDelayed(envelope.arrived, this.now(), this.settings);
+  }
+
+  async #tell(message: ActiveMessage): Promise<Told> {
+    const told: Told = { reported: [], left: message.deferred, warned: false };
+    try {
+      const { queueId, envelope } = message;
+      if (message.deferred && this.#isExpired(message)) {
+        expired(queueId, envelope.sender);
+        const all: RecipientState[] = ["todo", "deferred", "bounced"];
+        told.left = !(await this.#report("failure", message, all, told.reported));
+      } else if (message.failed) {
+        const done = await this.#report("failure", message, ["bounced"], told.reported);
+        told.left ||= !done;
+      }
+      if (message.delivered && message.wantsSuccess) {
+        const done = await this.#report("success", message, ["sent"], told.reported);
+        told.left ||= !done;
+      }
+      if (told.left && message.deferred && this.#isWarningDue(message)) {
+        const open: RecipientState[] = ["todo", "deferred"];
+        told.warned = await this.#report("delay", message, open, []);
+      }
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      warning(`${message.queueId}: ${reason(error)}`);
+      told.left = true;
+      if (error instanceof DamagedRecord) message.verdict ??= "corrupt";
+    }
+    return told;
+  }
+
+  /** Reports on the recipients in these states; true, with their numbers in `reported`, when that is done. */
+  async #report(
+    kind: ReportKind,
+    message: ActiveMessage,
+    states: readonly RecipientState[],
+    reported: number[],
+  ): Promise<boolean> {
+    const { queueId, envelope } = message;
+    const recipients: StoredRecipient[] = await this.store.recipients(
+      queueId,
+      states,
+      0,
+      MAX_RECIPIENTS,
+    );
+    const until = kind === "delay" ? expiry(envelope.arrived, envelope.sender, this.settings) : 0;
+    if (!(await this.reports.send(kind, message, recipients, until))) return false;
+    for (const { n } of recipients) reported.push(n);
+    return true;
+  }
+
+  /** The last commit of this stay: removed, or moved to where the message waits. */
+  async #finish(
+    message: ActiveMessage,
+    { reported, left, warned }: Told,
+    outcomes: readonly Outcome[] = [],
+  ): Promise<void> {
+    const { queueId } = message;
+    const change = this.#last(message, left);
+    if (change.remove) {
+      await this.committer.change({ queueId, remove: true });
+      return removed(queueId);
+    }
+    const move = { ...change.move!, warned };
+    await this.committer.change({ queueId, outcomes, reported, move });
+  }
+
+  #last({ verdict, envelope }: ActiveMessage, left: boolean): Pick<Change, "move" | "remove"> {
+    if (verdict === "corrupt") return { move: { queue: "corrupt", nextTry: 0 } };
+    if (verdict === "delete" || !left) return { remove: true };
+    if (verdict === "hold") return { move: { queue: "hold", nextTry: 0 } };
+    if (verdict === "requeue") return { move: { queue: "incoming", nextTry: 0 } };
+    const next = nextTry(envelope.arrived, this.now(), this.settings);
+    return { move: { queue: "deferred", nextTry: next } };
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * From the store into the active queue: due messages of incoming and deferred in turn, a page at a time, as long as there
+ * is room. So retries never starve new mail, nor new mail retries (reference 2.1).
+ */
+
+import { reason, StorageError } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
+import {
+  DamagedRecord,
+  OPEN,
+  type QueuedMessage,
+  type QueueStore,
+} from "../../shared/queue/store.ts";
+import type { Committer } from "./committer.ts";
+import type { Lock } from "./lock.ts";
+import { ActiveMessage, numbered } from "./message.ts";
+import type { QueueManager } from "./queue_manager.ts";
+
+/** Messages that are read at a time. */
+const PAGE = 50;
+/** After trouble with the store, the next look comes so much later. */
+const TROUBLE_MS = 10_000;
+
+type Source = "incoming" | "deferred";
+
+/** One pass over the due messages of a queue. */
+interface Scan {
+  wanted: boolean;
+  /** Asked for again while it runs: it starts anew when it has ended. */
+  again: boolean;
+  position: unknown;
+}
+
+export class Feeder {
+  #scans: Record<Source, Scan> = {
+    incoming: { wanted: false, again: false, position: undefined },
+    deferred: { wanted: false, again: false, position: undefined },
+  };
+  #turn: Source = "deferred";
+  #running = false;
+  #stopped = false;
+
+  constructor(
+    readonly store: QueueStore,
+    readonly committer: Committer,
+    readonly manager: QueueManager,
+    readonly lock: Lock,
+    readonly now: () => number,
+  ) {
+    manager.onRoom = (left) => {
+      if (left.verdict === "requeue") this.want("incoming");
+      else if (!this.#running) this.#run();
+    };
+  }
+
+  /** Looks through a queue for due mail, from its beginning. */
+  want(source: Source): void {
+    const scan = this.#scans[source];
+    if (scan.wanted && scan.position !== undefined) scan.again = true;
+    scan.wanted = true;
+    if (!this.#running) this.#run();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (;;) {
+      const source = this.#next();
+      if (!source || this.#stopped) break;
+      try {
+        await this.lock.run(() => this.#load(source));
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        warning(`scan ${source}: ${reason(error)}`);
+        this.#scans[source].wanted = false;
+        setTimeout(() => this.want(source), TROUBLE_MS);
+      }
+    }
+    this.#running = false;
+  }
+
+  /** The queue whose turn it is; undefined when there is no room or nothing to look for. */
+  #next(): Source | undefined {
+    if (this.manager.room === 0) return undefined;
+    const other = this.#turn === "incoming" ? "deferred" : "incoming";
+    if (this.#scans[other].wanted) return this.#turn = other;
+    return this.#scans[this.#turn].wanted ? this.#turn : undefined;
+  }
+
+  async #load(source: Source): Promise<void> {
+    const scan = this.#scans[source];
+    const limit = Math.min(PAGE, this.manager.room);
+    if (limit === 0) return;
+    const page = await this.store.due(source, this.now(), limit, scan.position);
+    scan.position = page.next;
+    if (page.next === undefined) {
+      scan.wanted = scan.again;
+      scan.again = false;
+    }
+    const due = page.messages.filter(({ envelope }) =>
+      !this.manager.messages.has(envelope.queueId)
+    );
+    await Promise.all(
+      due.map(({ envelope: { queueId }, nextTry }) =>
+        this.committer.change({ queueId, move: { queue: "active", nextTry } })
+      ),
+    );
+    for (const message of due) await this.#admit(message);
+  }
+
+  async #admit(stored: QueuedMessage): Promise<void> {
+    const { envelope, size, recipientCount, warned } = stored;
+    const { queueId } = envelope;
+    try {
+      const tally = await this.store.tally(queueId);
+      const page = this.manager.page;
+      const open = await this.store.recipients(queueId, OPEN, 0, page);
+      const message = new ActiveMessage(
+        envelope,
+        size,
+        recipientCount,
+        this.now(),
+        warned,
+        undefined,
+      );
+      message.nextRecipient = open.length < page ? recipientCount : open.at(-1)!.n + 1;
+      message.failed = tally.bounced > 0;
+      // Whether somebody wanted to hear of those is looked up when the message is complete.
+      message.delivered = message.wantsSuccess = tally.sent > 0;
+      this.manager.admit(message, open.map((each) => numbered(each, each.n)));
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      const damaged = error instanceof DamagedRecord;
+      warning(`${queueId}: ${damaged ? "damaged record moved to corrupt: " : ""}${reason(error)}`);
+      const queue = damaged ? "corrupt" : "deferred";
+      await this.committer.change({ queueId, move: { queue, nextTry: this.now() + TROUBLE_MS } });
+    }
+  }
+}

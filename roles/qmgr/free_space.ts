@@ -1,0 +1,48 @@
+/** No mail is taken when the queue's file system runs full (reference 7.1). */
+
+import { statfsSync } from "node:fs";
+import { StorageError } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
+
+/** How long one look is good for. */
+const FRESH_MS = 1000;
+
+export class FreeSpace {
+  #free = Infinity;
+  #lookedAt = -Infinity;
+  #blind = false;
+
+  constructor(
+    readonly directory: string,
+    readonly now: () => number,
+    /** queue_minfree and message_size_limit, bytes. */
+    public limits: { minimum: number; messageSize: number },
+    readonly look: (directory: string) => number = freeBytes,
+  ) {}
+
+  /** Throws StorageError when there is less than `queue_minfree`, or than one and a half of the largest message. */
+  check(): void {
+    if (this.now() - this.#lookedAt >= FRESH_MS) this.#look();
+    const { minimum, messageSize } = this.limits;
+    if (this.#free < Math.max(minimum, messageSize * 1.5)) {
+      throw new StorageError(`not enough free space in mail queue: ${this.#free} bytes`);
+    }
+  }
+
+  #look(): void {
+    this.#lookedAt = this.now();
+    if (this.#blind) return;
+    try {
+      this.#free = this.look(this.directory);
+    } catch (error) {
+      // Without the right to look, a full disk is noticed by the commit that fails.
+      this.#blind = true;
+      warning(`free space of ${this.directory} is not watched: ${(error as Error).message}`);
+    }
+  }
+}
+
+function freeBytes(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return Number(bavail) * Number(bsize);
+}

@@ -1,0 +1,100 @@
+/** intake: takes mail from cleanup, and answers when it is durable. */
+
+import { counter } from "../../shared/counters.ts";
+import { PeerError } from "../../shared/errors.ts";
+import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
+import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import { intakeService } from "../../shared/protocols/queue.ts";
+import type { Kept, QueueStore } from "../../shared/queue/store.ts";
+import type { Committer } from "./committer.ts";
+import { ActiveMessage, numbered } from "./message.ts";
+import type { QueueManager } from "./queue_manager.ts";
+import type { FreeSpace } from "./free_space.ts";
+
+const messages = counter("qmgr_messages", "messages taken in");
+
+/** Small contents that are kept in memory for the first attempt, all together. */
+const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+/** What headers may add to a message that smtpd has found small enough. */
+const HEADER_ALLOWANCE_BYTES = 1024 * 1024;
+
+export class Intake {
+  readonly answerer: Answerer = answer(intakeService, {
+    enqueue: ({ envelope, recipients }, conversation) =>
+      this.#enqueue(envelope, recipients, conversation),
+  });
+
+  constructor(
+    readonly store: QueueStore,
+    readonly committer: Committer,
+    readonly manager: QueueManager,
+    readonly space: FreeSpace,
+    /** Told when mail is left in incoming because the active queue is full. */
+    readonly onFull: () => void,
+    readonly now: () => number,
+    public messageSizeLimit: number,
+  ) {}
+
+  async #enqueue(
+    envelope: Envelope,
+    recipients: readonly Recipient[],
+    conversation: Conversation,
+  ): Promise<Record<string, never>> {
+    this.space.check();
+    const content: Kept = conversation.content.whole ?? await this.store.keep(
+      envelope.queueId,
+      this.#limited(conversation.content),
+      conversation.signal,
+    );
+    // A place is promised before the commit, so that what is active on the disk is active here.
+    const active = this.manager.room > 0;
+    if (active) this.manager.reserved++;
+    try {
+      const queue = active ? "active" : "incoming";
+      await this.committer.add({ envelope, recipients, content, queue });
+    } catch (error) {
+      await this.store.discard(content);
+      throw error;
+    } finally {
+      if (active) this.manager.reserved--;
+    }
+    messages.add();
+    if (active) this.#activate(envelope, recipients, content);
+    else this.onFull();
+    return {};
+  }
+
+  /** Mail that has just been committed goes on without being read back. */
+  #activate(envelope: Envelope, recipients: readonly Recipient[], content: Kept): void {
+    const inMemory = content instanceof Uint8Array ? this.#remember(content) : undefined;
+    const message = new ActiveMessage(
+      envelope,
+      content instanceof Uint8Array ? content.length : content.size,
+      recipients.length,
+      this.now(),
+      false,
+      inMemory,
+    );
+    const first = recipients.slice(0, this.manager.page);
+    message.nextRecipient = first.length;
+    this.manager.admit(message, first.map(numbered));
+  }
+
+  /** The content, cut out of the larger buffer it came in; undefined when there is no room for it. */
+  #remember(content: Uint8Array): Uint8Array | undefined {
+    if (this.manager.contentBytes + content.length > MAX_MEMORY_BYTES) return undefined;
+    this.manager.contentBytes += content.length;
+    return content.length * 2 >= content.buffer.byteLength ? content : content.slice();
+  }
+
+  async *#limited(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let size = 0;
+    for await (const chunk of content) {
+      size += chunk.length;
+      if (this.messageSizeLimit && size > this.messageSizeLimit + HEADER_ALLOWANCE_BYTES) {
+        throw new PeerError(`enqueue: content exceeds ${this.messageSizeLimit} bytes by far`);
+      }
+      yield chunk;
+    }
+  }
+}

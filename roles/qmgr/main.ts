@@ -1,0 +1,56 @@
+/**
+ * qmgr - keep accepted mail and decide what is delivered next.
+ *
+ * Commits new messages to the queue, asks rewrite where each recipient goes, hands recipients to delivery agents, records
+ * what became of them, and has bounce tell the sender. `queue_manager.ts` has the main loop, `scheduler/` the choice of
+ * what goes next, `shared/queue/` the store.
+ *
+ * Trusts   nothing in a message, and no agent blindly; only its own database.
+ * Talks to rewrite, bounce, the delivery agents; answers intake, outcomes, queue.
+ * Keeps    queue.db and content files in its directory: no other process writes them.
+ * Fails    a full disk stops intake with 4xx; a damaged record goes to corrupt.
+ */
+
+import { databaseDirectory } from "../../shared/layout.ts";
+import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
+import { bounceService } from "../../shared/protocols/bounce.ts";
+import { deliveryService } from "../../shared/protocols/delivery.ts";
+import { rewriteService } from "../../shared/protocols/rewrite.ts";
+import { openStore } from "../../shared/queue/sqlite_store.ts";
+import { RewriteCache } from "../../shared/rewrite_cache.ts";
+import { type Context, role, type Running } from "../../shared/role/role.ts";
+import type { DeliveryClient } from "./agents.ts";
+import { GRACE_MS, Qmgr } from "./qmgr.ts";
+
+type Parameters = typeof qmgrParameters;
+
+role({ name: "qmgr", parameters: qmgrParameters, start });
+
+async function start(context: Context<Parameters>): Promise<Running<Parameters>> {
+  const directory = databaseDirectory(context.params.queueDirectory);
+  const qmgr = new Qmgr({
+    store: openStore(directory),
+    directory,
+    resolver: new RewriteCache(context.client(rewriteService)),
+    bounce: context.client(bounceService),
+    clientOf: agentClients(context),
+    now: Date.now,
+    graceMs: GRACE_MS,
+  }, context.params);
+  await qmgr.start();
+  return {
+    answers: qmgr.answers,
+    reload: (params) => qmgr.reload(params),
+    drain: () => qmgr.drain(),
+  };
+}
+
+/** A client for each transport; throws BugError for a name that master.cf does not have. */
+function agentClients(context: Context<Parameters>): (transport: string) => DeliveryClient {
+  const clients = new Map<string, DeliveryClient>();
+  return (transport) => {
+    let client = clients.get(transport);
+    if (!client) clients.set(transport, client = context.client(deliveryService(transport)));
+    return client;
+  };
+}

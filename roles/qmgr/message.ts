@@ -1,0 +1,62 @@
+/** An active message: what qmgr holds in memory of a message while its recipients are being delivered. */
+
+import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import type { Entry } from "./scheduler/destination.ts";
+
+/** A recipient and its number in the message. */
+export type NumberedRecipient = Recipient & { readonly n: number };
+
+/** What is to be done with an active message, whatever becomes of its recipients, when its deliveries have ended. */
+export type Verdict = "hold" | "delete" | "requeue" | "corrupt";
+
+export class ActiveMessage {
+  /** The number of the first recipient that was not read from the store yet. */
+  nextRecipient = 0;
+  /** Recipients in memory. */
+  held = 0;
+  /** What has to end before the message is complete: entries that wait or run, recipients withheld, routing. */
+  pending = 0;
+  readonly running: Entry<ActiveMessage>[] = [];
+  /** Recipients that an agent still delivers for a former qmgr. */
+  withheld: Map<number, NumberedRecipient> | undefined;
+  /** The store has recipients that failed, that were delivered, or that wait for another attempt. */
+  failed = false;
+  delivered = false;
+  deferred = false;
+  /** Some recipient came with NOTIFY=SUCCESS. */
+  wantsSuccess = false;
+  /** All parts have ended; the last changes are being made durable. */
+  completing = false;
+  verdict: Verdict | undefined;
+
+  constructor(
+    readonly envelope: Envelope,
+    readonly size: number,
+    readonly recipientCount: number,
+    /** Milliseconds since the epoch. */
+    readonly activeAt: number,
+    /** The sender was told of the delay. */
+    readonly warned: boolean,
+    /** Small content of new mail, for the first attempt; otherwise it is read back from the store. */
+    public content: Uint8Array | undefined,
+  ) {}
+
+  get queueId(): string {
+    return this.envelope.queueId;
+  }
+
+  /** Recipients are left that were not read yet. */
+  get unread(): boolean {
+    return this.nextRecipient < this.recipientCount;
+  }
+
+  isRunning(n: number): boolean {
+    return this.running.some((entry) => entry.recipients.some((each) => each.n === n));
+  }
+}
+
+/** Adds its number to a recipient; nothing else of what the store knows of it goes along. */
+export function numbered(recipient: Recipient, n: number): NumberedRecipient {
+  const { address, original, orcpt, notify } = recipient;
+  return { n, address, original, orcpt, notify };
+}

@@ -1,0 +1,55 @@
+/** queue: what operators do to mail. Active messages are changed here, all others in the store. */
+
+import { answer, type Answerer } from "../../shared/ipc/server.ts";
+import { queueService, type Which } from "../../shared/protocols/queue.ts";
+import type { QueueStore } from "../../shared/queue/store.ts";
+import type { Feeder } from "./feed.ts";
+import type { Lock } from "./lock.ts";
+import type { Verdict } from "./message.ts";
+import type { QueueManager } from "./queue_manager.ts";
+
+/** Answers the commands of postqueue and postsuper; each reply says how many messages it concerned. */
+export function answerQueue(
+  manager: QueueManager,
+  store: QueueStore,
+  feeder: Feeder,
+  lock: Lock,
+): Answerer {
+  /** The running deliveries of an active message go on; the verdict is carried out when they have ended. */
+  const judge = (which: Which, verdict: Verdict): number => {
+    const ids = which === "ALL" ? [...manager.messages.keys()] : new Set(which);
+    let count = 0;
+    for (const id of ids) {
+      const message = manager.messages.get(id);
+      if (!message) continue;
+      manager.judge(message, verdict);
+      count++;
+    }
+    return count;
+  };
+  const command = (work: () => Promise<number>) => lock.run(async () => ({ count: await work() }));
+  return answer(queueService, {
+    hold: ({ which }) => command(async () => judge(which, "hold") + await store.hold(which)),
+    delete: ({ which }) => command(async () => judge(which, "delete") + await store.remove(which)),
+    release: ({ which }) =>
+      command(async () => {
+        const count = await store.release(which);
+        feeder.want("incoming");
+        return count;
+      }),
+    requeue: ({ which }) =>
+      command(async () => {
+        const count = judge(which, "requeue") + await store.requeue(which);
+        feeder.want("incoming");
+        return count;
+      }),
+    flush: ({ id, site }) =>
+      command(async () => {
+        manager.scheduler.revive();
+        const count = await store.retry(id ? [id] : "ALL", site || undefined);
+        feeder.want("incoming");
+        manager.changed();
+        return count;
+      }),
+  });
+}

@@ -1,0 +1,140 @@
+/** qmgr put together from its parts, apart from the process it runs in: tests give it other clients and another clock. */
+
+import type { Answerer } from "../../shared/ipc/server.ts";
+import type { QueueStore } from "../../shared/queue/store.ts";
+import { Agents, type DeliveryClient } from "./agents.ts";
+import { Claims } from "./claims.ts";
+import { Committer } from "./committer.ts";
+import { Completer } from "./complete.ts";
+import { Feeder } from "./feed.ts";
+import { FreeSpace } from "./free_space.ts";
+import { Intake } from "./intake.ts";
+import { Lock } from "./lock.ts";
+import { answerQueue } from "./operate.ts";
+import { answerOutcomes } from "./outcomes.ts";
+import { QueueManager } from "./queue_manager.ts";
+import { type BounceClient, Reports } from "./reports.ts";
+import { type Resolver, Router } from "./router.ts";
+import {
+  activeLimits,
+  type Params,
+  retrySettings,
+  routerSettings,
+  schedulerSettings,
+  spaceLimits,
+} from "./settings.ts";
+
+/** Agents that outlived the former qmgr have so long to say what they are still delivering. */
+export const GRACE_MS = 1000;
+/** Running deliveries have so long to end when qmgr does. */
+const DRAIN_MS = 8000;
+
+/** What qmgr needs of the world. */
+export interface World {
+  readonly store: QueueStore;
+  /** Where the store is, for the free space there. */
+  readonly directory: string;
+  readonly resolver: Resolver;
+  readonly bounce: BounceClient;
+  clientOf(transport: string): DeliveryClient;
+  readonly now: () => number;
+  readonly graceMs: number;
+}
+
+export class Qmgr {
+  readonly answers: readonly Answerer[];
+  readonly manager: QueueManager;
+  #feeder: Feeder;
+  #completer: Completer;
+  #reports: Reports;
+  #router: Router;
+  #intake: Intake;
+  #space: FreeSpace;
+  #claims: Claims;
+  #timers: ReturnType<typeof setTimeout>[] = [];
+  #runTimer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(readonly world: World, params: Params) {
+    const { store, now } = world;
+    const committer = new Committer(store);
+    const lock = new Lock();
+    this.#router = new Router(world.resolver, routerSettings(params));
+    this.#reports = new Reports(world.bounce, store, params.doubleBounceSender);
+    this.#completer = new Completer(store, committer, this.#reports, now, retrySettings(params));
+    this.#claims = new Claims((queueId, n) => {
+      const message = this.manager.messages.get(queueId);
+      if (message) this.manager.release(message, n);
+    });
+    this.manager = new QueueManager(
+      {
+        store,
+        committer,
+        router: this.#router,
+        agents: new Agents((transport) => world.clientOf(transport), store),
+        completer: this.#completer,
+        claims: this.#claims,
+        now,
+      },
+      schedulerSettings(params),
+      activeLimits(params),
+    );
+    this.#feeder = new Feeder(store, committer, this.manager, lock, now);
+    this.#space = new FreeSpace(world.directory, now, spaceLimits(params));
+    this.#intake = new Intake(
+      store,
+      committer,
+      this.manager,
+      this.#space,
+      () => this.#feeder.want("incoming"),
+      now,
+      params.messageSizeLimit,
+    );
+    this.answers = [
+      this.#intake.answerer,
+      answerOutcomes(this.manager, committer, this.#claims, lock),
+      answerQueue(this.manager, store, this.#feeder, lock),
+    ];
+    this.#setRunDelay(params);
+  }
+
+  /** Takes up what is in the queue: what a former qmgr was delivering only after a grace. */
+  async start(): Promise<void> {
+    const { store, now, graceMs } = this.world;
+    await store.recover(now() + graceMs);
+    this.#feeder.want("incoming");
+    this.#feeder.want("deferred");
+    this.#timers.push(setTimeout(() => this.#feeder.want("incoming"), graceMs + 1));
+  }
+
+  /** Takes new parameters in place. */
+  reload(params: Params): void {
+    this.manager.scheduler.configure(schedulerSettings(params));
+    this.manager.limits = activeLimits(params);
+    this.#router.settings = routerSettings(params);
+    this.#reports.doubleBounceSender = params.doubleBounceSender;
+    this.#completer.settings = retrySettings(params);
+    this.#space.limits = spaceLimits(params);
+    this.#intake.messageSizeLimit = params.messageSizeLimit;
+    this.#setRunDelay(params);
+    this.#feeder.want("incoming");
+    this.manager.changed();
+  }
+
+  /** Hands out no more, and waits a while for what runs; the rest stays in the queue. */
+  async drain(): Promise<void> {
+    clearInterval(this.#runTimer);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#feeder.stop();
+    await this.manager.stop(DRAIN_MS);
+    this.#claims.end();
+    await this.world.store.close();
+  }
+
+  #setRunDelay(params: Params): void {
+    clearInterval(this.#runTimer);
+    this.#runTimer = setInterval(
+      () => this.#feeder.want("deferred"),
+      params.queueRunDelay * 1000,
+    );
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The active queue: messages in memory, on their way from routing over the scheduler and the agents to completion. The
+ * main loop is `#turn`; a message's life is `admit`, `#route`, `#deliver`, `#conclude`, and then `complete.ts`.
+ */
+
+import { counter } from "../../shared/counters.ts";
+import { reason, StorageError } from "../../shared/errors.ts";
+import { info, warning } from "../../shared/log/log.ts";
+import { active, delivered } from "../../shared/log/lines.ts";
+import type { Outcome } from "../../shared/mail/envelope.ts";
+import { DamagedRecord, OPEN, type QueueStore } from "../../shared/queue/store.ts";
+import { type Agents, type Attempt, deferral } from "./agents.ts";
+import type { Claims } from "./claims.ts";
+import type { Committer } from "./committer.ts";
+import type { Completer } from "./complete.ts";
+import { type ActiveMessage, numbered, type NumberedRecipient, type Verdict } from "./message.ts";
+import type { Router, ToAgent } from "./router.ts";
+import { type Entry, type Group, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
+import type { SchedulerSettings } from "./scheduler/settings.ts";
+
+const deliveries = counter("qmgr_deliveries", "deliveries handed to agents");
+
+/** Recipients of one message that are read at a time. */
+const MAX_PAGE = 5000;
+
+/** The bounds of what is in memory. */
+export interface ActiveLimits {
+  readonly messages: number;
+  readonly recipients: number;
+  /** What each message gets at least. */
+  readonly recipientMinimum: number;
+}
+
+/** What the active queue is made of. */
+export interface Parts {
+  readonly store: QueueStore;
+  readonly committer: Committer;
+  readonly router: Router;
+  readonly agents: Agents;
+  readonly completer: Completer;
+  readonly claims: Claims;
+  readonly now: () => number;
+}
+
+export class QueueManager {
+  readonly messages = new Map<string, ActiveMessage>();
+  readonly scheduler: Scheduler<ActiveMessage>;
+  /** Told when a message has left and another may come in. */
+  onRoom: (left: ActiveMessage) => void = () => {};
+  /** Places promised to mail that is being committed. */
+  reserved = 0;
+  /** Content held in memory. */
+  contentBytes = 0;
+  #held = 0;
+  #running = 0;
+  #turning = false;
+  #stopped = false;
+  #onIdle: (() => void) | undefined;
+  #wake: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly parts: Parts, settings: SchedulerSettings, public limits: ActiveLimits) {
+    this.scheduler = new Scheduler(settings, { warn: warning, info });
+  }
+
+  /** Takes a message in; `recipients` are its first, in order, and may be all. */
+  admit(message: ActiveMessage, recipients: readonly NumberedRecipient[]): void {
+    this.messages.set(message.queueId, message);
+    active(message.queueId, message.envelope.sender, message.size, message.recipientCount);
+    this.#take(message, recipients);
+  }
+
+  /** How many more messages may come in. */
+  get room(): number {
+    if (this.#stopped) return 0;
+    return Math.max(0, this.limits.messages - this.messages.size - this.reserved);
+  }
+
+  /** How many recipients the next page of a message may have. */
+  get page(): number {
+    const { recipients, recipientMinimum } = this.limits;
+    return Math.max(recipientMinimum, Math.min(MAX_PAGE, recipients - this.#held));
+  }
+
+  /** Something may be deliverable now: the main loop has a turn when this one is over. */
+  changed(): void {
+    if (this.#turning || this.#stopped) return;
+    this.#turning = true;
+    queueMicrotask(() => this.#turn());
+  }
+
+  /** The main loop: hands out whatever may be delivered now. */
+  #turn(): void {
+    this.#turning = false;
+    if (this.#stopped) return;
+    const now = this.parts.now();
+    for (;;) {
+      const entry = this.scheduler.next(now);
+      if (!entry) break;
+      this.#deliver(entry, now);
+    }
+    const { wakeAt } = this.scheduler;
+    clearTimeout(this.#wake);
+    this.#wake = wakeAt ? setTimeout(() => this.changed(), wakeAt - now) : undefined;
+  }
+
+  /** Stops handing out; resolves when no delivery runs, or after so many milliseconds. */
+  async stop(milliseconds: number): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#wake);
+    if (this.#running === 0) return;
+    let timer;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+      this.#onIdle = resolve;
+    });
+    clearTimeout(timer);
+  }
+
+  /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended. */
+  judge(message: ActiveMessage, verdict: Verdict): void {
+    message.verdict = verdict;
+    if (message.completing) return;
+    const withdrawn = this.scheduler.withdraw(message).length;
+    if (withdrawn || message.unread) message.deferred = true;
+    message.pending += 1 - withdrawn;
+    this.#conclude(message, []);
+  }
+
+  /** A recipient that was withheld for a former qmgr's agent is delivered from here after all. */
+  release(message: ActiveMessage, n: number): void {
+    const recipient = message.withheld?.get(n);
+    if (!recipient) return;
+    message.withheld!.delete(n);
+    message.pending--;
+    this.#route(message, [recipient]);
+  }
+
+  /** Outcomes that a former qmgr's agent reports for a recipient that is not being delivered from here. */
+  async report(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
+    const { queueId } = message;
+    // Its end is being written: the store still takes what is better than a deferral.
+    if (message.completing) return await this.parts.committer.change({ queueId, outcomes });
+    const accepted: Outcome[] = [];
+    let ended = 0;
+    for (const outcome of outcomes) {
+      if (message.isRunning(outcome.n)) continue;
+      const entryIsEmpty = this.scheduler.withdrawRecipient(message, outcome.n);
+      const withheld = message.withheld?.delete(outcome.n) ?? false;
+      if (withheld || entryIsEmpty !== undefined) accepted.push(outcome);
+      if (withheld || entryIsEmpty) ended++;
+    }
+    if (!accepted.length) return;
+    message.pending += 1 - ended;
+    await this.#conclude(message, accepted);
+  }
+
+  #take(message: ActiveMessage, recipients: readonly NumberedRecipient[]): void {
+    message.held = recipients.length;
+    this.#held += recipients.length;
+    this.#route(message, recipients);
+  }
+
+  /** Sorts recipients by destination and puts them into the schedule; those that need no agent are done with. */
+  async #route(message: ActiveMessage, recipients: readonly NumberedRecipient[]): Promise<void> {
+    message.pending++;
+    const { router, claims } = this.parts;
+    const groups = new Map<string, Map<string, Group & { recipients: NumberedRecipient[] }>>();
+    const outcomes: Outcome[] = [];
+    for (const recipient of recipients) {
+      if (claims.withhold(message, recipient)) continue;
+      if (recipient.notify.includes("SUCCESS")) message.wantsSuccess = true;
+      const answer = router.route(message.envelope.sender, recipient.address);
+      const route = answer instanceof Promise ? await answer : answer;
+      const known = route.recipient === recipient.address;
+      const resolved = known ? recipient : { ...recipient, address: route.recipient };
+      if ("transport" in route) group(groups, route, resolved);
+      else {
+        const { status, dsn, text } = route;
+        const outcome = { n: recipient.n, status, dsn, text, remoteMta: "", diagnostic: "" };
+        this.#log(message, resolved, outcome);
+        outcomes.push(outcome);
+      }
+    }
+    if (!message.verdict) this.#enqueue(message, groups);
+    else if (groups.size) message.deferred = true;
+    await this.#conclude(message, outcomes);
+  }
+
+  #enqueue(message: ActiveMessage, groups: Map<string, Map<string, Group>>): void {
+    const now = this.parts.now();
+    for (const [transport, destinations] of groups) {
+      const { waiting, suspended } = this.scheduler.enqueue(
+        transport,
+        message,
+        [...destinations.values()],
+        now,
+      );
+      message.pending += waiting + suspended.length;
+      this.#suspend(suspended);
+    }
+    this.changed();
+  }
+
+  /** One entry's way: to the agent, its lesson to the scheduler, its outcomes to the disk, and the agent is told. */
+  async #deliver(entry: Entry<ActiveMessage>, now: number): Promise<void> {
+    const { message } = entry;
+    deliveries.add();
+    this.#running++;
+    message.running.push(entry);
+    const attempt = await this.parts.agents.deliver(entry, this.scheduler.keep(entry, now));
+    message.running.splice(message.running.indexOf(entry), 1);
+    if (attempt.unlogged) this.#logAll(entry, attempt.outcomes);
+    this.#suspend(this.#learn(entry, attempt));
+    this.changed();
+    if (attempt.damaged) this.judge(message, "corrupt");
+    await this.#conclude(message, attempt.outcomes);
+    attempt.settle();
+    if (--this.#running === 0) this.#onIdle?.();
+  }
+
+  #learn(entry: Entry<ActiveMessage>, { lesson }: Attempt): Suspended<ActiveMessage>[] {
+    const now = this.parts.now();
+    if (lesson === "unreachable") {
+      const { transport } = entry.destination;
+      warning(
+        `transport ${transport} failure -- see a previous warning/fatal/panic logfile record ` +
+          "for the problem description",
+      );
+      return this.scheduler.unreachable(entry, now);
+    }
+    if (lesson === "local") {
+      this.scheduler.released(entry, now);
+      return [];
+    }
+    return this.scheduler.finished(entry, lesson.site, now);
+  }
+
+  /** Entries of a dead destination or transport: deferred without any attempt. */
+  #suspend(suspended: readonly Suspended<ActiveMessage>[]): void {
+    for (const { entry, problem } of suspended) {
+      const outcomes = entry.recipients.map(({ n }) => deferral(n, problem.dsn, problem.text));
+      this.#logAll(entry, outcomes);
+      this.#conclude(entry.message, outcomes);
+    }
+  }
+
+  /** One pending part of a message has ended: its outcomes become durable, and with the last part the message is complete. */
+  async #conclude(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
+    const { queueId } = message;
+    for (const { status } of outcomes) {
+      if (status === "sent") message.delivered = true;
+      else if (status === "bounced") message.failed = true;
+      else message.deferred = true;
+    }
+    const last = --message.pending === 0;
+    if (!last || (message.unread && !message.verdict)) {
+      if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
+      if (last) await this.#readOn(message);
+      return;
+    }
+    message.completing = true;
+    await this.parts.completer.complete(message, outcomes);
+    this.#forget(message);
+  }
+
+  /** All recipients in memory are done: the next ones are read. */
+  async #readOn(message: ActiveMessage): Promise<void> {
+    // Kept pending: an operator's verdict may come in between.
+    message.pending++;
+    this.#held -= message.held;
+    message.held = 0;
+    try {
+      const { nextRecipient, queueId } = message;
+      const page = this.page;
+      const stored = await this.parts.store.recipients(queueId, OPEN, nextRecipient, page);
+      message.nextRecipient = stored.length < page ? message.recipientCount : stored.at(-1)!.n + 1;
+      this.#take(message, stored.map((each) => numbered(each, each.n)));
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      warning(`${message.queueId}: read recipients: ${reason(error)}`);
+      message.nextRecipient = message.recipientCount;
+      message.deferred = true;
+      if (error instanceof DamagedRecord) message.verdict = "corrupt";
+    }
+    await this.#conclude(message, []);
+  }
+
+  #forget(message: ActiveMessage): void {
+    this.#held -= message.held;
+    this.contentBytes -= message.content?.length ?? 0;
+    this.messages.delete(message.queueId);
+    this.onRoom(message);
+  }
+
+  #logAll({ message, recipients }: Entry<ActiveMessage>, outcomes: readonly Outcome[]): void {
+    outcomes.forEach((outcome, i) => this.#log(message, recipients[i]!, outcome));
+  }
+
+  /** The line that an agent would have written. */
+  #log(message: ActiveMessage, recipient: NumberedRecipient, outcome: Outcome): void {
+    const { queueId, activeAt, envelope } = message;
+    const now = this.parts.now();
+    delivered({
+      queueId,
+      recipient: recipient.address,
+      original: recipient.original,
+      relay: "none",
+      delays: [activeAt - envelope.arrived, now - activeAt, 0, 0],
+      dsn: outcome.dsn,
+      status: outcome.status,
+      text: outcome.text,
+    });
+  }
+}
+
+function group(
+  groups: Map<string, Map<string, Group & { recipients: NumberedRecipient[] }>>,
+  { transport, nexthop, key }: ToAgent,
+  recipient: NumberedRecipient,
+): void {
+  let destinations = groups.get(transport);
+  if (!destinations) groups.set(transport, destinations = new Map());
+  const known = destinations.get(key);
+  if (known) known.recipients.push(recipient);
+  else destinations.set(key, { nexthop, key, recipients: [recipient] });
+}

@@ -1,0 +1,71 @@
+/** What the sender is told, and of whom (reference 6.3): which recipients a report is due for, and the call to bounce. */
+
+import { PeerError, reason, StorageError } from "../../shared/errors.ts";
+import type { Client } from "../../shared/ipc/client.ts";
+import { warning } from "../../shared/log/log.ts";
+import { localPartOf } from "../../shared/mail/address.ts";
+import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
+import type { QueueReader, StoredRecipient } from "../../shared/queue/store.ts";
+import { deferral } from "./agents.ts";
+
+export type BounceClient = Client<typeof bounceService.calls>;
+export type ReportKind = Report["kind"];
+
+/** What the kinds of report need of a recipient's NOTIFY when it has one (RFC 3461 4.1). */
+const WANTED = { failure: "FAILURE", delay: "DELAY", success: "SUCCESS" } as const;
+
+/** True when the sender wants to hear this of the recipient. */
+export function isDue(kind: ReportKind, { notify }: Recipient, outcome?: Outcome | null): boolean {
+  if (kind !== "success") return notify.length === 0 || notify.includes(WANTED[kind]);
+  return notify.includes("SUCCESS") && outcome?.success !== "passed";
+}
+
+export class Reports {
+  constructor(
+    readonly bounce: BounceClient,
+    readonly store: Pick<QueueReader, "content">,
+    public doubleBounceSender: string,
+  ) {}
+
+  /** Nobody is told of what became of a notification: reports never loop. */
+  isMute({ sender }: Envelope): boolean {
+    return localPartOf(sender).toLowerCase() === this.doubleBounceSender.toLowerCase();
+  }
+
+  /**
+   * Tells the sender of those recipients for whom a report is due; true when that is done or nobody had to be told, false when
+   * it has to be tried again. Throws DamagedRecord when the message cannot be read.
+   */
+  async send(
+    kind: ReportKind,
+    message: { readonly envelope: Envelope; readonly size: number },
+    recipients: readonly StoredRecipient[],
+    retryUntil = 0,
+  ): Promise<boolean> {
+    const { envelope, size } = message;
+    const due = recipients.filter((each) => isDue(kind, each, each.outcome));
+    // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
+    const untold = this.isMute(envelope) || (!envelope.sender && kind !== "failure");
+    if (!due.length || untold) return true;
+    const content = await this.store.content(envelope.queueId);
+    try {
+      await this.bounce.call(
+        "report",
+        { kind, envelope, size, recipients: due.map(reported), retryUntil },
+        content,
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof PeerError || error instanceof StorageError)) throw error;
+      warning(`${envelope.queueId}: bounce or trace service failure: ${reason(error)}`);
+      return false;
+    }
+  }
+}
+
+function reported(recipient: StoredRecipient): Report["recipients"][number] {
+  const { n, address, original, orcpt, notify } = recipient;
+  const outcome = recipient.outcome ?? deferral(n, "4.4.7", "delivery time expired");
+  return { address, original, orcpt, notify, outcome };
+}

@@ -1,0 +1,128 @@
+/**
+ * Where a recipient goes: a destination of some transport, or an outcome at once where no agent is needed (reference
+ * 2.2, 4.9). Nothing that the network side said about routing is believed: rewrite is asked for each recipient.
+ */
+
+import { PeerError, reason } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
+import { external, localPartOf, splitExtension } from "../../shared/mail/address.ts";
+import type { Outcome } from "../../shared/mail/envelope.ts";
+import type { Resolved } from "../../shared/protocols/rewrite.ts";
+
+/** Asks rewrite, or its cache: a fresh answer comes without a promise. */
+export interface Resolver {
+  resolve(sender: string, address: string): Resolved | Promise<Resolved>;
+}
+
+/** For an agent: `recipient` is the address as it is delivered, `key` the name of the destination. */
+export interface ToAgent {
+  readonly transport: string;
+  readonly nexthop: string;
+  readonly key: string;
+  readonly recipient: string;
+}
+
+/** What becomes of a recipient without an agent. */
+export type Verdict = Pick<Outcome, "status" | "dsn" | "text"> & { readonly recipient: string };
+
+export type Route = ToAgent | Verdict;
+
+export interface RouterSettings {
+  readonly deferTransports: ReadonlySet<string>;
+  /** The local part of the sender of notifications that are never answered. */
+  readonly doubleBounceSender: string;
+  readonly recipientDelimiter: string;
+  /** One recipient a delivery: each recipient is a destination of its own. */
+  isPerRecipient(transport: string): boolean;
+}
+
+/** rewrite may be just starting again: a question is asked so often before its mail is deferred. */
+const ATTEMPTS = 3;
+const PAUSE_MS = 500;
+
+export class Router {
+  constructor(readonly resolver: Resolver, public settings: RouterSettings) {}
+
+  /** The route of one recipient; a promise only when rewrite has to be asked. */
+  route(sender: string, address: string): Route | Promise<Route> {
+    if (!address) {
+      return { status: "bounced", dsn: "5.1.3", text: "null recipient address", recipient: "" };
+    }
+    const resolved = this.#resolve(sender, address);
+    return resolved instanceof Promise
+      ? resolved.then(
+        (resolved) => this.#decide(address, resolved),
+        (error) => failed(address, error),
+      )
+      : this.#decide(address, resolved);
+  }
+
+  #resolve(sender: string, address: string): Resolved | Promise<Resolved> {
+    const resolved = this.resolver.resolve(sender, address);
+    return resolved instanceof Promise ? this.#again(resolved, sender, address) : resolved;
+  }
+
+  async #again(first: Promise<Resolved>, sender: string, address: string): Promise<Resolved> {
+    let answer: Resolved | Promise<Resolved> = first;
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await answer;
+      } catch (error) {
+        if (!(error instanceof PeerError) || attempt === ATTEMPTS) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      answer = this.resolver.resolve(sender, address);
+    }
+  }
+
+  #decide(address: string, resolved: Resolved): Route {
+    const { transport, nexthop, recipient } = resolved;
+    if (resolved.fail) return failed(address, "a table failed");
+    if (resolved.error) return verdict("bounced", "5.1.3", "bad address syntax", recipient);
+    if (transport === "error") return said("bounced", "5.0.0", nexthop, recipient);
+    if (transport === "retry") return said("deferred", "4.0.0", nexthop, recipient);
+    if (transport === "discard") return said("sent", "2.0.0", nexthop, recipient);
+    if (resolved.class === "local" && this.#isDoubleBounce(recipient)) {
+      const text = "undeliverable postmaster notification discarded";
+      return verdict("sent", "2.0.0", text, recipient);
+    }
+    if (this.settings.deferTransports.has(transport)) {
+      return verdict("deferred", "4.3.2", "deferred transport", recipient);
+    }
+    const key = this.settings.isPerRecipient(transport)
+      ? `${this.#userOf(recipient)}@${nexthop}`.toLowerCase()
+      : nexthop.toLowerCase();
+    return { transport, nexthop, key, recipient };
+  }
+
+  #isDoubleBounce(recipient: string): boolean {
+    return localPartOf(recipient).toLowerCase() === this.settings.doubleBounceSender.toLowerCase();
+  }
+
+  #userOf(recipient: string): string {
+    return splitExtension(localPartOf(recipient), this.settings.recipientDelimiter).user;
+  }
+}
+
+function failed(address: string, error: unknown): Verdict {
+  warning(`resolve <${external(address)}>: ${reason(error)}`);
+  return verdict("deferred", "4.3.0", "address resolver failure", address);
+}
+
+const DSN = /^([245])(\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)/;
+
+/** What the nexthop of error, retry and discard says: text, perhaps after a status code, whose class is the transport's. */
+function said(status: Outcome["status"], dsn: string, nexthop: string, recipient: string): Verdict {
+  const match = DSN.exec(nexthop);
+  const text = match ? nexthop.slice(match[0].length) : nexthop;
+  return verdict(status, match ? dsn[0] + match[2]! : dsn, text || "no reason given", recipient);
+}
+
+function verdict(
+  status: Outcome["status"],
+  dsn: string,
+  text: string,
+  recipient: string,
+): Verdict {
+  return { status, dsn, text, recipient };
+}

@@ -1,0 +1,44 @@
+/** The parameters as each part of qmgr reads them: plain values, times in milliseconds. */
+
+import type { Values } from "../../shared/parameters/declare.ts";
+import type { qmgrParameters } from "../../shared/parameters/qmgr.ts";
+import type { ActiveLimits } from "./queue_manager.ts";
+import type { RouterSettings } from "./router.ts";
+import type { RetrySettings } from "./schedule.ts";
+import { schedulerSettings } from "./scheduler/settings.ts";
+
+export type Params = Values<typeof qmgrParameters>;
+
+export { schedulerSettings };
+
+export function retrySettings(params: Params): RetrySettings {
+  return {
+    minimalBackoff: params.minimalBackoffTime * 1000,
+    maximalBackoff: params.maximalBackoffTime * 1000,
+    lifetime: params.maximalQueueLifetime * 1000,
+    bounceLifetime: params.bounceQueueLifetime * 1000,
+    delayWarning: params.delayWarningTime * 1000,
+  };
+}
+
+export function routerSettings(params: Params): RouterSettings {
+  const scheduler = schedulerSettings(params);
+  return {
+    deferTransports: new Set(params.deferTransports),
+    doubleBounceSender: params.doubleBounceSender,
+    recipientDelimiter: params.recipientDelimiter,
+    isPerRecipient: (transport) => scheduler.transport(transport).recipientLimit === 1,
+  };
+}
+
+export function activeLimits(params: Params): ActiveLimits {
+  return {
+    messages: params.qmgrMessageActiveLimit,
+    recipients: params.qmgrMessageRecipientLimit,
+    recipientMinimum: params.qmgrMessageRecipientMinimum,
+  };
+}
+
+export function spaceLimits(params: Params): { minimum: number; messageSize: number } {
+  return { minimum: params.queueMinfree, messageSize: params.messageSizeLimit };
+}
