@@ -21,6 +21,13 @@ export const identity = {
   }),
 };
 
+/** Where the system keeps mail and sockets. */
+export const queue = {
+  queueDirectory: text("queue_directory", "/var/spool/postfix", {
+    doc: "The directory of the queue, the maildrop and the sockets; on a local file system.",
+  }),
+};
+
 /** How large a message may be. */
 export const sizes = {
   messageSizeLimit: int("message_size_limit", "10240000", {
