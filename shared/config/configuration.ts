@@ -4,7 +4,7 @@ import { join, resolve } from "@std/path";
 import { reason } from "../errors.ts";
 import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
 import { catalogue, postfixDefault, splitTransport } from "../parameters/mod.ts";
-import { Expander } from "./expand.ts";
+import { Expander, referencedNames } from "./expand.ts";
 import { COMPUTED, type Facts } from "./facts.ts";
 import { inspect } from "./inspect.ts";
 import { type MainCf, parseMainCf } from "./main_cf.ts";
@@ -31,6 +31,10 @@ export function loadConfiguration(directory: string, facts: Facts, hint?: string
   if (hint) problems.push(problem("warning", { file: absolute, line: 0 }, "", hint));
   const main = parseMainCf(read("main.cf"), join(absolute, "main.cf"));
   const master = parseMasterCf(read("master.cf"), join(absolute, "master.cf"));
+  const readable = [...problems, ...master.problems].every(({ file }) => file !== master.file);
+  if (readable && !master.services.length) {
+    problems.push(problem("fatal", { file: master.file, line: 0 }, "", "has no services"));
+  }
   return new Configuration(absolute, facts, main, master, problems);
 }
 
@@ -39,6 +43,10 @@ export class Configuration {
   readonly problems: readonly Problem[];
   /** The services of master.cf, also those that this system does not have. */
   readonly services: readonly MasterEntry[];
+  /** Names that some text refers to, and those of restriction classes: users may define them. */
+  readonly userDefined: ReadonlySet<string>;
+  /** Why main.cf cannot be read at all; undefined when it can. */
+  readonly unreadable: string | undefined;
   #transports: ReadonlySet<string>;
   #scopes = new Map<MasterEntry | undefined, Expander>();
   #reported: Problem[] = [];
@@ -52,6 +60,10 @@ export class Configuration {
   ) {
     this.services = master.services;
     this.#transports = new Set(master.services.map(({ name }) => name));
+    this.userDefined = namesInUse(main, master);
+    this.unreadable = problems.find(({ file, severity }) =>
+      severity === "fatal" && file === main.file
+    )?.message;
     const found = inspect(this, this.#reported);
     const all = [...problems, ...main.problems, ...master.problems, ...this.#reported, ...found];
     this.problems = inOrder(all);
@@ -89,6 +101,20 @@ export class Configuration {
       postfixDefault(name);
   }
 
+  /** Where to mend a name's value: its own place, or for a default the line of what the default refers to. */
+  blame(name: string, service?: MasterEntry): Place {
+    const own = this.placeOf(name, service);
+    if (own.line || COMPUTED.has(name)) return own;
+    return referencedNames(this.fallback(name) ?? "")
+      .map((each) => this.placeOf(each, service)).find(({ line }) => line) ?? own;
+  }
+
+  /** True for a name that means something: a parameter of ours or of Postfix, or one that a text refers to. */
+  knows(name: string): boolean {
+    return COMPUTED.has(name) || this.fallback(name) !== undefined ||
+      this.main.entries.has(name) && this.userDefined.has(name);
+  }
+
   /** What `<transport>_...` is for a service of master.cf. */
   transportParameter(name: string): ReturnType<typeof splitTransport> {
     return splitTransport(name, this.#transports);
@@ -111,8 +137,7 @@ export class Configuration {
           // Where no override has a part in it, the same problem is reported for the whole system.
           if (key && !chain.some((name) => key.overrides.has(name))) return;
           const owner = chain.at(-1)!;
-          // What a default refers to has no line: somebody's line brought it there.
-          const places = [...chain].reverse().map((name) => this.placeOf(name, key));
+          const places = [...chain].reverse().map((name) => this.blame(name, key));
           const place = places.find(({ line }) => line) ?? places[0]!;
           this.#reported.push(problem(severity, place, owner, text));
         },
@@ -167,6 +192,15 @@ export class Configuration {
     const dot = host.indexOf(".");
     return dot < 0 ? "localdomain" : host.slice(dot + 1);
   }
+}
+
+function namesInUse({ entries }: MainCf, { services }: MasterCf): Set<string> {
+  const texts = [
+    ...[...entries.values()].map(({ raw }) => raw),
+    ...services.flatMap((service) => [...service.overrides.values(), ...service.arguments]),
+  ];
+  const classes = entries.get("smtpd_restriction_classes")?.raw ?? "";
+  return new Set([...texts.flatMap(referencedNames), ...classes.split(/[\s,]+/)]);
 }
 
 /** By file and line, and nothing twice. */

@@ -5,7 +5,6 @@ import { catalogue, postfixDefault, suffixes } from "../parameters/mod.ts";
 import type { Configuration } from "./configuration.ts";
 import { COMPUTED } from "./facts.ts";
 import { daemon } from "./daemons.ts";
-import { referencedNames } from "./expand.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Place, type Problem, problem } from "./problem.ts";
 
@@ -30,10 +29,9 @@ export function inspect(
 /** Names that have no effect: misspelt, not supported, or computed by the system. */
 function checkNames(configuration: Configuration): Problem[] {
   const { main, master, services } = configuration;
-  const used = userDefined(configuration);
   const problems: Problem[] = [];
   const check = (name: string, place: Place) => {
-    const text = complaint(name, configuration, used);
+    const text = complaint(name, configuration);
     if (text) problems.push(problem("warning", place, name, text));
   };
   for (const { name, line } of main.entries.values()) check(name, { file: main.file, line });
@@ -48,7 +46,6 @@ function checkNames(configuration: Configuration): Problem[] {
 function complaint(
   name: string,
   configuration: Configuration,
-  used: ReadonlySet<string>,
 ): string | undefined {
   if (COMPUTED.has(name)) return "is computed: setting it has no effect";
   if (catalogue.has(name)) return undefined;
@@ -57,19 +54,8 @@ function complaint(
   if (own || postfixDefault(name) !== undefined) {
     return "is a parameter of Postfix that Postern does not support yet: it has no effect";
   }
-  if (used.has(name)) return undefined;
+  if (configuration.userDefined.has(name)) return undefined;
   return `unknown parameter, it has no effect${suggestion(name)}`;
-}
-
-/** Names that some text refers to, and those of restriction classes: a user may define them. */
-function userDefined(configuration: Configuration): Set<string> {
-  const { main, services } = configuration;
-  const texts = [
-    ...[...main.entries.values()].map(({ raw }) => raw),
-    ...services.flatMap((service) => [...service.overrides.values(), ...service.arguments]),
-  ];
-  const classes = main.entries.get("smtpd_restriction_classes")?.raw ?? "";
-  return new Set([...texts.flatMap(referencedNames), ...classes.split(/[\s,]+/)]);
 }
 
 /** ": is X meant?" when one supported name differs by a letter or two. */
@@ -91,7 +77,7 @@ function near(a: string, b: string): boolean {
     x[0] === y[1] && x[1] === y[0] && x.slice(2) === y.slice(2);
 }
 
-function checkServices({ master, services, main }: Configuration): Problem[] {
+function checkServices({ master, services }: Configuration): Problem[] {
   const problems: Problem[] = [];
   for (const { name, type, command, line } of services) {
     const place = { file: master.file, line };
@@ -112,9 +98,6 @@ function checkServices({ master, services, main }: Configuration): Problem[] {
       problems.push(problem("fatal", place, name, text));
     }
   }
-  if (!services.length && !master.problems.length && main.entries.size) {
-    problems.push(problem("warning", { file: master.file, line: 0 }, "", "has no services"));
-  }
   return problems;
 }
 
@@ -134,7 +117,7 @@ function checkValues(configuration: Configuration): Problem[] {
   for (const name of new Set([...configuration.main.entries.keys(), ...catalogue.keys()])) {
     configuration.value(name);
     const error = failure(configuration, name);
-    if (error) problems.push(problem("fatal", blame(configuration, name), ...error));
+    if (error) problems.push(problem("fatal", configuration.blame(name), ...error));
   }
   return problems;
 }
@@ -169,13 +152,4 @@ function failure(
   } catch (error) {
     return [name, reason(error)];
   }
-}
-
-/** Where to mend a bad value: its own line, or for a default the line of what the default refers to. */
-function blame(configuration: Configuration, name: string): Place {
-  const own = configuration.placeOf(name);
-  if (own.line) return own;
-  const referenced = referencedNames(configuration.raw(name) ?? "")
-    .map((each) => configuration.placeOf(each)).find(({ line }) => line);
-  return referenced ?? own;
 }

@@ -101,6 +101,7 @@ function parseService(
     return undefined;
   }
   for (const { error } of words) if (error) errors.push(error);
+  if (errors.length) return undefined;
   if (words.length < COLUMNS) {
     errors.push(
       "must have 8 columns: service type private unpriv chroot wakeup maxproc command; " +

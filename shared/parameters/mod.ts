@@ -5,21 +5,26 @@ import { cleanupParameters } from "./cleanup.ts";
 import type { Parameter, Parameters } from "./declare.ts";
 import { dnsParameters } from "./dns.ts";
 import { logging } from "./global.ts";
-import { pickupParameters } from "./pickup.ts";
+import { pickupParameters, sendmailParameters } from "./pickup.ts";
 import { qmgrParameters } from "./qmgr.ts";
+import { rewriteParameters } from "./rewrite.ts";
+import { showqParameters } from "./showq.ts";
 import { smtpParameters } from "./smtp.ts";
 import { smtpdParameters } from "./smtpd.ts";
 import { supervisorParameters } from "./supervisor.ts";
 
-/** What each role reads. */
+/** What each role reads; sendmail is a command that has parameters of its own. */
 const roles: Readonly<Record<string, Parameters>> = {
   supervisor: supervisorParameters,
   smtpd: smtpdParameters,
+  sendmail: sendmailParameters,
   pickup: pickupParameters,
   cleanup: cleanupParameters,
+  rewrite: rewriteParameters,
   qmgr: qmgrParameters,
   smtp: smtpParameters,
   dns: dnsParameters,
+  showq: showqParameters,
 };
 
 /** The parameters that a role is handed: its own, and those of the log. */

@@ -1,0 +1,28 @@
+/** `check`: everything that is wrong with the configuration, at once. */
+
+import { EX } from "../../shared/errors.ts";
+import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+
+/** Prints each problem on a line of its own; 0 when the system can start, 78 when it cannot. */
+export function check(given: string[], io: CommandIo): Promise<number> {
+  const { args, directory } = takeConfigDirectory(given, io);
+  if (args.length) {
+    io.err(`check: no such argument: ${args[0]}\nusage: postern check [-c DIR]\n`);
+    return Promise.resolve(EX.USAGE);
+  }
+  const configuration = loadForCommand(io, directory);
+  for (const { severity, message } of configuration.problems) {
+    io.err(`check: ${severity}: ${message}\n`);
+  }
+  const fatal = configuration.problems.filter(({ severity }) => severity === "fatal").length;
+  const warnings = configuration.problems.length - fatal;
+  io.out(
+    `${configuration.directory}: ${fatal ? "cannot be used" : "can be used"}: ` +
+      `${plural(fatal, "error")}, ${plural(warnings, "warning")}\n`,
+  );
+  return Promise.resolve(fatal ? EX.CONFIG : EX.OK);
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

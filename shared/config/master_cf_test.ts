@@ -1,0 +1,131 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseMasterCf } from "./master_cf.ts";
+
+function only(text: string) {
+  const { services, problems } = parseMasterCf(text, "master.cf");
+  assertEquals(problems, []);
+  assertEquals(services.length, 1);
+  return services[0]!;
+}
+
+function messages(text: string): string[] {
+  return parseMasterCf(text, "master.cf").problems.map(({ severity, message }) =>
+    `${severity}: ${message}`
+  );
+}
+
+Deno.test("parseMasterCf() reads every column", () => {
+  const entry = only("# head\nlocal unix y n y 60? 7 local");
+  const { name, type, unprivileged, chroot, wakeup, wakeupIfUsed, maxproc, command, line } = entry;
+  assertEquals(
+    { name, type, unprivileged, chroot, wakeup, wakeupIfUsed, maxproc, command, line },
+    {
+      name: "local",
+      type: "unix",
+      unprivileged: false,
+      chroot: true,
+      wakeup: 60,
+      wakeupIfUsed: true,
+      maxproc: 7,
+      command: "local",
+      line: 2,
+    },
+  );
+  assertEquals(entry.private, true);
+});
+
+Deno.test("parseMasterCf() knows what - stands for", () => {
+  const entry = only("rewrite unix - - - - - trivial-rewrite");
+  assertEquals(
+    [entry.private, entry.unprivileged, entry.chroot, entry.wakeup, entry.maxproc],
+    [true, true, false, 0, undefined],
+  );
+});
+
+for (const type of ["inet", "unix", "unix-dgram", "fifo", "pass"] as const) {
+  Deno.test(`parseMasterCf() knows the type ${type}`, () => {
+    assertEquals(only(`x ${type} n - n - - smtpd`).type, type);
+  });
+}
+
+Deno.test("parseMasterCf() takes overrides in all their forms, and the last of a name", () => {
+  const entry = only(`127.0.0.1:25 inet n - n - - smtpd
+    -o a=1 -ob=2 -o { c = 3  4 } -v -o { d=${"${x?{y}}"} } -o e=
+    -o a=5 -D`);
+  assertEquals(Object.fromEntries(entry.overrides), {
+    a: "5",
+    b: "2",
+    c: "3  4",
+    d: "${x?{y}}",
+    e: "",
+  });
+  assertEquals(entry.arguments, []);
+});
+
+Deno.test("parseMasterCf() keeps the arguments of a command, braces off", () => {
+  const entry = only(
+    "dropper unix - n n - 10 pipe -o a=1 flags=DRXhu user=vmail\n  argv=/bin/x -f { a  b } -- ${recipient}",
+  );
+  assertEquals(
+    entry.arguments,
+    ["flags=DRXhu", "user=vmail", "argv=/bin/x", "-f", "a  b", "--", "${recipient}"],
+  );
+});
+
+Deno.test("parseMasterCf() lets two types share a name, and the last of one type and name count", () => {
+  assertEquals(messages("smtp inet n - n - - smtpd\nsmtp unix - - n - - smtp"), []);
+  const twice = "a unix - - n - - smtp\na unix - - n - 5 smtp";
+  assertEquals(messages(twice), [
+    "warning: master.cf, line 2: a: replaces the service of line 1, a/unix is there twice",
+  ]);
+  assertEquals(parseMasterCf(twice, "").services.map(({ maxproc }) => maxproc), [5]);
+});
+
+for (
+  const [line, message] of [
+    [
+      "smtp inet n - n - -",
+      "smtp: must have 8 columns: service type private unpriv chroot wakeup maxproc command; has 7",
+    ],
+    [
+      "smtp tcp n - n - - smtpd",
+      'smtp: type must be one of inet, unix, unix-dgram, fifo, pass: is "tcp"',
+    ],
+    ["smtp inet x - n - - smtpd", 'smtp: private must be y, n or -: is "x"'],
+    ["smtp inet n x n - - smtpd", 'smtp: unprivileged must be y, n or -: is "x"'],
+    ["smtp inet n - x - - smtpd", 'smtp: chroot must be y, n or -: is "x"'],
+    ["smtp inet n - n x - smtpd", 'smtp: wakeup must be a number or -: is "x"'],
+    ["smtp inet n - n - -1 smtpd", 'smtp: maxproc must be a number or -: is "-1"'],
+    ["smtp inet - - n - - smtpd", 'smtp: private must be n for an inet service: is "-"'],
+    [
+      "a unix n - n - - ../x",
+      'a: command must be the name of a daemon, without a folder: is "../x"',
+    ],
+    ["a/b unix n - n - - x", "a/b: service must be a name of letters, digits and - _ . +"],
+    ["a unix n - n - - x -o", "a: -o must be followed by name=value"],
+    ["a unix n - n - - x -o foo", 'a: -o must be "name = value", the = is missing: "foo"'],
+    [
+      "a unix n - n - - x -o foo = bar",
+      'a: -o must be name=value without spaces, or { name = value }: is "foo ="',
+    ],
+    ["a unix n - n - - x -o { a = b", 'a: must have a } for each {: "{ a = b"'],
+    ["a unix n - n - - x {a b}c", 'a: must have white space after }: "{a b}c"'],
+  ] as const
+) {
+  Deno.test(`parseMasterCf() reports ${line}, and reads on`, () => {
+    const { services } = parseMasterCf(`${line}\nqmgr unix n - n - 1 qmgr`, "master.cf");
+    assertEquals(messages(line), [`fatal: master.cf, line 1: ${message}`]);
+    assertEquals(services.map(({ name }) => name), ["qmgr"]);
+  });
+}
+
+Deno.test("parseMasterCf() takes any bytes without failing", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+    parseMasterCf(new TextDecoder().decode(bytes), "master.cf");
+  }));
+  const word = fc.constantFrom("-", "-o", "{", "}", "{a b}", "a=b", "\n", "n", "unix", "x", "1?");
+  fc.assert(fc.property(fc.array(word, { maxLength: 30 }), (words) => {
+    parseMasterCf(`__proto__ unix ${words.join(" ")}`, "master.cf");
+  }));
+});

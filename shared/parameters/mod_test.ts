@@ -1,0 +1,47 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { BugError } from "../errors.ts";
+import { catalogue, parametersOf, postfixDefault, roleNames, splitTransport } from "./mod.ts";
+
+Deno.test("each parameter is declared once in the whole project", () => {
+  const declared = new Map<string, unknown>();
+  const twice = new Set<string>();
+  for (const parameter of roleNames.flatMap((role) => Object.values(parametersOf(role)))) {
+    const earlier = declared.get(parameter.name) ?? parameter;
+    if (earlier !== parameter) twice.add(parameter.name);
+    declared.set(parameter.name, parameter);
+  }
+  assertEquals([...twice], []);
+});
+
+Deno.test("each doc of a parameter is a sentence", () => {
+  for (const { name, doc } of catalogue.values()) assert(/^\S.*\.$/.test(doc), `${name}: ${doc}`);
+});
+
+Deno.test("each parameter is Postfix's, or is marked as this project's own", () => {
+  for (const { name, own } of catalogue.values()) {
+    assertEquals(postfixDefault(name) === undefined, own === true, name);
+  }
+});
+
+Deno.test("parametersOf() adds those of the log, and knows no role that is none", () => {
+  assertEquals(parametersOf("dns")["syslogName"]?.name, "syslog_name");
+  assertThrows(() => parametersOf("constructor"), BugError);
+});
+
+Deno.test("splitTransport() finds the transport that a name is about", () => {
+  const transports = new Set(["smtp", "my_slow", "x-y"]);
+  const split = (name: string) => {
+    const found = splitTransport(name, transports);
+    return found && [found.transport, found.suffix, found.fallback];
+  };
+  assertEquals(split("smtp_destination_recipient_limit"), [
+    "smtp",
+    "_destination_recipient_limit",
+    "$default_destination_recipient_limit",
+  ]);
+  assertEquals(split("my_slow_destination_rate_delay")?.[0], "my_slow");
+  assertEquals(split("x-y_process_count")?.[2], "$default_process_count");
+  assertEquals(split("x-y_time_limit")?.[2], "$command_time_limit");
+  assertEquals(split("relay_destination_rate_delay"), undefined);
+  assertEquals(split("smtp_no_such_thing"), undefined);
+});
