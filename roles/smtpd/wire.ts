@@ -114,8 +114,9 @@ export class Wire {
     this.#resume();
   }
 
-  /** The next whole line that has arrived, without its end; undefined when there is none yet. */
+  /** The next whole line that has arrived, without its end; undefined when there is none to answer yet. */
   next(): string | undefined {
+    if (this.#blocked) return undefined;
     const end = this.#data.indexOf(LF, this.#searched);
     const length = (end < 0 ? this.#data.length : end) - this.#at;
     if (length > this.options.lineLimit) this.#overlong = true;
@@ -141,25 +142,23 @@ export class Wire {
   async line(): Promise<string | undefined> {
     this.arm();
     for (;;) {
-      if (!this.#blocked) {
-        const line = this.next();
-        if (line !== undefined) {
-          this.disarm();
-          return line;
-        }
+      const line = this.next();
+      if (line !== undefined) {
+        this.disarm();
+        return line;
       }
       if (this.gone) return undefined;
       await this.#wait();
     }
   }
 
-  /** All bytes at hand, at least one; undefined when the client is gone or silent for too long. */
-  async chunk(): Promise<Uint8Array | undefined> {
+  /** Waits for bytes; false when the client is gone or silent for too long. */
+  async ready(): Promise<boolean> {
     while (this.held === 0) {
-      if (this.gone) return undefined;
+      if (this.gone) return false;
       await this.#wait();
     }
-    return this.take();
+    return true;
   }
 
   /** The bytes at hand; perhaps none. */
@@ -189,11 +188,6 @@ export class Wire {
     if (!out || this.gone === "closed") return;
     this.#out = "";
     if (!this.transport.write(out)) this.#blocked = true;
-  }
-
-  /** True while the client does not read what we wrote. */
-  get blocked(): boolean {
-    return this.#blocked;
   }
 
   /** Sends what was written and starts the time that the client has. */

@@ -10,10 +10,11 @@ import { info, warning } from "./log.ts";
 export interface Named {
   readonly name: string;
   readonly address: string;
+  readonly port?: number;
 }
 
-function named({ name, address }: Named): string {
-  return `${name || "unknown"}[${address || "unknown"}]`;
+function named({ name, address, port }: Named): string {
+  return `${name || "unknown"}[${address || "unknown"}]${port === undefined ? "" : `:${port}`}`;
 }
 
 /** smtpd: a client connected. */

@@ -1,0 +1,93 @@
+/**
+ * BDAT (RFC 3030): content in chunks of exact counts. Whatever is wrong, the bytes of a chunk are read before the reply, so
+ * that they are never taken for commands; after an error chunks are dropped up to the last one.
+ */
+
+import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { checkData } from "./checks.ts";
+import { NEED_RCPT, NO_RECIPIENTS, NOT_IMPLEMENTED } from "./replies.ts";
+import { endOfMessage, Intake, keepUp } from "./content.ts";
+import type { Session } from "./session.ts";
+
+/** The count is unknown, so what follows cannot be told from commands: 521 ends the session. */
+const BAD_SYNTAX = reply(521, "5.5.4", "Syntax: BDAT count [LAST]");
+const NULL_CHUNK = reply(551, "5.7.1", "Null BDAT request");
+const TOO_BIG = reply(552, "5.3.4", "Chunk exceeds message size limit");
+
+interface Chunk {
+  readonly size: number;
+  readonly last: boolean;
+}
+
+/** Answers one chunk; undefined when the client went away in its middle. */
+export async function bdat(session: Session, argument: string): Promise<Reply | undefined> {
+  if (session.settings.discarded.has("chunking")) {
+    // Its bytes will come all the same.
+    session.closing = true;
+    return NOT_IMPLEMENTED;
+  }
+  const chunk = parse(argument);
+  if (!chunk) return BAD_SYNTAX;
+  const refused = cannotTake(session, chunk);
+  if (refused) return await discard(session, chunk, refused);
+  if (session.stage === "rcpt") {
+    const denied = await checkData(session);
+    if (denied) return await discard(session, chunk, session.refuse(denied));
+    session.transaction.intake = new Intake(session, false);
+    session.contentBytes = 0;
+    session.enter("bdat");
+  }
+  return await take(session, session.transaction.intake!, chunk);
+}
+
+function parse(argument: string): Chunk | undefined {
+  const [, count, last] = /^([0-9]{1,15})( +LAST)?$/i.exec(argument) ?? [];
+  return count === undefined ? undefined : { size: Number(count), last: last !== undefined };
+}
+
+function cannotTake({ stage, settings, contentBytes }: Session, chunk: Chunk): Reply | undefined {
+  if (stage === "discard") {
+    return reply(551, "5.0.0", `Discarded ${chunk.size} bytes after earlier error`);
+  }
+  if (stage === "mail") return NO_RECIPIENTS;
+  if (stage !== "rcpt" && stage !== "bdat") return NEED_RCPT;
+  if (chunk.size === 0 && !chunk.last) return NULL_CHUNK;
+  const { messageSizeLimit } = settings;
+  const total = Math.max(0, contentBytes) + chunk.size;
+  return messageSizeLimit && total > messageSizeLimit ? TOO_BIG : undefined;
+}
+
+async function take(session: Session, intake: Intake, chunk: Chunk): Promise<Reply | undefined> {
+  const { wire } = session;
+  wire.arm();
+  for (let left = chunk.size; left > 0;) {
+    if (wire.held === 0 && !await wire.ready()) return undefined;
+    const bytes = wire.take(left);
+    left -= bytes.length;
+    session.contentBytes += bytes.length;
+    intake.take(bytes);
+    if (intake.crowded) await keepUp(session, intake);
+  }
+  wire.disarm();
+  if (!chunk.last) return reply(250, "2.0.0", `Ok: ${chunk.size} bytes`);
+  intake.finish();
+  return await endOfMessage(session, intake, `${chunk.size} bytes `);
+}
+
+/** Reads and drops a chunk; the transaction is over, and more chunks of it may be on their way. */
+async function discard(
+  session: Session,
+  chunk: Chunk,
+  refused: Reply,
+): Promise<Reply | undefined> {
+  const { wire } = session;
+  session.resetTransaction("BDAT failed");
+  wire.arm();
+  for (let left = chunk.size; left > 0;) {
+    if (wire.held === 0 && !await wire.ready()) return undefined;
+    left -= wire.take(left).length;
+  }
+  wire.disarm();
+  if (!chunk.last) session.enter("discard");
+  return refused;
+}

@@ -1,0 +1,222 @@
+/** The commands of SMTP as a table (RFC 5321 4.1): what holds for each verb, and the function that makes its reply. */
+
+import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { parsePath } from "../../shared/mail/address_parse.ts";
+import { external } from "../../shared/mail/address.ts";
+import { notSmtp } from "../../shared/log/lines.ts";
+import { info } from "../../shared/log/log.ts";
+import { bdat } from "./bdat.ts";
+import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./checks.ts";
+import { validHostname } from "./hostnames.ts";
+import { eventAllowed } from "./limits.ts";
+import { mail, needsUtf8, rcpt } from "./mail.ts";
+import {
+  afterBdat,
+  GO_AHEAD,
+  HELO_FIRST,
+  NEED_RCPT,
+  NO_RECIPIENTS,
+  NOT_IMPLEMENTED,
+  OK,
+  READY_FOR_TLS,
+  UNICODE_WITHOUT_SMTPUTF8,
+} from "./replies.ts";
+import { temporaryFailure } from "./restrictions.ts";
+import type { Maybe } from "./services.ts";
+import type { Session } from "./session.ts";
+
+export interface Command {
+  readonly verb: string;
+  /** As the disconnect line counts it. */
+  readonly name: string;
+  /** Allowed before STARTTLS where TLS is demanded. */
+  readonly beforeTls?: true;
+  /** Counts against `smtpd_junk_command_limit`. */
+  readonly junk?: true;
+  /** Nothing may follow before the reply (RFC 2920 3.1). */
+  readonly last?: true;
+  /** Makes the reply; undefined when the client went away. */
+  run(session: Session, argument: string): Maybe<Reply | undefined>;
+}
+
+const BYE = reply(221, "2.0.0", "Bye");
+const NO_RULES = reply(221, "2.7.0", "Error: I can break rules, too. Goodbye.");
+const NOT_RECOGNIZED = reply(500, "5.5.2", "Error: command not recognized");
+const BAD_SYNTAX = reply(500, "5.5.2", "Error: bad syntax");
+const NOT_AUTHORIZED = reply(550, "5.7.0", "Error: insufficient authorization");
+
+/** In the order in which the disconnect line counts them. */
+export const COMMANDS: readonly Command[] = [
+  { verb: "HELO", name: "helo", beforeTls: true, junk: true, last: true, run: helo },
+  { verb: "EHLO", name: "ehlo", beforeTls: true, junk: true, last: true, run: ehlo },
+  { verb: "STARTTLS", name: "starttls", beforeTls: true, run: starttls },
+  { verb: "AUTH", name: "auth", run: auth },
+  { verb: "MAIL", name: "mail", run: mail },
+  { verb: "RCPT", name: "rcpt", run: rcpt },
+  { verb: "DATA", name: "data", last: true, run: data },
+  { verb: "BDAT", name: "bdat", run: bdat },
+  { verb: "RSET", name: "rset", junk: true, run: rset },
+  { verb: "NOOP", name: "noop", beforeTls: true, junk: true, last: true, run: noop },
+  { verb: "VRFY", name: "vrfy", junk: true, last: true, run: vrfy },
+  { verb: "ETRN", name: "etrn", junk: true, run: etrn },
+  { verb: "QUIT", name: "quit", beforeTls: true, run: quit },
+  { verb: "XCLIENT", name: "xclient", beforeTls: true, run: () => NOT_AUTHORIZED },
+  { verb: "XFORWARD", name: "xforward", run: () => NOT_AUTHORIZED },
+  { verb: "HELP", name: "help", beforeTls: true, run: help },
+];
+const byVerb = new Map(COMMANDS.map((command) => [command.verb, command]));
+const HELP = reply(214, "2.0.0", `Commands: ${[...byVerb.keys()].sort().join(" ")}`);
+
+/** What is answered like a command but is none of the table. */
+const other = (verb: string, run: Command["run"]): Command => ({ verb, name: "unknown", run });
+const EMPTY = other("UNKNOWN", () => BAD_SYNTAX);
+const UNKNOWN = other("UNKNOWN", () => NOT_RECOGNIZED);
+const FORBIDDEN = other("UNKNOWN", (session) => {
+  session.closing = true;
+  return NO_RULES;
+});
+const NOOP_ALIAS: Command = {
+  verb: "NOOP",
+  name: "noop",
+  beforeTls: true,
+  junk: true,
+  run: () => OK,
+};
+/** A header field where a command should be: a browser or worm that speaks HTTP at us. */
+const HEADER = /^[!-9;-~]+[ \t]*:/;
+
+/** The command of a line. */
+export function find(line: string, session: Session): Command {
+  let verb = line.charCodeAt(4) === 32 ? line.slice(0, 4) : line.trim().split(" ", 1)[0]!;
+  let found = byVerb.get(verb);
+  if (!found) found = byVerb.get(verb = verb.toUpperCase());
+  const { settings } = session;
+  if (settings.noopCommands.length && settings.isNoop(verb)) return NOOP_ALIAS;
+  if (found) return found;
+  if (!verb) return EMPTY;
+  const word = line.trim().split(" ", 1)[0]!;
+  if (HEADER.test(line) || settings.isForbidden(word)) {
+    notSmtp(session.client, line.slice(0, 100));
+    return FORBIDDEN;
+  }
+  return UNKNOWN;
+}
+
+/** What must not be read into a header, a log field or a reply. */
+// deno-lint-ignore no-control-regex
+const NEUTERED = /[\u0000-\u001f\u007f<>()\\";@]/g;
+const MAX_HELO = 255;
+
+function neuter(helo: string): string {
+  return helo.slice(0, MAX_HELO).replace(NEUTERED, "?");
+}
+
+function helo(session: Session, name: string): Maybe<Reply> {
+  return greet(session, name, false);
+}
+
+function ehlo(session: Session, name: string): Maybe<Reply> {
+  return greet(session, name, true);
+}
+
+function greet(session: Session, name: string, esmtp: boolean): Maybe<Reply> {
+  if (!name) return reply(501, "", `Syntax: ${esmtp ? "EHLO" : "HELO"} hostname`);
+  const { settings } = session;
+  session.greeted(neuter(name), esmtp);
+  const answer = () => {
+    if (!esmtp) return settings.heloReply;
+    const { discarded } = settings;
+    if (discarded.size && !discarded.has("silent-discard")) {
+      info(`discarding EHLO keywords: ${[...discarded].join(" ").toUpperCase()}`);
+    }
+    return settings.ehloReply(session.tls !== undefined);
+  };
+  return refusedOr(session, checkHelo(session), answer);
+}
+
+function starttls(session: Session, argument: string): Maybe<Reply> {
+  const { settings, tls, peer } = session;
+  if (argument) return reply(501, "5.5.4", "Syntax: STARTTLS");
+  if (tls) return reply(554, "5.5.1", "Error: TLS already active");
+  if (!settings.tls || settings.discarded.has("starttls")) return NOT_IMPLEMENTED;
+  if (!peer.startTls) return reply(454, "4.7.0", "TLS not available due to local problem");
+  const answer = (allowed: boolean) =>
+    allowed ? READY_FOR_TLS : session.refuse(
+      reply(454, "4.7.0", `Error: too many new TLS sessions from ${peer.address}`),
+    );
+  const allowed = eventAllowed(session, "newtls");
+  return allowed instanceof Promise ? allowed.then(answer) : answer(allowed);
+}
+
+function auth(): Reply {
+  return reply(503, "5.5.1", "Error: authentication not enabled");
+}
+
+function data(session: Session, argument: string): Maybe<Reply> {
+  if (argument) return reply(501, "5.5.4", "Syntax: DATA");
+  const { stage } = session;
+  if (stage === "bdat" || stage === "discard") return afterBdat("DATA");
+  if (stage === "mail") return NO_RECIPIENTS;
+  if (stage !== "rcpt") return NEED_RCPT;
+  return refusedOr(session, checkData(session), () => GO_AHEAD);
+}
+
+function rset(session: Session, argument: string): Reply {
+  if (argument) return reply(501, "5.5.4", "Syntax: RSET");
+  session.resetTransaction("RSET");
+  return OK;
+}
+
+function noop(_session: Session, argument: string): Reply {
+  return argument ? reply(501, "5.5.4", "Syntax: NOOP") : OK;
+}
+
+/** Asks what RCPT would be told, and leaves the transaction alone (reference 3.8). */
+async function vrfy(session: Session, argument: string): Promise<Reply> {
+  const { settings, services } = session;
+  if (settings.disableVrfyCommand) return reply(502, "5.5.1", "VRFY command is disabled");
+  if (settings.heloRequired && session.helo === undefined) return HELO_FIRST;
+  const path = argument ? parsePath(argument) : undefined;
+  if (!argument || (path && !/^(SMTPUTF8)?$/i.test(path.rest))) {
+    return reply(
+      501,
+      "5.5.4",
+      `Syntax: VRFY address${settings.smtputf8Enable ? " [SMTPUTF8]" : ""}`,
+    );
+  }
+  if (!path?.address) return reply(501, "5.1.3", "Bad recipient address syntax");
+  if (!path.rest && needsUtf8(path.address)) return UNICODE_WITHOUT_SMTPUTF8;
+  let resolved;
+  try {
+    resolved = await services.recipient("", path.address);
+  } catch {
+    return session.refuse(temporaryFailure(path.address), path.address);
+  }
+  if (resolved.resolved.fail) {
+    return session.refuse(temporaryFailure(path.address), path.address);
+  }
+  const found = () => reply(252, "2.0.0", external(path.address));
+  return refusedOr(session, checkRecipient(session, path.address, resolved), found, path.address);
+}
+
+/** No queue can be flushed from here: smtpd does not reach qmgr. */
+function etrn(session: Session, argument: string): Maybe<Reply> {
+  if (session.settings.heloRequired && session.helo === undefined) return HELO_FIRST;
+  if (session.transaction.sender !== undefined) {
+    return reply(503, "", "Error: MAIL transaction in progress");
+  }
+  if (!argument || argument.includes(" ")) return reply(500, "", "Syntax: ETRN domain");
+  const domain = /^[@#]/.test(argument) ? argument.slice(1) : argument;
+  if (!validHostname(domain)) return reply(501, "", "Error: invalid parameter syntax");
+  const answer = () => reply(459, "", `<${argument}>: service unavailable`);
+  return refusedOr(session, checkEtrn(session, argument), answer);
+}
+
+function quit(session: Session): Reply {
+  session.closing = true;
+  return BYE;
+}
+
+function help(): Reply {
+  return HELP;
+}

@@ -1,0 +1,202 @@
+/** Takes in a message's content, by DATA or BDAT, and says what the client hears at its end. */
+
+import { counter } from "../../shared/counters.ts";
+import { reason } from "../../shared/errors.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { warning } from "../../shared/log/log.ts";
+import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { checkEndOfData } from "./checks.ts";
+import { ContentReader } from "./end_of_data.ts";
+import { FirstLine } from "./first_line.ts";
+import { Flow, type Submitted } from "./flow.ts";
+import { received } from "./received.ts";
+import type { Session } from "./session.ts";
+
+const messages = counter("smtpd_messages", "messages accepted");
+const contentBytes = counter("smtpd_content_bytes", "content bytes of accepted messages");
+
+const TOO_BIG = reply(552, "5.3.4", "Error: message file too big");
+const WRITE_ERROR = reply(451, "4.3.0", "Error: queue file write error");
+const INTERNAL_ERROR = reply(451, "4.3.0", "Error: internal protocol error");
+const encoder = new TextEncoder();
+
+/** The content of one message on its way from the wire to cleanup. */
+export class Intake {
+  readonly reader: ContentReader;
+  /** Over `message_size_limit`: read on, so that content is not taken for commands, and refuse at its end. */
+  tooBig = false;
+  #first = new FirstLine();
+  #flow: Flow;
+  #parts: Uint8Array[] = [];
+
+  constructor(readonly session: Session, dots: boolean) {
+    const { settings, peer, transaction, services } = session;
+    const lenient = settings.forbidBareNewline === "no" || settings.bareLfExcluded(peer.address);
+    this.reader = new ContentReader({ dots, lenient });
+    const { recipients } = transaction;
+    this.#flow = new Flow(
+      head(session),
+      (content) => services.submit(envelope(session), recipients, content),
+    );
+  }
+
+  /** Takes the bytes of a chunk that are content; gives how many these are. */
+  take(chunk: Uint8Array): number {
+    const used = this.reader.push(chunk, this.#parts);
+    this.#pass();
+    return used;
+  }
+
+  /** BDAT LAST. */
+  finish(): void {
+    this.reader.finish(this.#parts);
+    this.#pass();
+  }
+
+  /** Cleanup does not keep up. */
+  get crowded(): boolean {
+    return this.#flow.crowded;
+  }
+
+  space(): Promise<void> {
+    return this.#flow.space();
+  }
+
+  /** All content has come: what cleanup makes of it. */
+  submitted(): Promise<Submitted> {
+    this.#flow.push(this.#first.finish());
+    return this.#flow.finish();
+  }
+
+  cancel(why: string): void {
+    this.#flow.cancel(why);
+  }
+
+  #pass(): void {
+    const limit = this.session.settings.messageSizeLimit;
+    if (!this.tooBig && limit && this.reader.size > limit) {
+      this.tooBig = true;
+      this.#flow.cancel("message_size_limit exceeded");
+    }
+    const parts = this.#parts;
+    this.#parts = [];
+    if (!this.tooBig && parts.length) this.#flow.push(this.#first.push(parts));
+  }
+}
+
+/** Reads the content of DATA; the reply to its end, or undefined when the client went away. */
+export async function receiveData(session: Session): Promise<Reply | undefined> {
+  const { wire } = session;
+  const intake = session.transaction.intake = new Intake(session, true);
+  session.contentBytes = 0;
+  wire.arm();
+  while (!intake.reader.ended) {
+    if (wire.held === 0 && !await wire.ready()) return undefined;
+    const chunk = wire.take();
+    const used = intake.take(chunk);
+    session.contentBytes += used;
+    if (used < chunk.length) wire.unread(chunk.length - used);
+    if (intake.crowded) await keepUp(session, intake);
+  }
+  return endOfMessage(session, intake, "");
+}
+
+/** Waits for cleanup; the client is not to blame for that time. */
+export async function keepUp({ wire }: Session, intake: Intake): Promise<void> {
+  wire.disarm();
+  await intake.space();
+  wire.arm();
+}
+
+/**
+ * The content is whole: asks the last restrictions and cleanup, and resets the transaction whatever they say.
+ * `prefix` goes before `queued as` in the reply.
+ */
+export async function endOfMessage(
+  session: Session,
+  intake: Intake,
+  prefix: string,
+): Promise<Reply> {
+  session.where = "END-OF-MESSAGE";
+  session.wire.disarm();
+  try {
+    const refused = contentRefused(session, intake) ?? await checkEndOfData(session);
+    if (refused) {
+      intake.cancel("refused at the end of data");
+      return session.refuse(refused);
+    }
+    return verdict(session, intake, await intake.submitted(), prefix);
+  } finally {
+    session.resetTransaction("the end of data");
+  }
+}
+
+function contentRefused(session: Session, intake: Intake): Reply | undefined {
+  const { settings } = session;
+  if (intake.tooBig) return TOO_BIG;
+  if (!intake.reader.bareLf || intake.reader.options.lenient) return undefined;
+  if (settings.forbidBareNewline === "note") session.sawBareLf = true;
+  if (settings.forbidBareNewline !== "reject") return undefined;
+  const text = `${settings.myhostname} Error: bare <LF> received`;
+  return reply(settings.forbidBareNewlineRejectCode, "5.5.2", text);
+}
+
+/** Local trouble is always "later"; only what cleanup decided about the message may be "no". */
+function verdict(session: Session, intake: Intake, submitted: Submitted, prefix: string): Reply {
+  const { queueId } = session.transaction;
+  if ("error" in submitted) {
+    const { error } = submitted;
+    warning(`${queueId}: cannot queue: ${reason(error)}`);
+    const ours = !(error instanceof CallError) || error.code === "refused" || error.code === "bug";
+    return ours ? INTERNAL_ERROR : WRITE_ERROR;
+  }
+  const { queued, code, dsn, text } = submitted.verdict;
+  if (!queued) return code >= 400 && code < 600 ? reply(code, dsn, text) : INTERNAL_ERROR;
+  messages.add();
+  contentBytes.add(intake.reader.size);
+  session.delivered();
+  return reply(250, "2.0.0", `Ok: ${prefix}queued as ${queueId}`);
+}
+
+function protocol({ esmtp, tls, transaction }: Session): string {
+  if (!esmtp) return "SMTP";
+  return `${transaction.smtputf8 ? "UTF8SMTP" : "ESMTP"}${tls ? "S" : ""}`;
+}
+
+function head(session: Session): Uint8Array {
+  const { settings, transaction, clientName, peer, helo, tls } = session;
+  const [only, second] = transaction.recipients;
+  return encoder.encode(received({
+    helo: helo ?? "",
+    clientName,
+    clientAddress: peer.address,
+    hostname: settings.myhostname,
+    mailName: settings.mailName,
+    protocol: protocol(session),
+    queueId: transaction.queueId!,
+    recipient: second ? undefined : only!.original,
+    tls: settings.tlsReceivedHeader ? tls : undefined,
+    arrived: transaction.arrived,
+  }));
+}
+
+function envelope(session: Session) {
+  const { transaction, clientName, peer, helo } = session;
+  const { queueId, sender, arrived, smtputf8, body, ret, envid } = transaction;
+  return {
+    queueId: queueId!,
+    sender: sender!,
+    arrived,
+    client: {
+      name: clientName,
+      address: peer.address,
+      port: peer.port,
+      helo: helo ?? "",
+      protocol: protocol(session),
+    },
+    smtputf8,
+    body,
+    ret,
+    envid,
+  };
+}

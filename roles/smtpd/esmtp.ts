@@ -1,0 +1,111 @@
+/** The parameters of MAIL and RCPT (RFC 1870 SIZE, 6152 BODY, 6531 SMTPUTF8, 3461 RET, ENVID, NOTIFY, ORCPT). */
+
+import { MAX_ADDRESS, type Recipient } from "../../shared/mail/envelope.ts";
+import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import type { Settings } from "./settings.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** More parameters than this are nobody's. */
+const MAX_PARAMETERS = 100;
+/** xtext of RFC 3461 4. */
+const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})*$/;
+/** utf-8-addr-xtext and -unitext of RFC 6533 3, loosely. */
+const UTF8_XTEXT = /^([!-*,-<>-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
+const MAX_ENVID = 100;
+
+const DSN_DISABLED = reply(501, "5.7.1", "DSN support is disabled");
+const bad = (text: string) => reply(501, "5.5.4", text);
+
+/** Reads the parameters of MAIL into the transaction; the reply says what is wrong. */
+export function mailParameters(
+  text: string,
+  transaction: Transaction,
+  settings: Settings,
+): Reply | undefined {
+  for (const parameter of split(text)) {
+    const { name, value } = parameter;
+    if (name === "SIZE") {
+      if (!/^[0-9]{1,15}$/.test(value)) return bad("Bad message size syntax");
+      transaction.declaredSize = Number(value);
+    } else if (name === "BODY" && /^(7BIT|8BITMIME)$/i.test(value)) {
+      transaction.body = value[0] === "8" ? "8bit" : "7bit";
+    } else if (name === "SMTPUTF8" && value === "" && offers(settings, "smtputf8")) {
+      transaction.smtputf8 = true;
+    } else if (name === "RET") {
+      const word = value.toUpperCase();
+      if (settings.discarded.has("dsn")) return DSN_DISABLED;
+      if (transaction.ret || (word !== "FULL" && word !== "HDRS")) {
+        return bad("Bad RET parameter syntax");
+      }
+      transaction.ret = word;
+    } else if (name === "ENVID") {
+      if (settings.discarded.has("dsn")) return DSN_DISABLED;
+      const fits = value && value.length <= MAX_ENVID && XTEXT.test(value);
+      if (transaction.envid || !fits) return bad("Bad ENVID parameter syntax");
+      transaction.envid = value;
+    } else if (name === "AUTH") return reply(503, "5.5.4", "Error: authentication disabled");
+    else return unsupported(parameter.text);
+  }
+  return undefined;
+}
+
+/** What RCPT may ask for its recipient. */
+export interface RecipientOptions {
+  orcpt: string;
+  notify: Recipient["notify"];
+}
+
+/** Reads the parameters of RCPT into `recipient`; the reply says what is wrong. */
+export function recipientParameters(
+  text: string,
+  recipient: RecipientOptions,
+  settings: Settings,
+): Reply | undefined {
+  for (const { name, value, text: parameter } of split(text)) {
+    if (name !== "NOTIFY" && name !== "ORCPT") return unsupported(parameter);
+    if (settings.discarded.has("dsn")) return DSN_DISABLED;
+    if (name === "NOTIFY") {
+      const words = notifyWords(value);
+      if (!words || recipient.notify.length) return bad("Error: Bad NOTIFY parameter syntax");
+      recipient.notify = words;
+    } else {
+      if (recipient.orcpt || !isOrcpt(value)) return bad("Error: Bad ORCPT parameter syntax");
+      recipient.orcpt = value;
+    }
+  }
+  return undefined;
+}
+
+function offers(settings: Settings, keyword: string): boolean {
+  return settings.smtputf8Enable && !settings.discarded.has(keyword);
+}
+
+function unsupported(text: string): Reply {
+  return reply(555, "5.5.4", `Unsupported option: ${text}`);
+}
+
+function split(text: string): { name: string; value: string; text: string }[] {
+  return text.split(/[ \t]+/, MAX_PARAMETERS + 1).map((text) => {
+    const equals = text.indexOf("=");
+    const name = equals < 0 ? text : text.slice(0, equals);
+    return { name: name.toUpperCase(), value: equals < 0 ? "" : text.slice(equals + 1), text };
+  });
+}
+
+/** NEVER alone, or any of the others once (RFC 3461 4.1). */
+function notifyWords(value: string): Recipient["notify"] | undefined {
+  const words = value.toUpperCase().split(",");
+  const known = words.every((word) => /^(NEVER|SUCCESS|FAILURE|DELAY)$/.test(word));
+  const alone = !words.includes("NEVER") || words.length === 1;
+  if (!known || !alone || new Set(words).size !== words.length) return undefined;
+  return words as Recipient["notify"];
+}
+
+/** `rfc822;user+2Bx@example.com` (RFC 3461 4.2). */
+function isOrcpt(value: string): boolean {
+  const semicolon = value.indexOf(";");
+  const type = value.slice(0, semicolon), address = value.slice(semicolon + 1);
+  if (semicolon < 1 || !address || value.length > MAX_ADDRESS) return false;
+  return /^[A-Za-z0-9-]{1,64}$/.test(type) &&
+    (/^utf-8$/i.test(type) ? UTF8_XTEXT : XTEXT).test(address);
+}

@@ -1,0 +1,154 @@
+/**
+ * The way of a message's content to cleanup. Small content is collected and handed over as one array; longer content is
+ * streamed as it arrives, and the client is read only as fast as cleanup takes it. A message whose client goes away or
+ * breaks a rule in mid-stream is cancelled: its stream throws, and nothing is queued.
+ */
+
+import { PeerError } from "../../shared/errors.ts";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import { concat } from "../../shared/ipc/frame.ts";
+
+/** Content up to this is handed over whole: one frame, no stream to set up. */
+const WHOLE_BYTES = 64 * 1024;
+/** So much of a stream may wait for cleanup before the client is not read any more. */
+const WAITING_BYTES = 256 * 1024;
+
+/** What cleanup said. */
+export interface Verdict {
+  readonly queued: boolean;
+  readonly code: number;
+  readonly dsn: string;
+  readonly text: string;
+}
+
+export type Submit = (content: Sendable) => Promise<Verdict>;
+
+/** What became of a submission: cleanup's verdict, or why there is none. */
+export type Submitted = { verdict: Verdict } | { error: unknown };
+
+export class Flow {
+  #parts: Uint8Array[];
+  #held: number;
+  #stream: Stream | undefined;
+  #submitted: Promise<Submitted> | undefined;
+
+  /** `head` is what smtpd itself writes above the content. */
+  constructor(head: Uint8Array, readonly submit: Submit) {
+    this.#parts = [head];
+    this.#held = head.length;
+  }
+
+  /** Takes content; when `crowded` is true afterwards, wait for `space` before reading more. */
+  push(parts: readonly Uint8Array[]): void {
+    for (const part of parts) {
+      if (this.#stream) this.#stream.push(part);
+      else {
+        this.#parts.push(part);
+        this.#held += part.length;
+      }
+    }
+    if (!this.#stream && this.#held > WHOLE_BYTES) this.#beginStream();
+  }
+
+  get crowded(): boolean {
+    return this.#stream?.crowded ?? false;
+  }
+
+  /** Resolves when cleanup has taken most of what waits, or wants no more. */
+  space(): Promise<void> {
+    return this.#stream?.space() ?? Promise.resolve();
+  }
+
+  /** All content has come: what cleanup makes of it. */
+  finish(): Promise<Submitted> {
+    if (this.#stream) this.#stream.end();
+    else this.#begin(concat(this.#parts, this.#held));
+    return this.#submitted!;
+  }
+
+  /** The message must not be queued. */
+  cancel(why: string): void {
+    this.#parts = [];
+    this.#stream?.fail(new PeerError(why));
+  }
+
+  #beginStream(): void {
+    const stream = this.#stream = new Stream();
+    for (const part of this.#parts) stream.push(part);
+    this.#parts = [];
+    this.#begin(stream);
+  }
+
+  #begin(content: Sendable): void {
+    const over = () => this.#stream?.close();
+    this.#submitted = this.submit(content).then(
+      (verdict) => (over(), { verdict }),
+      (error) => (over(), { error }),
+    );
+  }
+}
+
+/** Chunks that wait to be taken. */
+class Stream implements AsyncIterable<Uint8Array> {
+  #chunks: Uint8Array[] = [];
+  #waiting = 0;
+  #state: "open" | "ended" | "failed" | "closed" = "open";
+  #error: Error | undefined;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  push(chunk: Uint8Array): void {
+    if (this.#state !== "open") return;
+    this.#chunks.push(chunk);
+    this.#waiting += chunk.length;
+    this.#wake();
+  }
+
+  end(): void {
+    if (this.#state === "open") this.#state = "ended";
+    this.#wake();
+  }
+
+  fail(error: Error): void {
+    if (this.#state === "open") this.#state = "failed";
+    this.#error = error;
+    this.#wake();
+  }
+
+  /** The reader wants no more: what still comes is dropped. */
+  close(): void {
+    this.#state = "closed";
+    this.#chunks = [];
+    this.#waiting = 0;
+    this.#wake();
+    this.#wakeWriter?.();
+  }
+
+  get crowded(): boolean {
+    return this.#waiting > WAITING_BYTES;
+  }
+
+  space(): Promise<void> {
+    return this.crowded
+      ? new Promise((resolve) => (this.#wakeWriter = resolve))
+      : Promise.resolve();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (this.#state === "failed") throw this.#error;
+      const chunk = this.#chunks.shift();
+      if (chunk) {
+        this.#waiting -= chunk.length;
+        if (!this.crowded) this.#wakeWriter?.();
+        yield chunk;
+      } else if (this.#state !== "open") return;
+      else await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+    }
+  }
+
+  #wake(): void {
+    this.#wakeReader?.();
+    this.#wakeReader = undefined;
+  }
+}

@@ -1,0 +1,138 @@
+/** MAIL and RCPT: who sends to whom, with the parameters of RFC 1870, 3461, 6152 and 6531. */
+
+import * as lines from "../../shared/log/lines.ts";
+import { external } from "../../shared/mail/address.ts";
+import { parsePath, type Path } from "../../shared/mail/address_parse.ts";
+import type { Recipient } from "../../shared/mail/envelope.ts";
+import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
+import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { warning } from "../../shared/log/log.ts";
+import { reason } from "../../shared/errors.ts";
+import { checkRecipient, checkSender, refusedOr } from "./checks.ts";
+import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
+import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
+import { eventAllowed } from "./limits.ts";
+import { temporaryFailure } from "./restrictions.ts";
+import type { Maybe } from "./services.ts";
+import type { Session } from "./session.ts";
+import { Transaction } from "./transaction.ts";
+
+const MAIL_OK = reply(250, "2.1.0", "Ok");
+const RCPT_OK = reply(250, "2.1.5", "Ok");
+const NESTED_MAIL = reply(503, "5.5.1", "Error: nested MAIL command");
+const NEED_MAIL = reply(503, "5.5.1", "Error: need MAIL command");
+const MAIL_SYNTAX = reply(501, "5.5.4", "Syntax: MAIL FROM:<address>");
+const RCPT_SYNTAX = reply(501, "5.5.4", "Syntax: RCPT TO:<address>");
+const BAD_SENDER = reply(501, "5.1.7", "Bad sender address syntax");
+const BAD_RECIPIENT = reply(501, "5.1.3", "Bad recipient address syntax");
+const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Error: too many recipients");
+const TOO_BIG = reply(552, "5.3.4", "Message size exceeds fixed limit");
+
+/** Addresses that only SMTPUTF8 may carry (RFC 6531 3.3). */
+export function needsUtf8(address: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return /[^\u0000-\u007f]/.test(address);
+}
+
+export function mail(session: Session, argument: string): Maybe<Reply> {
+  const { settings, stage } = session;
+  if (settings.heloRequired && session.helo === undefined) return HELO_FIRST;
+  if (stage === "bdat" || stage === "discard") return afterBdat("MAIL");
+  if (stage === "mail" || stage === "rcpt") return NESTED_MAIL;
+  const allowed = eventAllowed(session, "message");
+  if (allowed === true) return begin(session, argument);
+  return allowed.then((allowed) =>
+    allowed ? begin(session, argument) : session.refuse(
+      reply(450, "4.7.1", `Error: too much mail from ${session.peer.address}`),
+    )
+  );
+}
+
+function begin(session: Session, argument: string): Maybe<Reply> {
+  const path = after("FROM:", argument, session);
+  if (path === "syntax") return MAIL_SYNTAX;
+  if (path === undefined) return BAD_SENDER;
+  const transaction = new Transaction();
+  const refused = path.rest && mailParameters(path.rest, transaction, session.settings);
+  if (refused) return refused;
+  if (needsUtf8(path.address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
+  const { messageSizeLimit } = session.settings;
+  if (messageSizeLimit && transaction.declaredSize > messageSizeLimit) {
+    return session.refuse(TOO_BIG);
+  }
+  return refusedOr(session, checkSender(session, path.address), () => {
+    transaction.sender = path.address;
+    transaction.arrived = session.services.clock.now();
+    session.transaction = transaction;
+    session.enter("mail");
+    if (!session.settings.delayOpenUntilValidRcpt) giveQueueId(session);
+    return MAIL_OK;
+  });
+}
+
+/** The path after the word; `syntax` when the word is not there. */
+function after(word: string, argument: string, { settings }: Session): Path | "syntax" | undefined {
+  if (argument.slice(0, word.length).toUpperCase() !== word) return "syntax";
+  const rest = argument.slice(word.length);
+  if (!rest.trim()) return "syntax";
+  if (settings.strictRfc821Envelopes && !rest.startsWith("<")) return undefined;
+  return parsePath(rest);
+}
+
+export function rcpt(session: Session, argument: string): Maybe<Reply> {
+  const { settings, stage, transaction } = session;
+  if (stage === "bdat" || stage === "discard") return afterBdat("RCPT");
+  if (stage !== "mail" && stage !== "rcpt") return NEED_MAIL;
+  const path = after("TO:", argument, session);
+  if (path === "syntax") return RCPT_SYNTAX;
+  if (!path?.address) return BAD_RECIPIENT;
+  const { address } = path;
+  const options: RecipientOptions = { orcpt: "", notify: [] };
+  const refused = path.rest && recipientParameters(path.rest, options, settings);
+  if (refused) return refused;
+  if (needsUtf8(address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
+  if (transaction.recipients.length >= settings.recipientLimit) {
+    session.forgiven = transaction.overshoot++ < settings.recipientOvershootLimit;
+    return TOO_MANY_RECIPIENTS;
+  }
+  const recipient = { address, original: address, ...options };
+  const allowed = eventAllowed(session, "recipient");
+  if (allowed === true) return judge(session, recipient);
+  return allowed.then((allowed) =>
+    allowed ? judge(session, recipient) : session.refuse(
+      reply(450, "4.7.1", `Error: too many recipients from ${session.peer.address}`),
+      address,
+    )
+  );
+}
+
+/** Asks rewrite and the restrictions. */
+function judge(session: Session, recipient: Recipient): Maybe<Reply> {
+  const { address } = recipient;
+  // RFC 5321 4.5.1: postmaster is always there.
+  if (address.toLowerCase() === "postmaster") return accept(session, recipient);
+  const answer = (resolved: RecipientAnswer): Maybe<Reply> => {
+    if (resolved.resolved.fail) return session.refuse(temporaryFailure(address), address);
+    const verdict = checkRecipient(session, address, resolved);
+    return refusedOr(session, verdict, () => accept(session, recipient), address);
+  };
+  const later = (error: unknown) => {
+    warning(`cannot resolve <${external(address)}>: ${reason(error)}`);
+    return session.refuse(temporaryFailure(address), address);
+  };
+  const resolved = session.services.recipient(session.transaction.sender!, address);
+  return resolved instanceof Promise ? resolved.then(answer, later) : answer(resolved);
+}
+
+function accept(session: Session, recipient: Recipient): Reply {
+  const { transaction } = session;
+  transaction.recipients.push(recipient);
+  if (transaction.queueId === undefined) giveQueueId(session);
+  session.enter("rcpt");
+  return RCPT_OK;
+}
+
+function giveQueueId(session: Session): void {
+  const queueId = session.transaction.queueId = session.services.queueId();
+  lines.received(queueId, session.client);
+}

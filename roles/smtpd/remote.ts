@@ -1,0 +1,68 @@
+/** A session's services as the other roles answer them. */
+
+import { reason } from "../../shared/errors.ts";
+import type { Client } from "../../shared/ipc/client.ts";
+import { warning } from "../../shared/log/log.ts";
+import { queueIdSource } from "../../shared/mail/queue_id.ts";
+import { anvilService } from "../../shared/protocols/anvil.ts";
+import { cleanupService } from "../../shared/protocols/cleanup.ts";
+import { type DnsAnswer, dnsService } from "../../shared/protocols/dns.ts";
+import { rewriteService } from "../../shared/protocols/rewrite.ts";
+import { RewriteCache } from "../../shared/rewrite_cache.ts";
+import { PeerNames } from "./peer_names.ts";
+import type { Anvil, Clock, Services } from "./services.ts";
+
+export interface Clients {
+  readonly cleanup: Client<typeof cleanupService.calls>;
+  readonly rewrite: Client<typeof rewriteService.calls>;
+  readonly dns: Client<typeof dnsService.calls>;
+  readonly anvil: Client<typeof anvilService.calls>;
+}
+
+const clock: Clock = {
+  now: Date.now,
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+};
+
+/** The services of this process; `service` is its name in master.cf. */
+export function services(clients: Clients, service: string, peerNames: boolean): Services {
+  const rewrite = new RewriteCache(clients.rewrite);
+  const query: Services["query"] = (name, type) =>
+    clients.dns.call("query", { name, type })
+      .then(({ reply }) => reply, (error): DnsAnswer => failed(reason(error)));
+  const names = new PeerNames(query, clock);
+  return {
+    clock,
+    anvil: anvil(clients.anvil, service),
+    recipient: (sender, address) => rewrite.recipient(sender, address),
+    submit: async (envelope, recipients, content) => {
+      const { reply } = await clients.cleanup.call(
+        "submit",
+        { envelope, recipients, local: false, fullName: "" },
+        content,
+      );
+      return reply;
+    },
+    query,
+    peerName: (address) => peerNames ? names.lookup(address) : "unknown",
+    queueId: queueIdSource(),
+  };
+}
+
+function failed(text: string): DnsAnswer {
+  return { status: "fail", text: text.slice(0, 500), records: [], secure: false, ttl: 0 };
+}
+
+function anvil(client: Clients["anvil"], service: string): Anvil {
+  const quiet = (error: unknown) => warning(`cannot count clients: ${reason(error)}`);
+  return {
+    connect: (network) =>
+      client.call("connect", { service, client: network })
+        .then(({ reply }) => reply, (error) => (quiet(error), { connections: 0, rate: 0 })),
+    disconnect: (network) =>
+      void client.call("disconnect", { service, client: network }).catch(quiet),
+    event: (network, kind) =>
+      client.call("event", { service, client: network, kind, amount: 1 })
+        .then(({ reply }) => reply.rate, (error) => (quiet(error), 0)),
+  };
+}

@@ -1,0 +1,55 @@
+/** Restrictions that ask the DNS. Trouble there is never a permanent refusal. */
+
+import { reply } from "../../shared/smtp/reply.ts";
+import { domainOf, external } from "../../shared/mail/address.ts";
+import { type Check, refuse, type Verdict } from "./check.ts";
+
+/** reject_unknown_sender_domain and reject_unknown_recipient_domain: no MX and no address (RFC 5321 5.1). */
+export async function rejectUnknownDomain(
+  check: Check,
+  list: "sender" | "recipient",
+  address: string | undefined,
+): Promise<Verdict> {
+  const domain = domainOf(address ?? "");
+  if (!address || !domain || domain.startsWith("[")) return "dunno";
+  // Our own domains need no MX.
+  const resolved = list === "recipient"
+    ? check.resolved
+    : await check.services.recipient("", address);
+  if (resolved && resolved.resolved.class !== "default") return "dunno";
+
+  const mx = await check.services.query(domain, "MX");
+  if (mx.status === "ok") {
+    const isNull = mx.records.length === 1 && /^\.?$/.test(mx.records[0]!.data);
+    return isNull ? refuseNullMx(list, address, domain) : "dunno";
+  }
+  const answers = [mx];
+  for (const type of mx.status === "none" ? ["A", "AAAA"] as const : []) {
+    const found = await check.services.query(domain, type);
+    if (found.status === "ok") return "dunno";
+    answers.push(found);
+  }
+  const { settings } = check;
+  const dsn = list === "sender" ? "4.1.8" : "4.1.2";
+  if (!answers.some(({ status }) => status === "fail")) {
+    return refuse(check, list, settings.unknownAddressRejectCode, dsn, "Domain not found");
+  }
+  const later = refuse(check, list, 450, dsn, "Domain not found");
+  if (settings.unknownAddressTempfailAction === "defer") return later;
+  check.deferIfPermit ??= later;
+  return "dunno";
+}
+
+/** RFC 7505. */
+function refuseNullMx(list: "sender" | "recipient", address: string, domain: string): Verdict {
+  const [code, dsn, what] = list === "sender"
+    ? [550, "5.7.27", "Sender"] as const
+    : [556, "5.1.10", "Recipient"] as const;
+  return reply(
+    code,
+    dsn,
+    `<${
+      external(address)
+    }>: ${what} address rejected: Domain ${domain} does not accept mail (nullMX)`,
+  );
+}

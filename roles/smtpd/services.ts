@@ -1,0 +1,40 @@
+/** What a session asks of the rest of the system. Tests give stubs. */
+
+import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
+import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
+import type { Verdict } from "./flow.ts";
+
+/** Answered at once where the answer is at hand. */
+export type Maybe<T> = T | Promise<T>;
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+/** What anvil counts beside connections. */
+export type EventKind = "message" | "recipient" | "newtls";
+
+/** Limits are a courtesy: an anvil that cannot be asked counts nothing. */
+export interface Anvil {
+  connect(client: string): Promise<{ connections: number; rate: number }>;
+  disconnect(client: string): void;
+  event(client: string, kind: EventKind): Promise<number>;
+}
+
+export interface Services {
+  readonly clock: Clock;
+  readonly anvil: Anvil;
+  /** Where a recipient goes and whether it is listed; throws CallError. */
+  recipient(sender: string, address: string): Maybe<RecipientAnswer>;
+  /** Hands a message to cleanup; throws CallError. */
+  submit(envelope: Envelope, recipients: Recipient[], content: Sendable): Promise<Verdict>;
+  /** Asks a name server; a call that fails is an answer `fail`. */
+  query(name: string, type: RecordType): Promise<DnsAnswer>;
+  /** The client's host name, or `unknown`. */
+  peerName(address: string): Maybe<string>;
+  queueId(): string;
+}

@@ -1,0 +1,342 @@
+/** One client's session (RFC 5321 3): lines in, one reply to each, in order. Only this file writes to the client. */
+
+import { counter } from "../../shared/counters.ts";
+import { reason } from "../../shared/errors.ts";
+import * as lines from "../../shared/log/lines.ts";
+import { panic, warning } from "../../shared/log/log.ts";
+import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { checkClient } from "./checks.ts";
+import { type Command, COMMANDS, find } from "./commands.ts";
+import { receiveData } from "./content.ts";
+import { connectionAllowed } from "./limits.ts";
+import { clientNetwork } from "./networks.ts";
+import { GO_AHEAD, READY_FOR_TLS } from "./replies.ts";
+import type { Maybe, Services } from "./services.ts";
+import type { Settings } from "./settings.ts";
+import { type Stage, Transaction } from "./transaction.ts";
+import { type Transport, Wire } from "./wire.ts";
+
+const sessions = counter("smtpd_sessions", "sessions that clients began");
+const refusals = counter("smtpd_rejects", "commands refused by a restriction or limit");
+const broken = counter("smtpd_session_bugs", "sessions that ended because of a fault of our own");
+
+/** A TLS session that took the place of the plain connection. */
+export interface TlsSession {
+  readonly transport: Transport;
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly bits: number;
+}
+
+/** The client as the session is given it. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+  readonly transport: Transport;
+  /** Makes the plain connection a TLS session whose bytes go to the same wire; rejects when that fails. */
+  startTls?(wire: Wire): Promise<TlsSession>;
+}
+
+export class Session {
+  readonly wire: Wire;
+  clientName = "unknown";
+  /** What HELO or EHLO said; undefined before. */
+  helo: string | undefined;
+  esmtp = false;
+  tls: TlsSession | undefined;
+  transaction = new Transaction();
+  illegalPipelining = false;
+  /** The last command, as log lines name it. */
+  where = "CONNECT";
+  /** Content bytes of the message that is being received, for the log; -1 outside. */
+  contentBytes = -1;
+  errors = 0;
+  junk = 0;
+  /** The reply that is being made is no fault of the client. */
+  forgiven = false;
+  sawBareLf = false;
+  counted = false;
+  /** After this reply the session ends. */
+  closing = false;
+  #stage: Stage = "connected";
+  #denied = false;
+  #counts = new Map<string, { ok: number; all: number }>();
+
+  constructor(
+    readonly peer: Peer,
+    readonly service: string,
+    readonly settings: Settings,
+    readonly services: Services,
+  ) {
+    this.wire = new Wire(peer.transport, {
+      lineLimit: settings.lineLengthLimit,
+      timeoutSeconds: settings.timeout,
+      perRequest: settings.perRequestDeadline,
+      minDataRate: settings.minDataRate,
+      now: services.clock.now,
+    });
+  }
+
+  /** From greeting to disconnect; never throws. */
+  async run(): Promise<void> {
+    sessions.add();
+    try {
+      if (await this.#greet()) await this.#serve();
+    } catch (error) {
+      // One client's bad luck, or its attack: the others must not lose their sessions.
+      broken.add();
+      panic(`session: ${error instanceof Error ? error.stack?.replaceAll("\n", " ") : error}`);
+      this.wire.write(this.#host(421, "4.3.0", "Server local error").wire);
+    }
+    this.resetTransaction("the session ended");
+    if (this.counted) this.services.anvil.disconnect(this.network);
+    lines.disconnected(this.client, this.#ordered(), this.sawBareLf ? "bare_lf" : "");
+    this.wire.end();
+  }
+
+  async #serve(): Promise<void> {
+    for (;;) {
+      if (this.errors >= this.settings.hardErrorLimit) return this.#tooManyErrors();
+      const line = this.wire.next() ?? await this.wire.line();
+      if (line === undefined) return this.#lost();
+
+      const command = find(line, this);
+      let answer = this.#answer(command, line);
+      if (answer instanceof Promise) answer = await answer;
+      if (answer === GO_AHEAD) {
+        await this.#send(answer);
+        answer = await receiveData(this);
+      }
+      if (answer === undefined) return this.#lost();
+
+      this.#count(command, answer);
+      const sent = this.#send(answer);
+      if (sent) await sent;
+      if (answer === READY_FOR_TLS && !await this.#startTls()) return;
+      if (answer.closes || this.closing) return;
+    }
+  }
+
+  /** The one reply to a line; undefined when the client went away in the middle. */
+  #answer(command: Command, line: string): Maybe<Reply | undefined> {
+    const { wire, settings } = this;
+    this.forgiven = false;
+    this.where = command.verb;
+    if (wire.tooLong) return this.#host(500, "5.5.2", "Error: command too long");
+    if (wire.badUtf8 && settings.smtputf8Enable) {
+      return reply(500, "5.5.2", "Error: bad UTF-8 syntax");
+    }
+    if (wire.bareLf) {
+      const refused = this.#bareLf();
+      if (refused) return refused;
+    }
+    if (wire.held && (command.last || !this.esmtp) && command.verb !== "QUIT") {
+      const refused = this.#unauthorizedPipelining();
+      if (refused) return refused;
+    }
+    if (this.#denied && command.verb !== "QUIT") {
+      const { address } = this.peer;
+      return reply(503, "5.7.0", `Error: access denied for ${this.clientName}[${address}]`);
+    }
+    const { tlsSecurityLevel } = settings;
+    if (tlsSecurityLevel === "encrypt" && !this.tls && !command.beforeTls) {
+      return reply(530, "5.7.0", "Must issue a STARTTLS command first");
+    }
+    if (command.junk && ++this.junk > settings.junkCommandLimit) this.errors++;
+    return command.run(this, argument(line));
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** The only writer of the stage; the moves are listed at its type. */
+  enter(stage: Stage): void {
+    this.#stage = stage;
+  }
+
+  /**
+   * Forgets the transaction, whole (reference 3.8): RSET, HELO, EHLO, STARTTLS, and the end of content in every outcome.
+   * Content that cleanup does not have whole is never queued.
+   */
+  resetTransaction(why: string): void {
+    this.transaction.intake?.cancel(why);
+    this.transaction = new Transaction();
+    this.contentBytes = -1;
+    this.enter(this.helo === undefined ? "connected" : "greeted");
+  }
+
+  /** HELO or EHLO said who the client is. */
+  greeted(helo: string, esmtp: boolean): void {
+    this.helo = helo;
+    this.esmtp = esmtp;
+    this.resetTransaction("a new greeting");
+  }
+
+  /** A message was accepted: mistakes before it are forgotten. */
+  delivered(): void {
+    this.errors = this.junk = 0;
+  }
+
+  get client(): lines.Named {
+    const { address, port } = this.peer;
+    const logged = this.settings.clientPortLogging ? { port } : {};
+    return { name: this.clientName, address, ...logged };
+  }
+
+  /** The network that anvil counts as one client. */
+  get network(): string {
+    const { ipv4PrefixLength, ipv6PrefixLength } = this.settings;
+    return clientNetwork(this.peer.address, ipv4PrefixLength, ipv6PrefixLength);
+  }
+
+  /** Logs what a restriction or limit refused, and gives it back. */
+  refuse(refused: Reply, recipient?: string): Reply {
+    refusals.add();
+    this.logRefusal("reject", refused, recipient);
+    return refused;
+  }
+
+  logRefusal(action: string, refused: Reply, recipient?: string): void {
+    const { sender, queueId } = this.transaction;
+    const { text } = this.settings.softBounce ? refused.soft() : refused;
+    lines.rejected(action, this.where, text, {
+      queueId,
+      client: this.client,
+      sender,
+      recipient,
+      protocol: this.esmtp ? "ESMTP" : "SMTP",
+      helo: this.helo,
+    });
+  }
+
+  /** Greets; false when the session ends with that. */
+  async #greet(): Promise<boolean> {
+    const { settings, services, peer } = this;
+    const name = services.peerName(peer.address);
+    this.clientName = name instanceof Promise ? await name : name;
+    lines.connected(this.client);
+    if (!settings.uncounted(peer.address) && !await connectionAllowed(this)) {
+      const refused = this.#host(421, "4.7.0", `Error: too many connections from ${peer.address}`);
+      this.wire.write(refused.wire);
+      return false;
+    }
+    const refused = await checkClient(this);
+    this.#denied = refused !== undefined;
+    const greeting = refused ? this.refuse(refused) : settings.greeting;
+    const sent = this.#send(greeting);
+    if (sent) await sent;
+    return !greeting.closes;
+  }
+
+  /** Writes one reply; waits before that only when the client made too many errors. */
+  #send(answer: Reply): void | Promise<void> {
+    const { settings, services, wire } = this;
+    const { wire: text } = settings.softBounce ? answer.soft() : answer;
+    if (this.errors < settings.softErrorLimit || !settings.errorSleepTime) return wire.write(text);
+    wire.flush();
+    return services.clock.sleep(settings.errorSleepTime * 1000).then(() => wire.write(text));
+  }
+
+  #count(command: Command, answer: Reply): void {
+    const fine = answer.code < 400;
+    if (!fine && !this.forgiven) this.errors++;
+    let count = this.#counts.get(command.name);
+    if (!count) this.#counts.set(command.name, count = { ok: 0, all: 0 });
+    count.all++;
+    if (fine) count.ok++;
+  }
+
+  /** In the order of the table, as Postfix prints them. */
+  #ordered(): Map<string, { ok: number; all: number }> {
+    const names = [...COMMANDS.map(({ name }) => name), "unknown"];
+    return new Map(names.flatMap((name) => {
+      const count = this.#counts.get(name);
+      return count ? [[name, count] as const] : [];
+    }));
+  }
+
+  #bareLf(): Reply | undefined {
+    const { settings, peer } = this;
+    if (settings.forbidBareNewline === "no" || settings.bareLfExcluded(peer.address)) return;
+    if (settings.forbidBareNewline === "note") this.sawBareLf = true;
+    if (settings.forbidBareNewline !== "reject") return;
+    const code = settings.forbidBareNewlineRejectCode;
+    return this.refuse(this.#host(code, "5.5.2", "Error: bare <LF> received"));
+  }
+
+  #unauthorizedPipelining(): Reply | undefined {
+    const text = this.wire.peek().replaceAll("\r", "\\r").replaceAll("\n", "\\n");
+    if (!this.illegalPipelining || this.settings.forbidUnauthPipelining) {
+      lines.ended("improper command pipelining", this.where, this.client, { ...this.#id, text });
+    }
+    this.illegalPipelining = true;
+    if (!this.settings.forbidUnauthPipelining) return undefined;
+    this.closing = true;
+    return reply(554, "5.5.0", "Error: SMTP protocol synchronization");
+  }
+
+  async #startTls(): Promise<boolean> {
+    const { peer, wire, settings } = this;
+    wire.flush();
+    // What came before the handshake came from who knows whom (RFC 3207 4.2).
+    wire.discard();
+    wire.disarm();
+    try {
+      const tls = this.tls = await peer.startTls!(wire);
+      wire.transport = tls.transport;
+      if (settings.tlsLoglevel > 0) logTls(this.client, tls);
+    } catch (error) {
+      warning(`TLS handshake failed for ${this.clientName}[${peer.address}]: ${reason(error)}`);
+      lines.ended("lost connection", this.where, this.client, this.#id);
+      return false;
+    }
+    // Everything that was said in the clear is forgotten.
+    this.helo = undefined;
+    this.esmtp = false;
+    this.illegalPipelining = false;
+    this.resetTransaction("STARTTLS");
+    return true;
+  }
+
+  #lost(): void {
+    const bytes = this.contentBytes >= 0 ? { bytes: this.contentBytes } : {};
+    if (this.wire.gone === "timeout") {
+      lines.ended("timeout", this.where, this.client, { ...this.#id, ...bytes });
+      this.wire.write(this.#host(421, "4.4.2", "Error: timeout exceeded").wire);
+    } else if (this.where !== "END-OF-MESSAGE") {
+      lines.ended("lost connection", this.where, this.client, { ...this.#id, ...bytes });
+    }
+  }
+
+  #tooManyErrors(): void {
+    lines.ended("too many errors", this.where, this.client, this.#id);
+    this.wire.write(this.#host(421, "4.7.0", "Error: too many errors").wire);
+  }
+
+  get #id(): { queueId: string | undefined } {
+    return { queueId: this.transaction.queueId };
+  }
+
+  /** A reply that names this host before its text. */
+  #host(code: number, dsn: string, text: string): Reply {
+    return reply(code, dsn, `${this.settings.myhostname} ${text}`);
+  }
+}
+
+/** What follows the verb, without the spaces around it. */
+function argument(line: string): string {
+  const trimmed = line.trimStart();
+  const space = trimmed.indexOf(" ");
+  return space < 0 ? "" : trimmed.slice(space + 1).trim();
+}
+
+export function logTls(client: lines.Named, { protocol, cipher, bits }: TlsSession): void {
+  const { name, address } = client;
+  lines.tlsEstablished("Anonymous", `from ${name}[${address}]`, {
+    protocol,
+    cipher,
+    usedBits: bits,
+    algorithmBits: bits,
+  });
+}
