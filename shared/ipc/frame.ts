@@ -154,6 +154,9 @@ export class FrameReader {
     if (payload < 0 || payload > maxPayload) {
       throw new PeerError(`frame: payload of ${payload} bytes exceeds ${maxPayload}`);
     }
+    if (kind === Kind.CREDIT && payload !== 4) {
+      throw new PeerError(`frame: credit of ${payload} bytes is not 4`);
+    }
     return length + 4;
   }
 }

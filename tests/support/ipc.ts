@@ -67,7 +67,6 @@ export async function until(what: () => boolean, milliseconds = 5000): Promise<v
 }
 
 /** `total` bytes in chunks of `size`, made as they are asked for. */
-// deno-lint-ignore require-await
 export async function* bytes(total: number, size = 60_000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < total; at += size) {
     yield new Uint8Array(Math.min(size, total - at)).fill(at / size & 0xff);
