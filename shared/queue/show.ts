@@ -1,10 +1,14 @@
 /** What is shown of the queue: for showq, and for commands that read it themselves while the system is down. */
 
 import type { Sendable } from "../ipc/content.ts";
-import type { ReplyOf } from "../ipc/declare.ts";
 import { MAX_RECIPIENTS } from "../mail/envelope.ts";
-import type { Listed, showqService } from "../protocols/queue.ts";
-import { DamagedRecord, OPEN, type QueueReader } from "./store.ts";
+import type { Listed } from "../protocols/queue.ts";
+import {
+  DamagedRecord,
+  type QueuedMessage,
+  type QueueReader,
+  type StoredRecipient,
+} from "./store.ts";
 
 /** A message with more recipients takes several lines of the listing, one after the other. */
 export const RECIPIENTS_PER_LINE = 1000;
@@ -39,33 +43,31 @@ function* parts(message: Listed): Generator<Listed> {
   }
 }
 
-type Calls = typeof showqService.calls;
-export type Shown = ReplyOf<Calls, "read">;
+/** One message: all that the store has of it. */
+export interface Shown {
+  readonly message: QueuedMessage;
+  readonly recipients: StoredRecipient[];
+  /** Empty when it is damaged. */
+  readonly content: Sendable;
+}
 
-/** One message: all that the store has of it. Throws StorageError when it cannot be read. */
+/** Reads one message; undefined when there is none of this id. Throws StorageError when it cannot be read. */
 export async function showMessage(
   reader: QueueReader,
   queueId: string,
-): Promise<{ shown: Shown; content: Sendable }> {
+): Promise<Shown | undefined> {
   const message = await reader.find(queueId);
-  if (!message) {
-    const shown = { found: false, queue_name: "", envelope: null, recipients: [] };
-    return { shown, content: new Uint8Array(0) };
-  }
-  const recipients: Shown["recipients"] = [];
+  if (!message) return undefined;
+  const recipients: StoredRecipient[] = [];
   for (let from = 0; recipients.length < MAX_RECIPIENTS;) {
     const page = await reader.recipients(queueId, [], from, RECIPIENT_PAGE);
-    for (const { address, original, orcpt, notify, state } of page) {
-      recipients.push({ address, original, orcpt, notify, done: !OPEN.includes(state) });
-    }
+    for (const recipient of page) recipients.push(recipient);
     if (page.length < RECIPIENT_PAGE) break;
     from = page.at(-1)!.n + 1;
   }
-  const shown = { found: true, queue_name: message.queue, envelope: message.envelope, recipients };
-  return { shown, content: await contentOf(reader, queueId) };
+  return { message, recipients, content: await contentOf(reader, queueId) };
 }
 
-/** A damaged message is shown as far as it goes. */
 async function contentOf(reader: QueueReader, queueId: string): Promise<Sendable> {
   try {
     return await reader.content(queueId);

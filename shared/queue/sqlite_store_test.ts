@@ -1,0 +1,223 @@
+/** What holds for the SQLite store beyond the contract: files, modes, damage, a disk that refuses. */
+
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { ConfigError, StorageError } from "../errors.ts";
+import { setSink } from "../log/log.ts";
+import { queueIdSource } from "../mail/queue_id.ts";
+import { openReader } from "./sqlite_reader.ts";
+import { openStore } from "./sqlite_store.ts";
+import { DamagedRecord, type NewMessage, type QueueStore } from "./store.ts";
+
+const nextId = queueIdSource();
+const LARGE = 400_000;
+
+function message(queue: "active" | "incoming" = "incoming"): NewMessage {
+  return {
+    envelope: {
+      queueId: nextId(),
+      sender: "s@example.com",
+      arrived: 1,
+      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+      smtputf8: false,
+      body: "7bit",
+      ret: "",
+      envid: "",
+    },
+    recipients: [{ address: "a@x", original: "a@x", orcpt: "", notify: [] }],
+    content: new TextEncoder().encode("Subject: x\r\n\r\n"),
+    queue,
+  };
+}
+
+const EMPTY = { added: [], outcomes: [], reported: [], moved: [], removed: [] };
+
+async function add(store: QueueStore, part: Partial<NewMessage> = {}): Promise<string> {
+  const added = { ...message(), ...part };
+  await store.commit({ ...EMPTY, added: [added] });
+  return added.envelope.queueId;
+}
+
+async function* large(): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(LARGE);
+}
+
+async function addLarge(store: QueueStore): Promise<string> {
+  const { envelope } = message();
+  const content = await store.keep(envelope.queueId, large(), new AbortController().signal);
+  return await add(store, { envelope, content });
+}
+
+function test(title: string, run: (directory: string, warnings: string[]) => Promise<void>): void {
+  Deno.test(title, async () => {
+    const directory = Deno.makeTempDirSync();
+    const warnings: string[] = [];
+    setSink((_severity, text) => warnings.push(text));
+    try {
+      await run(`${directory}/queue`, warnings);
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  });
+}
+
+function edit(directory: string, sql: string): void {
+  const db = new DatabaseSync(`${directory}/queue.db`);
+  db.exec(sql);
+  db.close();
+}
+
+test("openStore() keeps everything from other users", async (directory) => {
+  await addLarge(openStore(directory));
+  const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
+  assertEquals(mode(directory), "700");
+  assertEquals(mode(`${directory}/content`), "700");
+  const files = ["queue.db", "queue.db-wal", "queue.db-shm"];
+  files.push(...[...Deno.readDirSync(`${directory}/content`)].map(({ name }) => `content/${name}`));
+  assertEquals(files.length, 4);
+  for (const file of files) assertEquals(mode(`${directory}/${file}`), "600", file);
+});
+
+test("openStore() removes content files that no message names", async (directory, warnings) => {
+  const store = openStore(directory);
+  const kept = await addLarge(store);
+  await store.keep(nextId(), large(), new AbortController().signal);
+  Deno.writeTextFileSync(`${directory}/content/something else`, "x");
+  openStore(directory);
+  assertEquals([...Deno.readDirSync(`${directory}/content`)].map(({ name }) => name), [kept]);
+  assertEquals(warnings, ["queue: removed 2 content files that no message names"]);
+});
+
+test("commit() removes the content file of a message that is removed", async (directory) => {
+  const store = openStore(directory);
+  await store.commit({ ...EMPTY, removed: [await addLarge(store)] });
+  await addLarge(store);
+  await store.remove("ALL");
+  assertEquals([...Deno.readDirSync(`${directory}/content`)], []);
+});
+
+test("openStore() refuses a database of another version", async (directory) => {
+  await add(openStore(directory));
+  edit(directory, "PRAGMA user_version = 99");
+  await assertRejects(async () => openStore(await Promise.resolve(directory)), ConfigError, "99");
+});
+
+test("openStore() says which file is no database", async (directory) => {
+  Deno.mkdirSync(directory);
+  Deno.writeTextFileSync(`${directory}/queue.db`, "x".repeat(10_000));
+  await assertRejects(
+    async () => openStore(await Promise.resolve(directory)),
+    StorageError,
+    "queue.db",
+  );
+});
+
+for (
+  const [what, sql] of [
+    ["an envelope that is not JSON", "UPDATE messages SET envelope = '{'"],
+    ["an envelope of another shape", "UPDATE messages SET envelope = '{\"queueId\":1}'"],
+    [
+      "an envelope of another message",
+      'UPDATE messages SET envelope = replace(envelope, \'"queueId":"\', \'"queueId":"0\')',
+    ],
+  ] as const
+) {
+  test(`due() moves ${what} to corrupt and goes on`, async (directory, warnings) => {
+    const store = openStore(directory);
+    const damaged = await add(store);
+    edit(directory, sql);
+    const good = await add(store);
+    const { messages } = await store.due("incoming", 10, 10);
+    assertEquals(messages.map(({ envelope }) => envelope.queueId), [good]);
+    assertEquals((await store.counts()).corrupt, 1);
+    assertStringIncludes(warnings[0]!, `${damaged}: damaged record moved to corrupt`);
+    const listed = [];
+    for await (const { queue_name, queue_id } of store.list()) listed.push([queue_name, queue_id]);
+    assertEquals(listed, [["corrupt", damaged], ["incoming", good]]);
+  });
+}
+
+for (
+  const [what, sql] of [
+    ["an outcome that is not JSON", "UPDATE recipients SET outcome = 'x'"],
+    ["an outcome of another shape", "UPDATE recipients SET outcome = '[]'"],
+    ["an unknown NOTIFY", "UPDATE recipients SET notify = 'SOMETIMES'"],
+    ["a line break in an address", "UPDATE recipients SET address = 'a' || char(10)"],
+  ] as const
+) {
+  test(`recipients() finds ${what} damaged`, async (directory) => {
+    const store = openStore(directory);
+    const queueId = await add(store);
+    edit(directory, sql);
+    await assertRejects(() => store.recipients(queueId, [], 0, 10), DamagedRecord, queueId);
+  });
+}
+
+test("content() finds content that is cut short or gone damaged", async (directory) => {
+  const store = openStore(directory);
+  const small = await add(store), file = await addLarge(store), gone = await addLarge(store);
+  edit(directory, "UPDATE contents SET bytes = x'00'");
+  Deno.truncateSync(`${directory}/content/${file}`, 10);
+  Deno.removeSync(`${directory}/content/${gone}`);
+  for (const queueId of [small, file, gone]) {
+    await assertRejects(async () => await store.content(queueId), DamagedRecord, queueId);
+  }
+});
+
+test("commit() that the disk refuses changes nothing, and the next one works", async (directory) => {
+  const store = openStore(directory);
+  const first = await add(store);
+  const pages = new DatabaseSync(`${directory}/queue.db`).prepare("PRAGMA page_count").get()!;
+  // The writer's own connection runs out of pages: what a full disk looks like from inside.
+  // deno-lint-ignore no-explicit-any
+  const { db } = store as any;
+  db.exec(`PRAGMA max_page_count = ${pages["page_count"]}`);
+  const content = new Uint8Array(200_000);
+  await assertRejects(() => add(store, { content }), StorageError, "full");
+  assertEquals((await store.counts()).incoming, 1);
+  await store.commit({ ...EMPTY, moved: [{ queueId: first, queue: "hold", nextTry: 0 }] });
+  db.exec("PRAGMA max_page_count = 1000000");
+  await add(store, { content });
+  assertEquals(await store.counts(), { incoming: 1, active: 0, deferred: 0, hold: 1, corrupt: 0 });
+});
+
+test("commit() gives up on a database that somebody else holds", async (directory) => {
+  const store = openStore(directory);
+  const other = new DatabaseSync(`${directory}/queue.db`);
+  other.exec("BEGIN IMMEDIATE");
+  await assertRejects(() => add(store), StorageError, "locked");
+  other.exec("ROLLBACK");
+  other.close();
+  await add(store);
+});
+
+test("openReader() sees what was committed, also of an owner that has closed", async (directory) => {
+  const store = openStore(directory);
+  const queueId = await addLarge(store);
+  const reader = openReader(directory);
+  assertEquals((await reader.find(queueId))!.size, LARGE);
+  await store.close();
+  const second = openReader(directory);
+  assertEquals((await second.counts()).incoming, 1);
+  let size = 0;
+  for await (const chunk of await second.content(queueId)) size += (chunk as Uint8Array).length;
+  assertEquals(size, LARGE);
+  await reader.close();
+  await second.close();
+});
+
+test("due() reads the index of waiting mail, and active mail is not in it", async (directory) => {
+  await add(openStore(directory), { queue: "active" });
+  const db = new DatabaseSync(`${directory}/queue.db`);
+  const [plan] = db.prepare(
+    "EXPLAIN QUERY PLAN SELECT id FROM messages WHERE queue = ? AND queue <> 'active' AND " +
+      "next_try <= ? AND (next_try, id) > (?, ?) ORDER BY next_try, id LIMIT ?",
+  ).all();
+  assertStringIncludes(String(plan!["detail"]), "USING COVERING INDEX waiting");
+  assertEquals(
+    db.prepare("SELECT count(*) AS n FROM messages INDEXED BY waiting WHERE queue <> 'active'")
+      .get()!["n"],
+    0,
+  );
+  db.close();
+});
