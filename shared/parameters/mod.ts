@@ -25,6 +25,10 @@ const roles: Readonly<Record<string, Parameters>> = {
   smtp: smtpParameters,
   dns: dnsParameters,
   showq: showqParameters,
+  virtual: {},
+  bounce: {},
+  anvil: {},
+  postlogd: {},
 };
 
 /** The parameters that a role is handed: its own, and those of the log. */

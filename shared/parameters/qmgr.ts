@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { bool, int, list, type Parameter, perTransport, text, time } from "./declare.ts";
-import { addressing, queue, sizes } from "./global.ts";
+import { addressing, backoff, queue, sizes } from "./global.ts";
 
 /** How much one success or failure weighs: a number, or a number over the window or its square root. */
 export interface Feedback {
@@ -134,13 +134,10 @@ const preemption = {
 
 /** When mail is tried again, and when it is given up. */
 const retries = {
+  ...backoff,
   queueRunDelay: time("queue_run_delay", "300s", {
     min: 1,
     doc: "The time between two looks at the deferred queue.",
-  }),
-  minimalBackoffTime: time("minimal_backoff_time", "300s", {
-    min: 1,
-    doc: "The least time between two attempts, and how long a dead destination is left alone.",
   }),
   maximalBackoffTime: time("maximal_backoff_time", "4000s", {
     min: 1,
