@@ -101,26 +101,11 @@ export const Listed = shape({
 });
 export type Listed = Static<typeof Listed>;
 
-/** showq reads the queue for people. */
+/**
+ * showq lists the queue for people. Any local user may ask, so it tells who writes to whom and why it waits, and nothing
+ * of a message's content: postcat reads the queue itself, with the rights of whoever calls it.
+ */
 export const showqService = service("showq", {
-  /** Content of the reply: one JSON `Listed` a line. */
+  /** Content of the reply: one JSON `Listed` a line; a message with many recipients takes several lines. */
   list: call({ request: shape({}), reply: shape({}), contentOut: true, deadlineSeconds: 60 }),
-  /** Content of the reply: the message; `envelope` says the rest. */
-  read: call({
-    request: shape({ queueId: line(40) }),
-    reply: shape({
-      found: Type.Boolean(),
-      queue_name: line(16),
-      envelope: Type.Union([Type.Null(), Envelope]),
-      recipients: Type.Array(
-        Type.Object({ ...Recipient.properties, done: Type.Boolean() }, {
-          additionalProperties: false,
-        }),
-        { maxItems: MAX_RECIPIENTS },
-      ),
-    }),
-    contentOut: true,
-    deadlineSeconds: 60,
-    headerBytes: ENVELOPE_HEADER_BYTES,
-  }),
 });

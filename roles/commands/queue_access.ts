@@ -1,0 +1,168 @@
+/** How the queue's commands reach the queue: its services, or while the system is down the queue itself. */
+
+import { EX, PeerError, reason } from "../../shared/errors.ts";
+import { Compile } from "typebox/compile";
+import { type Client, client } from "../../shared/ipc/client.ts";
+import { concat } from "../../shared/ipc/frame.ts";
+import { databaseDirectory, socketPath } from "../../shared/layout.ts";
+import { Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
+import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
+import { openReader } from "../../shared/queue/sqlite_reader.ts";
+import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
+import { openStore } from "../../shared/queue/sqlite_store.ts";
+import type { QueueReader, QueueStore } from "../../shared/queue/store.ts";
+import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+
+/** A command cannot go on: its text, and its exit code. */
+export class CommandError extends Error {
+  override name = "CommandError";
+  constructor(message: string, readonly code: number = EX.UNAVAILABLE) {
+    super(message);
+  }
+}
+
+/** Runs a queue command: `-c DIR` is taken off, a CommandError becomes its exit code. */
+export async function queueCommand(
+  name: string,
+  args: readonly string[],
+  io: CommandIo,
+  run: (args: string[], queueDirectory: string) => Promise<number>,
+): Promise<number> {
+  try {
+    const { args: rest, directory } = takeConfigDirectory(args, io);
+    return await run(rest, loadForCommand(io, directory).value("queue_directory"));
+  } catch (error) {
+    io.err(`${name}: fatal: ${reason(error)}\n`);
+    return error instanceof CommandError ? error.code : EX.UNAVAILABLE;
+  }
+}
+
+/** Whether somebody answers at a socket, and whether we may ask. */
+export async function probe(path: string): Promise<"up" | "down" | "denied"> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return "up";
+  } catch (error) {
+    return error instanceof Deno.errors.PermissionDenied ? "denied" : "down";
+  }
+}
+
+/** Every message of the queue; `onDirect` hears why showq was not asked. Throws CommandError. */
+export async function* listQueue(
+  queueDirectory: string,
+  onDirect: (why: string) => void,
+): AsyncGenerator<Listed> {
+  const path = socketPath(queueDirectory, "showq");
+  if (await probe(path) === "up") return yield* askShowq(path);
+  onDirect(`no answer at ${path}`);
+  const reader = openForReading(queueDirectory);
+  if (!reader) return;
+  try {
+    yield* reader.list();
+  } finally {
+    await reader.close();
+  }
+}
+
+async function* askShowq(path: string): AsyncGenerator<Listed> {
+  const showq = client(showqService, { path });
+  try {
+    const { content } = await showq.call("list", {});
+    yield* listedLines(content);
+  } finally {
+    showq.close();
+  }
+}
+
+/** Messages from the bytes of a listing; throws PeerError for a line that is none. */
+export async function* listedLines(content: AsyncIterable<Uint8Array>): AsyncGenerator<Listed> {
+  const schema = Compile(Listed);
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let parts: Uint8Array[] = [], held = 0;
+  for await (const chunk of content) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      const line = concat([...parts, chunk.subarray(from, end)], held + end - from);
+      const value: unknown = JSON.parse(decoder.decode(line));
+      if (!schema.Check(value)) throw new PeerError("showq: line not of the declared shape");
+      yield value;
+      parts = [];
+      held = 0;
+      from = end + 1;
+    }
+    parts.push(chunk.slice(from));
+    held += chunk.length - from;
+    if (held > MAX_LINE_BYTES) throw new PeerError("showq: line too long");
+  }
+  if (held) throw new PeerError("showq: listing ends in the middle of a line");
+}
+
+/** The queue itself, for reading; undefined when there is none yet. Throws CommandError when we may not. */
+export function openForReading(queueDirectory: string): QueueReader | undefined {
+  return opened(queueDirectory, openReader);
+}
+
+function opened<T>(queueDirectory: string, open: (directory: string) => T): T | undefined {
+  const directory = databaseDirectory(queueDirectory);
+  try {
+    Deno.statSync(databaseFile(directory));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new CommandError(
+      `cannot read ${directory}: only root and the owner of the mail system may`,
+      EX.NOPERM,
+    );
+  }
+  return open(directory);
+}
+
+/** What operators may do to messages. */
+export interface QueueActions {
+  act(action: Action, which: "ALL" | string[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+export type Action = "hold" | "release" | "delete" | "requeue";
+
+/** qmgr's service; while the system is down, the store itself, if it is ours. Throws CommandError. */
+export async function queueActions(queueDirectory: string): Promise<QueueActions> {
+  const path = socketPath(queueDirectory, "queue");
+  const state = await probe(path);
+  if (state === "up") {
+    const queue = client(queueService, { path });
+    return {
+      act: async (action, which) => (await queue.call(action, { which })).reply.count,
+      // deno-lint-ignore require-await
+      close: async () => queue.close(),
+    };
+  }
+  const denied = "use of this command is reserved for root and the owner of the mail system";
+  if (state === "denied") throw new CommandError(denied, EX.NOPERM);
+  const store = opened(queueDirectory, openStore);
+  if (!store) return { act: () => Promise.resolve(0), close: () => Promise.resolve() };
+  // What was active when the system ended is nobody's now.
+  await store.recover(Date.now());
+  return { act: (action, which) => onStore(store, action, which), close: () => store.close() };
+}
+
+function onStore(store: QueueStore, action: Action, which: "ALL" | string[]): Promise<number> {
+  return action === "delete" ? store.remove(which) : store[action](which);
+}
+
+/** qmgr's service, for what only a running system can do. Throws CommandError. */
+export async function runningQueue(
+  queueDirectory: string,
+): Promise<Client<typeof queueService.calls>> {
+  const path = socketPath(queueDirectory, "queue");
+  switch (await probe(path)) {
+    case "up":
+      return client(queueService, { path });
+    case "denied":
+      throw new CommandError(
+        "Cannot flush mail queue: only root and the owner of the mail system may",
+        EX.NOPERM,
+      );
+    case "down":
+      throw new CommandError("Cannot flush mail queue - mail system is down");
+  }
+}

@@ -1,0 +1,99 @@
+/** The queue's listing for people, as mailq prints it, and for programs, as JSON lines (reference 9.6). */
+
+import { external } from "../../shared/mail/address.ts";
+import { printable } from "../../shared/log/printable.ts";
+import type { Listed } from "../../shared/protocols/queue.ts";
+
+export const EMPTY = "Mail queue is empty\n";
+const HEADER = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
+/** Reasons end in this column, recipients start after the other one. */
+const REASON_WIDTH = 78;
+const RECIPIENT_INDENT = " ".repeat(47);
+
+const MARKS: Partial<Record<Listed["queue_name"], string>> = { active: "*", hold: "!" };
+
+type Recipients = Listed["recipients"];
+
+/** Text for mailq, piece by piece. */
+export async function* mailqText(messages: AsyncIterable<Listed>): AsyncGenerator<string> {
+  let last = "", count = 0, bytes = 0;
+  for await (const message of messages) {
+    if (message.queue_id !== last) {
+      yield count++ ? "\n" : HEADER;
+      bytes += message.message_size;
+      last = message.queue_id;
+      yield row(message);
+    }
+    yield recipientLines(message.recipients);
+  }
+  if (!count) return yield EMPTY;
+  const kilobytes = Math.floor(bytes / 1024);
+  yield `\n-- ${kilobytes} Kbytes in ${count} Request${count === 1 ? "" : "s"}.\n`;
+}
+
+function row(message: Listed): string {
+  const mark = message.forced_expire ? "#" : MARKS[message.queue_name] ?? "";
+  const id = (message.queue_id + mark).padEnd(17);
+  const size = String(message.message_size).padStart(8);
+  return `${id} ${size} ${arrival(message.arrival_time)} ${senderText(message)}\n`;
+}
+
+function senderText({ sender }: Listed): string {
+  return printable(external(sender)) || "MAILER-DAEMON";
+}
+
+/** Each recipient, and above it why it waits, when that is not what the one before it waits for. */
+function recipientLines(recipients: Recipients): string {
+  let text = "", reason = "";
+  for (const { address, delay_reason } of recipients) {
+    if (delay_reason && delay_reason !== reason) {
+      text += `(${printable(delay_reason)})`.padStart(REASON_WIDTH) + "\n";
+    }
+    reason = delay_reason ?? "";
+    text += `${RECIPIENT_INDENT}${printable(external(address))}\n`;
+  }
+  return text;
+}
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** `Sat Nov 21 01:56:39` in local time, from seconds since the epoch. */
+export function arrival(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((value) => String(value).padStart(2, "0")).join(":");
+  const day = String(date.getDate()).padStart(2);
+  return `${DAYS[date.getDay()]} ${MONTHS[date.getMonth()]} ${day} ${clock}`;
+}
+
+/** One JSON object a line, spaced as Postfix spaces it. */
+export async function* jsonLines(messages: AsyncIterable<Listed>): AsyncGenerator<string> {
+  let last = "";
+  for await (const message of messages) {
+    const { recipients, ...head } = message;
+    const items = recipients.map(recipientJson).join(", ");
+    if (message.queue_id === last) yield (items && `, ${items}`);
+    else {
+      const sender = external(head.sender) || "MAILER-DAEMON";
+      yield `${last && "]}\n"}${object({ ...head, sender }).slice(0, -1)}, "recipients": [${items}`;
+      last = message.queue_id;
+    }
+  }
+  if (last) yield "]}\n";
+}
+
+function recipientJson({ address, orig_address, delay_reason }: Recipients[number]): string {
+  return object({
+    ...(orig_address === undefined ? {} : { orig_address: external(orig_address) }),
+    address: external(address),
+    ...(delay_reason === undefined ? {} : { delay_reason }),
+  });
+}
+
+function object(value: Record<string, unknown>): string {
+  const fields = Object.entries(value).map(([name, each]) =>
+    `${JSON.stringify(name)}: ${JSON.stringify(each)}`
+  );
+  return `{${fields.join(", ")}}`;
+}

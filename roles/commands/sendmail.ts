@@ -1,0 +1,201 @@
+/**
+ * `sendmail`: hand a message in. It is written to the maildrop, where pickup finds it, so it works while the system is
+ * down. Exit codes are sysexits; whenever nothing was saved it is 75, as with Postfix, or 64 for a wrong command line.
+ */
+
+import { ConfigError, EX, reason } from "../../shared/errors.ts";
+import { client } from "../../shared/ipc/client.ts";
+import { maildropDirectory, socketPath } from "../../shared/layout.ts";
+import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
+import { addressList } from "../../shared/maildrop/address_list.ts";
+import { Drop } from "../../shared/maildrop/drop.ts";
+import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_format.ts";
+import type { Values } from "../../shared/parameters/declare.ts";
+import { sendmailParameters } from "../../shared/parameters/pickup.ts";
+import { pickupService } from "../../shared/protocols/pickup.ts";
+import { type CommandIo, loadForCommand, refuseBroken } from "./io.ts";
+import { mailq } from "./mailq.ts";
+import { postqueue } from "./postqueue.ts";
+import { HeaderRecipients, MAX_HEADER_BYTES } from "./sendmail_header.ts";
+import { messageLines } from "./sendmail_message.ts";
+import { parseSendmail, type SendmailOptions, UsageError } from "./sendmail_options.ts";
+
+type Params = Values<typeof sendmailParameters>;
+
+/** sendmail does not wait longer for pickup: it finds the file anyway. */
+const WAKE_MS = 2000;
+/** The message goes to the file in steps of this. */
+const STEP_BYTES = 64 * 1024;
+
+const latin1 = new TextDecoder("latin1");
+const utf8 = new TextDecoder();
+
+/** Nothing was saved; the text says why. */
+class NotSaved extends Error {}
+
+/** Does what a program that calls sendmail expects (reference 1.8). */
+export async function sendmail(args: string[], io: CommandIo): Promise<number> {
+  let options: SendmailOptions;
+  try {
+    options = parseSendmail(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    io.err(`sendmail: ${error.message}\nsendmail: fatal: usage: sendmail [options]\n`);
+    return EX.USAGE;
+  }
+  for (const warning of options.warnings) io.err(`sendmail: warning: ${warning}\n`);
+  const config = options.configDirectory === undefined ? [] : ["-c", options.configDirectory];
+  switch (options.mode) {
+    case "list":
+      return await mailq(config, io);
+    case "flush":
+      return await postqueue([...config, "-f"], io);
+    case "flush id":
+      return await postqueue([...config, "-i", options.argument], io);
+    case "flush site":
+      return await postqueue([...config, "-s", options.argument], io);
+    case "unsupported":
+      io.err(`sendmail: fatal: not supported: ${options.argument}\n`);
+      return EX.USAGE;
+    case "submit":
+      return await submit(options, io);
+  }
+}
+
+async function submit(options: SendmailOptions, io: CommandIo): Promise<number> {
+  try {
+    const configuration = loadForCommand(io, options.configDirectory ?? io.configDirectory);
+    if (refuseBroken("sendmail", configuration, io) !== undefined) return EX.TEMPFAIL;
+    const params = configuration.typed(sendmailParameters);
+    const file = await save(options, params, io);
+    await wake(params.queueDirectory, file);
+    return EX.OK;
+  } catch (error) {
+    if (error instanceof ConfigError) io.err(`sendmail: fatal: ${error.message}\n`);
+    else io.err(`sendmail: fatal: ${userName(io)}(${Deno.uid()}): ${reason(error)}\n`);
+    return EX.TEMPFAIL;
+  }
+}
+
+/** Writes the message to the maildrop; answers its file's name. Throws when nothing was saved. */
+async function save(options: SendmailOptions, params: Params, io: CommandIo): Promise<string> {
+  if (!options.fromHeader && !options.recipients.length) {
+    throw new NotSaved(
+      "Recipient addresses must be specified on the command line or via the -t option",
+    );
+  }
+  const { fixLineEndings, messageSizeLimit } = params;
+  const lines = messageLines(io.input ?? new ReadableStream(), { ...options, fixLineEndings });
+  const header = options.fromHeader ? await readHeader(lines) : { bytes: [], recipients: [] };
+  const recipients = [...new Set([...options.recipients, ...header.recipients])];
+  if (!recipients.length) throw new NotSaved("No recipient addresses found in message header");
+  const envelope = toEnvelope(options, recipients, io);
+  const drop = new Drop(maildropDirectory(params.queueDirectory), Deno.uid());
+  try {
+    const out = new Steps((bytes) => writer.content(bytes), messageSizeLimit);
+    const writer = new SubmissionWriter((bytes) => drop.write(bytes), envelope);
+    for (const part of header.bytes) out.write(part);
+    for await (const part of lines) out.write(part);
+    out.flush();
+    writer.seal();
+    return drop.commit();
+  } catch (error) {
+    drop.abandon();
+    throw error;
+  }
+}
+
+interface Header {
+  readonly bytes: Uint8Array[];
+  readonly recipients: string[];
+}
+
+/** The message up to the end of its header: its recipients have to be known before the first byte is written. */
+async function readHeader(lines: AsyncGenerator<Uint8Array>): Promise<Header> {
+  const recipients = new HeaderRecipients();
+  const bytes: Uint8Array[] = [];
+  let line = "", total = 0;
+  for (;;) {
+    // Not `for await`: that would close the generator, and the body is still in it.
+    const { value: part, done } = await lines.next();
+    if (done) break;
+    bytes.push(part.slice());
+    total += part.length;
+    if (total > MAX_HEADER_BYTES) throw new NotSaved("message header too long");
+    if (latin1.decode(part) !== "\r\n") line += utf8.decode(part);
+    else if (recipients.take(line)) line = "";
+    else break;
+  }
+  return { bytes, recipients: recipients.addresses };
+}
+
+function toEnvelope(
+  options: SendmailOptions,
+  recipients: readonly string[],
+  io: CommandIo,
+): Submitted {
+  const long = recipients.find((address) => address.length > MAX_ADDRESS);
+  if (long) throw new NotSaved(`recipient address too long: ${long.slice(0, 100)}...`);
+  const sender = toSender(options.sender, io);
+  const all = [sender, ...recipients].join("");
+  return {
+    sender,
+    recipients: [...recipients],
+    fullName: (options.fullName ?? io.env("NAME") ?? "").replace(/\p{Cc}/gu, " ").slice(0, 256)
+      .toWellFormed(),
+    notify: options.notify,
+    ret: options.ret,
+    envid: options.envid,
+    // deno-lint-ignore no-control-regex
+    smtputf8: options.smtputf8 || /[^\u0000-\u007f]/.test(all),
+    gateway: options.gateway,
+    nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),
+  };
+}
+
+/** The sender of -f, else whoever calls. Pickup logs the user who owns the file, whatever is claimed here. */
+function toSender(given: string | undefined, io: CommandIo): string {
+  if (given === undefined) return userName(io);
+  const addresses = addressList(given);
+  const plain = addresses.length === 1 || /^\s*(<\s*>\s*)?$/.test(given);
+  if (!plain) io.err(`sendmail: warning: -f option specified malformed sender: ${given}\n`);
+  return addresses[0] ?? "";
+}
+
+function userName(io: CommandIo): string {
+  const name = io.env("LOGNAME") ?? io.env("USER") ?? "";
+  return addressList(name)[0] ?? (Deno.uid() === 0 ? "root" : `uid-${Deno.uid()}`);
+}
+
+/** Joins small parts into steps, and keeps the message within its limit. */
+class Steps {
+  #buffer = new Uint8Array(STEP_BYTES);
+  #used = 0;
+  #total = 0;
+
+  constructor(readonly to: (bytes: Uint8Array) => void, readonly limit: number) {}
+
+  write(bytes: Uint8Array): void {
+    this.#total += bytes.length;
+    if (this.limit && this.#total > this.limit) throw new NotSaved("message file too big");
+    if (this.#used + bytes.length > STEP_BYTES) this.flush();
+    if (bytes.length > STEP_BYTES) return this.to(bytes);
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  flush(): void {
+    if (this.#used) this.to(this.#buffer.subarray(0, this.#used));
+    this.#used = 0;
+  }
+}
+
+/** Tells pickup; that it is not there is no reason to complain. */
+async function wake(queueDirectory: string, file: string): Promise<void> {
+  const pickup = client(pickupService, { path: socketPath(queueDirectory, "pickup") });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const waited = new Promise<void>((resolve) => (timer = setTimeout(resolve, WAKE_MS)));
+  await Promise.race([pickup.call("wake", { file }).then(() => {}, () => {}), waited]);
+  clearTimeout(timer);
+  pickup.close();
+}

@@ -1,0 +1,224 @@
+/** sendmail's command line (reference 1.8): Sendmail's and Postfix's letters, in any order, up to `--`. */
+
+import { addressList } from "../../shared/maildrop/address_list.ts";
+
+/** What sendmail is asked to do. */
+export type Mode = "submit" | "list" | "flush" | "flush id" | "flush site" | "unsupported";
+
+export interface SendmailOptions {
+  readonly mode: Mode;
+  /** The id or site to flush, or what is not supported. */
+  readonly argument: string;
+  readonly configDirectory: string | undefined;
+  /** As given with -f or -r; undefined when not. */
+  readonly sender: string | undefined;
+  readonly fullName: string | undefined;
+  /** -t: recipients are in the header, too. */
+  readonly fromHeader: boolean;
+  /** A line with a lone dot ends the message. */
+  readonly dotEnds: boolean;
+  readonly gateway: boolean;
+  readonly notify: ("NEVER" | "SUCCESS" | "FAILURE" | "DELAY")[];
+  readonly ret: "" | "FULL" | "HDRS";
+  /** In xtext. */
+  readonly envid: string;
+  readonly smtputf8: boolean;
+  readonly recipients: string[];
+  readonly warnings: string[];
+}
+
+/** A command line that is wrong; the text says what. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** Options with an argument, attached or in the next word. */
+const WITH_ARGUMENT = "ABCFLNORVXbefhopr";
+/** Options whose argument, if any, is attached. */
+const ATTACHED = "qdx";
+const WITHOUT_ARGUMENT = "GIUcimntv";
+
+type Draft = { -readonly [K in keyof SendmailOptions]: SendmailOptions[K] };
+
+/** Reads the command line; throws UsageError. */
+export function parseSendmail(args: readonly string[]): SendmailOptions {
+  const draft: Draft = {
+    mode: "submit",
+    argument: "",
+    configDirectory: undefined,
+    sender: undefined,
+    fullName: undefined,
+    fromHeader: false,
+    dotEnds: true,
+    gateway: false,
+    notify: [],
+    ret: "",
+    envid: "",
+    smtputf8: false,
+    recipients: [],
+    warnings: [],
+  };
+  const operands: string[] = [];
+  for (const [option, argument] of options(args, operands)) set(draft, option, argument);
+  draft.recipients = operands.flatMap(toAddresses);
+  return draft;
+}
+
+/** An empty operand is the null address: Postfix sends that to MAILER-DAEMON. */
+function toAddresses(operand: string): string[] {
+  const addresses = addressList(operand);
+  return addresses.length ? addresses : /^\s*(<\s*>\s*)?$/.test(operand) ? ["MAILER-DAEMON"] : [];
+}
+
+/** The options one by one; what is none goes to `operands`. */
+function* options(
+  args: readonly string[],
+  operands: string[],
+): Generator<[option: string, argument: string]> {
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]!;
+    if (arg === "--") return void operands.push(...args.slice(at + 1));
+    if (!arg.startsWith("-") || arg === "-") {
+      operands.push(arg);
+      continue;
+    }
+    for (let letter = 1; letter < arg.length; letter++) {
+      const option = arg[letter]!;
+      const rest = arg.slice(letter + 1);
+      if (WITHOUT_ARGUMENT.includes(option)) yield [option, ""];
+      else if (ATTACHED.includes(option)) {
+        yield [option, rest];
+        break;
+      } else if (WITH_ARGUMENT.includes(option)) {
+        const argument = rest || args[++at];
+        if (argument === undefined) {
+          throw new UsageError(`option requires an argument -- '${option}'`);
+        }
+        yield [option, argument];
+        break;
+      } else throw new UsageError(`invalid option -- '${option}'`);
+    }
+  }
+}
+
+function set(draft: Draft, option: string, argument: string): void {
+  switch (option) {
+    case "B":
+      if (!/^(7bit|8bitmime)$/i.test(argument)) {
+        throw new UsageError("-B option needs 8BITMIME or 7BIT");
+      }
+      return; // pickup looks at the message itself.
+    case "C":
+      draft.configDirectory = argument;
+      return;
+    case "F":
+      draft.fullName = argument;
+      return;
+    case "f":
+    case "r":
+      draft.sender = argument;
+      return;
+    case "G":
+      draft.gateway = true;
+      return;
+    case "i":
+      draft.dotEnds = false;
+      return;
+    case "t":
+      draft.fromHeader = true;
+      return;
+    case "N":
+      return setNotify(draft, argument);
+    case "R":
+      return setReturn(draft, argument);
+    case "V":
+      return setEnvelopeId(draft, argument);
+    case "O":
+      return setLong(draft, argument);
+    case "o":
+      if (argument === "i") draft.dotEnds = false;
+      return;
+    case "b":
+      return setMode(draft, argument);
+    case "I":
+      return unsupported(draft, "-I: newaliases");
+    case "q":
+      return setFlush(draft, argument);
+    case "X":
+      // Without V it is Sendmail's traffic log.
+      if (argument.startsWith("V")) unsupported(draft, "-XV: VERP");
+  }
+  // -A -c -d -e -h -L -m -n -p -U -v -x say things that only Sendmail does.
+}
+
+function unsupported(draft: Draft, what: string): void {
+  draft.mode = "unsupported";
+  draft.argument = what;
+}
+
+function setNotify(draft: Draft, argument: string): void {
+  const words = argument.toUpperCase().split(",").map((word) => word.trim());
+  const known = ["NEVER", "SUCCESS", "FAILURE", "DELAY"] as const;
+  const notify = known.filter((word) => words.includes(word));
+  if (notify.length !== words.length || (notify[0] === "NEVER" && notify.length > 1)) {
+    draft.warnings.push("bad -N option value -- ignored");
+  } else draft.notify = notify;
+}
+
+function setReturn(draft: Draft, argument: string): void {
+  const word = argument.toUpperCase();
+  if (word === "FULL" || word === "HDRS") draft.ret = word;
+  else draft.warnings.push("bad -R option value -- ignored");
+}
+
+/** The longest ENVID, in xtext (RFC 3461 4.4). */
+const MAX_ENVID = 100;
+
+function setEnvelopeId(draft: Draft, argument: string): void {
+  const xtext = argument.replace(
+    /[+=\s]/g,
+    (char) => "+" + char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"),
+  );
+  if (/^[!-~]+$/.test(xtext) && xtext.length <= MAX_ENVID) draft.envid = xtext;
+  else draft.warnings.push("bad -V option value -- ignored");
+}
+
+function setLong(draft: Draft, argument: string): void {
+  const [, name, value] = /^([a-z0-9]+)=(.*)$/i.exec(argument) ?? [];
+  if (name === "smtputf8") draft.smtputf8 = value === "yes";
+  // To send it without TLS after all would be worse than not to send it.
+  else if (name === "requiretls" && value === "yes") unsupported(draft, "-O requiretls=yes");
+}
+
+function setMode(draft: Draft, argument: string): void {
+  switch (argument) {
+    case "m":
+      return;
+    case "p":
+      draft.mode = "list";
+      return;
+    case "s":
+      return unsupported(draft, "-bs: SMTP on standard input and output");
+    case "v":
+      return unsupported(draft, "-bv: verification by mail");
+    case "i":
+      return unsupported(draft, "-bi: newaliases");
+    case "d":
+    case "l":
+      return unsupported(draft, `-b${argument}: start the system with "postern start"`);
+    case "h":
+    case "H":
+      return;
+    default:
+      throw new UsageError(`unsupported: -b${argument}`);
+  }
+}
+
+function setFlush(draft: Draft, argument: string): void {
+  const rest = argument.slice(1);
+  if (argument === "") draft.mode = "flush";
+  else if (argument[0] === "I") [draft.mode, draft.argument] = ["flush id", rest];
+  else if (argument[0] === "R") [draft.mode, draft.argument] = ["flush site", rest];
+  else if (/^[SQ]/.test(argument)) unsupported(draft, `-q${argument[0]}`);
+  // A time such as -q30m goes with -bd, and says nothing here.
+}
