@@ -1,0 +1,62 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { PeerError } from "../../shared/errors.ts";
+import { parseNexthop } from "./destination.ts";
+
+const seen = (nexthop: string, lmtp = false) =>
+  parseNexthop(nexthop, lmtp, lmtp ? "24" : "smtp").map(({ host, port, mx, path }) =>
+    path ?? `${mx ? "mx " : ""}${host} ${port}`
+  );
+
+for (
+  const [nexthop, ...expected] of [
+    ["example.com", "mx example.com 25"],
+    ["example.com.", "mx example.com 25"],
+    ["example.com:2525", "mx example.com 2525"],
+    ["example.com:submission", "mx example.com 587"],
+    ["[mail.example.com]", "mail.example.com 25"],
+    ["[mail.example.com]:587", "mail.example.com 587"],
+    ["[192.0.2.1]:26", "192.0.2.1 26"],
+    ["192.0.2.1", "192.0.2.1 25"],
+    ["[IPv6:2001:db8::1]:26", "2001:db8::1 26"],
+    ["[2001:db8::1]", "2001:db8::1 25"],
+    ["a.test, [b.test]:26 c.test", "mx a.test 25", "b.test 26", "mx c.test 25"],
+    ["bücher.example", "mx xn--bcher-kva.example 25"],
+  ]
+) {
+  Deno.test(`parseNexthop() reads ${nexthop}`, () => assertEquals(seen(nexthop!), expected));
+}
+
+for (
+  const [nexthop, ...expected] of [
+    ["unix:/run/lmtp", "/run/lmtp"],
+    ["inet:mail.test", "mail.test 24"],
+    ["inet:[::1]:2003", "::1 2003"],
+    ["mail.test:2003", "mail.test 2003"],
+  ]
+) {
+  Deno.test(`parseNexthop() reads ${nexthop} for LMTP`, () =>
+    assertEquals(seen(nexthop!, true), expected));
+}
+
+for (const nexthop of ["", "[half", "a.test:0", "a.test:70000", "a.test:what", "[]", "a b]"]) {
+  Deno.test(`parseNexthop() refuses "${nexthop}"`, () => {
+    assertThrows(() => seen(nexthop), PeerError);
+  });
+}
+
+Deno.test("parseNexthop() refuses a relative socket", () => {
+  assertThrows(() => seen("unix:run/lmtp", true), PeerError);
+});
+
+Deno.test("parseNexthop() survives any text", () => {
+  fc.assert(fc.property(fc.string(), fc.boolean(), (text, lmtp) => {
+    try {
+      for (const each of parseNexthop(text, lmtp, "25")) {
+        assertEquals(each.path !== undefined || (each.port > 0 && each.port < 65536), true);
+      }
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+    }
+  }));
+});

@@ -1,0 +1,145 @@
+import { assertEquals } from "@std/assert";
+import type { DnsAnswer } from "../../shared/protocols/dns.ts";
+import { parseNexthop } from "./destination.ts";
+import { Lookup } from "./lookup.ts";
+import { settings, zone } from "./stub_test_server.ts";
+
+type Zone = Record<string, string[] | DnsAnswer["status"]>;
+
+/** `name address` of each server in order, or `dsn text` of why there is none. */
+async function servers(
+  nexthop: string,
+  records: Zone,
+  changed: Record<string, string> = {},
+  random = () => 0.999,
+) {
+  const made = settings(changed);
+  const [destination] = parseNexthop(nexthop, false, "25");
+  const found = await new Lookup(made, zone(records), random).servers(destination!);
+  return Array.isArray(found)
+    ? found.map(({ name, address }) => `${name} ${address}`)
+    : `${found.dsn} ${found.text}`;
+}
+
+const THREE: Zone = {
+  "MX example.com": ["20 b.test", "10 a.test", "30 c.test"],
+  "A a.test": ["192.0.2.1"],
+  "A b.test": ["192.0.2.2", "192.0.2.3"],
+  "A c.test": ["192.0.2.4"],
+};
+
+Deno.test("servers() sorts mail exchangers by preference", async () => {
+  assertEquals(await servers("example.com", THREE), [
+    "a.test 192.0.2.1",
+    "b.test 192.0.2.2",
+    "b.test 192.0.2.3",
+    "c.test 192.0.2.4",
+  ]);
+});
+
+Deno.test("servers() shuffles those of equal preference, unless told not to", async () => {
+  const two: Zone = { ...THREE, "MX example.com": ["10 a.test", "10 c.test"] };
+  assertEquals((await servers("example.com", two, {}, () => 0))[0], "c.test 192.0.2.4");
+  const off = { smtp_randomize_addresses: "no" };
+  assertEquals((await servers("example.com", two, off, () => 0))[0], "a.test 192.0.2.1");
+});
+
+Deno.test("servers() takes the domain itself when it has no MX records", async () => {
+  const records: Zone = { "MX host.test": "none", "A host.test": ["192.0.2.9"] };
+  assertEquals(await servers("host.test", records), ["host.test 192.0.2.9"]);
+});
+
+Deno.test("servers() asks for no MX records where it must not", async () => {
+  const records: Zone = { "MX host.test": "fail", "A host.test": ["192.0.2.9"] };
+  assertEquals(await servers("[host.test]", records), ["host.test 192.0.2.9"]);
+  assertEquals(await servers("host.test", records, { disable_dns_lookups: "yes" }), [
+    "host.test 192.0.2.9",
+  ]);
+  assertEquals(await servers("host.test", records, { ignore_mx_lookup_error: "yes" }), [
+    "host.test 192.0.2.9",
+  ]);
+});
+
+const NOT_FOUND = "Host or domain name not found. Name service error for name=";
+
+for (
+  const [why, records, expected] of [
+    ["does not exist", {}, `5.4.4 ${NOT_FOUND}x.test type=MX: Host not found`],
+    [
+      "cannot be looked up now",
+      { "MX x.test": "fail" },
+      `4.4.3 ${NOT_FOUND}x.test type=MX: Host not found, try again`,
+    ],
+    [
+      "says that it takes no mail",
+      { "MX x.test": ["0 "] },
+      "5.1.0 Domain x.test does not accept mail (nullMX)",
+    ],
+    [
+      "has an exchanger without address",
+      { "MX x.test": ["10 y.test"], "A y.test": "none" },
+      `5.4.4 ${NOT_FOUND}y.test type=A: Host found but no data record of requested type`,
+    ],
+    [
+      "has one exchanger that is missing and one that cannot be looked up now",
+      { "MX x.test": ["10 y.test", "20 z.test"], "A z.test": "fail" },
+      `4.4.3 ${NOT_FOUND}z.test type=A: Host not found, try again`,
+    ],
+    [
+      "has this host as its best exchanger",
+      {
+        "MX x.test": ["10 me.test", "20 y.test"],
+        "A me.test": ["192.0.2.1"],
+        "A y.test": ["192.0.2.2"],
+      },
+      "5.4.6 mail for x.test loops back to myself",
+    ],
+    [
+      "leads to the loopback address",
+      { "MX x.test": ["10 y.test"], "A y.test": ["127.0.0.1"] },
+      "5.4.6 mail for x.test loops back to myself",
+    ],
+  ] as [string, Zone, string][]
+) {
+  Deno.test(`servers() says why when the domain ${why}`, async () => {
+    assertEquals(await servers("x.test", records), expected);
+  });
+}
+
+Deno.test("servers() keeps only exchangers that are better than this host", async () => {
+  const ours = { proxy_interfaces: "192.0.2.2" };
+  assertEquals(await servers("example.com", THREE, ours), ["a.test 192.0.2.1"]);
+});
+
+Deno.test("servers() looks for loops on port 25 only", async () => {
+  const records: Zone = { "MX x.test": ["10 y.test"], "A y.test": ["127.0.0.1"] };
+  assertEquals(await servers("x.test:2525", records), ["y.test 127.0.0.1"]);
+  assertEquals(await servers("[127.0.0.1]", {}), "5.4.6 mail for 127.0.0.1 loops back to myself");
+});
+
+Deno.test("servers() defers a domain without addresses where smtp_defer_if_no_mx_address_found is on", async () => {
+  const text = await servers("x.test", { "MX x.test": ["10 y.test"] }, {
+    smtp_defer_if_no_mx_address_found: "yes",
+  });
+  assertEquals(String(text).slice(0, 5), "4.4.4");
+});
+
+Deno.test("servers() prefers the IP version that smtp_address_preference names", async () => {
+  const records: Zone = { "A h.test": ["192.0.2.1"], "AAAA h.test": ["2001:db8::1"] };
+  const both = { inet_protocols: "all" };
+  const six = { ...both, smtp_address_preference: "ipv6" };
+  assertEquals((await servers("[h.test]", records, six))[0], "h.test 2001:db8::1");
+  assertEquals((await servers("[h.test]", records, both)).length, 2);
+});
+
+Deno.test("servers() bounds how many exchangers it looks at", async () => {
+  const records: Zone = { "MX x.test": Array.from({ length: 100 }, (_, i) => `${i} h${i}.test`) };
+  let asked = 0;
+  for (let i = 0; i < 100; i++) records[`A h${i}.test`] = [`192.0.2.${i}`];
+  const made = settings();
+  const ask = zone(records);
+  const lookup = new Lookup(made, (name, type) => (asked++, ask(name, type)));
+  const found = await lookup.servers(parseNexthop("x.test", false, "25")[0]!);
+  // The MX records, and one host after the other until there are addresses enough.
+  assertEquals([Array.isArray(found) && found.length, asked], [5, 6]);
+});
