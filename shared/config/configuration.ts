@@ -127,8 +127,9 @@ export class Configuration {
   }
 
   #scope(service: MasterEntry | undefined): Expander {
-    // A service without overrides differs in its name alone, which only overrides can sensibly use.
-    const key = service && service.overrides.size ? service : undefined;
+    // A service without overrides is like any other, unless main.cf asks for the service's name.
+    const named = this.userDefined.has("service_name") || this.userDefined.has("process_name");
+    const key = service && (named || service.overrides.size) ? service : undefined;
     let scope = this.#scopes.get(key);
     if (!scope) {
       scope = new Expander({

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import fc from "fast-check";
 import { ConfigError } from "../errors.ts";
 import { int, list, perTransport, text } from "../parameters/declare.ts";
@@ -83,6 +84,15 @@ Deno.test("value() applies a service's overrides to it, and to what refers to it
   assertEquals(used.value("myorigin", submission), "S.example");
   assertEquals(used.value("syslog_name", submission), "x/submission");
   assertEquals(used.value("myorigin"), "N.example");
+});
+
+Deno.test("value() gives each service its own name, also where main.cf asks for it", () => {
+  const used = configuration("syslog_name = mail/$service_name", `${SMTPD}\nx unix - - n - - smtp`);
+  assertEquals(used.services.map((each) => used.value("syslog_name", each)), [
+    "mail/smtp",
+    "mail/x",
+  ]);
+  assertEquals(used.problems, []);
 });
 
 const declared = {
@@ -299,6 +309,19 @@ Deno.test("loadConfiguration() reports files that cannot be read, and throws not
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("the configuration that ships has no problems, and needs no more than a clone", () => {
+  const config = fromFileUrl(new URL("../../config", import.meta.url));
+  const used = loadConfiguration(config, { ...facts, hostname: "here" });
+  assertEquals(used.problems.map(({ message }) => message), []);
+  assertEquals(used.value("queue_directory"), "/srv/clone/var/queue");
+  assertEquals(used.value("mydestination"), "here.localdomain, localhost");
+  assertEquals(used.value("virtual_mailbox_maps").split(",")[0], `texthash:${config}/mailboxes`);
+  assertEquals(
+    used.services.filter(({ type }) => type === "inet").map(({ name }) => name),
+    ["127.0.0.1:2525"],
+  );
 });
 
 Deno.test("a Configuration takes any bytes without failing", () => {

@@ -12,6 +12,7 @@ import { showqParameters } from "./showq.ts";
 import { smtpParameters } from "./smtp.ts";
 import { smtpdParameters } from "./smtpd.ts";
 import { supervisorParameters } from "./supervisor.ts";
+import { virtualParameters } from "./virtual.ts";
 
 /** What each role reads; sendmail is a command that has parameters of its own. */
 const roles: Readonly<Record<string, Parameters>> = {
@@ -25,7 +26,7 @@ const roles: Readonly<Record<string, Parameters>> = {
   smtp: smtpParameters,
   dns: dnsParameters,
   showq: showqParameters,
-  virtual: {},
+  virtual: virtualParameters,
   bounce: {},
   anvil: {},
   postlogd: {},
