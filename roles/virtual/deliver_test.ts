@@ -1,0 +1,304 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { PeerError } from "../../shared/errors.ts";
+import { Content } from "../../shared/ipc/content.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { setSink } from "../../shared/log/log.ts";
+import { parseAll } from "../../shared/parameters/declare.ts";
+import { virtualParameters } from "../../shared/parameters/virtual.ts";
+import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import type { Lookup, LookupParameter } from "../../shared/rewrite_cache.ts";
+import { VirtualDelivery } from "./deliver.ts";
+
+type Table = (parameter: LookupParameter, address: string) => Lookup | Promise<Lookup>;
+
+/** Mailboxes in a directory of their own, below a directory that nothing may be written to. */
+class Scene implements Disposable {
+  top = Deno.makeTempDirSync();
+  base = `${this.top}/base`;
+  log: string[] = [];
+  virtual: VirtualDelivery;
+
+  constructor(table: Record<string, string> | Table, texts: Record<string, string> = {}) {
+    Deno.mkdirSync(this.base);
+    setSink((severity, text) => this.log.push(severity === "info" ? text : `${severity}: ${text}`));
+    const defaults = Object.values(virtualParameters).map(({ name, fallback }) => [name, fallback]);
+    const params = parseAll(virtualParameters, {
+      ...Object.fromEntries(defaults),
+      myhostname: "mx/1.example.com",
+      virtual_mailbox_base: this.base,
+      ...texts,
+    });
+    this.virtual = new VirtualDelivery(params, {
+      lookup: typeof table === "function"
+        ? table
+        : (_, address) => ({ value: table[address] ?? null, fail: false }),
+    });
+  }
+
+  /** Delivers and answers status, code and text of each recipient. */
+  async deliver(recipients: string[], content: Content | string = "Subject: x\r\n\r\na\r\nb\r\n") {
+    const { outcomes, siteProblem } = await this.virtual.deliver(
+      request(recipients),
+      typeof content === "string" ? whole(content) : content,
+    );
+    assertEquals([siteProblem, outcomes.map(({ n }) => n)], [
+      null,
+      recipients.map((_, i) => i + 5),
+    ]);
+    return outcomes.map(({ status, dsn, text }) => [status, dsn, text]);
+  }
+
+  /** The messages of a Maildir. */
+  read(maildir: string): string[] {
+    const path = `${this.base}/${maildir}/new`;
+    return [...Deno.readDirSync(path)].map(({ name }) => Deno.readTextFileSync(`${path}/${name}`));
+  }
+
+  /** Every file below the top. */
+  files(path = this.top): string[] {
+    return [...Deno.readDirSync(path)].flatMap(({ name, isDirectory }) =>
+      isDirectory ? this.files(`${path}/${name}`) : [`${path}/${name}`]
+    );
+  }
+
+  [Symbol.dispose]() {
+    Deno.removeSync(this.top, { recursive: true });
+  }
+}
+
+function request(recipients: string[]): DeliveryRequest {
+  return {
+    envelope: {
+      queueId: "4dXyZ12345z1",
+      sender: "joe@example.org",
+      arrived: 0,
+      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+      smtputf8: false,
+      body: "7bit",
+      ret: "",
+      envid: "",
+    },
+    size: 10,
+    nexthop: "example.com",
+    recipients: recipients.map((address, i) => ({
+      n: i + 5,
+      address,
+      original: `all+${address}`,
+      orcpt: "",
+      notify: [],
+    })),
+    activeAt: 0,
+    keep: false,
+  };
+}
+
+function whole(text: string): Content {
+  return new Content(new TextEncoder().encode(text), false, () => {});
+}
+
+const SENT = ["sent", "2.0.0", "delivered to maildir"];
+const MISCONFIGURED = ["deferred", "4.3.5", "mail system configuration error"];
+
+Deno.test("deliver() writes a Maildir file with the envelope on top and LF line ends", async () => {
+  using scene = new Scene({ "anna@example.com": "example.com/anna/" });
+  assertEquals(await scene.deliver(["anna@example.com"]), [SENT]);
+  assertEquals(scene.read("example.com/anna"), [
+    "Return-Path: <joe@example.org>\nX-Original-To: all+anna@example.com\n" +
+    "Delivered-To: anna@example.com\nSubject: x\n\na\nb\n",
+  ]);
+  assertEquals([...Deno.readDirSync(`${scene.base}/example.com/anna/tmp`)], []);
+  const file = scene.files()[0]!;
+  assertMatch(
+    file,
+    /\/new\/[0-9]{10}\.V[0-9a-f]+I[0-9a-f]+M[0-9]+\.mx\\0571\.example\.com$/,
+  );
+  assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
+  assertEquals(Deno.statSync(`${scene.base}/example.com/anna/cur`).mode! & 0o777, 0o700);
+  assertMatch(
+    scene.log[0]!,
+    /^4dXyZ12345z1: to=<anna@example.com>, orig_to=<all\+anna@example.com>, relay=virtual, delay=.*, delays=.*, dsn=2\.0\.0, status=sent \(delivered to maildir\)$/,
+  );
+});
+
+Deno.test("deliver() gives each recipient a file and an outcome of its own", async () => {
+  using scene = new Scene({ "a@x": "a/", "b@x": "b/", "up@x": "../b/" });
+  assertEquals(await scene.deliver(["a@x", "nobody@x", "b@x", "up@x"]), [
+    SENT,
+    ["bounced", "5.1.1", 'unknown user: "nobody@x"'],
+    SENT,
+    MISCONFIGURED,
+  ]);
+  assertEquals([scene.read("a").length, scene.read("b").length, scene.files().length], [1, 1, 2]);
+});
+
+Deno.test("deliver() puts 500 simultaneous messages into one Maildir, none over another", async () => {
+  using scene = new Scene({ "a@x": "a/" });
+  const deliveries = Array.from({ length: 500 }, (_, i) => scene.deliver(["a@x"], `N: ${i}\r\n`));
+  assertEquals(new Set((await Promise.all(deliveries)).map(String)), new Set([String([SENT])]));
+  assertEquals(new Set(scene.read("a")).size, 500);
+});
+
+Deno.test("deliver() writes a stream to all its recipients", async () => {
+  using scene = new Scene({ "a@x": "a/", "b@x": "b/" });
+  const content = new Content(new TextEncoder().encode("a\r"), true, () => {});
+  content.push(new TextEncoder().encode("\nb\r\n"), true);
+  content.push(new Uint8Array(0), false);
+  assertEquals(await scene.deliver(["a@x", "b@x"], content), [SENT, SENT]);
+  assertEquals(scene.read("a")[0]!.split("\n").slice(3), ["a", "b", ""]);
+  assertEquals(scene.read("b")[0]!.split("\n").slice(3), ["a", "b", ""]);
+});
+
+Deno.test("deliver() leaves nothing behind when the content breaks off", async () => {
+  using scene = new Scene({ "a@x": "a/" });
+  const content = new Content(new TextEncoder().encode("a\r\n"), true, () => {});
+  content.fail(new PeerError("the caller gave up"));
+  await assertRejects(() => scene.deliver(["a@x"], content), PeerError, "gave up");
+  assertEquals(scene.files(), []);
+});
+
+for (
+  const [why, path] of [
+    ["that leads up", "example.com/../../other/"],
+    ["that is empty", ""],
+    ["that is only a slash", "/"],
+    ["that is absolute", "/etc/anna/"],
+    ["that names only the base", "./"],
+    ["with a NUL", "anna\0/"],
+    ["with a line break", "anna\n/"],
+    ["with too long a name", "x".repeat(256) + "/"],
+    ["that is too deep", "x/".repeat(33)],
+  ] as const
+) {
+  Deno.test(`deliver() defers for a mailbox path ${why}`, async () => {
+    using scene = new Scene({ "a@x": path });
+    const [[status, dsn]] = await scene.deliver(["a@x"]) as [string[]];
+    assertEquals([status, dsn], ["deferred", "4.3.5"]);
+    assertEquals(scene.files(), []);
+  });
+}
+
+Deno.test("deliver() defers for an mbox, which is not built yet", async () => {
+  using scene = new Scene({ "a@x": "a" });
+  assertEquals(await scene.deliver(["a@x"]), [
+    ["deferred", "4.3.5", "mbox delivery is not built yet"],
+  ]);
+});
+
+for (
+  const where of ["example.com", "example.com/anna", "example.com/anna/new", "example.com/anna/tmp"]
+) {
+  Deno.test(`deliver() does not follow a symbolic link at ${where}`, async () => {
+    using scene = new Scene({ "a@x": "example.com/anna/" });
+    for (const part of ["tmp", "new", "cur", "anna/tmp", "anna/new", "anna/cur"]) {
+      Deno.mkdirSync(`${scene.top}/outside/${part}`, { recursive: true });
+    }
+    Deno.mkdirSync(`${scene.base}/${where}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    Deno.symlinkSync(`${scene.top}/outside`, `${scene.base}/${where}`);
+    const [[status, dsn, text]] = await scene.deliver(["a@x"]) as [string[]];
+    assertEquals([status, dsn], ["deferred", "4.2.0"]);
+    assertMatch(text!, /^maildir delivery failed: open directory .*: Not a directory$/);
+    assertEquals(scene.files(`${scene.top}/outside`), []);
+  });
+}
+
+Deno.test("deliver() makes a Maildir again that was removed a moment ago", async () => {
+  using scene = new Scene({ "a@x": "a/" });
+  assertEquals(await scene.deliver(["a@x"]), [SENT]);
+  Deno.removeSync(`${scene.base}/a`, { recursive: true });
+  assertEquals(await scene.deliver(["a@x"]), [SENT]);
+  assertEquals(scene.read("a").length, 1);
+});
+
+Deno.test("deliver() bounces a message above virtual_mailbox_limit, and no other", async () => {
+  using scene = new Scene({ "a@x": "a/" }, { virtual_mailbox_limit: "1000" });
+  const [[status, dsn, text]] = await scene.deliver(["a@x"], "x".repeat(1000)) as [string[]];
+  assertEquals([status, dsn], ["bounced", "5.2.2"]);
+  assertMatch(text!, /^maildir delivery failed: write maildir file .*: File too large$/);
+  assertEquals(scene.files(), []);
+  assertEquals(await scene.deliver(["a@x"], "x".repeat(800)), [SENT]);
+});
+
+Deno.test("deliver() defers when the disk refuses", async () => {
+  using scene = new Scene({ "a@x": "file/a/" });
+  Deno.writeTextFileSync(`${scene.base}/file`, "");
+  const [[status, dsn]] = await scene.deliver(["a@x"]) as [string[]];
+  assertEquals([status, dsn], ["deferred", "4.2.0"]);
+});
+
+Deno.test("deliver() defers without virtual_mailbox_base", async () => {
+  using scene = new Scene({ "a@x": "a/" }, { virtual_mailbox_base: "" });
+  assertEquals(await scene.deliver(["a@x"]), [MISCONFIGURED]);
+});
+
+Deno.test("deliver() defers when a table fails or rewrite is away", async () => {
+  using failing = new Scene(() => ({ value: null, fail: true }));
+  assertEquals(await failing.deliver(["a@x"]), [["deferred", "4.3.0", "mailbox lookup failure"]]);
+  using away = new Scene(() => Promise.reject(new CallError("unavailable", "rewrite: gone")));
+  assertEquals(await away.deliver(["a@x"]), [["deferred", "4.3.0", "mailbox lookup failure"]]);
+  assertEquals(away.log[0], "warning: rewrite: gone");
+});
+
+const OWNED = { virtual_uid_maps: "texthash:/u", virtual_gid_maps: "texthash:/g" };
+
+function owned(uid: string | null, gid: string | null): Table {
+  return (parameter) => ({
+    value: parameter === "virtual_mailbox_maps"
+      ? "d/a/"
+      : parameter === "virtual_uid_maps"
+      ? uid
+      : gid,
+    fail: false,
+  });
+}
+
+for (
+  const [uid, gid] of [
+    ["99", "1000"],
+    ["0", "1000"],
+    ["-1", "1000"],
+    ["4294967295", "1000"],
+    ["1000x", "1000"],
+    ["1e3", "1000"],
+    [" 1000", "1000"],
+    ["", "1000"],
+    [null, "1000"],
+    ["1000", "0"],
+    ["1000", null],
+  ] as const
+) {
+  Deno.test(`deliver() defers for the owner ${uid}:${gid}`, async () => {
+    using scene = new Scene(owned(uid, gid), OWNED);
+    assertEquals(await scene.deliver(["a@x"]), [MISCONFIGURED]);
+    assertEquals(scene.files(), []);
+  });
+}
+
+Deno.test({
+  name: "deliver() gives file and Maildir to their owner",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    using scene = new Scene(owned("12345", "12346"), OWNED);
+    assertEquals(await scene.deliver(["a@x"]), [SENT]);
+    for (
+      const path of [
+        scene.files()[0]!,
+        ...["", "/new", "/tmp"].map((p) => `${scene.base}/d/a${p}`),
+      ]
+    ) {
+      const { uid, gid } = Deno.statSync(path);
+      assertEquals([path, uid, gid], [path, 12345, 12346]);
+    }
+    assertEquals(Deno.statSync(`${scene.base}/d`).uid, 0);
+  },
+});
+
+Deno.test({
+  name: "deliver() defers when it may not give a file to its owner",
+  ignore: Deno.uid() === 0,
+  async fn() {
+    using scene = new Scene(owned("12345", "12346"), OWNED);
+    const [[status]] = await scene.deliver(["a@x"]) as [string[]];
+    assertEquals(status, "deferred");
+    assert(!scene.files().some((file) => file.includes("/new/")));
+  },
+});

@@ -1,0 +1,94 @@
+/**
+ * The directories of a Maildir: made where they are missing, and looked at one by one, because a symbolic link in their
+ * place would lead out of the mailboxes (the runtime checks the name of a file, not where links lead).
+ */
+
+import { lchown, lstat, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type DirectorySync } from "./directory_sync.ts";
+import { codeOf, Trouble } from "./trouble.ts";
+
+/** Who a mailbox belongs to; undefined leaves everything to the user that this process is. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** How long a Maildir that was looked at is trusted to stay what it is. */
+export const FRESH_MS = 1000;
+/** The most Maildirs that are remembered. */
+const MAX_KNOWN = 5000;
+const PRIVATE = 0o700;
+/** A directory between the base and a Maildir may be passed through, not listed. */
+const PASSABLE = 0o711;
+
+export class Directories {
+  #known = new Map<string, number>();
+
+  constructor(
+    readonly base: string,
+    readonly syncs: DirectorySync,
+    readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  /** Makes sure that the Maildir and its three parts are directories; `components` are its names below the base. */
+  async ensure(components: readonly string[], owner: Owner | undefined): Promise<string> {
+    const path = [this.base, ...components].join("/");
+    const until = this.#known.get(path);
+    if (until !== undefined && this.clock() < until) return path;
+    let at = this.base, made = false;
+    for (const [i, component] of components.entries()) {
+      at += `/${component}`;
+      made = await this.#directory(at, i === components.length - 1 ? PRIVATE : PASSABLE);
+    }
+    const parts = ["tmp", "new", "cur"].map((part) => this.#part(`${path}/${part}`, owner));
+    // The Maildir is given away last: until then nobody else can exchange what is in it.
+    if ((await Promise.all(parts)).some(Boolean)) await this.syncs.sync(path);
+    if (made && owner) await lchown(path, owner.uid, owner.gid);
+    this.#remember(path);
+    return path;
+  }
+
+  /** Looks again next time. */
+  forget(path: string): void {
+    this.#known.delete(path);
+  }
+
+  async #part(path: string, owner: Owner | undefined): Promise<boolean> {
+    const made = await this.#directory(path, PRIVATE, false);
+    if (made && owner) await lchown(path, owner.uid, owner.gid);
+    return made;
+  }
+
+  /** True when the directory had to be made; `durable` also syncs the name of it. */
+  async #directory(path: string, mode: number, durable = true): Promise<boolean> {
+    if (await this.#isDirectory(path)) return false;
+    try {
+      await mkdir(path, mode);
+    } catch (error) {
+      // Another delivery was faster: what it made is looked at like anything else.
+      if (codeOf(error) === "EEXIST" && await this.#isDirectory(path)) return false;
+      throw new Trouble("create directory", path, error);
+    }
+    if (durable) await this.syncs.sync(dirname(path));
+    return true;
+  }
+
+  /** False when there is nothing; throws Trouble when there is something else. */
+  async #isDirectory(path: string): Promise<boolean> {
+    let found;
+    try {
+      found = await lstat(path);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return false;
+      throw new Trouble("look at directory", path, error);
+    }
+    if (found.isDirectory()) return true;
+    throw new Trouble("open directory", path, new Error("Not a directory"));
+  }
+
+  #remember(path: string): void {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(path, this.clock() + FRESH_MS);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A message on its way into a Maildir. It is written and synced in `tmp/`, renamed into `new/`, and that directory is
+ * synced, too: only then is it delivered. A crash before leaves a file in `tmp/` that readers remove after 36 hours.
+ */
+
+import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { concat } from "../../shared/ipc/frame.ts";
+import type { Directories, Owner } from "./directories.ts";
+import type { DirectorySync } from "./directory_sync.ts";
+import { codeOf, Trouble } from "./trouble.ts";
+
+/** Tells files of one process from those of all others that write to the same Maildir. */
+const PROCESS = [...crypto.getRandomValues(new Uint8Array(8))]
+  .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+let count = 0;
+
+/** What all Maildirs have in common. */
+export interface Surroundings {
+  readonly directories: Directories;
+  readonly syncs: DirectorySync;
+  /** In a form that may stand in a file name. */
+  readonly hostname: string;
+  /** Bytes; 0 is no limit. */
+  readonly limit: number;
+}
+
+/** A host name as part of a Maildir file name. */
+export function fileHostname(hostname: string): string {
+  return hostname.replace(/[^A-Za-z0-9.-]/g, (char) => {
+    const code = char.charCodeAt(0) & 0xff;
+    return `\\${code.toString(8).padStart(3, "0")}`;
+  });
+}
+
+export class MaildirFile {
+  #written = 0;
+
+  constructor(
+    readonly around: Surroundings,
+    readonly maildir: string,
+    readonly path: string,
+    readonly handle: FileHandle,
+    readonly owner: Owner | undefined,
+    /** Header lines that come first, LF text. */
+    private header: Uint8Array | undefined,
+  ) {}
+
+  /** Makes the file in `tmp/`, and the Maildir where there is none. Throws Trouble. */
+  static async create(
+    around: Surroundings,
+    components: readonly string[],
+    owner: Owner | undefined,
+    header: Uint8Array,
+  ): Promise<MaildirFile> {
+    const name = `${Math.floor(Date.now() / 1000)}.R${PROCESS}Q${count++}.${around.hostname}`;
+    for (let again = false;; again = true) {
+      const maildir = await around.directories.ensure(components, owner);
+      const path = `${maildir}/tmp/${name}`;
+      try {
+        const handle = await open(path, "wx", 0o600);
+        return new MaildirFile(around, maildir, path, handle, owner, header);
+      } catch (error) {
+        // It was there a moment ago: somebody removed the Maildir.
+        around.directories.forget(maildir);
+        if (again || codeOf(error) !== "ENOENT") {
+          throw new Trouble("create maildir file", path, error);
+        }
+      }
+    }
+  }
+
+  /** Appends LF text. Throws Trouble. */
+  async write(text: Uint8Array): Promise<void> {
+    const bytes = this.header ? concat([this.header, text]) : text;
+    this.header = undefined;
+    this.#written += bytes.length;
+    const { limit } = this.around;
+    try {
+      if (limit && this.#written > limit) throw new TooLarge();
+      for (let at = 0; at < bytes.length;) {
+        at += (await this.handle.write(bytes, at, bytes.length - at)).bytesWritten;
+      }
+    } catch (error) {
+      throw new Trouble("write maildir file", this.path, error);
+    }
+  }
+
+  /** Makes it durable and visible. Throws Trouble; then the file may be there all the same. */
+  async finish(): Promise<void> {
+    if (this.header) await this.write(new Uint8Array(0));
+    const into = `${this.maildir}/new`;
+    try {
+      const { uid, gid, dev, ino } = await this.handle.stat();
+      if (this.owner && (uid !== this.owner.uid || gid !== this.owner.gid)) {
+        await this.handle.chown(this.owner.uid, this.owner.gid);
+      }
+      await this.handle.sync();
+      await this.handle.close();
+      await rename(this.path, `${into}/${this.#finalName(dev, ino)}`);
+      await this.around.syncs.sync(into);
+    } catch (error) {
+      throw new Trouble("complete maildir file", this.path, error);
+    }
+  }
+
+  /** Removes what has been written so far. */
+  async abort(): Promise<void> {
+    this.around.directories.forget(this.maildir);
+    await this.handle.close().catch(() => {});
+    await unlink(this.path).catch(() => {});
+  }
+
+  /** Postfix's name: unique because no other file has this inode now, and none had it this microsecond. */
+  #finalName(dev: number, ino: number): string {
+    const now = Date.now(),
+      micro = (now % 1000) * 1000 + Math.floor((performance.now() % 1) * 1000);
+    const device = dev.toString(16), inode = ino.toString(16);
+    return `${Math.floor(now / 1000)}.V${device}I${inode}M${micro}.${this.around.hostname}`;
+  }
+}
+
+/** As if the system had a limit for the file. */
+class TooLarge extends Error {
+  readonly code = "EFBIG";
+  constructor() {
+    super("File too large");
+  }
+}

@@ -1,0 +1,29 @@
+/** Content as a mailbox has it: LF line ends, with the envelope in headers on top (reference 4.4). */
+
+import { external } from "../../shared/mail/address.ts";
+
+const CR = 13;
+
+/** CRLF text without its CRs: inside the system no other CR exists. Pieces may be cut anywhere. */
+export function toLf(text: Uint8Array): Uint8Array {
+  const lf = new Uint8Array(text.length);
+  let length = 0, from = 0;
+  for (let at = text.indexOf(CR); at >= 0; at = text.indexOf(CR, from)) {
+    lf.set(text.subarray(from, at), length);
+    length += at - from;
+    from = at + 1;
+  }
+  lf.set(text.subarray(from), length);
+  return lf.subarray(0, length + text.length - from);
+}
+
+/** Return-Path, X-Original-To and Delivered-To, LF text. */
+export function deliveryHeaders(
+  sender: string,
+  recipient: { readonly address: string; readonly original: string },
+): Uint8Array {
+  const original = recipient.original && `X-Original-To: ${external(recipient.original)}\n`;
+  return new TextEncoder().encode(
+    `Return-Path: <${external(sender)}>\n${original}Delivered-To: ${external(recipient.address)}\n`,
+  );
+}

@@ -1,0 +1,25 @@
+/** Parameters of virtual: where mailboxes are, and whose. */
+
+import { int, text } from "./declare.ts";
+import { identity } from "./global.ts";
+import { rewriteParameters } from "./rewrite.ts";
+
+const mailboxes = {
+  virtualMailboxBase: text("virtual_mailbox_base", "", {
+    doc: "The directory that every virtual mailbox is below.",
+  }),
+  virtualMailboxLimit: int("virtual_mailbox_limit", "51200000", {
+    doc: "The largest Maildir file, in bytes; 0 is no limit.",
+  }),
+  virtualMinimumUid: int("virtual_minimum_uid", "100", {
+    min: 1,
+    doc: "The smallest user id that virtual_uid_maps may give.",
+  }),
+};
+
+export const virtualParameters = {
+  myhostname: identity.myhostname,
+  virtualUidMaps: rewriteParameters.virtualUidMaps,
+  virtualGidMaps: rewriteParameters.virtualGidMaps,
+  ...mailboxes,
+};
