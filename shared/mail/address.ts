@@ -51,13 +51,15 @@ const WHOLE = new Set(["postmaster", "mailer-daemon", "double-bounce"]);
 export function splitExtension(
   local: string,
   delimiters: string,
+  ownerRequestSpecial = true,
 ): { user: string; extension: string } {
   const whole = { user: local, extension: "" };
   if (!delimiters) return whole;
   const folded = local.toLowerCase();
   if (WHOLE.has(folded)) return whole;
   // Mailing list names of the form owner-list and list-request are one name, not a name with an extension.
-  if (delimiters.includes("-") && (folded.startsWith("owner-") || folded.endsWith("-request"))) {
+  const lists = ownerRequestSpecial && delimiters.includes("-");
+  if (lists && (folded.startsWith("owner-") || folded.endsWith("-request"))) {
     return whole;
   }
   for (let i = 1; i < local.length; i++) {

@@ -101,8 +101,12 @@ export const openNested = open;
 export class TableList {
   readonly tables: readonly Table[];
 
-  constructor(specs: readonly string[], environment?: Environment) {
-    this.tables = specs.map((spec) => openTable(spec, environment));
+  constructor(
+    specs: readonly string[],
+    environment: Environment | ((spec: string) => Environment) = RUNNING,
+  ) {
+    const of = typeof environment === "function" ? environment : () => environment;
+    this.tables = specs.map((spec) => openTable(spec, of(spec)));
   }
 
   get empty(): boolean {

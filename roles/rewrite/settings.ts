@@ -1,0 +1,135 @@
+/** What the parameters amount to: open tables and lists, and which domains are ours. */
+
+import { ConfigError } from "../../shared/errors.ts";
+import { type Values } from "../../shared/parameters/declare.ts";
+import { rewriteParameters } from "../../shared/parameters/rewrite.ts";
+import { DomainList } from "../../shared/table/match_list.ts";
+import { type Environment, RUNNING, TableList } from "../../shared/table/table.ts";
+import { literalAddress } from "./domain.ts";
+import type { MaybePromise } from "./steps.ts";
+
+export type Params = Values<typeof rewriteParameters>;
+
+const LOOPBACK = ["127.0.0.1", "::1"];
+
+/** A transport with the next hop that it sets; an empty next hop leaves the one that the class has. */
+export interface TransportValue {
+  readonly transport: string;
+  readonly nexthop: string;
+}
+
+/** Everything that rewrite and resolve ask; made once from the parameters. */
+export class Settings {
+  readonly virtualAliasDomains: DomainList;
+  readonly virtualMailboxDomains: DomainList;
+  readonly relayDomains: DomainList;
+  readonly transports: Readonly<Record<"local" | "virtual" | "relay" | "default", TransportValue>>;
+  readonly transportParents: "subdomains" | "dot";
+  readonly propagateVirtual: boolean;
+
+  readonly virtualAliasMaps: TableList;
+  readonly virtualMailboxMaps: TableList;
+  readonly virtualUidMaps: TableList;
+  readonly virtualGidMaps: TableList;
+  readonly localRecipientMaps: TableList;
+  readonly relayRecipientMaps: TableList;
+  readonly transportMaps: TableList;
+  readonly relocatedMaps: TableList;
+  readonly senderDefaultTransportMaps: TableList;
+  readonly senderRelayhostMaps: TableList;
+
+  #mydestination: DomainList;
+  #ownAddresses: ReadonlySet<string>;
+
+  /** Throws ConfigError for a list or transport that cannot be understood; a table that cannot be opened fails later. */
+  constructor(readonly params: Params, environment: Environment = RUNNING) {
+    const below = params.parentDomainMatchesSubdomains;
+    const parents = (feature: string) => below.includes(feature) ? "subdomains" : "dot";
+    const tables = (specs: string[]) => new TableList(specs, environment);
+    this.#mydestination = domains("mydestination", params.mydestination, "exact", environment);
+    this.#ownAddresses = ownAddresses(params);
+    this.virtualAliasDomains = domains(
+      "virtual_alias_domains",
+      params.virtualAliasDomains,
+      "exact",
+      environment,
+    );
+    this.virtualMailboxDomains = domains(
+      "virtual_mailbox_domains",
+      params.virtualMailboxDomains,
+      "exact",
+      environment,
+    );
+    this.relayDomains = domains(
+      "relay_domains",
+      params.relayDomains,
+      parents("relay_domains"),
+      environment,
+    );
+    this.transports = {
+      local: transport("local_transport", params.localTransport),
+      virtual: transport("virtual_transport", params.virtualTransport),
+      relay: transport("relay_transport", params.relayTransport),
+      default: transport("default_transport", params.defaultTransport),
+    };
+    this.transportParents = parents("transport_maps");
+    this.propagateVirtual = params.propagateUnmatchedExtensions.includes("virtual");
+    this.virtualAliasMaps = tables(params.virtualAliasMaps);
+    this.virtualMailboxMaps = tables(params.virtualMailboxMaps);
+    this.virtualUidMaps = tables(params.virtualUidMaps);
+    this.virtualGidMaps = tables(params.virtualGidMaps);
+    this.relayRecipientMaps = tables(params.relayRecipientMaps);
+    this.transportMaps = tables(params.transportMaps);
+    this.relocatedMaps = tables(params.relocatedMaps);
+    this.senderDefaultTransportMaps = tables(params.senderDependentDefaultTransportMaps);
+    this.senderRelayhostMaps = tables(params.senderDependentRelayhostMaps);
+    // The files of alias_maps are in another format than those of the other tables.
+    const aliases = { ...environment, aliases: true };
+    const direct = (spec: string) => spec.replace(/^proxy:/, "");
+    const aliasMaps = params.aliasMaps.map(direct);
+    this.localRecipientMaps = new TableList(
+      params.localRecipientMaps,
+      (spec) => aliasMaps.includes(direct(spec)) ? aliases : environment,
+    );
+  }
+
+  /** True for the domains of mydestination and for `[address]` where the address is ours. */
+  isLocal(domain: string): MaybePromise<boolean> {
+    if (domain.startsWith("[") && this.#ownAddresses.has(literalAddress(domain) ?? "")) return true;
+    return this.#mydestination.matches(domain);
+  }
+}
+
+/** The addresses on which we receive mail; names among the interfaces are not looked up, but localhost is known. */
+function ownAddresses(params: Params): Set<string> {
+  const named = params.inetInterfaces.flatMap((word) => {
+    const folded = word.toLowerCase();
+    if (folded === "all") return [...params.hostAddresses, ...LOOPBACK];
+    return folded === "loopback-only" || folded === "localhost" ? LOOPBACK : [word];
+  });
+  const addresses = [...named, ...params.proxyInterfaces].map((address) =>
+    literalAddress(`[${address.replace(/^\[|\]$/g, "")}]`)
+  );
+  return new Set(addresses.filter((address) => address !== undefined));
+}
+
+/** `transport` or `transport:nexthop`. */
+function transport(name: string, text: string): TransportValue {
+  const colon = text.indexOf(":");
+  const transport = colon < 0 ? text.trim() : text.slice(0, colon).trim();
+  if (!transport) throw new ConfigError(`${name}: must be transport:nexthop: is "${text}"`);
+  return { transport, nexthop: colon < 0 ? "" : text.slice(colon + 1).trim() };
+}
+
+function domains(
+  name: string,
+  items: string[],
+  parents: "exact" | "subdomains" | "dot",
+  environment: Environment,
+): DomainList {
+  try {
+    return new DomainList(items, parents, environment);
+  } catch (error) {
+    throw new ConfigError(`${name}: ${(error as Error).message}`);
+  }
+}
