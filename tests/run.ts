@@ -1,0 +1,140 @@
+/**
+ * The `test` task: format, lint, types, then every suite. Ends with exactly one line, `N passed, N failed`, in which
+ * format, lint and types count as one each.
+ */
+
+import { join } from "@std/path";
+
+/** One thing that is run and counted. */
+interface Step {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Runs several test files at once: only where nothing measures time or needs the machine for itself. */
+  readonly parallel?: boolean;
+}
+
+interface Result {
+  readonly name: string;
+  passed: number;
+  failed: number;
+  skipped: string[];
+  output: string;
+}
+
+/** Nothing here takes longer; a step that hangs is a failure, not a silent CI job. */
+const STEP_MINUTES = 5;
+
+const checks: readonly Step[] = [
+  { name: "format", args: ["fmt", "--check"] },
+  { name: "lint", args: ["lint"] },
+  { name: "types", args: ["check", "."] },
+];
+
+/** Tests beside what they test, then one suite for each folder of tests/ in which there are any. */
+function suites(): Step[] {
+  const beside = ["main_test.ts", "shared", "policies", "roles", "config"].flatMap(testFiles);
+  const folders = [...Deno.readDirSync("tests")].filter((entry) => entry.isDirectory)
+    .map((entry) => entry.name).toSorted(rulesFirst);
+  return [
+    { name: "unit", args: beside, parallel: true },
+    ...folders.map((name) => ({
+      name,
+      args: testFiles(join("tests", name)),
+      parallel: name === "rules" || name === "dialogs",
+    })),
+  ].filter((step) => step.args.length > 0);
+}
+
+function rulesFirst(a: string, b: string): number {
+  return Number(b === "rules") - Number(a === "rules") || a.localeCompare(b);
+}
+
+/** Files named `*_test.ts` at or below a path. */
+function testFiles(path: string): string[] {
+  try {
+    if (Deno.statSync(path).isFile) return [path];
+  } catch {
+    return [];
+  }
+  return [...Deno.readDirSync(path)].flatMap((entry) => {
+    const below = join(path, entry.name);
+    if (entry.isDirectory) return testFiles(below);
+    return entry.name.endsWith("_test.ts") ? [below] : [];
+  }).toSorted();
+}
+
+/** Runs deno to its end and brings back all that it printed. */
+async function deno(args: readonly string[]): Promise<{ ok: boolean; output: string }> {
+  const signal = AbortSignal.timeout(STEP_MINUTES * 60_000);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_JOBS: "2" },
+    signal,
+  });
+  const { success, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  const late = signal.aborted ? `\nstopped after ${STEP_MINUTES} minutes\n` : "";
+  return { ok: success, output: text.decode(stdout) + text.decode(stderr) + late };
+}
+
+async function check(step: Step): Promise<Result> {
+  const { ok, output } = await deno(step.args);
+  return { name: step.name, passed: Number(ok), failed: Number(!ok), skipped: [], output };
+}
+
+/** Runs test files and counts from the report that deno writes; what is not in it, such as a crash, is one failure. */
+async function suite(step: Step): Promise<Result> {
+  const report = await Deno.makeTempFile({ prefix: "postern-report-" });
+  try {
+    // Types were checked already.
+    const flags = ["--allow-all", "--no-prompt", "--no-check", `--junit-path=${report}`];
+    if (step.parallel) flags.push("--parallel");
+    const { ok, output } = await deno(["test", ...flags, ...step.args]);
+    const result: Result = { name: step.name, passed: 0, failed: 0, skipped: [], output };
+    for (const test of (await Deno.readTextFile(report)).split("<testcase ").slice(1)) {
+      const name = /^name="([^"]*)"/.exec(test)?.[1] ?? "";
+      if (test.includes("<skipped/>")) result.skipped.push(name);
+      else if (test.includes("<failure ")) result.failed++;
+      else result.passed++;
+    }
+    if (!ok && result.failed === 0) result.failed = 1;
+    if (ok && result.passed + result.skipped.length === 0) result.failed = 1;
+    return result;
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+async function timed(step: Step, run: (step: Step) => Promise<Result>): Promise<Result> {
+  const began = Date.now();
+  const result = await run(step);
+  const seconds = ((Date.now() - began) / 1000).toFixed(1);
+  const skipped = result.skipped.length ? `, ${result.skipped.length} skipped` : "";
+  const counts = `${result.passed} passed, ${result.failed} failed${skipped}`;
+  console.log(`${step.name.padEnd(10)} ${counts} (${seconds} s)`);
+  return result;
+}
+
+/** A failed step's output without its successes. */
+function failures(output: string): string {
+  const success = / \.\.\. (ok|ignored) \(|^Check /;
+  return output.split("\n").filter((line) => !success.test(line)).join("\n").trim();
+}
+
+const results = await Promise.all(checks.map((step) => timed(step, check)));
+for (const step of suites()) results.push(await timed(step, suite));
+
+for (const result of results) {
+  for (const name of result.skipped) console.log(`skipped    ${name}`);
+}
+for (const { failed, name, output } of results) {
+  if (failed) console.log(`\n== ${name} ==\n${failures(output)}`);
+}
+const sum = (count: (result: Result) => number) => results.reduce((all, r) => all + count(r), 0);
+const failed = sum((result) => result.failed), skipped = sum((result) => result.skipped.length);
+const tail = skipped ? `, ${skipped} skipped` : "";
+console.log(`${sum((result) => result.passed)} passed, ${failed} failed${tail}`);
+Deno.exit(failed ? 1 : 0);
