@@ -18,7 +18,7 @@ import { parseAll } from "../../shared/parameters/declare.ts";
 import { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
-import type { Services } from "../../roles/smtpd/services.ts";
+import type { Maybe, Services } from "../../roles/smtpd/services.ts";
 import { type Peer, Session } from "../../roles/smtpd/session.ts";
 import { type Settings, settings } from "../../roles/smtpd/settings.ts";
 import type { Transport } from "../../roles/smtpd/wire.ts";
@@ -155,10 +155,10 @@ export function stubServices(
   };
 }
 
-function recipient(rewrites: Map<string, string[]>, address: string): RecipientAnswer {
+function recipient(rewrites: Map<string, string[]>, address: string): Maybe<RecipientAnswer> {
   const domain = address.slice(address.lastIndexOf("@"));
   const [kind = "default", listed = "any"] = rewrites.get(address) ?? rewrites.get(domain) ?? [];
-  if (kind === "unavailable") throw new CallError("unavailable", "rewrite: unavailable");
+  if (kind === "unavailable") return Promise.reject(new CallError("unavailable", "rewrite: gone"));
   const fail = kind === "fail", error = kind === "error";
   return {
     resolved: {
