@@ -3,6 +3,7 @@
  * synced, too: only then is it delivered. A crash before leaves a file in `tmp/` that readers remove after 36 hours.
  */
 
+import { fstatSync } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { concat } from "../../shared/ipc/frame.ts";
 import type { Directories, Owner } from "./directories.ts";
@@ -90,7 +91,8 @@ export class MaildirFile {
     if (this.header) await this.write(new Uint8Array(0));
     const into = `${this.maildir}/new`;
     try {
-      const { uid, gid, dev, ino } = await this.handle.stat();
+      // A look at an open file waits for nothing.
+      const { uid, gid, dev, ino } = fstatSync(this.handle.fd);
       if (this.owner && (uid !== this.owner.uid || gid !== this.owner.gid)) {
         await this.handle.chown(this.owner.uid, this.owner.gid);
       }
