@@ -49,13 +49,15 @@ function* classRoute(
   if (kind === "local" || kind === "virtual") return merge(transports[kind], domain);
   const relayhost = (yield* senderValue(
     settings.senderRelayhostMaps,
-    sender || params.emptyAddressRelayhostMapsLookupKey,
+    sender,
+    params.emptyAddressRelayhostMapsLookupKey,
   )) ?? params.relayhost;
   const nexthop = relayhost || domain;
   if (kind === "relay") return merge(transports.relay, nexthop);
   const value = yield* senderValue(
     settings.senderDefaultTransportMaps,
-    sender || params.emptyAddressDefaultTransportMapsLookupKey,
+    sender,
+    params.emptyAddressDefaultTransportMapsLookupKey,
   );
   return merge(value === null ? transports.default : parseRoute(value), nexthop);
 }
@@ -66,9 +68,13 @@ function merge(value: TransportValue, nexthop: string): Route {
 }
 
 /** The sender's own value, by address or @domain; null without one, and where it says DUNNO. */
-function* senderValue(tables: TableList, sender: string): Steps<string | null> {
+function* senderValue(
+  tables: TableList,
+  sender: string,
+  nullKey: string,
+): Steps<string | null> {
   if (tables.empty) return null;
-  let value = yield* need(tables.lookup(external(sender)));
+  let value = yield* need(tables.lookup(sender ? external(sender) : nullKey));
   const at = sender.lastIndexOf("@");
   if (value === null && at >= 0) value = yield* need(tables.lookup(sender.slice(at), true));
   return value === null || value.toUpperCase() === "DUNNO" ? null : value;

@@ -152,17 +152,16 @@ function matchesName(domain: string, item: string, parents: Parents): boolean {
 
 /** The domain as a key, then its parents in the form that the list wants. */
 function tableHasDomain(table: Lookup, domain: string, parents: Parents): MaybePromise<boolean> {
-  for (const key of domainKeys(domain, table.isPattern ? "exact" : parents)) {
-    const value = table.lookup(key);
-    if (value instanceof Promise) return slowly(table, domain, parents);
-    if (value !== null) return true;
-  }
-  return false;
+  return hasAny(table, domainKeys(domain, table.isPattern ? "exact" : parents), 0);
 }
 
-async function slowly(table: Lookup, domain: string, parents: Parents): Promise<boolean> {
-  for (const key of domainKeys(domain, table.isPattern ? "exact" : parents)) {
-    if (await table.lookup(key) !== null) return true;
+function hasAny(table: Lookup, keys: readonly string[], start: number): MaybePromise<boolean> {
+  for (let i = start; i < keys.length; i++) {
+    const value = table.lookup(keys[i]!);
+    if (value instanceof Promise) {
+      return value.then((value) => value !== null || hasAny(table, keys, i + 1));
+    }
+    if (value !== null) return true;
   }
   return false;
 }

@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConfigError, StorageError } from "../errors.ts";
 import { AddressList, domainKeys, DomainList, type Parents } from "./match_list.ts";
+import { registerTable } from "./table.ts";
 import { Bench } from "./testing.ts";
 
 const domains: [string, Parents, string, boolean][] = [
@@ -112,3 +113,22 @@ Deno.test("domainKeys() goes up to the parents", () => {
 function split(items: string): string[] {
   return items.split(" ").filter(Boolean);
 }
+
+Deno.test("a list waits for a table that answers later", async () => {
+  using bench = new Bench();
+  registerTable(["afterwards"], (name, _environment, spec) => ({
+    spec,
+    isPattern: false,
+    async lookup(key) {
+      await Promise.resolve();
+      if (name === "fail") throw new StorageError("afterwards: fails");
+      return key === name ? "x" : null;
+    },
+  }));
+  const list = new DomainList(["afterwards:example", "last"], "subdomains", bench.environment);
+  assertEquals(await list.matches("a.b.example"), true);
+  assertEquals(await list.matches("a.b.other"), false);
+  assertEquals(await list.matches("last"), true);
+  const failing = new AddressList(["afterwards:fail", "0.0.0.0/0"], bench.environment);
+  await assertRejects(async () => await failing.matches("127.0.0.1"), StorageError);
+});

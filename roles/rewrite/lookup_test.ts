@@ -1,0 +1,135 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { StorageError } from "../../shared/errors.ts";
+import { Bench } from "../../shared/table/testing.ts";
+import { lookupAlias, lookupMailbox, withExtension } from "./lookup.ts";
+import { run } from "./steps.ts";
+import { settingsOf } from "./testing.ts";
+
+type Case = [
+  why: string,
+  table: string,
+  address: string,
+  expected: string | null,
+  texts?: Record<string, string>,
+];
+
+const PLUS = { recipient_delimiter: "+" };
+const aliases: Case[] = [
+  ["the address", "{ u@o.example=a@b }", "u@o.example", "a@b"],
+  ["any case", "{ u@o.example=a@b }", "U@O.Example", "a@b"],
+  ["not there", "{ u@o.example=a@b }", "v@o.example", null],
+  ["the domain", "{ @o.example=a@b }", "u@o.example", "a@b"],
+  ["the address before the domain", "{ @o.example=x, u@o.example=a@b }", "u@o.example", "a@b"],
+  ["the bare user of our domain", "{ u=a@b }", "u@localhost", "a@b"],
+  ["the bare user of our origin", "{ u=a@b }", "u@origin.example", "a@b", {
+    myorigin: "origin.example",
+  }],
+  ["the bare user of our address", "{ u=a@b }", "u@[127.0.0.1]", "a@b"],
+  ["no bare user of another domain", "{ u=a@b }", "u@o.example", null],
+  ["the bare user before the domain", "{ u=a@b, @localhost=x }", "u@localhost", "a@b"],
+  ["no part where there is no delimiter", "{ u@o.example=a@b }", "u+x@o.example", null],
+  [
+    "the extension first",
+    "{ u+x@o.example=ext@b, u@o.example=a@b }",
+    "u+x@o.example",
+    "ext@b",
+    PLUS,
+  ],
+  ["without the extension, which is copied", "{ u@o.example=a@b }", "u+x@o.example", "a+x@b", PLUS],
+  ["not copied where that is off", "{ u@o.example=a@b }", "u+x@o.example", "a@b", {
+    ...PLUS,
+    propagate_unmatched_extensions: "canonical",
+  }],
+  ["bare with extension", "{ u+x=a@b, u=c@d }", "u+x@localhost", "a@b", PLUS],
+  ["bare without extension", "{ u=c }", "u+x@localhost", "c+x", PLUS],
+  ["the domain, the extension copied", "{ @o.example=a@b }", "u+x@o.example", "a+x@b", PLUS],
+  ["the same user elsewhere", "{ @o.example=@b.example }", "u+x@o.example", "u+x@b.example", PLUS],
+  ["the same user elsewhere, in quotes", "{ @o.example=@b }", "a b@o.example", '"a b"@b'],
+  ["the same user elsewhere, of several", "{ { @o.example = @b, c@d } }", "u@o.example", "u@b"],
+  [
+    "several, each extended",
+    '{ { u@o.example = a@b, c, "d e"@f } }',
+    "u+x@o.example",
+    'a+x@b, c+x, "d e+x"@f',
+    PLUS,
+  ],
+  ["a quoted key", '{ { "a b"@o.example = x@y } }', "a b@o.example", "x@y"],
+  ["a quoted key written without quotes", "{ { a b@o.example = x@y } }", "a b@o.example", "x@y"],
+  ["another delimiter of two", "{ u@o.example=a@b }", "u-x@o.example", "a-x@b", {
+    recipient_delimiter: "+-",
+  }],
+  ["a list request", "{ list@o.example=a@b }", "list-request@o.example", null, {
+    recipient_delimiter: "-",
+  }],
+  [
+    "a list request, not special",
+    "{ list@o.example=a@b }",
+    "list-request@o.example",
+    "a-request@b",
+    {
+      recipient_delimiter: "-",
+      owner_request_special: "no",
+    },
+  ],
+];
+for (const [why, table, address, expected, texts] of aliases) {
+  Deno.test(`lookup() in virtual_alias_maps finds ${why}`, () => {
+    const settings = settingsOf({ ...texts, virtual_alias_maps: `inline:${table}` });
+    assertEquals(run(lookupAlias(settings, address)), expected);
+  });
+}
+
+Deno.test("lookup() asks all tables for a key before it asks for the next key", () => {
+  const settings = settingsOf({
+    virtual_alias_maps: "inline:{@o.example=domain@x} inline:{u@o.example=user@x}",
+  });
+  assertEquals(run(lookupAlias(settings, "u@o.example")), "user@x");
+});
+
+Deno.test("lookup() shows pattern tables the whole address only", () => {
+  using bench = new Bench();
+  const path = bench.write("patterns", "/^u@localhost$/ without\n/^u$/ bare\n/^@/ domain\n");
+  const texts = { ...PLUS, virtual_alias_maps: `pcre:${path}` };
+  const settings = settingsOf(texts, bench.environment);
+  assertEquals(run(lookupAlias(settings, "u+x@localhost")), null);
+  assertEquals(run(lookupAlias(settings, "u@localhost")), "without");
+});
+
+Deno.test("lookup() fails when a table does, also after keys that were not found", () => {
+  const texts = { virtual_alias_maps: "inline:{a=b} fail:x" };
+  assertThrows(() => run(lookupAlias(settingsOf(texts), "u@o.example")), StorageError);
+});
+
+const mailboxes: [why: string, table: string, address: string, expected: string | null][] = [
+  ["the address", "{ u@box.example=box/u/ }", "u@box.example", "box/u/"],
+  ["without extension, and copies none", "{ u@box.example=box/u/ }", "u+x@box.example", "box/u/"],
+  ["with extension", "{ u+x@box.example=x/, u@box.example=u/ }", "u+x@box.example", "x/"],
+  ["the domain", "{ @box.example=all/ }", "u@box.example", "all/"],
+  ["no bare user", "{ u=all/ }", "u@localhost", null],
+  ["a value with an @ in front, as it is", "{ @box.example=@x/ }", "u@box.example", "@x/"],
+];
+for (const [why, table, address, expected] of mailboxes) {
+  Deno.test(`lookup() in virtual_mailbox_maps finds ${why}`, () => {
+    const settings = settingsOf({ ...PLUS, virtual_mailbox_maps: `inline:${table}` });
+    assertEquals(run(lookupMailbox(settings, settings.virtualMailboxMaps, address)), expected);
+  });
+}
+
+const extended: [string, string][] = [
+  ["joe", "joe+x"],
+  ["joe@b", "joe+x@b"],
+  ["joe@b,jane@c", "joe+x@b,jane+x@c"],
+  ['"a, b"@c, d@e', '"a, b+x"@c, d+x@e'],
+  ['"a"', '"a+x"'],
+  ["", ""],
+];
+for (const [value, expected] of extended) {
+  Deno.test(`withExtension() makes ${value} into ${expected}`, () => {
+    assertEquals(withExtension(value, "+x"), expected);
+  });
+}
+
+Deno.test("withExtension() quotes what an extension makes necessary", () => {
+  assertEquals(withExtension("joe@b", "+a b"), '"joe+a b"@b');
+  assertEquals(withExtension('"j d"@b', '+"'), '"j d+\\""@b');
+});

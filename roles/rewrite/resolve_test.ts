@@ -1,0 +1,511 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { ConfigError, StorageError } from "../../shared/errors.ts";
+import { setSink } from "../../shared/log/log.ts";
+import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
+import type { Resolved } from "../../shared/protocols/rewrite.ts";
+import { registerTable } from "../../shared/table/table.ts";
+import { resolve } from "./resolve.ts";
+import { settingsOf } from "./testing.ts";
+
+/** `class transport:nexthop recipient`, then the flags that are set. */
+function shown(resolved: Resolved): string {
+  const { transport, nexthop, recipient } = resolved;
+  const flags = (["routed", "error", "fail"] as const).filter((flag) => resolved[flag]);
+  return [resolved.class, `${transport}:${nexthop}`, recipient, ...flags].join(" ");
+}
+
+function resolved(address: string, texts: Record<string, string> = {}, sender = ""): string {
+  const answer = resolve(settingsOf(texts), sender, address);
+  assert(!(answer instanceof Promise), "tables in memory answer at once");
+  return shown(answer);
+}
+
+type Case = [why: string, address: string, expected: string, texts?: Record<string, string>];
+
+const ALIAS = { virtual_alias_domains: "alias.example" };
+const MAILBOX = { virtual_mailbox_domains: "box.example" };
+const RELAY = { relay_domains: "relay.example" };
+const HOME = "local:mail.example.com";
+const BAD = "error:5.1.3 bad address syntax";
+
+const classes: Case[] = [
+  ["mydestination", "user@example.com", `local ${HOME} user@example.com`],
+  ["mydestination in any case", "User@EXAMPLE.com", `local ${HOME} User@EXAMPLE.com`],
+  ["localhost", "user@localhost", `local ${HOME} user@localhost`],
+  ["a domain below", "user@sub.example.com", "default smtp:sub.example.com user@sub.example.com"],
+  ["loopback", "user@[127.0.0.1]", `local ${HOME} user@[127.0.0.1]`],
+  ["our address", "user@[192.0.2.25]", `local ${HOME} user@[192.0.2.25]`],
+  ["our IPv6 address", "user@[IPv6:2001:DB8:0::25]", `local ${HOME} user@[IPv6:2001:DB8:0::25]`],
+  ["another address", "user@[192.0.2.26]", "default smtp:[192.0.2.26] user@[192.0.2.26]"],
+  ["the address of a proxy", "user@[192.0.2.26]", `local ${HOME} user@[192.0.2.26]`, {
+    proxy_interfaces: "192.0.2.26",
+  }],
+  ["our address, off", "user@[192.0.2.25]", "default smtp:[192.0.2.25] user@[192.0.2.25]", {
+    inet_interfaces: "loopback-only",
+  }],
+  ["a listed interface", "user@[198.51.100.1]", `local ${HOME} user@[198.51.100.1]`, {
+    inet_interfaces: "198.51.100.1, [2001:db8::1]",
+  }],
+  [
+    "virtual alias",
+    "user@alias.example",
+    "alias error:5.1.1 User unknown in virtual alias table user@alias.example",
+    ALIAS,
+  ],
+  [
+    "virtual alias, table hidden",
+    "u@alias.example",
+    "alias error:5.1.1 User unknown u@alias.example",
+    {
+      ...ALIAS,
+      show_user_unknown_table_name: "no",
+    },
+  ],
+  [
+    "virtual alias by default from the keys",
+    "x@a.example",
+    "alias error:5.1.1 User unknown in virtual alias table x@a.example",
+    {
+      virtual_alias_maps: "inline:{ a.example=anything }",
+    },
+  ],
+  ["virtual mailbox", "u@box.example", "virtual virtual:box.example u@box.example", MAILBOX],
+  [
+    "virtual mailbox by default from the keys",
+    "u@box.example",
+    "virtual virtual:box.example u@box.example",
+    {
+      virtual_mailbox_maps: "inline:{ box.example=x, u@box.example=u/ }",
+    },
+  ],
+  ["virtual mailbox over lmtp", "u@box.example", "virtual lmtp:unix:private/lmtp u@box.example", {
+    ...MAILBOX,
+    virtual_transport: "lmtp:unix:private/lmtp",
+  }],
+  ["relay", "u@relay.example", "relay relay:relay.example u@relay.example", RELAY],
+  [
+    "relay, a domain below",
+    "u@a.relay.example",
+    "relay relay:a.relay.example u@a.relay.example",
+    RELAY,
+  ],
+  [
+    "relay, without parents",
+    "u@a.relay.example",
+    "default smtp:a.relay.example u@a.relay.example",
+    {
+      ...RELAY,
+      parent_domain_matches_subdomains: "",
+    },
+  ],
+  ["relay by a table", "u@relay.example", "relay relay:relay.example u@relay.example", {
+    relay_domains: "inline:{ relay.example=OK }",
+  }],
+  ["default", "u@other.example", "default smtp:other.example u@other.example"],
+  ["default in upper case", "U@Other.EXAMPLE", "default smtp:other.example U@Other.EXAMPLE"],
+  [
+    "alias before mailbox",
+    "u@box.example",
+    "alias error:5.1.1 User unknown in virtual alias table u@box.example",
+    {
+      ...MAILBOX,
+      virtual_alias_domains: "box.example",
+    },
+  ],
+  ["local transport virtual", "u@example.com", "local virtual:example.com u@example.com", {
+    local_transport: "virtual",
+  }],
+];
+
+const steps: Case[] = [
+  // 1: trailing dots, the null domain
+  ["a trailing dot", "u@other.example.", "default smtp:other.example u@other.example"],
+  ["a trailing dot at home", "u@example.com.", `local ${HOME} u@example.com`],
+  ["two trailing dots", "u@other.example..", `default ${BAD} u@other.example.. error`],
+  ["a dot as domain", "u@.", `default ${BAD} u@. error`],
+  ["the null domain", "u@", `default ${BAD} u@ error`],
+  ["the null domain, on", "u@", `local ${HOME} u@mail.example.com`, { resolve_null_domain: "yes" }],
+  // 2, 3: local domains are peeled off
+  ["user%b@local", "user%b.example@example.com", "default smtp:b.example user@b.example"],
+  ["b!user@local", "b.example!user@example.com", "default smtp:b.example user@b.example"],
+  ["user@b@local", "user@b.example@example.com", "default smtp:b.example user@b.example"],
+  ["two locals", "user@example.com@localhost", `local ${HOME} user@example.com`],
+  ["a local behind %", "user%localhost@example.com", `local ${HOME} user@localhost`],
+  ["% twice", "user%b.example%localhost@example.com", "default smtp:b.example user@b.example"],
+  [
+    "! twice",
+    "a.example!b.example!u@example.com",
+    "default smtp:a.example b.example!u@a.example routed",
+  ],
+  [
+    "% at home, off",
+    "user%b.example@example.com",
+    `local ${HOME} user%b.example@example.com routed`,
+    {
+      allow_percent_hack: "no",
+    },
+  ],
+  ["! at home, off", "b!user@example.com", `local ${HOME} b!user@example.com routed`, {
+    swap_bangpath: "no",
+  }],
+  // 4: quoted local parts are cracked open
+  [
+    "a quoted route",
+    "two words@b.example@example.com",
+    `default smtp:b.example two words@b.example`,
+  ],
+  ["a quoted %", "two words%b.example@example.com", "default smtp:b.example two words@b.example"],
+  [
+    "a quoted @, off",
+    "user@b.example@example.com",
+    `local ${HOME} user@b.example@example.com routed`,
+    {
+      resolve_dequoted_address: "no",
+    },
+  ],
+  ["% without quotes, off", "user%b.example@example.com", "default smtp:b.example user@b.example", {
+    resolve_dequoted_address: "no",
+  }],
+  // 5: empty local parts, no domain
+  ["nothing", "", `local ${HOME} MAILER-DAEMON@mail.example.com`],
+  ["no local part", "@localhost", `local ${HOME} MAILER-DAEMON@mail.example.com`],
+  ["no local part, another name", "@localhost", `local ${HOME} nobody@mail.example.com`, {
+    empty_address_recipient: "nobody",
+  }],
+  ["no local part elsewhere", "@other.example", "default smtp:other.example @other.example"],
+  ["no domain", "user", `local ${HOME} user@mail.example.com`],
+  [
+    "no domain where we are not local",
+    "user",
+    "default smtp:mail.example.com user@mail.example.com",
+    {
+      mydestination: "",
+    },
+  ],
+  ["no domain but %", "user%b.example", "default smtp:b.example user@b.example"],
+  ["only %", "%@example.com", `default ${BAD} @ error`],
+  // Validation
+  ["an open literal", "u@[192.0.2.1", `default ${BAD} u@[192.0.2.1 error`],
+  ["a literal that is none", "u@[192.0.2.256]", `default ${BAD} u@[192.0.2.256] error`],
+  ["a bare address", "u@192.0.2.1", `default ${BAD} u@192.0.2.1 error`],
+  ["a bare address, on", "u@192.0.2.1", "default smtp:[192.0.2.1] u@[192.0.2.1]", {
+    resolve_numeric_domain: "yes",
+  }],
+  ["a space in the domain", "u@a b", `default ${BAD} u@a b error`],
+  ["an empty label", "u@a..example", `default ${BAD} u@a..example error`],
+  ["a hyphen in front", "u@-a.example", `default ${BAD} u@-a.example error`],
+  ["an underscore", "u@_a.example", "default smtp:_a.example u@_a.example"],
+  [
+    "a long label",
+    `u@${"a".repeat(64)}.example`,
+    `default ${BAD} u@${"a".repeat(64)}.example error`,
+  ],
+  ["a domain in Unicode", "u@bücher.example", "default smtp:bücher.example u@bücher.example"],
+  ["a domain in Unicode, off", "u@bücher.example", `default ${BAD} u@bücher.example error`, {
+    smtputf8_enable: "no",
+  }],
+  [
+    "a name of the prototype",
+    "__proto__@constructor",
+    "default smtp:constructor __proto__@constructor",
+  ],
+  // ROUTED
+  ["% elsewhere", "u%a@other.example", "default smtp:other.example u%a@other.example routed"],
+  ["! elsewhere", "a!u@other.example", "default smtp:other.example a!u@other.example routed"],
+  ["@ elsewhere", "u@a@other.example", "default smtp:other.example u@a@other.example routed"],
+  // A hyphen in front
+  ["-user", "-f@other.example", "default smtp:other.example -f@other.example error"],
+  ["-user, allowed", "-f@other.example", "default smtp:other.example -f@other.example", {
+    allow_min_user: "yes",
+  }],
+];
+
+const GATE = { relayhost: "[gate.example]:587" };
+const routes: Case[] = [
+  ["relayhost", "u@other.example", "default smtp:[gate.example]:587 u@other.example", GATE],
+  ["relayhost for relay", "u@relay.example", "relay relay:[gate.example]:587 u@relay.example", {
+    ...GATE,
+    ...RELAY,
+  }],
+  ["relayhost not at home", "u@example.com", `local ${HOME} u@example.com`, GATE],
+  ["relayhost not for mailboxes", "u@box.example", "virtual virtual:box.example u@box.example", {
+    ...GATE,
+    ...MAILBOX,
+  }],
+  [
+    "default_transport beats relayhost",
+    "u@other.example",
+    "default smtp:[other.gate] u@other.example",
+    {
+      ...GATE,
+      default_transport: "smtp:[other.gate]",
+    },
+  ],
+  [
+    "relay_transport beats relayhost",
+    "u@relay.example",
+    "relay lmtp:inet:host:24 u@relay.example",
+    {
+      ...GATE,
+      ...RELAY,
+      relay_transport: "lmtp:inet:host:24",
+    },
+  ],
+  ["transport_maps by address", "u@other.example", "default slow:here u@other.example", {
+    transport_maps: "inline:{ u@other.example=slow:here, other.example=no:no, *=no:no }",
+  }],
+  [
+    "transport_maps by address with extension",
+    "u+x@other.example",
+    "default a:a u+x@other.example",
+    {
+      recipient_delimiter: "+",
+      transport_maps: "inline:{ u+x@other.example=a:a, u@other.example=b:b }",
+    },
+  ],
+  [
+    "transport_maps by address without extension",
+    "u+y@other.example",
+    "default b:b u+y@other.example",
+    {
+      recipient_delimiter: "+",
+      transport_maps: "inline:{ u+x@other.example=a:a, u@other.example=b:b, other.example=c:c }",
+    },
+  ],
+  ["transport_maps by domain", "u@Other.Example", "default smtp:[mx.example]:25 u@Other.Example", {
+    transport_maps: "inline:{ other.example=smtp:[mx.example]:25 }",
+  }],
+  ["transport_maps by parent", "u@a.b.example", "default p:a.b.example u@a.b.example", {
+    transport_maps: "inline:{ .b.example=p:, .example=q: }",
+  }],
+  [
+    "transport_maps by parent, without dots",
+    "u@a.b.example",
+    "default p:a.b.example u@a.b.example",
+    {
+      transport_maps: "inline:{ b.example=p:, example=q: }",
+      parent_domain_matches_subdomains: "transport_maps",
+    },
+  ],
+  ["transport_maps by *", "u@other.example", "default any:[hop] u@other.example", {
+    transport_maps: "inline:{ *=any:[hop] }",
+  }],
+  [
+    "transport_maps, the transport alone, cancels relayhost",
+    "u@other.example",
+    "default smtp:other.example u@other.example",
+    {
+      ...GATE,
+      transport_maps: "inline:{ other.example=smtp: }",
+    },
+  ],
+  ["transport_maps, the next hop alone", "u@other.example", "default smtp:[hop] u@other.example", {
+    ...GATE,
+    transport_maps: "inline:{ other.example=:[hop] }",
+  }],
+  [
+    "transport_maps, a colon alone",
+    "u@other.example",
+    "default smtp:[gate.example]:587 u@other.example",
+    {
+      ...GATE,
+      transport_maps: "inline:{ other.example=: }",
+    },
+  ],
+  ["transport_maps at home", "u@example.com", "local lmtp:unix:/run/lmtp u@example.com", {
+    transport_maps: "inline:{ example.com=lmtp:unix:/run/lmtp }",
+  }],
+  [
+    "transport_maps not for aliases",
+    "u@alias.example",
+    "alias error:5.1.1 User unknown in virtual alias table u@alias.example",
+    {
+      ...ALIAS,
+      transport_maps: "inline:{ alias.example=a:b, *=c:d }",
+    },
+  ],
+  [
+    "transport_maps to error",
+    "u@other.example",
+    "default error:5.7.1 no mail for you u@other.example",
+    {
+      transport_maps: "inline:{ { other.example = error:5.7.1 no mail for you } }",
+    },
+  ],
+  ["transport_maps with a quoted key", "a b@other.example", "default q:hop a b@other.example", {
+    transport_maps: 'inline:{ { "a b"@other.example = q:hop } }',
+  }],
+  [
+    "relocated_maps",
+    "u@example.com",
+    "local error:5.1.6 User has moved to new@other.example u@example.com",
+    {
+      relocated_maps: "inline:{ u@example.com=new@other.example }",
+    },
+  ],
+  [
+    "relocated_maps by bare user",
+    "u@example.com",
+    "local error:5.1.6 User has moved to x u@example.com",
+    {
+      relocated_maps: "inline:{ u=x }",
+    },
+  ],
+  [
+    "relocated_maps, no bare user elsewhere",
+    "u@other.example",
+    "default smtp:other.example u@other.example",
+    {
+      relocated_maps: "inline:{ u=x }",
+    },
+  ],
+  [
+    "relocated_maps by domain, without prefix",
+    "u@other.example",
+    "default error:5.1.6 gone u@other.example",
+    {
+      relocated_maps: "inline:{ { @other.example = 5.1.6 gone } }",
+      relocated_prefix_enable: "no",
+    },
+  ],
+];
+
+for (const [group, cases] of Object.entries({ classes, steps, routes })) {
+  for (const [why, address, expected, texts] of cases) {
+    Deno.test(`resolve() (${group}) of ${why}: ${address.slice(0, 50)}`, () => {
+      assertEquals(resolved(address, texts), expected);
+    });
+  }
+}
+
+const SENDERS = {
+  ...GATE,
+  ...RELAY,
+  sender_dependent_relayhost_maps:
+    "inline:{ a@s.example=[a.gate], @s.example=[s.gate], <>=[null.gate], d@s.example=DUNNO }",
+  sender_dependent_default_transport_maps:
+    "inline:{ t@s.example=slow, @t.example=tor:[tor.gate], <>=bounces: , d@t.example=dunno }",
+};
+const senders: [sender: string, address: string, expected: string][] = [
+  ["a@s.example", "u@o.example", "default smtp:[a.gate] u@o.example"],
+  ["b@s.example", "u@o.example", "default smtp:[s.gate] u@o.example"],
+  ["b@s.example", "u@relay.example", "relay relay:[s.gate] u@relay.example"],
+  ["d@s.example", "u@o.example", "default smtp:[gate.example]:587 u@o.example"],
+  ["x@x.example", "u@o.example", "default smtp:[gate.example]:587 u@o.example"],
+  ["", "u@o.example", "default bounces:[null.gate] u@o.example"],
+  ["t@s.example", "u@o.example", "default slow:[s.gate] u@o.example"],
+  ["x@t.example", "u@o.example", "default tor:[tor.gate] u@o.example"],
+  ["d@t.example", "u@o.example", "default smtp:[gate.example]:587 u@o.example"],
+  ["x@t.example", "u@relay.example", "relay relay:[gate.example]:587 u@relay.example"],
+  ["a@s.example", "u@example.com", `local ${HOME} u@example.com`],
+];
+for (const [sender, address, expected] of senders) {
+  Deno.test(`resolve() of ${address} for the sender <${sender}>`, () => {
+    assertEquals(resolved(address, SENDERS, sender), expected);
+  });
+}
+
+const failing = [
+  "mydestination",
+  "virtual_alias_domains",
+  "virtual_mailbox_domains",
+  "relay_domains",
+  "transport_maps",
+  "relocated_maps",
+  "sender_dependent_relayhost_maps",
+  "sender_dependent_default_transport_maps",
+];
+for (const name of failing) {
+  Deno.test(`resolve() defers when a table of ${name} fails`, () => {
+    assertEquals(
+      resolved("u@other.example", { [name]: "fail:x" }),
+      "default retry:4.3.0 address resolver failure u@other.example fail",
+    );
+  });
+}
+
+Deno.test("resolve() defers when a table names no usable transport", () => {
+  const fail = "default retry:4.3.0 address resolver failure u@other.example fail";
+  for (const value of [`${"a".repeat(65)}:x`, `a:${"x".repeat(1001)}`, "a b:x"]) {
+    assertEquals(resolved("u@other.example", { transport_maps: `static:{${value}}` }), fail);
+  }
+});
+
+Deno.test("resolve() defers when the address of nobody is nobody", () => {
+  assertEquals(
+    resolved("", { empty_address_recipient: "" }),
+    "default retry:4.3.0 address resolver failure  fail",
+  );
+});
+
+Deno.test("resolve() waits for a table that answers later, and only then", async () => {
+  registerTable(["later"], (name, _environment, spec) => ({
+    spec,
+    isPattern: false,
+    async lookup() {
+      await Promise.resolve();
+      if (name === "fail") throw new StorageError("later: fails");
+      return name;
+    },
+  }));
+  const settings = settingsOf({ transport_maps: "later:slow:hop" });
+  const answer = resolve(settings, "", "u@other.example");
+  assert(answer instanceof Promise);
+  assertEquals(shown(await answer), "default slow:hop u@other.example");
+  const broken = resolve(settingsOf({ relay_domains: "later:fail" }), "", "u@other.example");
+  assertEquals((await broken).fail, true);
+});
+
+Deno.test("resolve() says once that a domain is in two classes", () => {
+  const warnings: string[] = [];
+  setSink((_severity, text) => warnings.push(text));
+  const texts = {
+    mydestination: "both.example",
+    virtual_mailbox_domains: "both.example two.example",
+    virtual_alias_domains: "two.example",
+    relay_domains: "both.example",
+  };
+  for (let i = 0; i < 2; i++) {
+    resolved("u@both.example", texts);
+    resolved("u@two.example", texts);
+  }
+  setSink(() => {});
+  assertEquals(warnings, [
+    "do not list domain both.example in BOTH mydestination and virtual_mailbox_domains",
+    "do not list domain two.example in BOTH virtual_alias_domains and virtual_mailbox_domains",
+  ]);
+});
+
+Deno.test("Settings refuse a list or transport that cannot be understood, by name", () => {
+  assertThrows(
+    () => settingsOf({ default_transport: ":[hop]" }),
+    ConfigError,
+    'default_transport: must be transport:nexthop: is ":[hop]"',
+  );
+  assertThrows(() => settingsOf({ mydestination: "!" }), ConfigError, "mydestination: ");
+});
+
+Deno.test("resolve() of any text gives an answer that its declaration allows", () => {
+  const settings = settingsOf({ recipient_delimiter: "+-", ...RELAY, ...ALIAS });
+  const text = fc.string({
+    unit: fc.constantFrom(...'ab@.!%:,[]" \\é+-', "localhost", "example.com", "[127.0.0.1]"),
+    maxLength: 30,
+  });
+  fc.assert(fc.property(text, (address) => {
+    const answer = resolve(settings, "", address) as Resolved;
+    assert(!answer.fail, address);
+    assert(answer.recipient.length <= MAX_ADDRESS && answer.transport.length <= 64);
+    // What is sent away is never more than a change of form away from what home would refuse.
+    if (answer.class === "local") {
+      const local = answer.recipient.slice(0, answer.recipient.lastIndexOf("@"));
+      assert(!/[@!%]/.test(local), `${address} hides a route at home: ${answer.recipient}`);
+    }
+  }));
+});
+
+Deno.test("resolve() of an address made of local domains only ends in time", () => {
+  const long = `u${"@localhost".repeat(99)}`;
+  assertEquals(resolved(long), `local ${HOME} u@localhost`);
+  assertEquals(resolved("%".repeat(MAX_ADDRESS)).endsWith("error"), true);
+});
