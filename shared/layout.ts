@@ -33,6 +33,16 @@ export function maildropDirectory(queueDirectory: string): string {
   return join(queueDirectory, "maildrop");
 }
 
+/** postlogd's own directory, for its end of a syslog socket. */
+export function syslogDirectory(queueDirectory: string): string {
+  return join(queueDirectory, "syslog");
+}
+
+/** The socket that postlogd sends to syslog from. */
+export function ownSyslogSocket(queueDirectory: string): string {
+  return join(syslogDirectory(queueDirectory), "postlogd");
+}
+
 /** The supervisor's process id. */
 export function pidFile(queueDirectory: string): string {
   return join(queueDirectory, "pid", "master.pid");

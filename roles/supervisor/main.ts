@@ -91,7 +91,10 @@ function prepare(configuration: Configuration, host: ReturnType<typeof readHost>
   for (const row of rowsInUse(configuration)) {
     const { writes, user } = grantOf(row, row.role, settings, host);
     if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeOwned(path, user));
-    if (row.writes?.includes("maillog")) writes.forEach((path) => makeLogFile(path, user));
+    if (row.writes?.includes("maillog")) {
+      const makeLog = configuration.value("maillog_file") ? makeLogFile : makeOwned;
+      writes.forEach((path) => makeLog(path, user));
+    }
   }
   if (host.mailOwner && configuration.value("sandbox") === "deno" && !openToOthers(queue)) {
     throw new ConfigError(

@@ -27,8 +27,15 @@ export function formatJson(
   fields?: Readonly<Record<string, unknown>>,
 ): string {
   const time = new Date().toISOString();
-  return JSON.stringify({ time, ...origin, severity, text, ...fields });
+  const { process, pid, hostname } = origin;
+  const event = { time, hostname, process, pid, severity, text };
+  // Fields come with an event, they do not replace what is known of it.
+  const line = fields && JSON.stringify({ ...event, ...fields, ...event });
+  return line && line.length <= MAX_LINE ? line : JSON.stringify(event);
 }
+
+/** Longer lines are not taken by postlogd; the text alone is within it, however it is escaped. */
+const MAX_LINE = 5000;
 
 let lastSecond = -1;
 let lastStamp = "";

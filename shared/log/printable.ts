@@ -7,7 +7,12 @@ const UNPRINTABLE =
 /** Each control character, direction override or broken byte becomes `?`. Text is cut at `MAX_LOG_TEXT`. */
 export function printable(text: string): string {
   const cut = text.length > MAX_LOG_TEXT ? text.slice(0, MAX_LOG_TEXT) + "..." : text;
-  return cut.replace(UNPRINTABLE, "?");
+  return withoutControls(cut);
+}
+
+/** The same for a whole line, whatever its length. */
+export function withoutControls(line: string): string {
+  return line.toWellFormed().replace(UNPRINTABLE, "?");
 }
 
 /** Longer texts are cut: a peer must not be able to fill the log with one line. */

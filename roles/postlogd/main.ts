@@ -1,0 +1,51 @@
+/**
+ * postlogd - write the log.
+ *
+ * Takes finished lines from the other roles and appends them to maillog_file, or sends them to a syslog socket.
+ *
+ * Trusts   nobody to be brief: lines and their number are bounded.
+ * Talks to nobody; answers log.
+ * Keeps    the log file: no other process writes it.
+ * Fails    a log that cannot be written goes to standard error, so much of it a minute; mail goes on.
+ */
+
+import { answer } from "../../shared/ipc/server.ts";
+import { ownSyslogSocket } from "../../shared/layout.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
+import { postlogdParameters } from "../../shared/parameters/postlogd.ts";
+import { logService } from "../../shared/protocols/log.ts";
+import { role } from "../../shared/role/role.ts";
+import { shipTo } from "../../shared/role/sink.ts";
+import { logWriter } from "./writer.ts";
+
+role({
+  name: "postlogd",
+  parameters: postlogdParameters,
+  start({ params }) {
+    const target = (values: typeof params) => ({
+      file: values.maillogFile,
+      syslogSocket: values.syslogSocket,
+      ownSocket: ownSyslogSocket(values.queueDirectory),
+    });
+    let writer = logWriter(target(params));
+    shipTo((lines) => writer.write(lines));
+    return {
+      answers: [
+        answer(logService, {
+          // deno-lint-ignore require-await
+          async write({ lines }) {
+            // They should be printable already; a role that is broken must not write lines of its own making.
+            writer.write(lines.map(withoutControls));
+            return {};
+          },
+        }),
+      ],
+      reload(next) {
+        const old = writer;
+        writer = logWriter(target(next));
+        old.close();
+      },
+      drain: () => writer.close(),
+    };
+  },
+});
