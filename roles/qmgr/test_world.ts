@@ -1,0 +1,239 @@
+/** A whole qmgr for tests: a real store, real sockets, agents and bounce played by functions, a clock that can be moved. */
+
+import { createServer, type Server } from "node:net";
+import { client } from "../../shared/ipc/client.ts";
+import type { Answerer } from "../../shared/ipc/server.ts";
+import { setSink } from "../../shared/log/log.ts";
+import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import { queueIdSource } from "../../shared/mail/queue_id.ts";
+import { parseAll } from "../../shared/parameters/declare.ts";
+import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
+import type { Report } from "../../shared/protocols/bounce.ts";
+import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import { intakeService, outcomesService, queueService } from "../../shared/protocols/queue.ts";
+import type { Resolved } from "../../shared/protocols/rewrite.ts";
+import { openStore, type SqliteStore } from "../../shared/queue/sqlite_store.ts";
+import type { DeliveryClient } from "./agents.ts";
+import { Qmgr } from "./qmgr.ts";
+import type { BounceClient } from "./reports.ts";
+import type { Params } from "./settings.ts";
+
+export type Agent = (
+  request: DeliveryRequest,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  transport: string,
+) => DeliveryReply | Promise<DeliveryReply>;
+
+export interface Options {
+  readonly params?: Partial<Params>;
+  readonly agent?: Agent;
+  readonly resolve?: (address: string) => Resolved | Promise<Resolved>;
+  /** The queue id of the report, or a failure. */
+  readonly bounce?: (report: Report) => Promise<string>;
+  /** The queue of a former world. */
+  readonly directory?: string;
+  readonly graceMs?: number;
+  /** Stands between qmgr and its store. */
+  readonly around?: (store: SqliteStore) => SqliteStore;
+}
+
+const nextId = queueIdSource();
+
+/** The parameters as they are by default. */
+export function defaultParams(part: Partial<Params> = {}): Params {
+  const texts: Record<string, string> = {};
+  for (const each of Object.values(qmgrParameters)) {
+    texts[each.name] = each.suffix ? JSON.stringify({ "": each.fallback }) : each.fallback;
+  }
+  return { ...parseAll(qmgrParameters, texts), ...part };
+}
+
+export function sent(n: number): Outcome {
+  return { n, status: "sent", dsn: "2.0.0", text: "250 ok", remoteMta: "mx", diagnostic: "" };
+}
+
+export function deferred(n: number, text = "450 later"): Outcome {
+  return { n, status: "deferred", dsn: "4.2.0", text, remoteMta: "mx", diagnostic: "" };
+}
+
+export function bounced(n: number): Outcome {
+  return { n, status: "bounced", dsn: "5.1.1", text: "550 no", remoteMta: "mx", diagnostic: "" };
+}
+
+/** The same for every recipient of a request. */
+export function all(request: DeliveryRequest, outcome: (n: number) => Outcome): DeliveryReply {
+  return { outcomes: request.recipients.map(({ n }) => outcome(n)), siteProblem: null };
+}
+
+export function resolvedTo(transport: string, nexthop: string, recipient: string): Resolved {
+  return {
+    transport,
+    nexthop,
+    recipient,
+    class: "default",
+    routed: false,
+    error: false,
+    fail: false,
+  };
+}
+
+export class World implements AsyncDisposable {
+  readonly directory: string;
+  readonly log: string[] = [];
+  readonly requests: DeliveryRequest[] = [];
+  readonly reports: Report[] = [];
+  settled = 0;
+  /** Milliseconds that the clock is ahead. */
+  ahead = 0;
+  readonly store: SqliteStore;
+  readonly qmgr: Qmgr;
+  readonly intake;
+  readonly queue;
+  readonly outcomes;
+  #servers: Server[] = [];
+  #sockets = Deno.makeTempDirSync();
+
+  private constructor(readonly options: Options) {
+    setSink((severity, text) => {
+      this.log.push(severity === "info" ? text : `${severity}: ${text}`);
+    });
+    this.directory = options.directory ?? Deno.makeTempDirSync();
+    const store = openStore(this.directory);
+    this.store = options.around?.(store) ?? store;
+    this.qmgr = new Qmgr({
+      store: this.store,
+      directory: this.directory,
+      resolver: { resolve: (_sender, address) => this.#resolve(address) },
+      bounce: this.#bounce(),
+      clientOf: (transport) => this.#agent(transport),
+      now: () => Date.now() + this.ahead,
+      graceMs: options.graceMs ?? 0,
+    }, defaultParams(options.params));
+    for (const answerer of this.qmgr.answers) this.#serve(answerer);
+    this.intake = client(intakeService, { path: `${this.#sockets}/intake` });
+    this.queue = client(queueService, { path: `${this.#sockets}/queue` });
+    this.outcomes = client(outcomesService, { path: `${this.#sockets}/outcomes` });
+  }
+
+  static async open(options: Options = {}): Promise<World> {
+    const world = new World(options);
+    await world.qmgr.start();
+    return world;
+  }
+
+  /** Takes a message in; resolves to its queue id when it is durable. */
+  async enqueue(
+    addresses: readonly string[],
+    part: {
+      sender?: string;
+      content?: Uint8Array | AsyncIterable<Uint8Array>;
+      notify?: Recipient["notify"];
+      queueId?: string;
+      arrived?: number;
+    } = {},
+  ): Promise<string> {
+    const envelope: Envelope = {
+      queueId: part.queueId ?? nextId(),
+      sender: part.sender ?? "sender@example.com",
+      arrived: part.arrived ?? Date.now() + this.ahead,
+      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+      smtputf8: false,
+      body: "7bit",
+      ret: "",
+      envid: "",
+    };
+    const recipients = addresses.map((address) => (
+      { address, original: address, orcpt: "", notify: part.notify ?? [] }
+    ));
+    const content = part.content ?? new TextEncoder().encode("Subject: x\r\n\r\nhello\r\n");
+    await this.intake.call("enqueue", { envelope, recipients }, content);
+    return envelope.queueId;
+  }
+
+  /** The log lines of one message, without its id; times made equal. */
+  lines(queueId: string): string[] {
+    return this.log.filter((line) => line.startsWith(`${queueId}: `))
+      .map((line) =>
+        line.slice(queueId.length + 2).replace(/delay=[\d.]+, delays=[\d./]+/, "delay=D")
+      );
+  }
+
+  async until(condition: () => boolean | Promise<boolean>, what = "condition"): Promise<void> {
+    const end = Date.now() + 10_000;
+    while (!(await condition())) {
+      if (Date.now() > end) throw new Error(`waited in vain for ${what}: ${this.log.join("\n")}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  async untilEmpty(): Promise<void> {
+    await this.until(async () => {
+      const counts = await this.store.counts();
+      return Object.values(counts).every((count) => count === 0);
+    }, "an empty queue");
+  }
+
+  async untilIn(queueId: string, queue: string): Promise<void> {
+    await this.until(
+      async () => (await this.store.find(queueId))?.queue === queue,
+      `${queueId} in ${queue}`,
+    );
+  }
+
+  /** The disk as it is now, for another world: what a crash would leave. */
+  crash(): string {
+    const copy = Deno.makeTempDirSync();
+    Deno.mkdirSync(`${copy}/content`);
+    for (const folder of ["", "content/"]) {
+      for (const { name, isFile } of Deno.readDirSync(`${this.directory}/${folder}`)) {
+        if (isFile) {
+          Deno.copyFileSync(`${this.directory}/${folder}${name}`, `${copy}/${folder}${name}`);
+        }
+      }
+    }
+    return copy;
+  }
+
+  async [Symbol.asyncDispose]() {
+    for (const each of [this.intake, this.queue, this.outcomes]) each.close();
+    await this.qmgr.drain();
+    await Promise.all(this.#servers.map((each) => new Promise((done) => each.close(done))));
+    Deno.removeSync(this.#sockets, { recursive: true });
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+
+  #resolve(address: string): Resolved | Promise<Resolved> {
+    if (this.options.resolve) return this.options.resolve(address);
+    return resolvedTo("smtp", address.slice(address.lastIndexOf("@") + 1), address);
+  }
+
+  #agent(transport: string): DeliveryClient {
+    const call = async (_name: string, request: DeliveryRequest, content: Uint8Array) => {
+      this.requests.push(request);
+      const reply = await (this.options.agent ?? ((request) => all(request, sent)))(
+        request,
+        content,
+        transport,
+      );
+      return { reply, settle: () => this.settled++ };
+    };
+    return { call, close() {} } as unknown as DeliveryClient;
+  }
+
+  #bounce(): BounceClient {
+    const call = async (_name: string, report: Report) => {
+      const queueId = await (this.options.bounce ?? (() => Promise.resolve("4dXyZ12345z1")))(
+        report,
+      );
+      this.reports.push(report);
+      return { reply: { queueId } };
+    };
+    return { call, close() {} } as unknown as BounceClient;
+  }
+
+  #serve(answerer: Answerer): void {
+    const server = createServer((socket) => answerer.attach(socket));
+    server.listen(`${this.#sockets}/${answerer.service}`);
+    this.#servers.push(server);
+  }
+}
