@@ -1,8 +1,11 @@
 /** For the tests of rewrite: settings from main.cf texts. */
 
+import { assert } from "@std/assert";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { rewriteParameters } from "../../shared/parameters/rewrite.ts";
+import type { Resolved } from "../../shared/protocols/rewrite.ts";
 import type { Environment } from "../../shared/table/table.ts";
+import { resolve } from "./resolve.ts";
 import { Settings } from "./settings.ts";
 
 /** The host of the golden tests; no users are listed unless a test does. */
@@ -29,4 +32,18 @@ export function settingsOf(
     text.replace(/\$([a-z_]+)/g, (_, name) => expand(all[name] ?? ""));
   for (const [name, text] of Object.entries(all)) all[name] = expand(text);
   return new Settings(parseAll(rewriteParameters, all), environment);
+}
+
+/** `class transport:nexthop recipient`, then the flags that are set. */
+export function shown(resolved: Resolved): string {
+  const { transport, nexthop, recipient } = resolved;
+  const flags = (["routed", "error", "fail"] as const).filter((flag) => resolved[flag]);
+  return [resolved.class, `${transport}:${nexthop}`, recipient, ...flags].join(" ");
+}
+
+/** What an address resolves to, without waiting. */
+export function resolved(address: string, texts: Record<string, string> = {}, sender = ""): string {
+  const answer = resolve(settingsOf(texts), sender, address);
+  assert(!(answer instanceof Promise), "tables in memory answer at once");
+  return shown(answer);
 }

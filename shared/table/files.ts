@@ -26,7 +26,16 @@ const FILE_TYPES: readonly string[] = [...INDEXED_TYPES, ...RULE_TYPES];
  * of all its tables; `/file` in a match list is itself. Words that are no tables are passed over.
  */
 export function tableFiles(text: string): string[] {
-  return [...new Set(splitList(text, true).flatMap((item) => filesOf(item, 0)))];
+  return [...new Set(items(text).flatMap((item) => filesOf(item, 0)))];
+}
+
+/** Text whose braces do not match is no list: the parameter's own declaration refuses it by name. */
+function items(text: string): string[] {
+  try {
+    return splitList(text, true);
+  } catch {
+    return [];
+  }
 }
 
 function filesOf(item: string, depth: number): string[] {
@@ -39,5 +48,5 @@ function filesOf(item: string, depth: number): string[] {
   if (type === "proxy") return filesOf(name, depth + 1);
   if (!(COMBINED_TYPES as readonly string[]).includes(type)) return [];
   const inner = name.replace(/^\{/, "").replace(/\}$/, "");
-  return splitList(inner, true).flatMap((part) => filesOf(part, depth + 1));
+  return items(inner).flatMap((part) => filesOf(part, depth + 1));
 }

@@ -117,6 +117,7 @@ const files: [string, string[]][] = [
   ["check_client_access hash:/a, reject", ["/a"]],
   ["!/etc/networks, [::1]/128 fe80::/10 127.0.0.0/8", ["/etc/networks"]],
   ["hash:/a hash:/a", ["/a"]],
+  ["hash:/a } {", []],
   ["lmtp:unix:/run/lmtp, smtp:[mx.example]:25", []],
 ];
 for (const [text, expected] of files) {
