@@ -1,7 +1,13 @@
 /** A row and the configuration become a grant: the exact paths, sockets, hosts and user of one service's processes. */
 
 import { ConfigError } from "../shared/errors.ts";
-import { databaseDirectory, maildropDirectory, socketPath } from "../shared/layout.ts";
+import {
+  databaseDirectory,
+  maildropDirectory,
+  ownSyslogSocket,
+  socketPath,
+  syslogDirectory,
+} from "../shared/layout.ts";
 import { type Place, policies, type Row } from "./mod.ts";
 import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
 
@@ -90,9 +96,7 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
     sockets: Object.fromEntries(
       callsOf(row, settings).map((name) => [name, socketPath(queue, name)]),
     ),
-    foreignSockets: row.role === "postlogd"
-      ? [settings.value("syslog_socket")].filter(Boolean)
-      : destinations?.sockets ?? [],
+    foreignSockets: row.role === "postlogd" ? syslogSockets(settings) : destinations?.sockets ?? [],
     reads: (row.reads ?? []).flatMap((place) => paths(place, settings)),
     writes: (row.writes ?? []).flatMap((place) => paths(place, settings)),
     hosts: destinations?.hosts ??
@@ -114,7 +118,19 @@ function paths(place: Place, settings: Settings): string[] {
       return [settings.value("virtual_mailbox_base")].filter(Boolean);
     case "maillog":
       return [settings.value("maillog_file")].filter(Boolean);
+    case "syslog":
+      return logsToSyslog(settings) ? [syslogDirectory(settings.value("queue_directory"))] : [];
   }
+}
+
+function logsToSyslog(settings: Settings): boolean {
+  return !settings.value("maillog_file") && Boolean(settings.value("syslog_socket"));
+}
+
+/** Syslog's socket, and the one that postlogd sends from. */
+function syslogSockets(settings: Settings): string[] {
+  if (!logsToSyslog(settings)) return [];
+  return [settings.value("syslog_socket"), ownSyslogSocket(settings.value("queue_directory"))];
 }
 
 function nameServers(settings: Settings, host: Host): string[] {

@@ -7,7 +7,7 @@
  */
 
 /** Places in the file system, turned into paths by `grant.ts`. */
-export type Place = "database" | "maildrop" | "tables" | "mailboxes" | "maillog";
+export type Place = "database" | "maildrop" | "tables" | "mailboxes" | "maillog" | "syslog";
 
 /** Who a role may talk IP to; without it, it gets an empty network namespace. */
 export type Network = "smtp_servers" | "name_servers";
@@ -139,8 +139,10 @@ export const policies: readonly Row[] = [
     because: "it alone writes the log, which the other roles must not be able to change",
     answers: ["log"],
     calls: [],
-    reads: ["maillog"],
-    writes: ["maillog"],
+    reads: ["maillog", "syslog"],
+    writes: ["maillog", "syslog"],
+    // Datagram sockets, for syslog.
+    unstable: ["net"],
     start: "with a log file",
     reload: "replaced",
   },
