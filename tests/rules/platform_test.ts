@@ -1,0 +1,80 @@
+/**
+ * `Deno.` and `node:` appear only in listed modules (STYLE C19): whoever audits what the system does to the host reads
+ * these and the policy table, and nothing else.
+ */
+
+import { none, product } from "./sources.ts";
+
+/** Each module that touches the platform, and why it must. */
+const LISTED = new Map([
+  ["main.ts", "arguments, standard streams, the exit code"],
+  ["policies/bwrap.ts", "asks which system directories exist"],
+  ["roles/bounce/main.ts", "the process id in a MIME boundary"],
+  ["roles/commands/control.ts", "asks whether the supervisor answers"],
+  ["roles/commands/queue_access.ts", "asks whether the queue's sockets may be reached"],
+  ["roles/commands/sendmail.ts", "the calling user's id"],
+  ["roles/dns/exchange.ts", "UDP and TCP to the name servers"],
+  ["roles/dns/hosts.ts", "isIP()"],
+  ["roles/dns/interpret.ts", "isIP(), and Buffer as dns-packet gives it"],
+  ["roles/dns/main.ts", "isIP(), and whether its row grants a server"],
+  ["roles/dns/packet.ts", "Buffer as dns-packet wants it"],
+  ["roles/pickup/maildrop.ts", "lists the maildrop"],
+  ["roles/pickup/open_file.ts", "opens without following links or waiting"],
+  ["roles/postlogd/log_file.ts", "writes the log file"],
+  ["roles/postlogd/syslog.ts", "writes to the syslog socket"],
+  ["roles/postlogd/writer.ts", "writes to the terminal"],
+  ["roles/qmgr/free_space.ts", "asks for free space"],
+  ["roles/smtp/connect.ts", "connects to other people's servers"],
+  ["roles/smtp/destination.ts", "isIP()"],
+  ["roles/smtp/lookup.ts", "isIP()"],
+  ["roles/smtp/wire.ts", "its sockets, and TLS on them"],
+  ["roles/smtpd/main.ts", "isIP()"],
+  ["roles/smtpd/reception.ts", "isIP()"],
+  ["roles/smtpd/socket.ts", "its sockets, and TLS on them"],
+  ["roles/supervisor/directories.ts", "makes the queue's directories and their owners"],
+  ["roles/supervisor/handles.ts", "binds the listeners"],
+  ["roles/supervisor/host.ts", "users and addresses of this host"],
+  ["roles/supervisor/keeper.ts", "the child processes"],
+  ["roles/supervisor/launch.ts", "starts the roles"],
+  ["roles/supervisor/main.ts", "signals, and the pid file"],
+  ["roles/supervisor/member.ts", "one child process"],
+  ["roles/supervisor/plans.ts", "reads the TLS keys"],
+  ["roles/supervisor/runtime.ts", "finds Deno and bubblewrap, and tries them"],
+  ["roles/supervisor/settings.ts", "reads what is started with"],
+  ["roles/virtual/directories.ts", "makes mailbox directories"],
+  ["roles/virtual/directory_sync.ts", "syncs mailbox directories"],
+  ["roles/virtual/maildir.ts", "writes mailboxes"],
+  ["shared/config/configuration.ts", "reads main.cf and master.cf"],
+  ["shared/config/facts.ts", "the host's name and the clone's place"],
+  ["shared/ipc/client.ts", "connects to services"],
+  ["shared/log/log.ts", "standard error before there is a log"],
+  ["shared/maildrop/drop.ts", "writes a submission to the maildrop"],
+  ["shared/maildrop/file_format.ts", "SHA-256"],
+  ["shared/parameters/mod.ts", "reads the table of Postfix's parameters"],
+  ["shared/queue/content_files.ts", "writes and reads large contents"],
+  ["shared/queue/sqlite_reader.ts", "the database"],
+  ["shared/queue/sqlite_schema.ts", "the database"],
+  ["shared/queue/sqlite_store.ts", "the database"],
+  ["shared/role/role.ts", "the control channel, the listeners, the process's end"],
+  ["shared/role/sink.ts", "standard error"],
+  ["shared/table/file.ts", "reads tables"],
+]);
+
+/** Uses of the platform; types vanish when the code runs. */
+const USES = /\bDeno\.(?!test\b)|^\s*import (?!type\b)[^;]*?["']node:|\bimport\(["']node:/m;
+const TYPE_ONLY = /:\s*[^=;\n]*\bDeno\.[A-Z]\w*/g;
+
+const users = product.filter(({ path, code }) =>
+  !path.startsWith("shared/std/") && USES.test(code.replace(TYPE_ONLY, ""))
+).map(({ path }) => path);
+
+Deno.test("Deno. and node: appear only in listed modules", () => {
+  none(
+    users.filter((path) => !LISTED.has(path)),
+    "Let a listed module do it, or list this one in tests/rules/platform_test.ts with its reason:",
+  );
+});
+
+Deno.test("each listed module uses the platform", () => {
+  none([...LISTED.keys()].filter((path) => !users.includes(path)), "Take it off the list:");
+});
