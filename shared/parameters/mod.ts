@@ -1,11 +1,14 @@
 /** The catalogue: every parameter that some role declares, and what is known of those that none does. */
 
 import { BugError } from "../errors.ts";
+import { anvilParameters } from "./anvil.ts";
+import { bounceParameters } from "./bounce.ts";
 import { cleanupParameters } from "./cleanup.ts";
 import type { Parameter, Parameters } from "./declare.ts";
 import { dnsParameters } from "./dns.ts";
 import { logging } from "./global.ts";
 import { pickupParameters, sendmailParameters } from "./pickup.ts";
+import { postlogdParameters } from "./postlogd.ts";
 import { qmgrParameters } from "./qmgr.ts";
 import { rewriteParameters } from "./rewrite.ts";
 import { showqParameters } from "./showq.ts";
@@ -27,9 +30,9 @@ const roles: Readonly<Record<string, Parameters>> = {
   dns: dnsParameters,
   showq: showqParameters,
   virtual: virtualParameters,
-  bounce: {},
-  anvil: {},
-  postlogd: {},
+  bounce: bounceParameters,
+  anvil: anvilParameters,
+  postlogd: postlogdParameters,
 };
 
 /** The parameters that a role is handed: its own, and those of the log. */
