@@ -1,0 +1,83 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import { Flow, type Verdict } from "./flow.ts";
+
+const QUEUED: Verdict = { queued: true, code: 250, dsn: "2.0.0", text: "" };
+const KIB = 1024;
+
+async function length(content: Sendable): Promise<number> {
+  if (content instanceof Uint8Array) return content.length;
+  let total = 0;
+  for await (const chunk of content) total += chunk.length;
+  return total;
+}
+
+Deno.test("Flow hands small content over as one array", async () => {
+  let seen: Sendable | undefined;
+  const flow = new Flow(new Uint8Array(10), (content) => (seen = content, Promise.resolve(QUEUED)));
+  flow.push([new Uint8Array(KIB), new Uint8Array(1)]);
+  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assert(seen instanceof Uint8Array);
+  assertEquals(seen.length, 10 + KIB + 1);
+});
+
+Deno.test("Flow streams longer content as it comes", async () => {
+  let total = 0;
+  const flow = new Flow(new Uint8Array(10), async (content) => {
+    assert(!(content instanceof Uint8Array));
+    total = await length(content);
+    return QUEUED;
+  });
+  for (let n = 0; n < 100; n++) {
+    flow.push([new Uint8Array(KIB)]);
+    await flow.space();
+  }
+  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assertEquals(total, 10 + 100 * KIB);
+});
+
+Deno.test("Flow is crowded while cleanup takes nothing, and has space when it does", async () => {
+  const taking = Promise.withResolvers<void>();
+  const flow = new Flow(new Uint8Array(0), async (content) => {
+    await taking.promise;
+    await length(content);
+    return QUEUED;
+  });
+  flow.push([new Uint8Array(300 * KIB), new Uint8Array(1)]);
+  assertEquals(flow.crowded, true);
+  let free = false;
+  const space = flow.space().then(() => (free = true));
+  await Promise.resolve();
+  assertEquals(free, false);
+  taking.resolve();
+  await space;
+  assertEquals(flow.crowded, false);
+  await flow.finish();
+});
+
+Deno.test("Flow cancels a stream by throwing into it", async () => {
+  const reading = Promise.withResolvers<number>();
+  const flow = new Flow(new Uint8Array(0), async (content) => {
+    await length(content).then(reading.resolve, reading.reject);
+    return QUEUED;
+  });
+  flow.push([new Uint8Array(100 * KIB)]);
+  flow.cancel("the client is gone");
+  await assertRejects(() => reading.promise, Error, "the client is gone");
+});
+
+Deno.test("Flow drops what still comes after cleanup has refused", async () => {
+  const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "no" };
+  const flow = new Flow(new Uint8Array(0), () => Promise.resolve(refusal));
+  flow.push([new Uint8Array(100 * KIB)]);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let n = 0; n < 100; n++) flow.push([new Uint8Array(100 * KIB)]);
+  assertEquals(flow.crowded, false);
+  assertEquals(await flow.finish(), { verdict: refusal });
+});
+
+Deno.test("Flow tells why there is no verdict", async () => {
+  const error = new Error("gone");
+  const flow = new Flow(new Uint8Array(0), () => Promise.reject(error));
+  assertEquals(await flow.finish(), { error });
+});

@@ -1,0 +1,285 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import { setSink } from "../../shared/log/log.ts";
+import type { TlsMaterial } from "../../shared/role/channel.ts";
+import { stubServices, stubSettings } from "../../tests/dialogs/memory.ts";
+import { Reception } from "./reception.ts";
+import type { Services } from "./services.ts";
+import { TlsServer } from "./socket.ts";
+
+const log: string[] = [];
+setSink((_severity, text) => log.push(text));
+
+/** A self-signed certificate for this run. */
+function certificate(): TlsMaterial {
+  const folder = Deno.makeTempDirSync();
+  const [key, chain] = [`${folder}/key.pem`, `${folder}/chain.pem`];
+  const { success } = new Deno.Command("openssl", {
+    args: ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+      .concat("-keyout", key, "-out", chain),
+    stderr: "null",
+  }).outputSync();
+  assert(success);
+  const material = { key: Deno.readTextFileSync(key), chain: Deno.readTextFileSync(chain) };
+  Deno.removeSync(folder, { recursive: true });
+  return material;
+}
+
+const material = certificate();
+
+interface House {
+  reception: Reception;
+  port: number;
+  messages: string[];
+  close(): Promise<void>;
+}
+
+async function house(
+  texts: Record<string, string> = {},
+  change: (services: Services) => Services = (services) => services,
+): Promise<House> {
+  const messages: string[] = [];
+  const head: [string, string][] = [["rewrite", "user@here.test local yes"]];
+  const services = change({
+    ...stubServices(head, "localhost", { time: 0 }, messages),
+    clock: { now: Date.now, sleep: () => Promise.resolve() },
+  });
+  const settings = stubSettings({
+    smtpd_tls_security_level: "may",
+    smtpd_tls_loglevel: "1",
+    ...texts,
+  }, true);
+  const tls = new TlsServer(material, settings.starttlsTimeout);
+  const reception = new Reception({ service: "smtp", settings, services, tls });
+  const server = createServer({ noDelay: true }, (socket) => reception.accept(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    reception,
+    messages,
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.close();
+      await reception.drain();
+    },
+  };
+}
+
+/** A client that reads line by line. */
+class Peer {
+  #text = "";
+  #ended = false;
+  #wake = () => {};
+
+  constructor(readonly socket: Socket) {
+    socket.on("data", (data) => {
+      this.#text += data;
+      this.#wake();
+    });
+    const end = () => {
+      this.#ended = true;
+      this.#wake();
+    };
+    socket.on("close", end).on("error", end);
+  }
+
+  /** Sends and reads to the end of one reply; `closed` when there is none. */
+  async say(text: string): Promise<string> {
+    if (text) this.socket.write(text);
+    for (;;) {
+      const [reply] = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(this.#text) ?? [];
+      if (reply) {
+        this.#text = this.#text.slice(reply.length);
+        return reply.trimEnd();
+      }
+      if (this.#ended) return "closed";
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+async function client(port: number): Promise<Peer> {
+  const peer = new Peer(connect(port, "127.0.0.1"));
+  assertMatch(await peer.say(""), /^220 /);
+  return peer;
+}
+
+function secured(plain: Peer): Promise<Peer> {
+  plain.socket.removeAllListeners("data");
+  return new Promise((resolve, reject) => {
+    const socket = tlsConnect(
+      { socket: plain.socket, rejectUnauthorized: false },
+      () => resolve(new Peer(socket as unknown as Socket)),
+    );
+    socket.once("error", reject);
+  });
+}
+
+const RECIPIENTS = "MAIL FROM:<s@example.com>\r\nRCPT TO:<user@here.test>\r\n";
+
+async function deliver(peer: Peer, content: string): Promise<string> {
+  await peer.say("EHLO x\r\n");
+  await peer.say(RECIPIENTS);
+  await peer.say("");
+  await peer.say("DATA\r\n");
+  return peer.say(`${content}\r\n.\r\n`);
+}
+
+Deno.test("a session over a socket takes a message, says goodbye and closes", async () => {
+  const { port, messages, close } = await house();
+  const peer = await client(port);
+  assertMatch(await deliver(peer, "hi"), /^250 2.0.0 Ok: queued as /);
+  assertEquals(await peer.say("QUIT\r\n"), "221 2.0.0 Bye");
+  assertEquals(await peer.say(""), "closed");
+  assertEquals(messages.length, 1);
+  await close();
+});
+
+Deno.test("STARTTLS makes a TLS session that knows nothing of what was said before", async () => {
+  const { port, messages, close } = await house({ smtpd_tls_received_header: "yes" });
+  const plain = await client(port);
+  assertMatch(await plain.say("EHLO x\r\n"), /250-STARTTLS/);
+  await plain.say("MAIL FROM:<early@example.com>\r\n");
+  assertEquals(await plain.say("STARTTLS\r\n"), "220 2.0.0 Ready to start TLS");
+  const peer = await secured(plain);
+  assertEquals(
+    await peer.say("RCPT TO:<user@here.test>\r\n"),
+    "503 5.5.1 Error: need MAIL command",
+  );
+  assertMatch(await deliver(peer, "hi"), /^250 2.0.0 Ok: queued as /);
+  assertMatch(
+    messages[0]!,
+    /\(using TLSv1\.[23] with cipher \S+ \(\d+\/\d+ bits\)\).* with ESMTPS id /s,
+  );
+  assert(
+    log.some((line) =>
+      /^Anonymous TLS connection established from localhost\[127.0.0.1\]: TLSv1/.test(line)
+    ),
+  );
+  assertEquals(await peer.say("QUIT\r\n"), "221 2.0.0 Bye");
+  await close();
+});
+
+Deno.test("commands that come behind STARTTLS in the clear are never answered", async () => {
+  const { port, messages, close } = await house();
+  const plain = await client(port);
+  await plain.say("EHLO x\r\n");
+  const injected = `STARTTLS\r\nEHLO evil\r\n${RECIPIENTS}`;
+  assertEquals(await plain.say(injected), "220 2.0.0 Ready to start TLS");
+  const peer = await secured(plain);
+  assertEquals(await peer.say("DATA\r\n"), "503 5.5.1 Error: need RCPT command");
+  assertMatch(await peer.say("NOOP\r\n"), /^250 2.0.0 Ok$/);
+  await peer.say("QUIT\r\n");
+  assertEquals(messages, []);
+  await close();
+});
+
+Deno.test("a handshake that is none ends the session and nothing else", async () => {
+  const { port, reception, close } = await house();
+  const other = await client(port);
+  const plain = await client(port);
+  await plain.say("EHLO x\r\n");
+  await plain.say("STARTTLS\r\n");
+  // An alert may come before the end.
+  plain.socket.write("MAIL FROM:<s@example.com>\r\n\r\n\r\n");
+  await new Promise<void>((resolve) => plain.socket.once("close", () => resolve()));
+  assertEquals(await other.say("NOOP\r\n"), "250 2.0.0 Ok");
+  assertEquals(reception.sessions, 1);
+  await other.say("QUIT\r\n");
+  await close();
+});
+
+Deno.test("smtpd_tls_wrappermode speaks TLS from the first byte", async () => {
+  const { port, close } = await house({
+    smtpd_tls_wrappermode: "yes",
+    smtpd_tls_security_level: "encrypt",
+  });
+  const socket = tlsConnect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  const peer = new Peer(socket as unknown as Socket);
+  assertMatch(await peer.say(""), /^220 /);
+  assert(!(await peer.say("EHLO x\r\n")).includes("STARTTLS"));
+  await peer.say("QUIT\r\n");
+  await close();
+});
+
+Deno.test("a long message streams through with the client no faster than cleanup", async () => {
+  const size = 8 * 1024 * 1024;
+  let taken = 0, mostAhead = 0;
+  const sent = { bytes: 0 };
+  const { port, close } = await house({ message_size_limit: "0" }, (services) => ({
+    ...services,
+    async submit(_envelope, _recipients, content: Sendable) {
+      assert(!(content instanceof Uint8Array));
+      for await (const chunk of content) {
+        taken += chunk.length;
+        mostAhead = Math.max(mostAhead, sent.bytes - taken);
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+      return { queued: true, code: 250, dsn: "2.0.0", text: "" };
+    },
+  }));
+  const peer = await client(port);
+  await peer.say("EHLO x\r\n");
+  await peer.say(RECIPIENTS);
+  await peer.say("");
+  await peer.say("DATA\r\n");
+  const block = ("x".repeat(78) + "\r\n").repeat(1024);
+  for (; sent.bytes < size; sent.bytes += block.length) {
+    if (!peer.socket.write(block)) {
+      await new Promise<void>((resolve) => peer.socket.once("drain", () => resolve()));
+    }
+  }
+  assertMatch(await peer.say(".\r\n"), /^250 2.0.0 Ok: queued as /);
+  assert(taken > size);
+  // Both kernel buffers and the window; far less than the message.
+  assert(mostAhead < size * 0.9, `${mostAhead}`);
+  await peer.say("QUIT\r\n");
+  await close();
+});
+
+Deno.test("a client that goes away in a long message cancels it", async () => {
+  const cancelled = Promise.withResolvers<string>();
+  const { port, close } = await house({}, (services) => ({
+    ...services,
+    async submit(_envelope, _recipients, content: Sendable) {
+      try {
+        for await (const _ of content as AsyncIterable<Uint8Array>);
+        cancelled.resolve("queued");
+      } catch (error) {
+        cancelled.resolve(String(error));
+      }
+      throw new Error("not queued");
+    },
+  }));
+  const peer = await client(port);
+  await peer.say("EHLO x\r\n");
+  await peer.say(RECIPIENTS);
+  await peer.say("");
+  await peer.say("DATA\r\n");
+  peer.socket.write(("x".repeat(78) + "\r\n").repeat(2000), () => peer.socket.destroy());
+  assertMatch(await cancelled.promise, /the session ended/);
+  await close();
+});
+
+Deno.test("a session over the limit hears 421", async () => {
+  const { port, close } = await house({ smtpd_session_limit: "1" });
+  const first = await client(port);
+  const second = new Peer(connect(port, "127.0.0.1"));
+  assertEquals(await second.say(""), "421 4.3.2 All server ports are busy");
+  assertEquals(await second.say(""), "closed");
+  await first.say("QUIT\r\n");
+  await close();
+});
+
+Deno.test("drain() waits for the sessions that are under way", async () => {
+  const { port, reception, close } = await house();
+  const peer = await client(port);
+  let drained = false;
+  const draining = reception.drain().then(() => (drained = true));
+  assertEquals(await peer.say("NOOP\r\n"), "250 2.0.0 Ok");
+  assertEquals(drained, false);
+  await peer.say("QUIT\r\n");
+  await draining;
+  await close();
+});
