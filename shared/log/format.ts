@@ -41,7 +41,7 @@ let lastSecond = -1;
 let lastStamp = "";
 
 /** `Nov 21 01:02:03` in local time; made once a second. */
-function timestamp(now: number): string {
+export function timestamp(now: number): string {
   const second = Math.floor(now / 1000);
   if (second === lastSecond) return lastStamp;
   lastSecond = second;

@@ -4,6 +4,7 @@
  */
 
 import { external } from "../mail/address.ts";
+import { timestamp } from "./format.ts";
 import { info, warning } from "./log.ts";
 
 /** A client as smtpd names it: `name[address]`, with the port where `smtpd_client_port_logging` asks for it. */
@@ -127,6 +128,22 @@ export function expired(queueId: string, sender: string, forced = false): void {
   info(`${queueId}: from=<${external(sender)}>, status=${status}, returned to sender`);
 }
 
+/** anvil: the most of something since the last of these lines; `at` is milliseconds since the epoch. */
+export function clientMaximum(
+  what: "connection" | "message" | "recipient" | "newtls" | "auth",
+  maximum: { value: number; service: string; client: string; at: number },
+  perSeconds?: number,
+): void {
+  const { value, service, client, at } = maximum;
+  const amount = perSeconds === undefined ? `count ${value}` : `rate ${value}/${perSeconds}s`;
+  info(`statistics: max ${what} ${amount} for (${service}:${client}) at ${timestamp(at)}`);
+}
+
+/** anvil: the most clients that were remembered at once since the last of these lines. */
+export function clientsMaximum(size: number, at: number): void {
+  info(`statistics: max cache size ${size} at ${timestamp(at)}`);
+}
+
 /** One delivery attempt of one recipient. */
 export interface Delivery {
   readonly queueId: string;
@@ -165,7 +182,9 @@ export function notified(
     | "sender non-delivery"
     | "sender delay"
     | "sender delivery status"
-    | "postmaster non-delivery",
+    | "postmaster non-delivery"
+    | "postmaster delay"
+    | "postmaster delivery status",
   report: string,
 ): void {
   info(`${queueId}: ${kind} notification: ${report}`);

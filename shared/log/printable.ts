@@ -1,7 +1,7 @@
 /** Foreign text made fit for a log line. */
 
-// deno-lint-ignore no-control-regex
 const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Each control character, direction override or broken byte becomes `?`. Text is cut at `MAX_LOG_TEXT`. */

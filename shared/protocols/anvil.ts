@@ -3,16 +3,14 @@
 import Type from "typebox";
 import { call, count, line, service, shape } from "../ipc/declare.ts";
 
-const Key = shape({ service: line(64), client: line(64) });
-
 export const anvilService = service("anvil", {
-  /** A connection begins; it counts until `disconnect` or until the asking process goes away. */
+  /** A connection begins; it counts until the caller settles, or goes away. */
   connect: call({
-    request: Key,
+    request: shape({ service: line(64), client: line(64) }),
     reply: shape({ connections: count(), rate: count() }),
+    settles: true,
     deadlineSeconds: 10,
   }),
-  disconnect: call({ request: Key, reply: shape({}), deadlineSeconds: 10 }),
   /** One more of something that is limited by rate; answers how many in this `anvil_rate_time_unit`. */
   event: call({
     request: shape({
