@@ -38,7 +38,7 @@ export class Committer {
   #scheduled = false;
   #failed: StorageError | undefined;
 
-  constructor(readonly store: Pick<QueueStore, "commit">) {}
+  constructor(readonly store: Pick<QueueStore, "commit">, readonly retryMs = RETRY_MS) {}
 
   /** Resolves when the message is durable; throws StorageError when it is not and will not be. */
   add(message: NewMessage): Promise<void> {
@@ -115,7 +115,7 @@ export class Committer {
     setTimeout(() => {
       this.#failed = undefined;
       if (this.#changes.length) this.#schedule();
-    }, RETRY_MS);
+    }, this.retryMs);
   }
 }
 

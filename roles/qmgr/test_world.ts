@@ -180,6 +180,11 @@ export class World implements AsyncDisposable {
     );
   }
 
+  /** The socket of one of its services. */
+  socket(service: string): string {
+    return `${this.#sockets}/${service}`;
+  }
+
   /** The disk as it is now, for another world: what a crash would leave. */
   crash(): string {
     const copy = Deno.makeTempDirSync();

@@ -1,0 +1,136 @@
+/** What operators do to a running qmgr's mail. */
+
+import { assert, assertEquals } from "@std/assert";
+import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import { all, deferred, type Options, sent, World } from "./test_world.ts";
+
+function test(title: string, options: Options, run: (world: World) => Promise<void>): void {
+  Deno.test(title, async () => {
+    await using world = await World.open(options);
+    await run(world);
+  });
+}
+
+/** Agents that wait; each test has its own. */
+class Gate {
+  waiting: { request: DeliveryRequest; reply: (reply: DeliveryReply) => void }[] = [];
+  agent = (request: DeliveryRequest) =>
+    new Promise<DeliveryReply>((reply) => this.waiting.push({ request, reply }));
+
+  open(outcome = sent): void {
+    for (const { request, reply } of this.waiting.splice(0)) reply(all(request, outcome));
+  }
+}
+
+function gated(title: string, run: (world: World, gate: Gate) => Promise<void>): void {
+  Deno.test(title, async () => {
+    const gate = new Gate();
+    await using world = await World.open({ agent: gate.agent });
+    await run(world, gate);
+  });
+}
+
+/** One delivery runs, one waits behind two others, one message is deferred. */
+async function busy(world: World, gate: Gate) {
+  const later = await world.enqueue(["z@y"]);
+  await world.until(() => gate.waiting.length === 1);
+  gate.open(deferred);
+  await world.untilIn(later, "deferred");
+  const running = await world.enqueue(["a@x"]);
+  await world.enqueue(["b@x"]);
+  await world.until(() => gate.waiting.length === 2);
+  await world.enqueue(["c@x"]);
+  const waiting = await world.enqueue(["d@x"]);
+  return { running, waiting, later };
+}
+
+gated(
+  "hold keeps waiting and deferred mail, and mail in delivery when that ends in a deferral",
+  async (world, gate) => {
+    const { running, waiting, later } = await busy(world, gate);
+    const which = [running, waiting, later];
+    assertEquals((await world.queue.call("hold", { which })).reply, { count: 3 });
+    await world.untilIn(waiting, "hold");
+    await world.untilIn(later, "hold");
+    gate.open(deferred);
+    await world.untilIn(running, "hold");
+    await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+    assert(!world.requests.some(({ envelope }) => envelope.queueId === waiting));
+  },
+);
+
+gated(
+  "mail that is held while it is delivered is removed when it was sent",
+  async (world, gate) => {
+    const { running } = await busy(world, gate);
+    await world.queue.call("hold", { which: [running] });
+    gate.open(sent);
+    await world.until(() => world.lines(running).includes("removed"));
+    await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  },
+);
+
+gated("release lets held mail go on at once", async (world, gate) => {
+  const { waiting } = await busy(world, gate);
+  await world.queue.call("hold", { which: [waiting] });
+  await world.untilIn(waiting, "hold");
+  assertEquals((await world.queue.call("release", { which: "ALL" })).reply, { count: 1 });
+  await world.until(() => (gate.open(), world.lines(waiting).includes("removed")));
+  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+});
+
+gated("delete removes everything, what is in delivery when that ends", async (world, gate) => {
+  await busy(world, gate);
+  assertEquals((await world.queue.call("delete", { which: "ALL" })).reply, { count: 5 });
+  await world.until(async () => (await world.store.counts()).active === 2);
+  gate.open(deferred);
+  await world.untilEmpty();
+  assertEquals(world.requests.length, 3);
+});
+
+gated("requeue routes mail anew", async (world, gate) => {
+  const { waiting, later } = await busy(world, gate);
+  assertEquals((await world.queue.call("requeue", { which: [waiting, later] })).reply, {
+    count: 2,
+  });
+  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  await world.untilEmpty();
+  const active = world.lines(waiting).filter((line) => line.endsWith("(queue active)"));
+  assertEquals(active.length, 2);
+});
+
+test("flush by site tries only mail for that site", {
+  agent: (request) => all(request, deferred),
+}, async (world) => {
+  const a = await world.enqueue(["a@a.example"]), b = await world.enqueue(["b@b.example"]);
+  await world.untilIn(a, "deferred");
+  await world.untilIn(b, "deferred");
+  assertEquals((await world.queue.call("flush", { id: "", site: "A.example" })).reply, {
+    count: 1,
+  });
+  await world.until(() => world.requests.length === 3);
+  await world.untilIn(a, "deferred");
+  assertEquals(world.requests[2]!.nexthop, "a.example");
+});
+
+test("commands about mail that is not there concern nothing", {}, async (world) => {
+  for (const command of ["hold", "release", "delete", "requeue"] as const) {
+    assertEquals((await world.queue.call(command, { which: ["4dXyZ12345z1"] })).reply, {
+      count: 0,
+    });
+  }
+  assertEquals((await world.queue.call("flush", { id: "4dXyZ12345z1", site: "" })).reply, {
+    count: 0,
+  });
+});
+
+test("mail on hold never expires", { agent: (r) => all(r, deferred) }, async (world) => {
+  const queueId = await world.enqueue(["a@x"]);
+  await world.untilIn(queueId, "deferred");
+  await world.queue.call("hold", { which: "ALL" });
+  world.ahead = 50 * 86_400_000;
+  await world.queue.call("flush", { id: "", site: "" });
+  await world.enqueue(["b@x"]);
+  await world.until(() => world.requests.length === 2);
+  assertEquals([(await world.store.find(queueId))!.queue, world.reports.length], ["hold", 0]);
+});
