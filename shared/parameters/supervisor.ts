@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { parseLevel } from "../config/expand.ts";
-import { choice, int, type Parameter, perTransport, text, time } from "./declare.ts";
+import { choice, int, list, type Parameter, perTransport, text, time } from "./declare.ts";
 import { addressing, identity, logging, network, queue } from "./global.ts";
 
 const places = {
@@ -66,6 +66,19 @@ const processes = {
   }),
 };
 
+/** Read by the supervisor, handed to smtpd as text: no role can read keys. */
+const keys = {
+  smtpdTlsChainFiles: list("smtpd_tls_chain_files", "", {
+    doc: "PEM files with the key and the certificate chain of the SMTP server.",
+  }),
+  smtpdTlsCertFile: text("smtpd_tls_cert_file", "", {
+    doc: "The PEM file with the certificate chain of the SMTP server; empty or none is no TLS.",
+  }),
+  smtpdTlsKeyFile: text("smtpd_tls_key_file", "$smtpd_tls_cert_file", {
+    doc: "The PEM file with the private key of smtpd_tls_cert_file.",
+  }),
+};
+
 export const supervisorParameters = {
   ...identity,
   ...queue,
@@ -75,4 +88,5 @@ export const supervisorParameters = {
   ...places,
   compatibilityLevel,
   ...processes,
+  ...keys,
 };
