@@ -1,0 +1,102 @@
+/** A report as a message: multipart/report with notice, delivery status and original (RFC 6522, RFC 3464, RFC 6533). */
+
+import { concat } from "../../shared/ipc/frame.ts";
+import { external } from "../../shared/mail/address.ts";
+import { mailDate } from "../../shared/mail/date.ts";
+import type { Report } from "../../shared/protocols/bounce.ts";
+import { notice, type Reader, subject } from "./notice.ts";
+import type { Original } from "./original.ts";
+import { deliveryStatus, type Reporter } from "./status.ts";
+
+/** What a report is made of. */
+export interface Parts {
+  readonly report: Report;
+  readonly original: Original;
+  readonly reporter: Reporter;
+  /** The report's own queue id. */
+  readonly queueId: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Internal form. */
+  readonly to: string;
+  readonly reader: Reader;
+}
+
+/** A boundary is at most 70 characters (RFC 2046 5.1.1). */
+const MAX_BOUNDARY = 70;
+
+/** The message, CRLF text, and whether it needs 8-bit. Message-Id and the domain of From are cleanup's to add. */
+export function reportMessage(parts: Parts): { bytes: Uint8Array; eightBit: boolean } {
+  const { report, original, reporter, queueId, now, to, reader } = parts;
+  const encoder = new TextEncoder();
+  const boundary = `${queueId}.${Math.floor(now / 1000)}/${reporter.myhostname}`
+    .slice(0, MAX_BOUNDARY);
+  const sections = [
+    section(textType(report, reporter), "Notification", notice(report, reporter.myhostname)),
+    section(statusType(report), "Delivery report", deliveryStatus(report, reporter)),
+    section(originalType(report, original), originalName(report, original), original.bytes),
+  ];
+  const eightBit = sections.some((each) => each.eightBit) || !isAscii(encoder.encode(to));
+  const head = `Received: by ${reporter.myhostname} (${reporter.mailName})\r
+\tid ${queueId}; ${mailDate(now)}\r
+Date: ${mailDate(now)}\r
+From: Mail Delivery System <MAILER-DAEMON>\r
+Subject: ${subject(report.kind, reader)}\r
+To: ${external(to)}\r
+Auto-Submitted: ${reader === "sender" ? "auto-replied" : "auto-generated"}\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=${reportType(report)};\r
+\tboundary="${boundary}"\r
+Content-Transfer-Encoding: ${eightBit ? "8bit" : "7bit"}\r
+\r
+This is a MIME-encapsulated message.\r
+`;
+  const separator = encoder.encode(`\r\n--${boundary}\r\n`);
+  const bytes = concat([
+    encoder.encode(head),
+    ...sections.flatMap((each) => [separator, encoder.encode(each.head), each.body]),
+    encoder.encode(`\r\n--${boundary}--\r\n`),
+  ]);
+  return { bytes, eightBit };
+}
+
+interface Section {
+  readonly head: string;
+  readonly body: Uint8Array;
+  readonly eightBit: boolean;
+}
+
+function section(type: string, description: string, content: string | Uint8Array): Section {
+  const body = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const eightBit = !isAscii(body);
+  const encoding = eightBit ? "Content-Transfer-Encoding: 8bit\r\n" : "";
+  const head = `Content-Description: ${description}\r\nContent-Type: ${type}\r\n${encoding}\r\n`;
+  return { head, body, eightBit };
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte < 0x80);
+}
+
+function reportType({ envelope }: Report): string {
+  return envelope.smtputf8 ? "global-delivery-status" : "delivery-status";
+}
+
+function statusType(report: Report): string {
+  return `message/${reportType(report)}`;
+}
+
+function textType(report: Report, reporter: Reporter): string {
+  const ascii = /^[\0-\x7f]*$/.test(notice(report, reporter.myhostname));
+  return `text/plain; charset=${ascii ? "us-ascii" : "utf-8"}`;
+}
+
+function originalType({ envelope }: Report, { whole }: Original): string {
+  if (envelope.smtputf8) return whole ? "message/global" : "message/global-headers";
+  return whole ? "message/rfc822" : "text/rfc822-headers";
+}
+
+function originalName({ kind }: Report, { whole }: Original): string {
+  const what = kind === "success" ? "Delivered" : kind === "delay" ? "Delayed" : "Undelivered";
+  return `${what} Message${whole ? "" : " Headers"}`;
+}

@@ -1,0 +1,64 @@
+/** The part of a report that people read. The first line is Postfix's: programs look for it. */
+
+import { external } from "../../shared/mail/address.ts";
+import { mailDate } from "../../shared/mail/date.ts";
+import type { Report } from "../../shared/protocols/bounce.ts";
+import { fold } from "./fold.ts";
+
+/** Who a report is for: the sender of the message, or the postmaster here. */
+export type Reader = "sender" | "postmaster";
+
+const SUBJECTS: Record<Reader, Record<Report["kind"], string>> = {
+  sender: {
+    failure: "Undelivered Mail Returned to Sender",
+    delay: "Delayed Mail (still being retried)",
+    success: "Successful Mail Delivery Report",
+  },
+  postmaster: {
+    failure: "Postmaster Copy: Undelivered Mail",
+    delay: "Postmaster Warning: Delayed Mail",
+    success: "Postmaster Copy: Successful Mail Delivery Report",
+  },
+};
+
+/** The subject of a report. */
+export function subject(kind: Report["kind"], reader: Reader): string {
+  return SUBJECTS[reader][kind];
+}
+
+const HELP = `For help, write to postmaster and include this report. The attached
+text of your message is not needed for that.`;
+
+const WORDING: Record<Report["kind"], (report: Report) => string> = {
+  failure: () =>
+    `Your message could not be delivered to the recipients below, and it will
+not be tried again. The message, or its headers, are attached.
+
+${HELP}`,
+  delay: ({ retryUntil }) =>
+    `THIS IS A WARNING ONLY. There is no need to send your message again.
+
+It could not be delivered to the recipients below so far. It is kept
+and tried again${retryUntil ? `\nuntil ${mailDate(retryUntil)}` : ""}.
+
+${HELP}`,
+  success: () =>
+    `Your message was delivered to the recipients below, as you asked to be
+told. Where a remote system took it that does not send such reports,
+this is the last that you hear of it.`,
+};
+
+/** CRLF text: what happened, then one paragraph for each recipient. */
+export function notice(report: Report, myhostname: string): string {
+  const head = `This is the mail system at host ${myhostname}.
+
+${WORDING[report.kind](report)}
+
+                   The mail system
+`.replaceAll("\n", "\r\n");
+  const paragraphs = report.recipients.map(({ address, original, outcome }) => {
+    const from = original && original !== address ? ` (expanded from <${external(original)}>)` : "";
+    return `\r\n${fold(`<${external(address)}>${from}: ${outcome.text}`)}\r\n`;
+  });
+  return head + paragraphs.join("");
+}

@@ -1,0 +1,155 @@
+/** Who is told of a delivery, and how: a report to the sender, a copy to the postmaster, never an answer to a report. */
+
+import { counter } from "../../shared/counters.ts";
+import { reason, StorageError } from "../../shared/errors.ts";
+import type { Client } from "../../shared/ipc/client.ts";
+import type { Content } from "../../shared/ipc/content.ts";
+import type { RequestOf } from "../../shared/ipc/declare.ts";
+import { notified } from "../../shared/log/lines.ts";
+import { warning } from "../../shared/log/log.ts";
+import { localPartOf } from "../../shared/mail/address.ts";
+import type { bounceParameters } from "../../shared/parameters/bounce.ts";
+import type { Values } from "../../shared/parameters/declare.ts";
+import type { Report } from "../../shared/protocols/bounce.ts";
+import type { cleanupService } from "../../shared/protocols/cleanup.ts";
+import { reportMessage } from "./message.ts";
+import type { Reader } from "./notice.ts";
+import { headersOf, type Original, readOriginal } from "./original.ts";
+
+type Params = Values<typeof bounceParameters>;
+export type CleanupClient = Client<typeof cleanupService.calls>;
+
+const reports = counter("bounce_reports", "delivery reports sent");
+
+/** One message that tells of the delivery. */
+interface Notification {
+  readonly reader: Reader;
+  /** Internal form. */
+  readonly to: string;
+  /** Null for a report to a sender; for a postmaster an address whose mail is never answered. */
+  readonly from: string;
+}
+
+/** The words of the log line, by reader and kind. */
+const LOGGED = {
+  sender: {
+    failure: "sender non-delivery",
+    delay: "sender delay",
+    success: "sender delivery status",
+  },
+  postmaster: {
+    failure: "postmaster non-delivery",
+    delay: "postmaster delay",
+    success: "postmaster delivery status",
+  },
+} as const;
+
+export class Notifier {
+  #classes: Set<string>;
+
+  constructor(
+    readonly params: Params,
+    readonly cleanup: CleanupClient,
+    readonly nextQueueId: () => string,
+    readonly now: () => number = Date.now,
+  ) {
+    this.#classes = new Set(params.notifyClasses.map((name) => name.toLowerCase()));
+  }
+
+  /**
+   * Tells whoever is to be told; the queue id of the report, empty when nobody is. Throws StorageError when cleanup does not
+   * take the report: then it has to be asked for again.
+   */
+  async report(report: Report, content: Content): Promise<{ queueId: string }> {
+    const { kind, envelope, size } = report;
+    const [first, ...copies] = this.#notifications(report);
+    if (!first) return { queueId: "" };
+    const limit = this.params.bounceSizeLimit;
+    const whole = kind === "failure" && envelope.ret !== "HDRS" && size <= limit;
+    const original = await readOriginal(content, limit, whole);
+    const queueId = await this.#send(first, report, original);
+    for (const copy of copies) {
+      // The sender has been told: a copy that is lost must not tell it twice.
+      await this.#send(copy, report, original).catch((error) => warning(reason(error)));
+    }
+    return { queueId };
+  }
+
+  /** The report that must arrive comes first. */
+  #notifications({ kind, envelope }: Report): Notification[] {
+    const { params } = this;
+    const postmaster = (to: string): Notification => (
+      { reader: "postmaster", to, from: params.doubleBounceSender }
+    );
+    if (this.#isOurNotice(envelope.sender)) {
+      warning(`${envelope.queueId}: undeliverable postmaster notification discarded`);
+      return [];
+    }
+    if (!envelope.sender) {
+      const told = kind === "failure" && this.#classes.has("2bounce");
+      return told ? [postmaster(params.doubleBounceNoticeRecipient)] : [];
+    }
+    const sender: Notification = { reader: "sender", to: envelope.sender, from: "" };
+    if (kind === "failure" && this.#classes.has("bounce")) {
+      return [sender, postmaster(params.bounceNoticeRecipient)];
+    }
+    if (kind === "delay" && this.#classes.has("delay")) {
+      return [sender, postmaster(params.delayNoticeRecipient)];
+    }
+    return [sender];
+  }
+
+  #isOurNotice(sender: string): boolean {
+    return localPartOf(sender).toLowerCase() === this.params.doubleBounceSender.toLowerCase();
+  }
+
+  async #send(
+    { reader, to, from }: Notification,
+    report: Report,
+    original: Original,
+  ): Promise<string> {
+    const about = report.envelope.queueId, kind = LOGGED[reader][report.kind];
+    const queueId = this.nextQueueId(), now = this.now();
+    // The postmaster learns that there was a message, not what it said.
+    const quoted = reader === "postmaster" && report.envelope.sender && original.whole
+      ? { bytes: headersOf(original.bytes), whole: false }
+      : original;
+    const parts = { report, original: quoted, reporter: this.params, queueId, now, to, reader };
+    const { bytes, eightBit } = reportMessage(parts);
+    const submission = submissionOf({ queueId, from, to, now, eightBit }, report);
+    const reply = await this.cleanup.call("submit", submission, bytes).then(
+      (answered) => answered.reply,
+      (error) => ({ queued: false, code: 451, dsn: "4.3.0", text: reason(error) }),
+    );
+    if (!reply.queued) {
+      const { code, dsn, text } = reply;
+      throw new StorageError(`${about}: ${kind} notification failed: ${code} ${dsn} ${text}`);
+    }
+    reports.add();
+    notified(about, kind, queueId);
+    return queueId;
+  }
+}
+
+/** The envelope of a report. */
+function submissionOf(
+  about: { queueId: string; from: string; to: string; now: number; eightBit: boolean },
+  { envelope }: Report,
+): RequestOf<typeof cleanupService.calls, "submit"> {
+  const { queueId, from, to, now, eightBit } = about;
+  return {
+    envelope: {
+      queueId,
+      sender: from,
+      arrived: now,
+      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+      smtputf8: envelope.smtputf8,
+      body: eightBit ? "8bit" : "7bit",
+      ret: "",
+      envid: "",
+    },
+    recipients: [{ address: to, original: to, orcpt: "", notify: [] }],
+    local: true,
+    fullName: "",
+  };
+}

@@ -1,0 +1,79 @@
+/** The part of a report that programs read: message/delivery-status (RFC 3464 2, RFC 6533 3). */
+
+import { external } from "../../shared/mail/address.ts";
+import { mailDate } from "../../shared/mail/date.ts";
+import type { Report } from "../../shared/protocols/bounce.ts";
+import { fold } from "./fold.ts";
+
+type Recipient = Report["recipients"][number];
+
+/** Who reports. */
+export interface Reporter {
+  readonly myhostname: string;
+  readonly mailName: string;
+}
+
+/** The fields of the message, then those of each recipient; CRLF text, ASCII unless the report is for SMTPUTF8. */
+export function deliveryStatus(report: Report, reporter: Reporter): string {
+  const { envelope, recipients } = report;
+  const token = reporter.mailName.replace(/[^A-Za-z0-9-]+/g, "-") || "Postern";
+  const utf8 = envelope.smtputf8;
+  const groups = [
+    [
+      `Reporting-MTA: dns; ${reporter.myhostname}`,
+      envelope.envid && `Original-Envelope-Id: ${fromXtext(envelope.envid)}`,
+      `X-${token}-Queue-ID: ${envelope.queueId}`,
+      envelope.sender && `X-${token}-Sender: ${typed(envelope.sender, utf8)}`,
+      `Arrival-Date: ${mailDate(envelope.arrived)}`,
+    ],
+    ...recipients.map((recipient) => recipientFields(recipient, report, token)),
+  ];
+  const text = groups.map((fields) => fields.filter(Boolean).map((field) => `${fold(field)}\r\n`))
+    .map((fields) => fields.join("")).join("\r\n");
+  return utf8 ? text : text.replace(/[^\0-\x7f]/gu, "?");
+}
+
+function recipientFields(recipient: Recipient, report: Report, token: string): string[] {
+  const { outcome, address, original, orcpt } = recipient;
+  const utf8 = report.envelope.smtputf8;
+  const from = orcpt ? fromXtext(orcpt) : original && typed(original, utf8);
+  return [
+    `Final-Recipient: ${typed(address, utf8)}`,
+    from && `Original-Recipient: ${from}`,
+    `Action: ${action(report.kind, recipient)}`,
+    `Status: ${outcome.dsn}`,
+    outcome.remoteMta && `Remote-MTA: dns; ${outcome.remoteMta}`,
+    outcome.diagnostic
+      ? `Diagnostic-Code: smtp; ${outcome.diagnostic}`
+      : `Diagnostic-Code: X-${token}; ${outcome.text}`,
+    report.kind === "delay" && report.retryUntil
+      ? `Will-Retry-Until: ${mailDate(report.retryUntil)}`
+      : "",
+  ];
+}
+
+function action(kind: Report["kind"], { outcome }: Recipient): string {
+  if (kind === "failure") return "failed";
+  if (kind === "delay") return "delayed";
+  return outcome.success === "relayed" ? "relayed" : "delivered";
+}
+
+/** An address with its type; beyond ASCII it is written so that no 8-bit is needed where there may be none. */
+function typed(address: string, utf8: boolean): string {
+  const text = external(address);
+  if (/^[\0-\x7f]*$/.test(text)) return `rfc822; ${text}`;
+  if (utf8) return `utf-8; ${text}`;
+  const escaped = text.replace(/[^!-~]|\\/gu, (char) => {
+    const code = char.codePointAt(0)!.toString(16).toUpperCase();
+    return `\\x{${code.padStart(2, "0")}}`;
+  });
+  return `utf-8; ${escaped}`;
+}
+
+/** xtext (RFC 3461 4) as what it stands for; controls, which must reach no header, become `?`. */
+function fromXtext(text: string): string {
+  return text
+    .replace(/\+([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
+    // deno-lint-ignore no-control-regex
+    .replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+}

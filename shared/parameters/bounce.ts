@@ -1,0 +1,32 @@
+/** Parameters of bounce: what reports quote, and what postmasters hear of. */
+
+import { int, list, text } from "./declare.ts";
+import { identity } from "./global.ts";
+import { qmgrParameters } from "./qmgr.ts";
+
+const reports = {
+  bounceSizeLimit: int("bounce_size_limit", "50000", {
+    min: 1,
+    doc:
+      "A failure report quotes a message up to this many bytes whole, of a larger one its headers.",
+  }),
+  notifyClasses: list("notify_classes", "resource, software", {
+    doc: "What postmasters are told of: bounce, 2bounce, delay, and classes that other roles know.",
+  }),
+  bounceNoticeRecipient: text("bounce_notice_recipient", "postmaster", {
+    doc: "Who gets the headers of mail that was returned, with class bounce.",
+  }),
+  doubleBounceNoticeRecipient: text("2bounce_notice_recipient", "postmaster", {
+    doc: "Who gets mail that can neither be delivered nor returned, with class 2bounce.",
+  }),
+  delayNoticeRecipient: text("delay_notice_recipient", "postmaster", {
+    doc: "Who gets the headers of mail that is late, with class delay.",
+  }),
+};
+
+export const bounceParameters = {
+  myhostname: identity.myhostname,
+  mailName: identity.mailName,
+  doubleBounceSender: qmgrParameters.doubleBounceSender,
+  ...reports,
+};
