@@ -192,13 +192,9 @@ export function notified(
 
 /** Seconds with at most two significant digits above a resolution of 10 ms: `0.57`, `2.3`, `120`, `0`. */
 export function seconds(milliseconds: number): string {
-  const value = Math.max(0, milliseconds) / 1000;
-  if (value < 0.005) return "0";
-  if (value < 1) return trim(value.toPrecision(value < 0.1 ? 1 : 2));
-  if (value < 10) return trim(value.toFixed(1));
-  return String(Math.round(value));
-}
-
-function trim(text: string): string {
-  return text.replace(/\.?0+$/, "");
+  // In hundredths, the resolution; from one second on in tenths, from ten in whole seconds.
+  const hundredths = Math.round(Math.max(0, milliseconds) / 10);
+  if (hundredths < 100) return String(hundredths / 100);
+  if (hundredths < 995) return String(Math.round(milliseconds / 100) / 10);
+  return String(Math.round(milliseconds / 1000));
 }

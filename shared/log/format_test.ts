@@ -1,0 +1,55 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { formatJson, formatText, timestamp } from "./format.ts";
+
+const ORIGIN = { process: "postfix/smtpd", pid: 42, hostname: "mail" };
+
+Deno.test("a text line is time, host, process, severity and text", () => {
+  assertMatch(
+    formatText(ORIGIN, "info", "connect from x[y]"),
+    /^[A-Z][a-z]{2} [ 1-3][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} mail postfix\/smtpd\[42\]: connect from x\[y\]$/,
+  );
+  for (const severity of ["warning", "error", "fatal", "panic"] as const) {
+    assertEquals(
+      formatText(ORIGIN, severity, "x").endsWith(`mail postfix/smtpd[42]: ${severity}: x`),
+      true,
+    );
+  }
+});
+
+Deno.test("postfix_exporter splits our text lines", () => {
+  const pattern =
+    / ?(postfix|opendkim)(\/([\w_.+/-]+))?\[\d+\]: ((?:(warning|error|fatal|panic): )?.*)/;
+  const [, , , process, , severity] = pattern.exec(formatText(ORIGIN, "warning", "x"))!;
+  assertEquals([process, severity], ["smtpd", "warning"]);
+});
+
+Deno.test("the day of the month is padded with a space, the time with zeros", () => {
+  assertEquals(timestamp(new Date(2026, 10, 1, 2, 3, 4).getTime()), "Nov  1 02:03:04");
+  assertEquals(timestamp(new Date(2026, 0, 21, 23, 59, 59).getTime()), "Jan 21 23:59:59");
+});
+
+Deno.test("a JSON line has what a text line has, and nothing of the sink's own", () => {
+  const origin = { ...ORIGIN, json: true, log: "/run/private/log/s" };
+  const { time, ...event } = JSON.parse(formatJson(origin, "warning", 'a "b"'));
+  assertEquals(event, {
+    hostname: "mail",
+    process: "postfix/smtpd",
+    pid: 42,
+    severity: "warning",
+    text: 'a "b"',
+  });
+  assertEquals(new Date(time).toISOString(), time);
+});
+
+Deno.test("the fields of an event are added, and cannot say who logged it", () => {
+  const line = formatJson(ORIGIN, "info", "x", { queue_id: "Q", pid: 1, text: "y" });
+  const { queue_id, pid, text } = JSON.parse(line);
+  assertEquals([queue_id, pid, text], ["Q", 42, "x"]);
+});
+
+Deno.test("a JSON line is one that postlogd takes, whatever is in it", () => {
+  const worst = formatJson(ORIGIN, "info", '"'.repeat(2003), { more: "x".repeat(10_000) });
+  assertEquals(worst.length <= 5000, true);
+  assertEquals(JSON.parse(worst).text.length, 2003);
+  assertEquals(worst.includes("\n"), false);
+});
