@@ -48,7 +48,7 @@ role({
     });
     return {
       accept: (socket: Socket) => reception.accept(socket),
-      drain: () => reception.drain(),
+      drain: (stop) => reception.drain(stop),
       busy: () => reception.sessions > 0,
     };
   },

@@ -47,8 +47,9 @@ export class Reception {
     this.#serve(socket).catch((error) => warning(`session: ${reason(error)}`));
   }
 
-  /** Resolves when the last session has ended; they are not hurried. */
-  drain(): Promise<void> {
+  /** Resolves when the last session has ended; they are not hurried, unless the system is to `stop`. */
+  drain(stop: boolean): Promise<void> {
+    if (stop) { for (const session of this.#sessions) session.stop(); }
     return new Promise((resolve) => {
       this.#drained = resolve;
       this.#changed();

@@ -61,7 +61,7 @@ async function house(
     port: (server.address() as AddressInfo).port,
     async close() {
       server.close();
-      await reception.drain();
+      await reception.drain(false);
     },
   };
 }
@@ -276,10 +276,28 @@ Deno.test("drain() waits for the sessions that are under way", async () => {
   const { port, reception, close } = await house();
   const peer = await client(port);
   let drained = false;
-  const draining = reception.drain().then(() => (drained = true));
+  const draining = reception.drain(false).then(() => (drained = true));
   assertEquals(await peer.say("NOOP\r\n"), "250 2.0.0 Ok");
   assertEquals(drained, false);
   await peer.say("QUIT\r\n");
   await draining;
+  await close();
+});
+
+Deno.test("drain() of a system that stops ends idle sessions, and lets content be finished", async () => {
+  const { port, reception, messages, close } = await house();
+  const idle = await client(port), busy = await client(port);
+  await idle.say("EHLO x\r\n");
+  await busy.say("EHLO x\r\n");
+  await busy.say(RECIPIENTS);
+  await busy.say("");
+  await busy.say("DATA\r\n");
+  const draining = reception.drain(true);
+  assertEquals(await idle.say(""), "421 4.3.2 mail.here.test Service shutting down");
+  assertEquals(await idle.say(""), "closed");
+  assertMatch(await busy.say("hi\r\n.\r\n"), /^250 2.0.0 Ok: queued as /);
+  assertEquals(await busy.say(""), "421 4.3.2 mail.here.test Service shutting down");
+  await draining;
+  assertEquals(messages.length, 1);
   await close();
 });

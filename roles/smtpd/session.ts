@@ -60,6 +60,7 @@ export class Session {
   closing = false;
   #stage: Stage = "connected";
   #denied = false;
+  #stopping = false;
   #counts = new Map<string, { ok: number; all: number }>();
 
   constructor(
@@ -96,6 +97,7 @@ export class Session {
 
   async #serve(): Promise<void> {
     for (;;) {
+      if (this.#stopping) return this.#leave();
       if (this.errors >= this.settings.hardErrorLimit) return this.#tooManyErrors();
       const line = this.wire.next() ?? await this.wire.line();
       if (line === undefined) return this.#lost();
@@ -299,7 +301,18 @@ export class Session {
     return true;
   }
 
+  /** The system stops: content that has begun is still taken, and nothing after it. */
+  stop(): void {
+    this.#stopping = true;
+    this.wire.stop();
+  }
+
+  #leave(): void {
+    this.wire.write(this.#host(421, "4.3.2", "Service shutting down").wire);
+  }
+
   #lost(): void {
+    if (this.wire.gone === "stopped") return this.#leave();
     const bytes = this.contentBytes >= 0 ? { bytes: this.contentBytes } : {};
     if (this.wire.gone === "timeout") {
       lines.ended("timeout", this.where, this.client, { ...this.#id, ...bytes });

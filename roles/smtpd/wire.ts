@@ -33,7 +33,7 @@ export interface WireOptions {
 }
 
 /** Why nothing more comes. */
-export type Gone = "closed" | "timeout";
+export type Gone = "closed" | "timeout" | "stopped";
 
 export class Wire {
   /** What is the matter with the line that `next` gave last. */
@@ -52,6 +52,7 @@ export class Wire {
   #out = "";
   #deadline = Infinity;
   #wake: (() => void) | undefined;
+  #awaitsLine = false;
 
   constructor(public transport: Transport, readonly options: WireOptions) {}
 
@@ -80,6 +81,13 @@ export class Wire {
   /** No more bytes will come. */
   closed(): void {
     this.gone ??= "closed";
+    this.#awake();
+  }
+
+  /** The system stops: whoever waits for a command waits no longer. */
+  stop(): void {
+    if (!this.#awaitsLine) return;
+    this.gone ??= "stopped";
     this.#awake();
   }
 
@@ -148,7 +156,9 @@ export class Wire {
         return line;
       }
       if (this.gone) return undefined;
+      this.#awaitsLine = true;
       await this.#wait();
+      this.#awaitsLine = false;
     }
   }
 
