@@ -4,6 +4,8 @@ import { connect as tlsConnect } from "node:tls";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import { setSink } from "../../shared/log/log.ts";
 import type { TlsMaterial } from "../../shared/role/channel.ts";
+import { runDialog } from "../../tests/dialogs/dialog.ts";
+import { connectTcp } from "../../tests/dialogs/tcp.ts";
 import { stubServices, stubSettings } from "../../tests/dialogs/memory.ts";
 import { Reception } from "./reception.ts";
 import type { Services } from "./services.ts";
@@ -135,6 +137,26 @@ Deno.test("a session over a socket takes a message, says goodbye and closes", as
   assertEquals(messages.length, 1);
   await close();
 });
+
+for (
+  const name of [
+    "mail_syntax",
+    "nested_mail",
+    "bdat_pipelined",
+    "smuggling_normalize",
+    "bdat_too_big",
+  ]
+) {
+  Deno.test(`the dialog ${name} runs over a socket as it does in memory`, async () => {
+    const file = new URL(`../../tests/dialogs/${name}.dialog`, import.meta.url);
+    const texts: Record<string, string> = name === "bdat_too_big"
+      ? { message_size_limit: "10" }
+      : {};
+    const { port, close } = await house({ smtpd_forbid_bare_newline_exclusions: "", ...texts });
+    await runDialog(Deno.readTextFileSync(file), () => connectTcp(port));
+    await close();
+  });
+}
 
 Deno.test("STARTTLS makes a TLS session that knows nothing of what was said before", async () => {
   const { port, messages, close } = await house({ smtpd_tls_received_header: "yes" });
@@ -299,5 +321,27 @@ Deno.test("drain() of a system that stops ends idle sessions, and lets content b
   assertEquals(await busy.say(""), "421 4.3.2 mail.here.test Service shutting down");
   await draining;
   assertEquals(messages.length, 1);
+  await close();
+});
+
+Deno.test("content that comes in pieces arrives whole and in order", async () => {
+  const { port, messages, close } = await house({ message_size_limit: "0" });
+  const peer = await client(port);
+  for (const pieces of [5, 40]) {
+    await peer.say("EHLO x\r\n");
+    await peer.say(RECIPIENTS);
+    await peer.say("");
+    await peer.say("DATA\r\n");
+    let sent = "";
+    for (let n = 0; n < pieces; n++) {
+      const piece = `${n}:${"abcdefghi".repeat(500)}\r\n`;
+      sent += piece;
+      peer.socket.write(piece);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assertMatch(await peer.say(".\r\n"), /^250 /);
+    assert(messages.at(-1)!.endsWith(sent.replaceAll("\r\n", "\\r\\n")));
+  }
+  await peer.say("QUIT\r\n");
   await close();
 });
