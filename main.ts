@@ -26,8 +26,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 const encoder = new TextEncoder();
 
-function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = encoder.encode(text);
+interface Stream {
+  writeSync(bytes: Uint8Array): number;
+}
+
+function write(stream: Stream, text: string): void {
+  writeBytes(stream, encoder.encode(text));
+}
+
+function writeBytes(stream: Stream, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
 }
 
@@ -52,6 +59,7 @@ async function main(): Promise<number> {
   const command = await load();
   return await command(rest, {
     out: (text) => write(Deno.stdout, text),
+    outBytes: (bytes) => writeBytes(Deno.stdout, bytes),
     err: (text) => write(Deno.stderr, text),
     env: (variable) => Deno.env.get(variable),
     input: Deno.stdin.readable,

@@ -8,6 +8,8 @@ import { type Facts, findConfigDirectory, systemFacts } from "../../shared/confi
 export interface CommandIo {
   /** Writes text to standard output as it is: line ends are the caller's. */
   out(text: string): void;
+  /** Writes bytes to standard output: messages are not always text. */
+  outBytes?(bytes: Uint8Array): void;
   /** Writes text to standard error as it is. */
   err(text: string): void;
   /** Standard input, for the commands that read it. */

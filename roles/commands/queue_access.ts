@@ -32,6 +32,8 @@ export async function queueCommand(
     const { args: rest, directory } = takeConfigDirectory(args, io);
     return await run(rest, loadForCommand(io, directory).value("queue_directory"));
   } catch (error) {
+    // Whoever reads our output has seen enough: `mailq | head`.
+    if (error instanceof Deno.errors.BrokenPipe) return EX.OK;
     io.err(`${name}: fatal: ${reason(error)}\n`);
     return error instanceof CommandError ? error.code : EX.UNAVAILABLE;
   }

@@ -1,0 +1,141 @@
+/** `postcat -q`: show a message of the queue, in the layout of Postfix's. */
+
+import { EX } from "../../shared/errors.ts";
+import type { Sendable } from "../../shared/ipc/content.ts";
+import type { Recipient } from "../../shared/mail/envelope.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
+import { OPEN } from "../../shared/queue/store.ts";
+import { showMessage, type Shown } from "../../shared/queue/show.ts";
+import type { CommandIo } from "./io.ts";
+import { CommandError, openForReading, queueCommand } from "./queue_access.ts";
+import { arrival } from "./queue_listing.ts";
+
+const USAGE = "usage: postcat [-b (body text)] [-c config_dir] [-e (envelope records)] " +
+  "[-h (header text)] [-q (access queue)] [-v] [queue_id(s)...]";
+const NAME = /^[0-9A-Za-z]{1,40}$/;
+
+interface Parts {
+  readonly envelope: boolean;
+  readonly header: boolean;
+  readonly body: boolean;
+}
+
+/** Shows messages whole, or their envelope (-e), header (-h) and body (-b). Exit code 1 for one that is not there. */
+export function postcat(args: string[], io: CommandIo): Promise<number> {
+  return queueCommand("postcat", args, io, async (given, queueDirectory) => {
+    const { parts, ids } = parse(given);
+    for (const id of ids) await show(id, parts, queueDirectory, io);
+    return EX.OK;
+  });
+}
+
+function parse(args: readonly string[]): { parts: Parts; ids: string[] } {
+  const ids = args.filter((arg) => !arg.startsWith("-"));
+  const letters = args.filter((arg) => arg.startsWith("-")).map((arg) => arg.slice(1)).join("");
+  if (!/^[behqv]*$/.test(letters)) throw new CommandError(USAGE, 1);
+  if (!letters.includes("q")) {
+    throw new CommandError("the queue has no message files: name a queue ID, postcat -q ID", 1);
+  }
+  const wrong = ids.find((id) => !NAME.test(id));
+  if (wrong !== undefined) throw new CommandError(`bad mail queue id: ${wrong}`, 1);
+  const all = !/[beh]/.test(letters);
+  const has = (letter: string) => all || letters.includes(letter);
+  return { parts: { envelope: has("e"), header: has("h"), body: has("b") }, ids };
+}
+
+async function show(
+  id: string,
+  parts: Parts,
+  queueDirectory: string,
+  io: CommandIo,
+): Promise<void> {
+  const reader = openForReading(queueDirectory);
+  try {
+    const shown = await (reader && showMessage(reader, id));
+    if (!shown) throw new CommandError(`open queue file ${id}: No such file or directory`, 1);
+    const place = `${shown.message.queue}/${id}`;
+    if (parts.envelope) {
+      io.out(`*** ENVELOPE RECORDS ${place} ***\n${envelopeText(shown)}`);
+      io.out(`*** MESSAGE CONTENTS ${place} ***\n`);
+    }
+    const out = io.outBytes?.bind(io) ??
+      ((bytes: Uint8Array) => io.out(new TextDecoder().decode(bytes)));
+    await writeContent(shown.content, parts, out);
+    if (parts.envelope) {
+      io.out(`*** HEADER EXTRACTED ${place} ***\n*** MESSAGE FILE END ${place} ***\n`);
+    }
+  } finally {
+    await reader?.close();
+  }
+}
+
+const RET = { "": 0, FULL: 1, HDRS: 2 };
+const NOTIFY = { NEVER: 1, SUCCESS: 2, FAILURE: 4, DELAY: 8 };
+
+function envelopeText({ message, recipients }: Shown): string {
+  const { envelope, size, recipientCount } = message;
+  const { client } = envelope;
+  const date = `${arrival(envelope.arrived / 1000)} ${new Date(envelope.arrived).getFullYear()}`;
+  const sizes = [size, 0, recipientCount, 0, size, envelope.smtputf8 ? 1 : 0];
+  const lines = [
+    `message_size: ${sizes.map((value) => String(value).padStart(15)).join(" ")}`,
+    `message_arrival_time: ${date}`,
+    `create_time: ${date}`,
+  ];
+  const attribute = (name: string, value: string | number) => {
+    if (value) lines.push(`named_attribute: ${name}=${value}`);
+  };
+  attribute("envelope_id", envelope.envid);
+  attribute("ret_flags", RET[envelope.ret]);
+  attribute("rewrite_context", client.address ? "remote" : "local");
+  lines.push(`sender: ${envelope.sender}`);
+  for (const prefix of ["log_client", "client"]) {
+    attribute(`${prefix}_name`, client.name);
+    attribute(`${prefix}_address`, client.address);
+    attribute(`${prefix}_port`, client.port);
+    if (prefix === "log_client" && client.address) {
+      attribute("log_message_origin", `${client.name}[${client.address}]`);
+    }
+    attribute(prefix === "client" ? "helo_name" : "log_helo_name", client.helo);
+    attribute(prefix === "client" ? "protocol_name" : "log_protocol_name", client.protocol);
+  }
+  for (const recipient of recipients) {
+    lines.push(...recipientLines(recipient, OPEN.includes(recipient.state)));
+  }
+  return lines.map((line) => withoutControls(line) + "\n").join("");
+}
+
+function recipientLines(recipient: Recipient, open: boolean): string[] {
+  const { address, original, orcpt, notify } = recipient;
+  const flags = notify.reduce((sum, word) => sum + NOTIFY[word], 0);
+  return [
+    ...(flags ? [`named_attribute: notify_flags=${flags}`] : []),
+    ...(orcpt ? [`named_attribute: dsn_orig_rcpt=${orcpt}`] : []),
+    `original_recipient: ${original}`,
+    `${open ? "recipient" : "done_recipient"}: ${address}`,
+  ];
+}
+
+const CR = 13, LF = 10;
+
+/** The wanted parts of the message with the line ends of files; the empty line between belongs to the body. */
+export async function writeContent(
+  content: Sendable,
+  parts: Pick<Parts, "header" | "body">,
+  out: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const chunks = content instanceof Uint8Array ? [content] : content;
+  let inHeader = true, lineStart = true;
+  for await (const chunk of chunks) {
+    const kept = new Uint8Array(chunk.length);
+    let length = 0;
+    for (const byte of chunk) {
+      // Content has no CR but in CRLF.
+      if (byte === CR) continue;
+      if (inHeader && lineStart && byte === LF) inHeader = false;
+      lineStart = byte === LF;
+      if (inHeader ? parts.header : parts.body) kept[length++] = byte;
+    }
+    if (length) out(kept.subarray(0, length));
+  }
+}

@@ -1,0 +1,125 @@
+/** `postlog`: a log line for scripts, where the system's own lines go. */
+
+import { ConfigError, EX, reason } from "../../shared/errors.ts";
+import { client } from "../../shared/ipc/client.ts";
+import { socketPath } from "../../shared/layout.ts";
+import { formatJson, formatText } from "../../shared/log/format.ts";
+import type { Severity } from "../../shared/log/log.ts";
+import { printable } from "../../shared/log/printable.ts";
+import { logService } from "../../shared/protocols/log.ts";
+import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+
+const USAGE = "usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text...]";
+const PRIORITIES: Readonly<Record<string, Severity>> = {
+  info: "info",
+  warn: "warning",
+  warning: "warning",
+  error: "error",
+  fatal: "fatal",
+  panic: "panic",
+};
+/** Lines that are sent in one call. */
+const LINES_PER_CALL = 1000;
+/** Longer lines of standard input are cut, as any log text. */
+const MAX_INPUT_LINE = 10_000;
+
+interface Options {
+  readonly severity: Severity;
+  readonly tag: string | undefined;
+  readonly text: string;
+}
+
+/** Logs the text of the command line, or each line of standard input. */
+export async function postlog(args: string[], io: CommandIo): Promise<number> {
+  try {
+    const { args: rest, directory } = takeConfigDirectory(args, io);
+    const options = parse(rest);
+    if (typeof options === "string") {
+      io.err(`postlog: fatal: ${options}\n`);
+      return 1;
+    }
+    const configuration = loadForCommand(io, directory);
+    const origin = {
+      process: options.tag ?? `${configuration.value("syslog_name")}/postlog`,
+      pid: Deno.pid,
+      hostname: configuration.value("system_hostname").split(".")[0]!,
+    };
+    const format = configuration.value("maillog_format") === "json" ? formatJson : formatText;
+    const log = new Log(socketPath(configuration.value("queue_directory"), "log"), io);
+    for await (const text of options.text ? [options.text] : inputLines(io)) {
+      await log.add(format(origin, options.severity, printable(text)));
+    }
+    await log.close();
+    return EX.OK;
+  } catch (error) {
+    io.err(`postlog: fatal: ${reason(error)}\n`);
+    return error instanceof ConfigError ? EX.CONFIG : 1;
+  }
+}
+
+/** Options, or what is wrong with them. */
+function parse(args: readonly string[]): Options | string {
+  let severity: Severity = "info", tag: string | undefined, at = 0;
+  for (; at < args.length && /^-[a-z]/.test(args[at]!); at++) {
+    const [letter, attached] = [args[at]![1]!, args[at]!.slice(2)];
+    if (letter === "i" || letter === "v") continue;
+    if (letter !== "p" && letter !== "t") return USAGE;
+    const argument = attached || args[++at];
+    if (argument === undefined) return USAGE;
+    if (letter === "t") tag = printable(argument).replace(/[\s[\]:]/g, "_").slice(0, 64);
+    else {
+      const word = argument.replace(/^.*\./, "").toLowerCase();
+      if (!Object.hasOwn(PRIORITIES, word)) return `unknown severity: ${argument}`;
+      severity = PRIORITIES[word]!;
+    }
+  }
+  if (args[at] === "--") at++;
+  return { severity, tag, text: args.slice(at).join(" ") };
+}
+
+async function* inputLines(io: CommandIo): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let carry = "";
+  for await (const chunk of io.input ?? []) {
+    const lines = (carry + decoder.decode(chunk, { stream: true })).split("\n");
+    carry = lines.pop()!.slice(0, MAX_INPUT_LINE);
+    yield* lines;
+  }
+  if (carry) yield carry;
+}
+
+/** postlogd, or standard error when it does not answer us. */
+class Log {
+  #client;
+  #lines: string[] = [];
+  #direct = false;
+
+  constructor(path: string, readonly io: CommandIo) {
+    this.#client = client(logService, { path });
+  }
+
+  async add(line: string): Promise<void> {
+    this.#lines.push(line);
+    if (this.#lines.length >= LINES_PER_CALL) await this.#flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#flush();
+    this.#client.close();
+  }
+
+  async #flush(): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = [];
+    if (!lines.length) return;
+    if (!this.#direct) {
+      try {
+        await this.#client.call("write", { lines });
+        return;
+      } catch {
+        this.#direct = true;
+      }
+    }
+    this.io.err(lines.join("\n") + "\n");
+  }
+}
