@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PeerError } from "../../shared/errors.ts";
 import { Content } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
@@ -8,6 +8,7 @@ import { virtualParameters } from "../../shared/parameters/virtual.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Lookup, LookupParameter } from "../../shared/rewrite_cache.ts";
 import { VirtualDelivery } from "./deliver.ts";
+import { give } from "./owner.ts";
 
 type Table = (parameter: LookupParameter, address: string) => Lookup | Promise<Lookup>;
 
@@ -292,13 +293,16 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "deliver() defers when it may not give a file to its owner",
-  ignore: Deno.uid() === 0,
-  async fn() {
-    using scene = new Scene(owned("12345", "12346"), OWNED);
-    const [[status]] = await scene.deliver(["a@x"]) as [string[]];
-    assertEquals(status, "deferred");
-    assert(!scene.files().some((file) => file.includes("/new/")));
-  },
+for (const code of ["EPERM", "EINVAL"]) {
+  Deno.test(`give() leaves a file where it is when the system says ${code}`, async () => {
+    await give({ uid: 12345, gid: 12346 }, () => Promise.reject(systemError(code)));
+  });
+}
+
+Deno.test("give() fails when the disk does", async () => {
+  await assertRejects(() => give({ uid: 1, gid: 1 }, () => Promise.reject(systemError("EIO"))));
 });
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: no`), { code });
+}

@@ -5,14 +5,9 @@
 
 import { lchown, lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type DirectorySync } from "./directory_sync.ts";
+import type { DirectorySync } from "./directory_sync.ts";
+import { give, type Owner } from "./owner.ts";
 import { codeOf, Trouble } from "./trouble.ts";
-
-/** Who a mailbox belongs to; undefined leaves everything to the user that this process is. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 /** How long a Maildir that was looked at is trusted to stay what it is. */
 export const FRESH_MS = 1000;
@@ -31,7 +26,10 @@ export class Directories {
     readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /** Makes sure that the Maildir and its three parts are directories; `components` are its names below the base. */
+  /**
+   * Makes sure that the Maildir and its three parts are directories; `components` are its names below the base. Without an
+   * owner everything stays with the user that this process is.
+   */
   async ensure(components: readonly string[], owner: Owner | undefined): Promise<string> {
     const path = [this.base, ...components].join("/");
     const until = this.#known.get(path);
@@ -44,7 +42,7 @@ export class Directories {
     const parts = ["tmp", "new", "cur"].map((part) => this.#part(`${path}/${part}`, owner));
     // The Maildir is given away last: until then nobody else can exchange what is in it.
     if ((await Promise.all(parts)).some(Boolean)) await this.syncs.sync(path);
-    if (made && owner) await lchown(path, owner.uid, owner.gid);
+    if (made) await give(owner, (uid, gid) => lchown(path, uid, gid));
     this.#remember(path);
     return path;
   }
@@ -56,7 +54,7 @@ export class Directories {
 
   async #part(path: string, owner: Owner | undefined): Promise<boolean> {
     const made = await this.#directory(path, PRIVATE, false);
-    if (made && owner) await lchown(path, owner.uid, owner.gid);
+    if (made) await give(owner, (uid, gid) => lchown(path, uid, gid));
     return made;
   }
 

@@ -5,7 +5,7 @@ import { warning } from "../../shared/log/log.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { virtualParameters } from "../../shared/parameters/virtual.ts";
 import type { LookupParameter, RewriteCache } from "../../shared/rewrite_cache.ts";
-import type { Owner } from "./directories.ts";
+import type { Owner } from "./owner.ts";
 
 export type Params = Values<typeof virtualParameters>;
 export type Lookups = Pick<RewriteCache, "lookup">;

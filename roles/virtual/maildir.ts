@@ -6,8 +6,9 @@
 import { fstatSync } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { concat } from "../../shared/ipc/frame.ts";
-import type { Directories, Owner } from "./directories.ts";
+import type { Directories } from "./directories.ts";
 import type { DirectorySync } from "./directory_sync.ts";
+import { give, type Owner } from "./owner.ts";
 import { codeOf, Trouble } from "./trouble.ts";
 
 /** Tells files of one process from those of all others that write to the same Maildir. */
@@ -94,7 +95,7 @@ export class MaildirFile {
       // A look at an open file waits for nothing.
       const { uid, gid, dev, ino } = fstatSync(this.handle.fd);
       if (this.owner && (uid !== this.owner.uid || gid !== this.owner.gid)) {
-        await this.handle.chown(this.owner.uid, this.owner.gid);
+        await give(this.owner, (uid, gid) => this.handle.chown(uid, gid));
       }
       await this.handle.sync();
       await this.handle.close();
