@@ -1,0 +1,244 @@
+/** The whole mail system, started in a temporary directory on a free port. */
+
+import { join } from "@std/path";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { SmtpClient } from "./smtp.ts";
+
+export const root = join(import.meta.dirname!, "..", "..");
+
+/** How deno.json's task of this name runs a command, without the shell between. */
+const postern: readonly string[] = JSON.parse(await Deno.readTextFile(join(root, "deno.json")))
+  .tasks.postern.command.split(" ").slice(1);
+
+/** The line on standard output with which `serve` says that all roles are ready begins so. */
+const READY = "Postern is ready";
+const START_MS = 30_000;
+const STOP_MS = 15_000;
+/** With no configuration the system runs as nobody; so do its mailboxes here. */
+const NOBODY = 65534;
+
+/** What tests may say about the system. */
+export interface Options {
+  /** More main.cf lines, after those of `mainCf`. */
+  readonly main?: string;
+  /** More master.cf lines. */
+  readonly master?: string;
+  /** Where the domain sink.test is delivered: `smtp:[127.0.0.1]:PORT` and the like. */
+  readonly sink?: string;
+}
+
+export class System implements AsyncDisposable {
+  readonly queue: string;
+  readonly mail: string;
+  readonly configuration: string;
+  /** Everything that it printed: also the log, where no maillog_file is set. */
+  output = "";
+  #child: Deno.ChildProcess | undefined;
+  #status: Promise<number> = Promise.resolve(-1);
+
+  private constructor(readonly directory: string, readonly port: number) {
+    this.queue = `${directory}/queue`;
+    this.mail = `${directory}/mail`;
+    this.configuration = `${directory}/conf`;
+  }
+
+  /** Starts it and waits until it is ready. */
+  static async start(options: Options = {}): Promise<System> {
+    const system = await System.prepare(options);
+    await system.start();
+    return system;
+  }
+
+  /** Writes its configuration without starting it. */
+  static async prepare(options: Options = {}): Promise<System> {
+    const directory = await Deno.makeTempDir({ prefix: "postern-" });
+    const system = new System(directory, await freePort());
+    // Roles run as another user, and must reach what is theirs.
+    await Deno.chmod(directory, 0o755);
+    for (const each of [system.mail, system.configuration]) await Deno.mkdir(each);
+    if (Deno.uid() === 0) await Deno.chown(system.mail, NOBODY, NOBODY);
+    await system.configure(options);
+    return system;
+  }
+
+  /** Writes main.cf and master.cf. */
+  async configure({ main = "", master = "", sink }: Options): Promise<void> {
+    const shipped = await Deno.readTextFile(join(root, "config", "master.cf"));
+    await Deno.writeTextFile(
+      join(this.configuration, "master.cf"),
+      `${shipped.replace("127.0.0.1:2525", `127.0.0.1:${this.port}`)}\n${master}\n`,
+    );
+    const lines = [
+      `queue_directory = ${this.queue}`,
+      `data_directory = ${this.directory}/data`,
+      "mail_owner = nobody",
+      "myhostname = mx.postern.test",
+      "mydestination =",
+      "mynetworks = 127.0.0.0/8",
+      "inet_protocols = ipv4",
+      "relay_domains = sink.test",
+      `transport_maps = inline:{ {sink.test=${sink ?? "smtp:[127.0.0.1]:9"}} }`,
+      "virtual_mailbox_domains = box.test",
+      "virtual_mailbox_maps = inline:{ u1@box.test=u1/, u2@box.test=u2/ }",
+      `virtual_mailbox_base = ${this.mail}`,
+      `virtual_uid_maps = static:${Deno.uid() || NOBODY}`,
+      `virtual_gid_maps = static:${Deno.uid() ? Deno.gid() : NOBODY}`,
+      main,
+    ];
+    await Deno.writeTextFile(join(this.configuration, "main.cf"), lines.join("\n") + "\n");
+  }
+
+  async start(): Promise<void> {
+    const child = this.#child = new Deno.Command(Deno.execPath(), {
+      args: [...postern, "serve", "-c", this.configuration],
+      cwd: root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const from = this.output.length;
+    let ended = false;
+    const collect = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) this.output += text;
+    };
+    const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
+    this.#status = child.status.then(async ({ code }) => {
+      await collected;
+      ended = true;
+      return code;
+    });
+    await this.until(() => {
+      if (ended) throw new Error("it ended");
+      return this.output.slice(from).split("\n").some((line) => line.startsWith(READY));
+    }, START_MS);
+  }
+
+  /** Waits until something holds; an error shows what the system printed. */
+  async until(what: () => boolean | Promise<boolean>, milliseconds = 20_000): Promise<void> {
+    const end = Date.now() + milliseconds;
+    try {
+      while (!await what()) {
+        if (Date.now() > end) throw new Error("not in time");
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+    } catch (error) {
+      throw new Error(`${(error as Error).message}: ${what}\n${this.output.slice(-4000)}`);
+    }
+  }
+
+  /** A client that has said EHLO. */
+  async client(): Promise<SmtpClient> {
+    const client = await SmtpClient.connect(this.port);
+    client.write("EHLO client.test\r\n");
+    await client.expect(250);
+    return client;
+  }
+
+  /** Sends one message; its queue id. */
+  async send(to: string, content = "Subject: test\n\nhello", from = "s@src.test"): Promise<string> {
+    using client = await this.client();
+    const id = await client.message(from, [to], content);
+    await client.quit();
+    return id;
+  }
+
+  /** Contents of the messages in a user's Maildir. */
+  maildir(user: string): string[] {
+    const directory = join(this.mail, user, "new");
+    try {
+      return [...Deno.readDirSync(directory)].map(({ name }) =>
+        Deno.readTextFileSync(join(directory, name))
+      );
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  /** Runs one of the commands against this system; anything but exit 0 is an error. */
+  async command(args: readonly string[], input = ""): Promise<string> {
+    const [name, ...rest] = args;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...postern, name!, "-c", this.configuration, ...rest],
+      cwd: root,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    const text = new TextDecoder();
+    if (code !== 0) {
+      throw new Error(
+        `${args.join(" ")}: exit ${code}\n${text.decode(stdout)}${text.decode(stderr)}`,
+      );
+    }
+    return text.decode(stdout);
+  }
+
+  /** The queue as `postqueue -j` lists it. */
+  async listing(): Promise<{ queue_id: string; queue_name: string; sender: string }[]> {
+    const out = await this.command(["postqueue", "-j"]);
+    return out.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  /** Kills every process of a role as the out-of-memory killer would; how many there were. */
+  kill(role: string): number {
+    const pids = this.processes(role);
+    for (const pid of pids) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch {
+        // It was faster.
+      }
+    }
+    return pids.length;
+  }
+
+  /** Processes of a role of this system, the sandbox around them left out. */
+  processes(role: string): number[] {
+    const main = `roles/${role}/main.ts`;
+    return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger)
+      .filter((pid) => {
+        const [program, ...args] = commandLine(pid);
+        const own = args.some((arg) => arg.includes(this.queue));
+        return own && /(^|\/)(deno|ld-[^/]*)$/.test(program ?? "") &&
+          args.some((arg) => arg.endsWith(main));
+      });
+  }
+
+  /** Asks it to stop as a service manager would; its exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    const child = this.#child;
+    if (!child) return -1;
+    this.#child = undefined;
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    return await this.#status.finally(() => clearTimeout(timer));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+function commandLine(pid: number): string[] {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+  } catch {
+    return [];
+  }
+}
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
