@@ -17,7 +17,9 @@ export class Stuffer {
   /** `limit` is the longest line without its end; 0 never breaks one. */
   constructor(readonly limit: number) {}
 
-  push(chunk: Uint8Array): Uint8Array {
+  push(bytes: Uint8Array): Uint8Array {
+    // A Buffer's own search is slow.
+    const chunk = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     let edits: [number, Insertion][] | undefined;
     for (let at = 0; at < chunk.length;) {
       const lf = chunk.indexOf(LF, at);
@@ -32,7 +34,7 @@ export class Stuffer {
       this.#column = 0;
       at = lf + 1;
     }
-    return edits ? apply(chunk, edits) : chunk;
+    return edits ? apply(chunk, edits) : bytes;
   }
 
   /** What ends the data, after a line end if the content has none. */

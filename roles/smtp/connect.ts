@@ -59,7 +59,7 @@ export async function connect(server: Server, seconds: number, sweeper: Sweeper)
       socket.destroy();
       reject(error);
     };
-    const deadline = seconds ? performance.now() + seconds * 1000 : Infinity;
+    const deadline = sweeper.deadline(seconds) || Infinity;
     const watch = {
       sweep: (now: number) => {
         if (now >= deadline) end(failed(TEXTS["ETIMEDOUT"]!));

@@ -36,7 +36,7 @@ export class Pool {
 
   /** Notes a delivery to `nexthop`; true when another was there so shortly before that more are likely. */
   isBusy(nexthop: string): boolean {
-    const now = performance.now(), last = this.#asked.get(nexthop);
+    const { now } = this.sweeper, last = this.#asked.get(nexthop);
     if (last === undefined && this.#asked.size >= MAX_DESTINATIONS) this.#asked.clear();
     this.#asked.set(nexthop, now);
     return last !== undefined && now - last < this.settings.cacheTimeLimit * 1000;
@@ -45,7 +45,7 @@ export class Pool {
   /** Keeps a session for the next delivery, or ends it. */
   give(nexthop: string, session: Session, likely: boolean): void {
     if (!likely || !this.#worthKeeping(session)) return this.end(session);
-    session.usedAt = performance.now();
+    session.usedAt = this.sweeper.now;
     let idle = this.#idle.get(nexthop);
     if (!idle) this.#idle.set(nexthop, idle = []);
     idle.push(session);
@@ -91,7 +91,7 @@ export class Pool {
     return !this.#closed && cacheOnDemand && session.usable &&
       !session.wire.ended && !session.wire.unread &&
       (!session.tls || tlsConnectionReuse) &&
-      performance.now() - session.startedAt < reuseTimeLimit * 1000 &&
+      this.sweeper.now - session.startedAt < reuseTimeLimit * 1000 &&
       (reuseCountLimit === 0 || session.uses < reuseCountLimit);
   }
 

@@ -46,11 +46,13 @@ export class Session {
   /** False once it must not be used again: out of step, or the server said goodbye. */
   usable = true;
   tls = false;
-  /** `performance.now()` of its start and of its last use. */
-  readonly startedAt = performance.now();
-  usedAt = this.startedAt;
+  /** By the sweeper's clock: its start and its last use. */
+  readonly startedAt: number;
+  usedAt: number;
 
-  constructor(readonly server: Server, readonly wire: Wire, readonly features: Features) {}
+  constructor(readonly server: Server, readonly wire: Wire, readonly features: Features) {
+    this.startedAt = this.usedAt = wire.sweeper.now;
+  }
 }
 
 export type TlsWanted = "none" | "may" | "encrypt";

@@ -11,15 +11,26 @@ const SWEEP_MS = 500;
 export class Sweeper {
   #swept = new Set<Swept>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #now = 0;
 
-  constructor(readonly intervalMs = SWEEP_MS) {}
+  /** Milliseconds, up to half a second late while somebody waits: asking the system for each step would cost more. */
+  get now(): number {
+    return this.#timer === undefined ? performance.now() : this.#now;
+  }
+
+  /** The time at which `seconds` are over for certain; 0, for never, where they are 0. */
+  deadline(seconds: number): number {
+    return seconds && this.now + seconds * 1000 + SWEEP_MS;
+  }
 
   add(swept: Swept): void {
     this.#swept.add(swept);
-    this.#timer ??= setInterval(() => {
-      const now = performance.now();
-      for (const each of this.#swept) each.sweep(now);
-    }, this.intervalMs);
+    if (this.#timer !== undefined) return;
+    this.#now = performance.now();
+    this.#timer = setInterval(() => {
+      this.#now = performance.now();
+      for (const each of this.#swept) each.sweep(this.#now);
+    }, SWEEP_MS);
   }
 
   delete(swept: Swept): void {

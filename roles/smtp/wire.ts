@@ -109,7 +109,7 @@ export class Wire {
   quit(await_: Phase | undefined): void {
     this.#leaving = true;
     this.onIdleEvent = undefined;
-    this.#deadline = performance.now() + (await_?.seconds || CLOSE_SECONDS) * 1000;
+    this.#deadline = this.sweeper.deadline(await_?.seconds || CLOSE_SECONDS);
     if (await_) this.send("QUIT\r\n");
     else this.socket.end("QUIT\r\n", () => this.destroy());
   }
@@ -137,8 +137,10 @@ export class Wire {
 
   #take(data: Uint8Array): void {
     if (this.#ended) return;
+    // A Buffer's own views and searches are slow.
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
     try {
-      this.#parser.push(data, (reply) => this.#replies.push(reply));
+      this.#parser.push(bytes, (reply) => this.#replies.push(reply));
       if (this.#replies.length > MAX_WAITING_REPLIES) throw new Error("replies without commands");
     } catch (error) {
       return this.#end("protocol", reason(error));
@@ -155,7 +157,7 @@ export class Wire {
     }
     this.#waitsFor = what;
     this.#phase = phase.name;
-    this.#deadline = phase.seconds ? performance.now() + phase.seconds * 1000 : 0;
+    this.#deadline = this.sweeper.deadline(phase.seconds);
     return new Promise((resolve, reject) => (this.#waiter = { resolve, reject }));
   }
 
