@@ -39,9 +39,15 @@ export class Directories {
       at += `/${component}`;
       made = await this.#directory(at, i === components.length - 1 ? PRIVATE : PASSABLE);
     }
-    const parts = ["tmp", "new", "cur"].map((part) => this.#part(`${path}/${part}`, owner));
+    const parts = await Promise.allSettled(
+      ["tmp", "new", "cur"].map((part) => this.#part(`${path}/${part}`, owner)),
+    );
+    const failed = parts.find((part) => part.status === "rejected");
+    if (failed) throw failed.reason;
     // The Maildir is given away last: until then nobody else can exchange what is in it.
-    if ((await Promise.all(parts)).some(Boolean)) await this.syncs.sync(path);
+    if (parts.some((part) => part.status === "fulfilled" && part.value)) {
+      await this.syncs.sync(path);
+    }
     if (made) await give(owner, (uid, gid) => lchown(path, uid, gid));
     this.#remember(path);
     return path;
