@@ -1,6 +1,7 @@
 /** From a destination to the servers to try, best first (RFC 5321 5.1, RFC 7505). */
 
 import { isIP } from "node:net";
+import { ConfigError } from "../../shared/errors.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { inetServer, type Server, unixServer } from "./connect.ts";
@@ -34,6 +35,11 @@ export class Lookup {
     readonly ask: Ask,
     readonly random: () => number = Math.random,
   ) {
+    const unknown = settings.hostLookup.find((each) => each !== "dns" && each !== "native");
+    if (unknown !== undefined || !settings.hostLookup.length) {
+      const name = `${settings.protocol}_host_lookup`;
+      throw new ConfigError(`${name}: must be dns, native or both: is "${unknown ?? ""}"`);
+    }
     this.#own = new Set([
       ...settings.hostAddresses,
       ...settings.proxyInterfaces,
