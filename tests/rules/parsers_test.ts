@@ -17,6 +17,7 @@ const PARSERS = new Map([
   ["shared/config/expand.ts", "shared/config/expand_test.ts"],
   ["shared/table/rules.ts", "shared/table/pattern_test.ts"],
   ["shared/table/text.ts", "shared/table/text_test.ts"],
+  ["roles/bounce/original.ts", "roles/bounce/original_test.ts"],
   ["roles/cleanup/head.ts", "roles/cleanup/submit_test.ts"],
   ["roles/dns/packet.ts", "roles/dns/packet_test.ts"],
   ["roles/smtpd/end_of_data.ts", "roles/smtpd/end_of_data_test.ts"],
