@@ -1,6 +1,6 @@
 /** The second layer: a grant as arguments of bubblewrap, an empty file system with only the row's places in it. */
 
-import { dirname } from "@std/path";
+import { basename, dirname } from "@std/path";
 import type { Grant } from "./grant.ts";
 
 /** Where the runtime is: what every role needs to read to be a Deno process at all. */
@@ -17,6 +17,14 @@ export interface Runtime {
   readonly setpriv: string | undefined;
   /** Runs this module instead of the role's: the sandbox test's probe. */
   readonly probe?: string;
+}
+
+/**
+ * node:child_process rewrites each word of a command that equals Deno.execPath() into `deno run -A`: a role would start
+ * with every permission. Another spelling of the same path is left alone; the sandbox test fails if that ever changes.
+ */
+export function disguised(deno: string): string {
+  return `${dirname(deno)}/./${basename(deno)}`;
 }
 
 /** A host file that gives local time; harmless and needed for log lines. */
@@ -55,7 +63,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     ...binds.flat(),
     // Deno asks only where its own executable is; a real /proc would show more, and some containers refuse to mount it.
     "--symlink",
-    runtime.deno,
+    disguised(runtime.deno),
     "/proc/self/exe",
     "--dev",
     "/dev",

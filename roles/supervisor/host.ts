@@ -27,6 +27,11 @@ export function hostsFile(): string {
   return read("/etc/hosts").slice(0, MAX_HOSTS_BYTES);
 }
 
+/** The addresses of this host's interfaces: mail to one of them in brackets is ours. */
+export function hostAddresses(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
 /** More of a hosts file is not handed over. */
 const MAX_HOSTS_BYTES = 256 * 1024;
 

@@ -77,13 +77,13 @@ function setup(change: Partial<Plan> = {}) {
 
 const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
-Deno.test("Keeper hands over parameters, then listeners, then says go", async () => {
+Deno.test("Keeper hands over listeners, then parameters, then says go", async () => {
   const { children, keeper } = setup();
   const started = keeper.start();
   children[0]!.begin();
   await started;
-  assertEquals(children[0]!.heard.map((each) => each.type), ["start", "listen", "go"]);
-  assertEquals(children[0]!.heard[0], { ...keeper.plan.handover.start, pid: 100 });
+  assertEquals(children[0]!.heard.map((each) => each.type), ["listen", "start", "go"]);
+  assertEquals(children[0]!.heard[1], { ...keeper.plan.handover.start, pid: 100, listeners: 1 });
   assertEquals(keeper.status().state, "running");
   await keeper.stop(100);
 });

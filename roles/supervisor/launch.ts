@@ -1,8 +1,8 @@
 /** How a role's process is started: the layers that hold here, around `deno run` with the row's flags. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { basename, dirname, join } from "@std/path";
-import { bwrapArguments, type Runtime } from "../../policies/bwrap.ts";
+import { join } from "@std/path";
+import { bwrapArguments, disguised, type Runtime } from "../../policies/bwrap.ts";
 import { denoFlags } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
 
@@ -50,14 +50,6 @@ export function launch(grant: Grant, runtime: Runtime, layers: Layers): ChildPro
     env: roleEnvironment(runtime),
     cwd: runtime.source,
   });
-}
-
-/**
- * node:child_process rewrites a command or argument that equals Deno.execPath() into `deno run -A`: a role would start with
- * every permission. Another spelling of the same path is left alone; the sandbox test fails if that ever changes.
- */
-function disguised(deno: string): string {
-  return `${dirname(deno)}/./${basename(deno)}`;
 }
 
 function setprivArguments(grant: Grant): string[] {

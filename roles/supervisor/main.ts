@@ -12,6 +12,7 @@
 
 import { createServer } from "node:net";
 import process from "node:process";
+import { dirname } from "@std/path";
 import { grantOf } from "../../policies/grant.ts";
 import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
@@ -47,7 +48,7 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const { configuration } = options;
   const host = readHost(configuration.value("mail_owner"));
   const queue = configuration.value("queue_directory");
-  const release = takePidFile(queue, host.root);
+  const release = await takePidFile(queue, host.root);
   const layers = await chooseLayers(configuration.value("sandbox"), host);
   prepare(configuration, host);
   const stage = reachable(findRuntime(), host, layers);
@@ -104,25 +105,21 @@ function prepare(configuration: Configuration, host: ReturnType<typeof readHost>
   }
 }
 
-/** Refuses a second start on the same queue; returns what removes the file. */
-function takePidFile(queue: string, root: boolean): () => void {
-  const file = pidFile(queue);
-  try {
-    const pid = Number(Deno.readTextFileSync(file));
-    if (pid && pid !== Deno.pid && alive(pid)) {
-      throw new ConfigError(`the Postern mail system is already running on ${queue}: PID: ${pid}`);
-    }
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
+/** Refuses a second start on the same queue; returns what removes the pid file. */
+async function takePidFile(queue: string, root: boolean): Promise<() => void> {
+  if (await answers(socketPath(queue, "control"))) {
+    throw new ConfigError(`the Postern mail system is already running on ${queue}`);
   }
-  Deno.mkdirSync(file.replace(/\/[^/]*$/, ""), { recursive: true, mode: root ? 0o755 : 0o700 });
+  const file = pidFile(queue);
+  Deno.mkdirSync(dirname(file), { recursive: true, mode: root ? 0o755 : 0o700 });
   Deno.writeTextFileSync(file, `${Deno.pid}\n`);
   return () => Deno.removeSync(file);
 }
 
-function alive(pid: number): boolean {
+async function answers(path: string): Promise<boolean> {
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("main.ts");
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
   } catch {
     return false;
   }

@@ -7,7 +7,7 @@ import { FromRole, type ToRole } from "../../shared/role/channel.ts";
 
 /** What a process is told and given at start. */
 export interface Handover {
-  readonly start: Omit<Extract<ToRole, { type: "start" }>, "pid">;
+  readonly start: Omit<Extract<ToRole, { type: "start" }>, "pid" | "listeners">;
   /** Listening sockets; `answers` is empty for those of master.cf's inet services. */
   readonly listeners: readonly { readonly answers: string; readonly handle: unknown }[];
 }
@@ -22,6 +22,8 @@ export interface MemberEvents {
 
 /** A role whose event loop does not answer for so long is stuck. */
 export const STUCK_MS = 30_000;
+/** A role that is not ready so long after it was started hangs. */
+const START_MS = 20_000;
 
 const message = Compile(FromRole);
 
@@ -51,11 +53,13 @@ export class Member {
   /** Asks for a sign of life, and kills a process that has not given one for `STUCK_MS`. */
   beat(now: number): void {
     if (this.state === "gone") return;
-    if (now - this.#lastPong > STUCK_MS) {
+    const late = this.state === "starting" ? START_MS : STUCK_MS;
+    if (now - this.#lastPong > late) {
       warning(`process ${this.handover.start.role} pid ${this.pid} does not answer: killed`);
       return this.kill();
     }
-    this.#say({ type: "ping" });
+    // Nothing but the hand-over goes to a role that is starting.
+    if (this.state !== "starting") this.#say({ type: "ping" });
   }
 
   drain(stop: boolean): void {
@@ -96,11 +100,11 @@ export class Member {
     }
   }
 
+  /** Handles go first: a plain message that is under way when a handle is sent can swallow it (Deno 2.9.6). */
   #begin(): void {
-    this.#say({ ...this.handover.start, pid: this.pid });
-    for (const { answers, handle } of this.handover.listeners) {
-      this.#say({ type: "listen", answers }, handle);
-    }
+    const { start, listeners } = this.handover;
+    for (const { answers, handle } of listeners) this.#say({ type: "listen", answers }, handle);
+    this.#say({ ...start, pid: this.pid, listeners: listeners.length });
     this.#say({ type: "go" });
   }
 

@@ -15,7 +15,8 @@ import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
 import type { TlsMaterial } from "../../shared/role/channel.ts";
-import { hostsFile } from "./host.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
+import { hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
 import { launch, type Layers } from "./launch.ts";
 import { type Endpoint, endpointsOf, type Listeners } from "./listeners.ts";
@@ -149,6 +150,7 @@ function requestable(grant: Grant, system: System): string[] {
 
 function parameters({ row, entry }: Wanted, grant: Grant, system: System): Record<string, string> {
   const texts = system.configuration.texts(parametersOf(row.role), entry);
+  if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
   if (row.role !== "dns") return texts;
   return {
     ...texts,
@@ -164,7 +166,7 @@ function processCount(service: string, { configuration }: System): number {
 }
 
 function maxIdle({ configuration }: System): number {
-  return Number.parseInt(configuration.value("max_idle"));
+  return configuration.typed(supervisorParameters).maxIdle;
 }
 
 /** Reads the certificate chain and the key, which no role could read by itself. */

@@ -23,12 +23,12 @@ export function findRuntime(): Runtime {
   };
 }
 
-/** The directories of the shared objects that this very process uses, and of the dynamic linker. */
+/** Where distributions keep the C library and the dynamic linker; what exists of them is shown to a role. */
 function libraryDirectories(): string[] {
-  const maps = Deno.readTextFileSync("/proc/self/maps");
-  const objects = [...maps.matchAll(/ (\/\S+\.so[.0-9]*)$/gm)].map((match) => dirname(match[1]!));
-  return [...new Set([...objects, "/lib64", ...objects.map((path) => path.replace(/^\/usr/, ""))])]
-    .filter(exists);
+  const multiarch = `${Deno.build.arch}-linux-gnu`;
+  const debian = [`/lib/${multiarch}`, `/usr/lib/${multiarch}`].filter(exists);
+  const others = debian.length ? [] : ["/lib", "/usr/lib", "/usr/lib64"].filter(exists);
+  return [...debian, ...others, ...["/lib64", "/lib/ld-linux-aarch64.so.1"].filter(exists)];
 }
 
 /** Chooses the layers: `auto` takes bubblewrap where a trial of it works. Throws ConfigError when `bwrap` cannot be had. */

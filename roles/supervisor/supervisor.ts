@@ -5,6 +5,7 @@ import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { Keeper, type Plan } from "./keeper.ts";
 import { inetEndpoints, plansOf, type System } from "./plans.ts";
 
@@ -93,7 +94,8 @@ export class Supervisor {
   }
 
   #add(plan: Plan): Keeper {
-    const throttle = Number.parseInt(this.system.settings.value("service_throttle_time")) * 1000;
+    const { serviceThrottleTime } = this.system.configuration.typed(supervisorParameters);
+    const throttle = serviceThrottleTime * 1000;
     const keeper = new Keeper(plan, throttle, (caller, service) => this.#want(caller, service));
     this.#keepers.set(key(plan), keeper);
     return keeper;

@@ -30,10 +30,12 @@ export const ToRole = Type.Union([
     /** Those of them that are started when first asked for. */
     onRequest: Type.Array(line(64)),
     tls: Type.Union([Type.Null(), TlsMaterial]),
+    /** How many listening sockets came before this. */
+    listeners: count(),
     /** Leave after so many seconds without work; 0 stays. */
     maxIdleSeconds: count(),
   }),
-  /** A listening socket comes with this; `answers` names a service, or is empty for an inet listener. */
+  /** A listening socket comes with this, before `start`; `answers` names a service, or is empty for an inet listener. */
   shape({ type: Type.Literal("listen"), answers: line(64) }),
   /** Everything has been handed over: begin. */
   shape({ type: Type.Literal("go") }),

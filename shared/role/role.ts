@@ -100,8 +100,6 @@ class Host {
         break;
       case "listen":
         this.#handles.push({ answers: value.answers, handle });
-        // A listener that comes after the start is a new one of a reload.
-        if (this.#running) this.#listen();
         break;
       case "go":
         await this.#go();
@@ -137,6 +135,11 @@ class Host {
   async #go(): Promise<void> {
     const start = this.#start;
     if (!start) throw new BugError("control: go before start");
+    if (this.#handles.length !== start.listeners) {
+      throw new BugError(
+        `control: ${this.#handles.length} of ${start.listeners} listening sockets came`,
+      );
+    }
     const values = parseAll({ ...logging, ...this.definition.parameters }, start.parameters);
     installSink({
       process: logName(values.syslogName, start),
