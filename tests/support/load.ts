@@ -1,0 +1,150 @@
+/** A load generator: many SMTP sessions at once, each message with an id of its own, every answer noted. */
+
+import { connect, type Socket } from "node:net";
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly sessions: number;
+  readonly messages: number;
+  /** Content bytes of a message, headers included. */
+  readonly length: number;
+  /** Keep sessions open for many messages, instead of one each. */
+  readonly keep: boolean;
+  readonly to: string;
+  /** Ids are `PREFIX-N`; recipients of the same run are told apart by it. */
+  readonly prefix?: string;
+  /** Go on when connections break or messages are refused for now; otherwise that is an error. */
+  readonly tolerant?: boolean;
+  /** Ends the run early. */
+  readonly signal?: AbortSignal;
+}
+
+export interface LoadResult {
+  /** Ids of messages whose end of data was answered by 250. */
+  readonly accepted: string[];
+  /** From end of data to 250, milliseconds, of each accepted message. */
+  readonly latencies: number[];
+  /** Messages that were refused or cut off. */
+  readonly refused: number;
+}
+
+/** The header field that carries a message's id. */
+export const ID_HEADER = "X-Load-Id";
+/** A tolerant session waits so long after trouble. */
+const PAUSE_MS = 50;
+/** A session that hears nothing for so long is broken. */
+const SILENCE_MS = 30_000;
+
+/** Sends `messages` messages over `sessions` sessions. */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const result = { accepted: [] as string[], latencies: [] as number[], refused: 0 };
+  const body = "x".repeat(78) + "\r\n";
+  const filler = body.repeat(Math.ceil(options.length / body.length)).slice(0, options.length);
+  let next = 0;
+  const session = async () => {
+    let wire: Wire | undefined;
+    while (next < options.messages && !options.signal?.aborted) {
+      const id = `${options.prefix ?? "m"}-${next++}`;
+      try {
+        wire ??= await Wire.open(options.port);
+        const began = await wire.message(options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
+        result.latencies.push(performance.now() - began);
+        result.accepted.push(id);
+        if (options.keep) continue;
+        await wire.quit();
+      } catch (error) {
+        if (!options.tolerant) throw error;
+        result.refused++;
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+      wire?.close();
+      wire = undefined;
+    }
+    wire?.close();
+  };
+  await Promise.all(Array.from({ length: options.sessions }, session));
+  return result;
+}
+
+/** One session; replies are single lines but for EHLO's, and only their codes matter. */
+class Wire {
+  #socket: Socket;
+  #text = "";
+  #error: Error | undefined;
+  #wake = () => {};
+
+  private constructor(port: number) {
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.setEncoding("latin1");
+    this.#socket.setTimeout(SILENCE_MS, () => this.#fail(new Error("silence")));
+    this.#socket.on("data", (text) => {
+      this.#text += text;
+      this.#wake();
+    });
+    this.#socket.on("error", (error) => this.#fail(error));
+    this.#socket.on("close", () => this.#fail(new Error("connection closed")));
+  }
+
+  static async open(port: number): Promise<Wire> {
+    const wire = new Wire(port);
+    try {
+      await wire.#expect("220");
+      await wire.#say("EHLO load.test", "250");
+      return wire;
+    } catch (error) {
+      wire.close();
+      throw error;
+    }
+  }
+
+  /** Sends a message; when its end of data was written. */
+  async message(to: string, content: string): Promise<number> {
+    await this.#say("MAIL FROM:<load@src.test>", "250");
+    await this.#say(`RCPT TO:<${to}>`, "250");
+    await this.#say("DATA", "354");
+    const began = performance.now();
+    await this.#say(`${content}\r\n.`, "250");
+    return began;
+  }
+
+  async quit(): Promise<void> {
+    await this.#say("QUIT", "221");
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    this.#wake();
+  }
+
+  async #say(line: string, code: string): Promise<void> {
+    if (this.#error) throw this.#error;
+    this.#socket.write(`${line}\r\n`);
+    await this.#expect(code);
+  }
+
+  async #expect(code: string): Promise<void> {
+    for (;;) {
+      const end = this.#text.indexOf("\r\n");
+      if (end < 0) {
+        if (this.#error) throw this.#error;
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        continue;
+      }
+      const line = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 2);
+      if (line[3] === "-") continue;
+      if (!line.startsWith(code)) throw new Error(`expected ${code}: ${line}`);
+      return;
+    }
+  }
+}
+
+/** The value below which `share` of the numbers lie. */
+export function percentile(numbers: readonly number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
