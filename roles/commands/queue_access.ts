@@ -30,7 +30,9 @@ export async function queueCommand(
 ): Promise<number> {
   try {
     const { args: rest, directory } = takeConfigDirectory(args, io);
-    return await run(rest, loadForCommand(io, directory).value("queue_directory"));
+    const configuration = loadForCommand(io, directory);
+    if (configuration.unreadable) throw new CommandError(configuration.unreadable, EX.CONFIG);
+    return await run(rest, configuration.value("queue_directory"));
   } catch (error) {
     // Whoever reads our output has seen enough: `mailq | head`.
     if (error instanceof Deno.errors.BrokenPipe) return EX.OK;

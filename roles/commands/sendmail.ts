@@ -13,7 +13,7 @@ import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_for
 import type { Values } from "../../shared/parameters/declare.ts";
 import { sendmailParameters } from "../../shared/parameters/pickup.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
-import { type CommandIo, loadForCommand, refuseBroken } from "./io.ts";
+import { type CommandIo, loadForCommand } from "./io.ts";
 import { mailq } from "./mailq.ts";
 import { postqueue } from "./postqueue.ts";
 import { HeaderRecipients, MAX_HEADER_BYTES } from "./sendmail_header.ts";
@@ -65,7 +65,8 @@ export async function sendmail(args: string[], io: CommandIo): Promise<number> {
 async function submit(options: SendmailOptions, io: CommandIo): Promise<number> {
   try {
     const configuration = loadForCommand(io, options.configDirectory ?? io.configDirectory);
-    if (refuseBroken("sendmail", configuration, io) !== undefined) return EX.TEMPFAIL;
+    // Trouble elsewhere in the configuration does not concern us: the message is saved.
+    if (configuration.unreadable) throw new ConfigError(configuration.unreadable);
     const params = configuration.typed(sendmailParameters);
     const file = await save(options, params, io);
     await wake(params.queueDirectory, file);

@@ -1,0 +1,291 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { readSubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
+import { fakeIo } from "./fake_io.ts";
+import { sendmail } from "./sendmail.ts";
+import { HeaderRecipients } from "./sendmail_header.ts";
+import { messageLines, type MessageOptions } from "./sendmail_message.ts";
+import { parseSendmail, UsageError } from "./sendmail_options.ts";
+
+const DEFAULTS: MessageOptions = { fixLineEndings: "always", dotEnds: true };
+
+/** The message as the queue gets it, from chunks of input. */
+async function message(chunks: string[], options: Partial<MessageOptions> = {}): Promise<string> {
+  async function* input() {
+    for (const chunk of chunks) yield await Promise.resolve(new TextEncoder().encode(chunk));
+  }
+  const parts: Uint8Array[] = [];
+  for await (const part of messageLines(input(), { ...DEFAULTS, ...options })) {
+    parts.push(part.slice());
+  }
+  return await new Blob(parts as BlobPart[]).text();
+}
+
+const MESSAGES: [string, string, Partial<MessageOptions>, string][] = [
+  ["LF becomes CRLF", "a\nb\n", {}, "a\r\nb\r\n"],
+  ["CRLF stays CRLF", "a\r\nb\r\n", {}, "a\r\nb\r\n"],
+  ["the last line gets an end", "a\nb", {}, "a\r\nb\r\n"],
+  ["a stray CR becomes a space", "a\rb\n", {}, "a b\r\n"],
+  ["of two CR one is stray", "a\r\r\n", {}, "a \r\n"],
+  ["an empty message stays empty", "", {}, ""],
+  ["empty lines stay", "a\n\n\nb\n", {}, "a\r\n\r\n\r\nb\r\n"],
+  ["a lone dot ends the message", "a\n.\nb\n", {}, "a\r\n"],
+  ["a lone dot with CRLF ends it", "a\r\n.\r\nb\r\n", {}, "a\r\n"],
+  ["a lone dot at the end of input ends it", "a\n.", {}, "a\r\n"],
+  ["with -i a lone dot is text", "a\n.\nb\n", { dotEnds: false }, "a\r\n.\r\nb\r\n"],
+  ["two dots are text", "..\n", {}, "..\r\n"],
+  [
+    "From_ lines before the header go",
+    "From me Sat\n>From you\nA: b\n\nFrom x\n",
+    {},
+    "A: b\r\n\r\nFrom x\r\n",
+  ],
+  ["From: is no From_ line", "From: a\n", {}, "From: a\r\n"],
+  ["never: a CR before LF is stray", "a\r\n", { fixLineEndings: "never" }, "a \r\n"],
+  [
+    "strict: as the first line, CRLF",
+    "a\r\nb\r\nc\n",
+    { fixLineEndings: "strict" },
+    "a\r\nb\r\nc\r\n",
+  ],
+  ["strict: as the first line, LF", "a\nb\r\n", { fixLineEndings: "strict" }, "a\r\nb \r\n"],
+  ["NUL stays", "a\0b\n", {}, "a\0b\r\n"],
+];
+
+for (const [what, input, options, expected] of MESSAGES) {
+  Deno.test(`messageLines(): ${what}`, async () => {
+    assertEquals(await message([input], options), expected);
+    assertEquals(await message([...input], options), expected, "byte by byte");
+  });
+}
+
+Deno.test("messageLines() gives the same whatever the chunks, and no bare CR or LF", async () => {
+  const text = fc.string({ unit: fc.constantFrom(..."a.\r\n\n F"), maxLength: 40 });
+  const cut = fc.array(fc.nat(40), { maxLength: 5 });
+  await fc.assert(fc.asyncProperty(text, cut, async (text, cut) => {
+    const at = [0, ...cut.filter((n) => n < text.length).sort((a, b) => a - b), text.length];
+    const chunks = at.slice(1).map((end, n) => text.slice(at[n], end));
+    const whole = await message([text]);
+    assertEquals(await message(chunks), whole);
+    assertEquals(/\r(?!\n)|(?<!\r)\n/.test(whole), false);
+    assertEquals(whole === "" || whole.endsWith("\r\n"), true);
+  }));
+});
+
+Deno.test("messageLines() passes a line of many megabytes on in parts", async () => {
+  const chunks = Array(200).fill("x".repeat(50_001));
+  assertEquals(
+    await message([...chunks, "\r", "\nend\n"]),
+    "x".repeat(200 * 50_001) + "\r\nend\r\n",
+  );
+});
+
+function recipientsOf(header: string): string[] {
+  const recipients = new HeaderRecipients();
+  for (const line of header.split("\n")) if (!recipients.take(line)) break;
+  return recipients.addresses;
+}
+
+const HEADERS: [string, string, string[]][] = [
+  ["To, Cc and Bcc", "To: a@x\nSubject: y@z\nCc: b@x\nBCC : c@x", ["a@x", "b@x", "c@x"]],
+  ["folded lines", "To: a@x,\n\tb@x,\n c@x", ["a@x", "b@x", "c@x"]],
+  ["each address once", "To: a@x\nCc: a@x", ["a@x"]],
+  ["only Resent- where there is one", "To: a@x\nResent-To: b@x\nResent-Bcc: c@x", ["b@x", "c@x"]],
+  ["nobody when only Resent-From is there", "To: a@x\nResent-From: me@x", []],
+  ["nothing after the header", "Subject: x\n\nTo: a@x", []],
+  ["nothing after a line that is no header", "Subject: x\nHello there\nTo: a@x", []],
+];
+
+for (const [what, header, expected] of HEADERS) {
+  Deno.test(`-t takes ${what}`, () => assertEquals(recipientsOf(header), expected));
+}
+
+Deno.test("parseSendmail() takes options in any order, joined, attached and apart", () => {
+  const options = parseSendmail(
+    [
+      "-it",
+      "a@x",
+      "-fme@x",
+      "-F",
+      "Full Name",
+      "-oi",
+      "-N",
+      "failure,delay",
+      "-R",
+      "hdrs",
+      "-V",
+      "a+b",
+      "--",
+      "-b@x",
+    ],
+  );
+  assertEquals(options.mode, "submit");
+  assertEquals([options.fromHeader, options.dotEnds], [true, false]);
+  assertEquals([options.sender, options.fullName], ["me@x", "Full Name"]);
+  assertEquals([options.notify, options.ret, options.envid], [
+    ["FAILURE", "DELAY"],
+    "HDRS",
+    "a+2Bb",
+  ]);
+  assertEquals(options.recipients, ["a@x", "-b@x"]);
+});
+
+Deno.test("parseSendmail() ignores what only Sendmail does", () => {
+  const args = [
+    "-Am",
+    "-bh",
+    "-d",
+    "-em",
+    "-h",
+    "5",
+    "-L",
+    "tag",
+    "-m",
+    "-n",
+    "-o7",
+    "-ox",
+    "-q30m",
+    "-U",
+    "-x",
+    "-p",
+    "x",
+  ];
+  const options = parseSendmail([...args, "-O", "Timeout=5m", "-X", "/tmp/log", "a@x"]);
+  assertEquals([options.mode, options.recipients, options.warnings], ["submit", ["a@x"], []]);
+});
+
+const MODES: [string[], string, string][] = [
+  [["-bp"], "list", ""],
+  [["-q"], "flush", ""],
+  [["-qIABC"], "flush id", "ABC"],
+  [["-qRexample.com"], "flush site", "example.com"],
+  [["-bs"], "unsupported", "-bs: SMTP on standard input and output"],
+  [["-bi"], "unsupported", "-bi: newaliases"],
+  [["-O", "requiretls=yes", "a@x"], "unsupported", "-O requiretls=yes"],
+];
+
+for (const [args, mode, argument] of MODES) {
+  Deno.test(`sendmail ${args.join(" ")} means ${mode}`, () => {
+    const options = parseSendmail(args);
+    assertEquals([options.mode as string, options.argument], [mode, argument]);
+  });
+}
+
+for (const args of [["-Z"], ["-f"], ["-bz"], ["-B", "9BIT"]]) {
+  Deno.test(`sendmail ${args.join(" ")} is refused`, () => {
+    assertThrows(() => parseSendmail(args), UsageError);
+  });
+}
+
+/** What a call of sendmail left in the maildrop. */
+async function submitted(args: string[], input: string, main = "") {
+  const io = fakeIo(main, input);
+  try {
+    const code = await sendmail(args, io);
+    const names = [...Deno.readDirSync(`${io.queueDirectory}/maildrop`)].map(({ name }) => name);
+    const files: { envelope: Submitted; text: string }[] = [];
+    for (const name of names) {
+      const bytes = Deno.readFileSync(`${io.queueDirectory}/maildrop/${name}`);
+      const submission = await readSubmission((buffer, at) => {
+        const part = bytes.subarray(at, at + buffer.length);
+        buffer.set(part);
+        return part.length;
+      }, bytes.length);
+      let text = "";
+      for await (const part of submission.content()) text += new TextDecoder().decode(part);
+      files.push({ envelope: submission.envelope, text });
+    }
+    return { code, files, err: io.written.err };
+  } finally {
+    io.remove();
+  }
+}
+
+Deno.test("sendmail leaves a submission in the maildrop while the system is down", async () => {
+  const { code, files, err } = await submitted(["-i", "a@x", "b c@y"], "Subject: x\n\n.\nbody\n");
+  assertEquals([code, err], [0, ""]);
+  assertEquals(files.length, 1);
+  const { nonce, ...envelope } = files[0]!.envelope;
+  assertMatch(nonce, /^[0-9a-f]{32}$/);
+  assertEquals(envelope, {
+    sender: "tester",
+    recipients: ["a@x", "b", "c@y"],
+    fullName: "",
+    notify: [],
+    ret: "",
+    envid: "",
+    smtputf8: false,
+    gateway: false,
+  });
+  assertEquals(files[0]!.text, "Subject: x\r\n\r\n.\r\nbody\r\n");
+});
+
+Deno.test("sendmail -t takes recipients from header and command line, and keeps the message", async () => {
+  const input = "From me\nTo: A <a@x>\nBcc: b@x\n\nTo: not@x\n";
+  const { code, files } = await submitted(["-t", "-f", "<>", "c@x"], input);
+  assertEquals(code, 0);
+  assertEquals(files[0]!.envelope.recipients, ["c@x", "a@x", "b@x"]);
+  assertEquals(files[0]!.envelope.sender, "");
+  assertEquals(files[0]!.text, "To: A <a@x>\r\nBcc: b@x\r\n\r\nTo: not@x\r\n");
+});
+
+Deno.test("sendmail notices addresses that need SMTPUTF8", async () => {
+  const { files } = await submitted(["zoë@example.com"], "x\n");
+  assertEquals(files[0]!.envelope.smtputf8, true);
+});
+
+Deno.test("sendmail warns of a sender that is several, and takes the first", async () => {
+  const { code, files, err } = await submitted(["-f", "a@b <c@d>, e@f", "x@y"], "x\n");
+  assertEquals([code, files[0]!.envelope.sender], [0, "c@d"]);
+  assertMatch(err, /^sendmail: warning: -f option specified malformed sender: a@b <c@d>, e@f\n$/);
+});
+
+const FAILURES: [string, string[], string, string, number, RegExp][] = [
+  [
+    "no recipient",
+    [],
+    "x\n",
+    "",
+    75,
+    /fatal: tester\(\d+\): Recipient addresses must be specified/,
+  ],
+  [
+    "no recipient in the header",
+    ["-t"],
+    "Subject: x\n\n",
+    "",
+    75,
+    /No recipient addresses found in message header/,
+  ],
+  [
+    "a message too large",
+    ["a@x"],
+    "x".repeat(2000),
+    "message_size_limit = 1000",
+    75,
+    /message file too big/,
+  ],
+  ["an unknown option", ["-Z", "a@x"], "x\n", "", 64, /invalid option -- 'Z'/],
+  ["an address too long", [`${"a".repeat(2000)}@x`], "x\n", "", 75, /recipient address too long/],
+  ["-bs", ["-bs"], "", "", 64, /not supported: -bs/],
+];
+
+for (const [what, args, input, main, code, why] of FAILURES) {
+  Deno.test(`sendmail with ${what} exits ${code}, says why, and leaves nothing`, async () => {
+    const result = await submitted(args, input, main);
+    assertEquals(result.code, code);
+    assertEquals(result.files, []);
+    assertMatch(result.err, why);
+  });
+}
+
+Deno.test("sendmail without a maildrop exits 75", async () => {
+  const io = fakeIo("", "x\n");
+  Deno.removeSync(`${io.queueDirectory}/maildrop`);
+  try {
+    assertEquals(await sendmail(["a@x"], io), 75);
+    assertMatch(io.written.err, /^sendmail: fatal: tester\(\d+\): maildrop: No such file/);
+  } finally {
+    io.remove();
+  }
+});
