@@ -5,7 +5,11 @@ import type { Client } from "../../shared/ipc/client.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
-import { type DeliveryReply, deliveryService } from "../../shared/protocols/delivery.ts";
+import {
+  type DeliveryReply,
+  type DeliveryRequest,
+  deliveryService,
+} from "../../shared/protocols/delivery.ts";
 import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
 import type { ActiveMessage, NumberedRecipient } from "./message.ts";
 import type { Entry, Problem } from "./scheduler/scheduler.ts";
@@ -41,7 +45,14 @@ export class Agents {
     const { envelope, size, activeAt } = message;
     try {
       const content = message.content ?? await this.store.content(envelope.queueId);
-      const request = { envelope, size, nexthop, recipients: recipients as never, activeAt, keep };
+      const request: DeliveryRequest = {
+        envelope,
+        size,
+        nexthop,
+        recipients: recipients as DeliveryRequest["recipients"],
+        activeAt,
+        keep,
+      };
       const client = this.clientOf(transport);
       const { reply, settle } = await client.call("deliver", request, content);
       if (isComplete(reply, recipients)) {

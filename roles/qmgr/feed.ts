@@ -49,14 +49,20 @@ export class Feeder {
   ) {
     manager.onRoom = (left) => {
       if (left.verdict === "requeue") this.want("incoming");
-      else if (!this.#running) this.#run();
+      else if (!this.#running && this.#backlog) this.#run();
     };
+  }
+
+  /** True when new mail may become active at once: not past mail that waits while the active queue is nearly full. */
+  get takesNew(): boolean {
+    const { room } = this.manager;
+    return room > 0 && (room > this.#step || !this.#backlog);
   }
 
   /** Looks through a queue for due mail, from its beginning. */
   want(source: Source): void {
     const scan = this.#scans[source];
-    if (scan.wanted && scan.position !== undefined) scan.again = true;
+    if (scan.wanted) scan.again = true;
     scan.wanted = true;
     if (!this.#running) this.#run();
   }
@@ -84,16 +90,27 @@ export class Feeder {
 
   /** The queue whose turn it is; undefined when there is no room or nothing to look for. */
   #next(): Source | undefined {
-    if (this.manager.room === 0) return undefined;
+    if (this.manager.room < this.#step) return undefined;
     const other = this.#turn === "incoming" ? "deferred" : "incoming";
     if (this.#scans[other].wanted) return this.#turn = other;
     return this.#scans[this.#turn].wanted ? this.#turn : undefined;
+  }
+
+  /** Some queue has, or may have, mail that is due. */
+  get #backlog(): boolean {
+    return this.#scans.incoming.wanted || this.#scans.deferred.wanted;
+  }
+
+  /** Room for so many is waited for: a page at a time costs less, and new mail cannot take every place that comes free. */
+  get #step(): number {
+    return Math.min(PAGE, Math.ceil(this.manager.limits.messages / 10));
   }
 
   async #load(source: Source): Promise<void> {
     const scan = this.#scans[source];
     const limit = Math.min(PAGE, this.manager.room);
     if (limit === 0) return;
+    if (scan.position === undefined) scan.again = false;
     const page = await this.store.due(source, this.now(), limit, scan.position);
     scan.position = page.next;
     if (page.next === undefined) {

@@ -29,8 +29,10 @@ export class Intake {
     readonly committer: Committer,
     readonly manager: QueueManager,
     readonly space: FreeSpace,
-    /** Told when mail is left in incoming because the active queue is full. */
-    readonly onFull: () => void,
+    /** True when new mail may become active at once. */
+    readonly takesNew: () => boolean,
+    /** Told when mail was left in incoming. */
+    readonly onWaiting: () => void,
     readonly now: () => number,
     public messageSizeLimit: number,
   ) {}
@@ -47,7 +49,7 @@ export class Intake {
       conversation.signal,
     );
     // A place is promised before the commit, so that what is active on the disk is active here.
-    const active = this.manager.room > 0;
+    const active = this.takesNew();
     if (active) this.manager.reserved++;
     try {
       const queue = active ? "active" : "incoming";
@@ -60,7 +62,7 @@ export class Intake {
     }
     messages.add();
     if (active) this.#activate(envelope, recipients, content);
-    else this.onFull();
+    else this.onWaiting();
     return {};
   }
 

@@ -134,3 +134,30 @@ test("mail on hold never expires", { agent: (r) => all(r, deferred) }, async (wo
   await world.until(() => world.requests.length === 2);
   assertEquals([(await world.store.find(queueId))!.queue, world.reports.length], ["hold", 0]);
 });
+
+Deno.test("new mail does not pass mail that waits, nor does it wait for retries alone", async () => {
+  const gate = new Gate();
+  await using world = await World.open({
+    agent: gate.agent,
+    params: { qmgrMessageActiveLimit: 4, queueRunDelay: 0.05 },
+  });
+  const old: string[] = [];
+  for (let i = 0; i < 8; i++) old.push(await world.enqueue([`old${i}@o${i}`]));
+  await world.until(async () => {
+    gate.open(deferred);
+    return (await world.store.counts()).deferred === 8;
+  });
+  for (let i = 0; i < 4; i++) await world.enqueue([`first${i}@f${i}`]);
+  await world.until(() => gate.waiting.length === 4);
+  for (let i = 0; i < 8; i++) await world.enqueue([`new${i}@n${i}`]);
+  world.ahead = 400_000;
+  const before = world.requests.length;
+  await world.until(() => (gate.open(), world.requests.length === before + 16));
+  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  const order = world.requests.slice(before).map(({ recipients }) => recipients[0]!.address);
+  const fresh = order.filter((address) => address.startsWith("new"));
+  assertEquals(fresh, [...fresh].sort());
+  // Neither kind has to wait until the other is through.
+  assert(order.slice(0, 12).some((address) => address.startsWith("old")), order.join());
+  assert(order.slice(0, 12).some((address) => address.startsWith("new")), order.join());
+});

@@ -85,6 +85,7 @@ export class Qmgr {
       committer,
       this.manager,
       this.#space,
+      () => this.#feeder.takesNew,
       () => this.#feeder.want("incoming"),
       now,
       params.messageSizeLimit,

@@ -9,7 +9,7 @@ const SCHEMA_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
 const BUSY_MS = 2000;
 /** Pages of 8 KiB in the log before they are moved to the database: fewer, larger checkpoints. */
-const CHECKPOINT_PAGES = 4000;
+const CHECKPOINT_PAGES = 2000;
 /** The log is cut to this when it has been moved. */
 const LOG_BYTES = 64 * 1024 * 1024;
 

@@ -1,0 +1,54 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { StorageError } from "../../shared/errors.ts";
+import { setSink } from "../../shared/log/log.ts";
+import { FreeSpace } from "./free_space.ts";
+
+function space(free: () => number, minimum: number, messageSize: number) {
+  const scene = { now: 0, looks: 0 };
+  const look = () => (scene.looks++, free());
+  return { scene, space: new FreeSpace("/x", () => scene.now, { minimum, messageSize }, look) };
+}
+
+Deno.test("check() refuses mail below queue_minfree, and below one and a half messages", () => {
+  for (
+    const [free, minimum, messageSize, refused] of [
+      [999, 1000, 0, true],
+      [1000, 1000, 0, false],
+      [1499, 0, 1000, true],
+      [1500, 0, 1000, false],
+      [0, 0, 0, false],
+    ] as const
+  ) {
+    const { space: each } = space(() => free, minimum, messageSize);
+    if (refused) assertThrows(() => each.check(), StorageError, `${free} bytes`);
+    else each.check();
+  }
+});
+
+Deno.test("check() looks at the disk at most once a second, and takes mail when there is room again", () => {
+  let free = 10;
+  const { scene, space: each } = space(() => free, 100, 0);
+  for (let i = 0; i < 5; i++) assertThrows(() => each.check(), StorageError);
+  assertEquals(scene.looks, 1);
+  free = 1000;
+  scene.now = 1000;
+  each.check();
+  assertEquals(scene.looks, 2);
+});
+
+Deno.test("check() takes mail where it may not look, and warns once", () => {
+  const warnings: string[] = [];
+  setSink((_severity, text) => warnings.push(text));
+  const { scene, space: each } = space(
+    () => {
+      throw new Error("Requires sys access to statfs");
+    },
+    100,
+    0,
+  );
+  for (scene.now = 0; scene.now < 5000; scene.now += 1000) each.check();
+  assertEquals([scene.looks, warnings], [
+    1,
+    ["free space of /x is not watched: Requires sys access to statfs"],
+  ]);
+});
