@@ -1,0 +1,358 @@
+import { createServer, type Server } from "node:net";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
+import { databaseDirectory } from "../../shared/layout.ts";
+import { type Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
+import { listingBytes } from "../../shared/queue/show.ts";
+import { openStore } from "../../shared/queue/sqlite_store.ts";
+import { type FakeIo, fakeIo } from "./fake_io.ts";
+import { mailq } from "./mailq.ts";
+import { postcat } from "./postcat.ts";
+import { postqueue } from "./postqueue.ts";
+import { postsuper } from "./postsuper.ts";
+import { listedLines } from "./queue_access.ts";
+
+const IDS = ["4jWb0l24cGzJDLg", "4jWb0l1yZvzJDLZ", "4jWb1j0jWRzJDLj"] as const;
+const ARRIVED = new Date(2026, 10, 21, 1, 56, 39).getTime();
+
+/** A queue with three messages, the second on hold, and no system running. */
+async function withQueue(test: (io: FakeIo) => Promise<void>, input = ""): Promise<void> {
+  const io = fakeIo("", input);
+  const store = openStore(databaseDirectory(io.queueDirectory));
+  await store.commit({
+    added: IDS.map((queueId, n) => ({
+      envelope: {
+        queueId,
+        sender: n ? "me@example.com" : "",
+        arrived: ARRIVED,
+        client: n
+          ? {
+            name: "host.example.com",
+            address: "192.0.2.1",
+            port: 4711,
+            helo: "h",
+            protocol: "ESMTP",
+          }
+          : { name: "", address: "", port: 0, helo: "", protocol: "" },
+        smtputf8: false,
+        body: "7bit" as const,
+        ret: "HDRS" as const,
+        envid: "myid",
+      },
+      recipients: [{
+        address: "user@example.org",
+        original: "user",
+        orcpt: "rfc822;user@example.org",
+        notify: ["FAILURE" as const, "DELAY" as const],
+      }],
+      content: new TextEncoder().encode("Subject: x\r\nTo: y\r\n\r\nbody\r\n\r\nend\r\n"),
+      queue: "incoming" as const,
+    })),
+    outcomes: [],
+    reported: [],
+    moved: [],
+    removed: [],
+  });
+  await store.hold([IDS[1]]);
+  await store.close();
+  try {
+    await test(io);
+  } finally {
+    io.remove();
+  }
+}
+
+/** The ids that are left, each with its queue. */
+async function left(io: FakeIo): Promise<string[]> {
+  const before = io.written.out;
+  await postqueue(["-j"], io);
+  const lines = io.written.out.slice(before.length).split("\n").filter(Boolean);
+  return lines.map((line) => JSON.parse(line)).map((each) => `${each.queue_name} ${each.queue_id}`);
+}
+
+Deno.test("postqueue -p and mailq read the queue themselves while the system is down", () =>
+  withQueue(async (io) => {
+    assertEquals(await postqueue(["-p"], io), 0);
+    assertMatch(
+      io.written.err,
+      /^postqueue: warning: Mail system is down -- accessing queue directly \(/,
+    );
+    const lines = io.written.out.split("\n");
+    assertEquals(lines[1], `${IDS[0]}         34 Sat Nov 21 01:56:39 MAILER-DAEMON`);
+    assertEquals(lines[4], `${IDS[1]}!        34 Sat Nov 21 01:56:39 me@example.com`);
+    assertEquals(lines.at(-2), "-- 0 Kbytes in 3 Requests.");
+    const printed = io.written.out;
+    io.written.out = "";
+    assertEquals(await mailq([], io), 0);
+    assertEquals(io.written.out, printed);
+  }));
+
+Deno.test("postqueue -p of a system that never ran says that the queue is empty", async () => {
+  const io = fakeIo();
+  try {
+    assertEquals(await postqueue(["-p"], io), 0);
+    assertEquals(io.written.out, "Mail queue is empty\n");
+  } finally {
+    io.remove();
+  }
+});
+
+const WRONG: [string[], RegExp][] = [
+  [[], /fatal: usage: postqueue -f \| /],
+  [["-f", "x"], /fatal: usage: postqueue/],
+  [["-i"], /fatal: usage: postqueue/],
+  [["-i", "a b"], /fatal: Cannot flush queue ID - invalid name: "a b"/],
+  [["-s", "a b"], /fatal: Cannot flush mail queue - invalid destination/],
+  [["-f"], /fatal: Cannot flush mail queue - mail system is down/],
+];
+
+for (const [args, why] of WRONG) {
+  Deno.test(`postqueue ${args.join(" ")} of a system that is down exits 69 and says why`, async () => {
+    const io = fakeIo();
+    try {
+      assertEquals(await postqueue(args, io), 69);
+      assertMatch(io.written.err, why);
+      assertEquals(io.written.out, "");
+    } finally {
+      io.remove();
+    }
+  });
+}
+
+Deno.test("postsuper -d by id names each message and counts them", () =>
+  withQueue(async (io) => {
+    assertEquals(await postsuper(["-d", IDS[0], "-d", "NOSUCH"], io), 0);
+    assertEquals(
+      io.written.err,
+      `postsuper: ${IDS[0]}: removed\npostsuper: Deleted: 1 message\n`,
+    );
+    assertEquals(await left(io), [`hold ${IDS[1]}`, `incoming ${IDS[2]}`]);
+  }));
+
+Deno.test("postsuper -h, -H and -r say what they did", () =>
+  withQueue(async (io) => {
+    await postsuper(["-h", "ALL"], io);
+    await postsuper(["-H", IDS[0]], io);
+    await postsuper(["-r", IDS[0], "-r", IDS[1]], io);
+    assertEquals(
+      io.written.err,
+      `postsuper: Placed on hold: 2 messages
+postsuper: ${IDS[0]}: released from hold
+postsuper: Released from hold: 1 message
+postsuper: ${IDS[0]}: requeued
+postsuper: ${IDS[1]}: requeued
+postsuper: Requeued: 2 messages
+`,
+    );
+    assertEquals(await left(io), [
+      `incoming ${IDS[0]}`,
+      `incoming ${IDS[1]}`,
+      `hold ${IDS[2]}`,
+    ]);
+  }));
+
+Deno.test("postsuper -d - takes ids from standard input", () =>
+  withQueue(async (io) => {
+    assertEquals(await postsuper(["-d", "-"], io), 0);
+    assertMatch(io.written.err, /Deleted: 2 messages\n$/);
+    assertEquals(await left(io), [`incoming ${IDS[2]}`]);
+  }, `${IDS[0]}\n\n  ${IDS[1]}\n`));
+
+Deno.test("postsuper -d - with something else on standard input does nothing", () =>
+  withQueue(async (io) => {
+    assertEquals(await postsuper(["-d", "-"], io), 1);
+    assertEquals((await left(io)).length, 3);
+  }, `${IDS[0]}\nrm -rf /\n`));
+
+Deno.test("postsuper -d ALL hold deletes what is on hold, and nothing else", () =>
+  withQueue(async (io) => {
+    assertEquals(await postsuper(["-d", "ALL", "hold"], io), 0);
+    assertMatch(io.written.err, /Deleted: 1 message\n$/);
+    assertEquals(await left(io), [`incoming ${IDS[0]}`, `incoming ${IDS[2]}`]);
+  }));
+
+Deno.test("postsuper -d ALL empties the queue", () =>
+  withQueue(async (io) => {
+    await postsuper(["-d", "ALL"], io);
+    await postsuper(["-d", "ALL"], io);
+    assertEquals(
+      io.written.err,
+      "postsuper: Deleted: 3 messages\npostsuper: Deleted: 0 messages\n",
+    );
+    assertEquals(await left(io), []);
+  }));
+
+for (const args of [["-d"], ["-x"], ["-d", "../x"], ["-d", "ALL", "nosuch"], ["-q"]]) {
+  Deno.test(`postsuper ${args.join(" ")} is refused, and nothing is done`, () =>
+    withQueue(async (io) => {
+      assertEquals(await postsuper(args, io), 1);
+      assertEquals((await left(io)).length, 3);
+    }));
+}
+
+Deno.test("postsuper -p and -s have nothing to do", () =>
+  withQueue(async (io) => {
+    assertEquals(await postsuper(["-p", "-s"], io), 0);
+    assertEquals(io.written, { out: "", err: "" });
+  }));
+
+Deno.test("postcat -q shows a message in Postfix's layout", () =>
+  withQueue(async (io) => {
+    assertEquals(await postcat(["-q", IDS[0]], io), 0);
+    assertEquals(
+      io.written.out,
+      `*** ENVELOPE RECORDS incoming/${IDS[0]} ***
+message_size:              34               0               1               0              34               0
+message_arrival_time: Sat Nov 21 01:56:39 2026
+create_time: Sat Nov 21 01:56:39 2026
+named_attribute: envelope_id=myid
+named_attribute: ret_flags=2
+named_attribute: rewrite_context=local
+sender: 
+named_attribute: notify_flags=12
+named_attribute: dsn_orig_rcpt=rfc822;user@example.org
+original_recipient: user
+recipient: user@example.org
+*** MESSAGE CONTENTS incoming/${IDS[0]} ***
+Subject: x
+To: y
+
+body
+
+end
+*** HEADER EXTRACTED incoming/${IDS[0]} ***
+*** MESSAGE FILE END incoming/${IDS[0]} ***
+`,
+    );
+  }));
+
+const PARTS: [string, string][] = [
+  ["-hq", "Subject: x\nTo: y\n"],
+  ["-bq", "\nbody\n\nend\n"],
+  ["-bhq", "Subject: x\nTo: y\n\nbody\n\nend\n"],
+];
+
+for (const [flags, expected] of PARTS) {
+  Deno.test(`postcat ${flags} shows these parts alone`, () =>
+    withQueue(async (io) => {
+      assertEquals(await postcat([flags, IDS[2]], io), 0);
+      assertEquals(io.written.out, expected);
+    }));
+}
+
+Deno.test("postcat -eq tells which client a message came from", () =>
+  withQueue(async (io) => {
+    await postcat(["-eq", IDS[2]], io);
+    assertMatch(
+      io.written.out,
+      /named_attribute: log_message_origin=host\.example\.com\[192\.0\.2\.1\]\n/,
+    );
+    assertEquals(io.written.out.includes("Subject"), false);
+  }));
+
+Deno.test("postcat -q of a message that is not there exits 1", () =>
+  withQueue(async (io) => {
+    assertEquals(await postcat(["-q", "NOSUCH"], io), 1);
+    assertMatch(
+      io.written.err,
+      /^postcat: fatal: open queue file NOSUCH: No such file or directory\n$/,
+    );
+  }));
+
+/** A service at its place under public/, until the test is over. */
+async function serving(
+  io: FakeIo,
+  service: string,
+  answerer: Answerer,
+  test: () => Promise<void>,
+): Promise<void> {
+  const server: Server = createServer((socket) => answerer.attach(socket));
+  await new Promise<void>((done) =>
+    server.listen(`${io.queueDirectory}/public/${service}/s`, done)
+  );
+  try {
+    await test();
+  } finally {
+    await new Promise((done) => server.close(done));
+    io.remove();
+  }
+}
+
+const LISTED: Listed = {
+  queue_name: "active",
+  queue_id: IDS[0],
+  arrival_time: 1,
+  message_size: 1,
+  forced_expire: false,
+  sender: "a@b",
+  recipients: Array(2500).fill({ address: "user@example.org", delay_reason: "x".repeat(200) }),
+};
+
+Deno.test("a running system's listing is streamed, long messages in several lines", async () => {
+  const io = fakeIo();
+  async function* messages() {
+    for (let n = 0; n < 5; n++) yield await Promise.resolve({ ...LISTED, queue_id: `ID${n}` });
+  }
+  const list = () => Promise.resolve(new Streamed({}, listingBytes(messages())));
+  await serving(io, "showq", answer(showqService, { list }), async () => {
+    assertEquals(await postqueue(["-j"], io), 0);
+    const lines = io.written.out.trimEnd().split("\n");
+    assertEquals(lines.map((line) => JSON.parse(line).recipients.length), Array(5).fill(2500));
+    assertEquals(io.written.err, "");
+  });
+});
+
+Deno.test("a running system is asked to flush, and to act", async () => {
+  const io = fakeIo();
+  const asked: unknown[] = [];
+  const act = (name: string) => (request: unknown) => {
+    asked.push([name, request]);
+    return Promise.resolve({ count: 1 });
+  };
+  const handlers = {
+    hold: act("hold"),
+    release: act("release"),
+    delete: act("delete"),
+    requeue: act("requeue"),
+    flush: act("flush"),
+  };
+  await serving(io, "queue", answer(queueService, handlers), async () => {
+    for (const args of [["-f"], ["-i", IDS[0]], ["-s", "example.com"]]) {
+      assertEquals(await postqueue(args, io), 0);
+    }
+    assertEquals(await postsuper(["-d", IDS[0], "-r", "ALL"], io), 0);
+    assertEquals(asked, [
+      ["flush", { id: "", site: "" }],
+      ["flush", { id: IDS[0], site: "" }],
+      ["flush", { id: "", site: "example.com" }],
+      ["delete", { which: [IDS[0]] }],
+      ["requeue", { which: "ALL" }],
+    ]);
+  });
+});
+
+Deno.test("listedLines() refuses whatever is not a listing", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 100 }), async (bytes) => {
+      async function* content() {
+        yield await Promise.resolve(bytes);
+      }
+      await assertRejects(async () => {
+        for await (const _ of listedLines(content()));
+      });
+    }),
+  );
+});
+
+Deno.test("listedLines() puts lines together from any chunks", async () => {
+  const line = JSON.stringify({ ...LISTED, recipients: [] }) + "\n";
+  async function* content() {
+    for (const byte of new TextEncoder().encode(line + line)) {
+      yield await Promise.resolve(new Uint8Array([byte]));
+    }
+  }
+  const found: Listed[] = [];
+  for await (const each of listedLines(content())) found.push(each);
+  assertEquals(found.length, 2);
+});
