@@ -59,12 +59,11 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     ...(grant.hosts.length ? [] : ["--unshare-net"]),
     "--die-with-parent",
     "--new-session",
-    ...parents([...binds.map((bind) => bind[1]!), "/proc/self/exe"]),
+    ...parents(binds.map((bind) => bind[1]!)),
     ...binds.flat(),
-    // Deno asks only where its own executable is; a real /proc would show more, and some containers refuse to mount it.
-    "--symlink",
-    disguised(runtime.deno),
-    "/proc/self/exe",
+    // Its own processes only: the C library asks /proc for the size of the stack, Deno for its executable.
+    "--proc",
+    "/proc",
     "--dev",
     "/dev",
     "--chdir",

@@ -78,6 +78,7 @@ export const policies: readonly Row[] = [
     calls: ["rewrite", "bounce", "delivery"],
     reads: ["database"],
     writes: ["database"],
+    sys: ["statfs"],
     start: "always",
     reload: "in place",
   },

@@ -46,6 +46,8 @@ export async function chooseLayers(wanted: string, host: Host): Promise<Layers> 
     "--ro-bind",
     "/",
     "/",
+    "--proc",
+    "/proc",
     "--dev",
     "/dev",
     "true",
