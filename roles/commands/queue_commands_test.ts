@@ -6,7 +6,7 @@ import { databaseDirectory } from "../../shared/layout.ts";
 import { type Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
 import { listingBytes } from "../../shared/queue/show.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
-import { type FakeIo, fakeIo } from "./fake_io.ts";
+import { type FakeIo, fakeIo } from "../../tests/support/fake_io.ts";
 import { mailq } from "./mailq.ts";
 import { postcat } from "./postcat.ts";
 import { postqueue } from "./postqueue.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { readSubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
-import { fakeIo } from "./fake_io.ts";
+import { fakeIo } from "../../tests/support/fake_io.ts";
 import { sendmail } from "./sendmail.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
 import { messageLines, type MessageOptions } from "./sendmail_message.ts";

@@ -10,6 +10,7 @@ const LISTED = new Map([
   ["main.ts", "arguments, standard streams, the exit code"],
   ["policies/bwrap.ts", "asks which system directories exist"],
   ["roles/commands/control.ts", "asks whether the supervisor answers"],
+  ["roles/commands/postlog.ts", "its process id"],
   ["roles/commands/queue_access.ts", "asks whether the queue's sockets may be reached"],
   ["roles/commands/sendmail.ts", "the calling user's id"],
   ["roles/dns/exchange.ts", "UDP and TCP to the name servers"],

@@ -1,6 +1,6 @@
 /** For tests: a configuration of its own in a temporary directory, and what a command wrote. */
 
-import type { CommandIo } from "./io.ts";
+import type { CommandIo } from "../../roles/commands/io.ts";
 
 export interface FakeIo extends CommandIo {
   readonly queueDirectory: string;
