@@ -132,7 +132,8 @@ export const policies: readonly Row[] = [
     answers: ["showq"],
     calls: [],
     reads: ["database"],
-    start: "on request",
+    // Commands reach it by its socket alone: nobody could ask for it to be started.
+    start: "always",
     reload: "replaced",
   },
   {

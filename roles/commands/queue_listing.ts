@@ -71,12 +71,13 @@ export function arrival(seconds: number): string {
 export async function* jsonLines(messages: AsyncIterable<Listed>): AsyncGenerator<string> {
   let last = "";
   for await (const message of messages) {
-    const { recipients, ...head } = message;
-    const items = recipients.map(recipientJson).join(", ");
+    const { queue_name, queue_id, arrival_time, message_size, forced_expire } = message;
+    const items = message.recipients.map(recipientJson).join(", ");
     if (message.queue_id === last) yield (items && `, ${items}`);
     else {
-      const sender = external(head.sender) || "MAILER-DAEMON";
-      yield `${last && "]}\n"}${object({ ...head, sender }).slice(0, -1)}, "recipients": [${items}`;
+      const sender = external(message.sender) || "MAILER-DAEMON";
+      const head = { queue_name, queue_id, arrival_time, message_size, forced_expire, sender };
+      yield `${last && "]}\n"}${object(head).slice(0, -1)}, "recipients": [${items}`;
       last = message.queue_id;
     }
   }

@@ -140,7 +140,7 @@ function toEnvelope(submission: Submission, arrived: number): Envelope {
   return {
     // The same file has the same id. If we die between "queued" and the removal of the file, the queue refuses it the
     // second time, for as long as it holds the first.
-    queueId: queueIdOf(arrived * 1000, number48(submission.checksum)),
+    queueId: queueIdOf(arrived * 1000, number40(submission.checksum)),
     sender,
     arrived,
     client: { name: "", address: "", port: 0, helo: "", protocol: "" },
@@ -151,8 +151,8 @@ function toEnvelope(submission: Submission, arrived: number): Envelope {
   };
 }
 
-function number48(bytes: Uint8Array): number {
-  return bytes.subarray(0, 6).reduce((number, byte) => number * 256 + byte, 0);
+function number40(bytes: Uint8Array): number {
+  return bytes.subarray(0, 5).reduce((number, byte) => number * 256 + byte, 0);
 }
 
 function toRecipient(address: string, { envelope }: Submission): Recipient {
