@@ -139,6 +139,28 @@ Deno.test("a call without an answerer fails as unavailable at once", async () =>
   assertEquals(await failure(stage.client(echo).call("say", { text: "x" })), "unavailable");
 });
 
+Deno.test("a patient call waits for its service to be started", async () => {
+  await using stage = new Stage();
+  const client = stage.client(echo, { patienceMs: 5000 });
+  const asked = [client.call("say", { text: "1" }), client.call("say", { text: "2" })];
+  await turn(100);
+  await stage.answer(echo, handlers());
+  assertEquals((await Promise.all(asked)).map((each) => each.reply.text), ["1", "2"]);
+});
+
+Deno.test("a patient call fails as unavailable when nobody comes, or its client is closed", async () => {
+  await using stage = new Stage();
+  assertEquals(
+    await failure(stage.client(echo, { patienceMs: 100 }).call("say", { text: "x" })),
+    "unavailable",
+  );
+  const client = stage.client(echo, { patienceMs: 60_000 });
+  const asked = failure(client.call("say", { text: "x" }));
+  await turn(50);
+  client.close();
+  assertEquals(await asked, "unavailable");
+});
+
 Deno.test("a call that is not answered fails at its deadline, and its handler is told", async () => {
   await using stage = new Stage();
   let aborted = false;

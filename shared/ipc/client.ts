@@ -44,6 +44,8 @@ export interface Reach {
   readonly path: string;
   /** Told before each new connection: the supervisor starts the service if it is a rare one. */
   readonly want?: () => void;
+  /** How long a call waits for somebody to listen, milliseconds; 0 (the default) fails at once. */
+  readonly patienceMs?: number;
 }
 
 interface Pending {
@@ -86,7 +88,7 @@ class ServiceClient<C extends Calls> implements Client<C> {
     }
     if (!this.#line || this.#line.leaving) {
       this.reach.want?.();
-      this.#line = new Line(this.service.name, this.reach.path, this.#table, this.#limit);
+      this.#line = new Line(this.service.name, this.reach, this.#table, this.#limit);
     }
     return this.#line.call(number, header, content) as Promise<Answered<ReplyOf<C, N>>>;
   }
@@ -108,12 +110,12 @@ class Line {
 
   constructor(
     readonly service: string,
-    path: string,
+    { path, patienceMs = 0 }: Reach,
     readonly table: ReturnType<typeof callTable>,
     limit: (call: number, kind: number) => number,
   ) {
-    const socket = netConnect(path);
-    this.#connection = new Connection(socket, limit, (frame) => this.#take(frame), (error) => {
+    const dial = { connect: () => netConnect(path), patienceMs };
+    this.#connection = new Connection(dial, limit, (frame) => this.#take(frame), (error) => {
       this.leaving = true;
       clearInterval(this.#sweep);
       this.#breakAll(error);

@@ -13,6 +13,18 @@ const PAUSE_BYTES = 1024 * 1024;
 /** Parts up to this size are joined by copying; larger ones are written as they are. */
 const JOIN_BYTES = 32 * 1024;
 
+/** What connecting fails with while a service is being started, or its backlog is full. */
+const NOT_YET: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "ENOENT", "EAGAIN"]);
+/** How soon it is tried again. */
+const RETRY_MS = 20;
+
+/** How a caller gets its socket. */
+export interface Dial {
+  connect(): Socket;
+  /** Keep trying for so long while nobody listens. */
+  readonly patienceMs: number;
+}
+
 const broken = counter(
   "ipc_broken_connections",
   "connections ended because a peer broke the rules",
@@ -24,36 +36,76 @@ export class Connection {
   #scheduled = false;
   #closed = false;
   #waiting: (() => void)[] = [];
-  #close: (error: PeerError) => void;
+  #ending = false;
+  #connected = false;
+  #giveUpAt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #socket: Socket;
+  #reader: FrameReader;
 
+  /** Takes a connected socket, or makes one. */
   constructor(
-    readonly socket: Socket,
+    peer: Socket | Dial,
     maxHeader: (call: number, kind: number) => number,
-    take: (frame: Frame) => void,
-    onClose: (error: PeerError) => void,
+    readonly take: (frame: Frame) => void,
+    readonly onClose: (error: PeerError) => void,
   ) {
-    const reader = new FrameReader(maxHeader);
-    this.#close = (error: PeerError) => {
-      if (this.#closed) return;
-      this.#closed = true;
-      this.#parts = [];
-      this.#resume();
-      socket.destroy();
-      onClose(error);
+    this.#reader = new FrameReader(maxHeader);
+    if ("patienceMs" in peer) {
+      this.#giveUpAt = Date.now() + peer.patienceMs;
+      this.#socket = this.#dial(peer);
+    } else {
+      this.#connected = true;
+      this.#socket = peer;
+      this.#attach(peer);
+    }
+  }
+
+  #dial(dial: Dial): Socket {
+    const socket = dial.connect();
+    socket.once("connect", () => {
+      this.#connected = true;
+      this.#flush();
+      if (this.#ending) socket.end();
+    });
+    const notYet = (error: Error & { code?: string }) => {
+      if (!this.#connected && NOT_YET.has(error.code) && Date.now() < this.#giveUpAt) {
+        socket.removeAllListeners();
+        this.#retry = setTimeout(() => this.#socket = this.#dial(dial), RETRY_MS);
+      } else this.#close(new PeerError(error.message));
     };
+    this.#attach(socket, notYet);
+    return socket;
+  }
+
+  #attach(
+    socket: Socket,
+    onError = (error: Error) => this.#close(new PeerError(error.message)),
+  ): void {
     socket.on("data", (data: Uint8Array) => {
       try {
         // A plain view: Buffer's own slice() would not copy, and its subarray() is slow.
         const plain = new Uint8Array(data.buffer, data.byteOffset, data.length);
-        if (!this.#closed) reader.push(plain, take);
+        if (!this.#closed) this.#reader.push(plain, this.take);
       } catch (error) {
         this.#violated(error);
       }
     });
     socket.on("drain", () => this.#resume());
-    socket.on("error", (error) => this.#close(new PeerError(error.message)));
+    socket.on("error", onError);
     socket.on("close", () => this.#close(new PeerError("connection closed")));
     socket.on("end", () => this.#close(new PeerError("connection closed")));
+    this.#flush();
+  }
+
+  #close(error: PeerError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#parts = [];
+    this.#resume();
+    this.#socket.destroy();
+    this.onClose(error);
   }
 
   get closed(): boolean {
@@ -84,10 +136,14 @@ export class Connection {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Ends the connection after what is queued has been written. */
+  /** Ends the connection after what is queued has been written; at once when it was never made. */
   end(): void {
+    if (this.#closed) return;
+    this.#ending = true;
+    if (this.#retry && !this.#connected) return this.#close(new PeerError("connection closed"));
+    if (!this.#connected) return;
     this.#flush();
-    if (!this.#closed) this.socket.end();
+    this.#socket.end();
   }
 
   /** Ends the connection now. */
@@ -96,7 +152,7 @@ export class Connection {
   }
 
   #unsent(): number {
-    return this.#queuedBytes + this.socket.writableLength;
+    return this.#queuedBytes + this.#socket.writableLength;
   }
 
   /** The peer does not keep to the rules, or we do not: either way nothing more can be believed here. */
@@ -114,25 +170,27 @@ export class Connection {
 
   #flush(): void {
     this.#scheduled = false;
-    const parts = this.#parts;
+    const parts = this.#parts, socket = this.#socket;
     if (this.#closed || !parts.length) return;
     if (this.#unsent() > MAX_UNSENT_BYTES) {
       return this.#violated(new PeerError("peer does not read"));
     }
+    if (!socket) return;
+    if (!this.#connected) return;
     this.#parts = [];
     this.#queuedBytes = 0;
     let from = 0;
     for (let i = 0; i < parts.length; i++) {
       if (parts[i]!.length <= JOIN_BYTES) continue;
       this.#write(parts.slice(from, i));
-      this.socket.write(parts[i]!);
+      this.#socket.write(parts[i]!);
       from = i + 1;
     }
     this.#write(from ? parts.slice(from) : parts);
   }
 
   #write(parts: Uint8Array[]): void {
-    if (parts.length === 1) this.socket.write(parts[0]!);
-    else if (parts.length) this.socket.write(concat(parts));
+    if (parts.length === 1) this.#socket.write(parts[0]!);
+    else if (parts.length) this.#socket.write(concat(parts));
   }
 }

@@ -54,6 +54,8 @@ export interface Definition<P extends Parameters> {
 type Start = Extract<ToRole, { type: "start" }>;
 
 const message = Compile(ToRole);
+/** How long a call waits for its service to be started. */
+const START_MS = 10_000;
 /** How often an idle role looks whether it may leave. */
 const IDLE_CHECK_MS = 1000;
 
@@ -170,6 +172,7 @@ class Host {
     }
     const made = client(service, {
       path,
+      patienceMs: START_MS,
       want: () => {
         if (this.#onRequest.has(service.name)) say({ type: "want", service: service.name });
       },

@@ -7,6 +7,8 @@ import { logService } from "../protocols/log.ts";
 
 /** Lines wait this long for company. */
 const JOIN_MS = 10;
+/** How long lines wait for postlogd to be started. */
+const START_MS = 10_000;
 /** Lines beyond this while postlogd is away go to standard error. */
 const MAX_WAITING = 10_000;
 
@@ -27,7 +29,9 @@ export interface SinkOptions {
 
 /** Sends this process's log events where the configuration says. */
 export function installSink(options: SinkOptions): void {
-  if (options.log) ship = toPostlogd(client(logService, { path: options.log }));
+  if (options.log) {
+    ship = toPostlogd(client(logService, { path: options.log, patienceMs: START_MS }));
+  }
   const format = options.json ? formatJson : formatText;
   setSink((severity: Severity, text, fields) => {
     waiting.push(format(options, severity, text, fields));

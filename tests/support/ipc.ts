@@ -1,7 +1,7 @@
 /** A service and its callers in one process, over a real unix socket. */
 
 import { createServer, type Server, type Socket } from "node:net";
-import { type Client, client } from "../../shared/ipc/client.ts";
+import { type Client, client, type Reach } from "../../shared/ipc/client.ts";
 import type { Calls, Service } from "../../shared/ipc/declare.ts";
 import { answer, type Answerer, type Handlers } from "../../shared/ipc/server.ts";
 
@@ -32,8 +32,8 @@ export class Stage implements AsyncDisposable {
     return answerer;
   }
 
-  client<C extends Calls>(service: Service<C>): Client<C> {
-    const made = client(service, { path: this.path });
+  client<C extends Calls>(service: Service<C>, reach: Partial<Reach> = {}): Client<C> {
+    const made = client(service, { path: this.path, ...reach });
     this.#clients.push(made);
     return made;
   }
