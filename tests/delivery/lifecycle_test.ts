@@ -1,0 +1,73 @@
+/** Start, reload and stop under traffic: no refused and no broken connection, nothing lost. */
+
+import { assert, assertEquals } from "@std/assert";
+import { ID_HEADER, load } from "../support/load.ts";
+import { Sink } from "../support/sink.ts";
+import { System } from "../support/system.ts";
+
+/** A service manager waits so long before it kills. */
+const STOP_MS = 10_000;
+
+Deno.test("a reload breaks no session, refuses no connection and puts new values in force", async () => {
+  await using sink = await Sink.start();
+  const relay = `smtp:[127.0.0.1]:${sink.port}`;
+  await using system = await System.start({ sink: relay });
+  using open = await system.client();
+  await open.command("MAIL FROM:<s@src.test>");
+  let over = false;
+  const sending = load({
+    port: system.port,
+    sessions: 5,
+    messages: 400,
+    length: 4096,
+    keep: false,
+    to: "u1@sink.test",
+  }).finally(() => over = true);
+  await system.configure({ sink: relay, main: "smtpd_banner = $myhostname ESMTP reloaded" });
+  await system.command(["reload"]);
+  assertEquals(over, false, "the load was over before the reload");
+  assertEquals((await sending).accepted.length, 400);
+
+  for (const line of ["RCPT TO:<u1@box.test>", "DATA"]) await open.command(line);
+  assertEquals((await open.command("Subject: patient\r\n\r\nhello\r\n.")).code, 250);
+  await system.until(() => system.maildir("u1").length === 1 && sink.count === 400);
+  const { SmtpClient } = await import("../support/smtp.ts");
+  await system.until(async () => {
+    using client = await SmtpClient.connect(system.port);
+    return (await client.command("NOOP")).code === 250;
+  });
+});
+
+Deno.test("SIGTERM under load ends it with exit 0 in 10 s, and nothing that got 250 is lost", async () => {
+  await using sink = await Sink.start();
+  await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}` });
+  const stopped = new AbortController();
+  const sending = load({
+    port: system.port,
+    sessions: 10,
+    messages: 100_000,
+    length: 4096,
+    keep: true,
+    to: "u1@sink.test",
+    tolerant: true,
+    signal: stopped.signal,
+  });
+  await system.until(() => sink.count > 100);
+  const began = Date.now();
+  assertEquals(await system.stop(), 0);
+  assert(Date.now() - began < STOP_MS, `took ${Date.now() - began} ms`);
+  stopped.abort();
+  const { accepted } = await sending;
+  assert(accepted.length > 100);
+  await system.start();
+  const arrived = () =>
+    new Set(
+      sink.received.map(({ content }) =>
+        new RegExp(`^${ID_HEADER}: (\\S+)`, "m").exec(content)?.[1]
+      ),
+    );
+  await system.until(() => {
+    const here = arrived();
+    return accepted.every((id) => here.has(id));
+  });
+});
