@@ -69,10 +69,10 @@ export class VirtualDelivery {
   ): Promise<Verdict[]> {
     const targets = await Promise.all(group.map((each) => this.#open(request, each)));
     try {
-      if (content.whole) await writeAll(targets, content.whole);
-      else for await (const chunk of content) await writeAll(targets, chunk);
+      if (content.whole) writeAll(targets, content.whole);
+      else for await (const chunk of content) writeAll(targets, chunk);
     } catch (error) {
-      await Promise.all(targets.map((target) => target.fail(error)));
+      for (const target of targets) target.fail(error);
       throw error;
     }
     return await Promise.all(targets.map((target) => target.finish()));
@@ -102,33 +102,37 @@ class Target {
     else this.#verdict = state;
   }
 
-  write(text: Uint8Array): Promise<void> | undefined {
-    return this.#file?.write(text).catch((error) => this.fail(error));
+  write(text: Uint8Array): void {
+    try {
+      this.#file?.write(text);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   async finish(): Promise<Verdict> {
     try {
       await this.#file?.finish();
     } catch (error) {
-      await this.fail(error);
+      this.fail(error);
     }
     if (this.#verdict === SENT) deliveries.add();
     return this.#verdict;
   }
 
   /** One mailbox's trouble does not touch the others'. */
-  async fail(error: unknown): Promise<void> {
+  fail(error: unknown): void {
     const file = this.#file;
     if (!file) return;
     this.#file = undefined;
     this.#verdict = failed(error);
-    await file.abort();
+    file.abort();
   }
 }
 
-async function writeAll(targets: readonly Target[], chunk: Uint8Array): Promise<void> {
+function writeAll(targets: readonly Target[], chunk: Uint8Array): void {
   const text = toLf(chunk);
-  await Promise.all(targets.map((target) => target.write(text)));
+  for (const target of targets) target.write(text);
 }
 
 function failed(error: unknown): Verdict {

@@ -3,7 +3,8 @@
  * place would lead out of the mailboxes (the runtime checks the name of a file, not where links lead).
  */
 
-import { lchown, lstat, mkdir } from "node:fs/promises";
+import { lchownSync } from "node:fs";
+import { lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DirectorySync } from "./directory_sync.ts";
 import { give, type Owner } from "./owner.ts";
@@ -48,7 +49,7 @@ export class Directories {
     if (parts.some((part) => part.status === "fulfilled" && part.value)) {
       await this.syncs.sync(path);
     }
-    if (made) await give(owner, (uid, gid) => lchown(path, uid, gid));
+    if (made) give(owner, (uid, gid) => lchownSync(path, uid, gid));
     this.#remember(path);
     return path;
   }
@@ -60,7 +61,7 @@ export class Directories {
 
   async #part(path: string, owner: Owner | undefined): Promise<boolean> {
     const made = await this.#directory(path, PRIVATE, false);
-    if (made) await give(owner, (uid, gid) => lchown(path, uid, gid));
+    if (made) give(owner, (uid, gid) => lchownSync(path, uid, gid));
     return made;
   }
 

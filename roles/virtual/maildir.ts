@@ -1,10 +1,22 @@
 /**
  * A message on its way into a Maildir. It is written and synced in `tmp/`, renamed into `new/`, and that directory is
  * synced, too: only then is it delivered. A crash before leaves a file in `tmp/` that readers remove after 36 hours.
+ *
+ * Only the syncs wait for the disk and are asynchronous; the calls between them touch the page cache, and handing each of
+ * them to another thread would cost more than the call.
  */
 
-import { fstatSync } from "node:fs";
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  fchownSync,
+  fstatSync,
+  fsync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { promisify } from "node:util";
 import { concat } from "../../shared/ipc/frame.ts";
 import type { Directories } from "./directories.ts";
 import type { DirectorySync } from "./directory_sync.ts";
@@ -15,6 +27,7 @@ import { codeOf, Trouble } from "./trouble.ts";
 const PROCESS = [...crypto.getRandomValues(new Uint8Array(8))]
   .map((byte) => byte.toString(16).padStart(2, "0")).join("");
 let count = 0;
+const syncFile = promisify(fsync);
 
 /** What all Maildirs have in common. */
 export interface Surroundings {
@@ -36,12 +49,13 @@ export function fileHostname(hostname: string): string {
 
 export class MaildirFile {
   #written = 0;
+  #open = true;
 
   constructor(
     readonly around: Surroundings,
     readonly maildir: string,
     readonly path: string,
-    readonly handle: FileHandle,
+    readonly descriptor: number,
     readonly owner: Owner | undefined,
     /** Header lines that come first, LF text. */
     private header: Uint8Array | undefined,
@@ -59,8 +73,8 @@ export class MaildirFile {
       const maildir = await around.directories.ensure(components, owner);
       const path = `${maildir}/tmp/${name}`;
       try {
-        const handle = await open(path, "wx", 0o600);
-        return new MaildirFile(around, maildir, path, handle, owner, header);
+        const descriptor = openSync(path, "wx", 0o600);
+        return new MaildirFile(around, maildir, path, descriptor, owner, header);
       } catch (error) {
         // It was there a moment ago: somebody removed the Maildir.
         around.directories.forget(maildir);
@@ -72,7 +86,7 @@ export class MaildirFile {
   }
 
   /** Appends LF text. Throws Trouble. */
-  async write(text: Uint8Array): Promise<void> {
+  write(text: Uint8Array): void {
     const bytes = this.header ? concat([this.header, text]) : text;
     this.header = undefined;
     this.#written += bytes.length;
@@ -80,7 +94,7 @@ export class MaildirFile {
     try {
       if (limit && this.#written > limit) throw new TooLarge();
       for (let at = 0; at < bytes.length;) {
-        at += (await this.handle.write(bytes, at, bytes.length - at)).bytesWritten;
+        at += writeSync(this.descriptor, bytes, at, bytes.length - at);
       }
     } catch (error) {
       throw new Trouble("write maildir file", this.path, error);
@@ -89,17 +103,16 @@ export class MaildirFile {
 
   /** Makes it durable and visible. Throws Trouble; then the file may be there all the same. */
   async finish(): Promise<void> {
-    if (this.header) await this.write(new Uint8Array(0));
+    if (this.header) this.write(new Uint8Array(0));
     const into = `${this.maildir}/new`;
     try {
-      // A look at an open file waits for nothing.
-      const { uid, gid, dev, ino } = fstatSync(this.handle.fd);
+      const { uid, gid, dev, ino } = fstatSync(this.descriptor);
       if (this.owner && (uid !== this.owner.uid || gid !== this.owner.gid)) {
-        await give(this.owner, (uid, gid) => this.handle.chown(uid, gid));
+        give(this.owner, (uid, gid) => fchownSync(this.descriptor, uid, gid));
       }
-      await this.handle.sync();
-      await this.handle.close();
-      await rename(this.path, `${into}/${this.#finalName(dev, ino)}`);
+      await syncFile(this.descriptor);
+      this.#close();
+      renameSync(this.path, `${into}/${this.#finalName(dev, ino)}`);
       await this.around.syncs.sync(into);
     } catch (error) {
       throw new Trouble("complete maildir file", this.path, error);
@@ -107,10 +120,20 @@ export class MaildirFile {
   }
 
   /** Removes what has been written so far. */
-  async abort(): Promise<void> {
+  abort(): void {
     this.around.directories.forget(this.maildir);
-    await this.handle.close().catch(() => {});
-    await unlink(this.path).catch(() => {});
+    try {
+      this.#close();
+      unlinkSync(this.path);
+    } catch {
+      // It was renamed, or never there.
+    }
+  }
+
+  #close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.descriptor);
   }
 
   /** Postfix's name: unique because no other file has this inode now, and none had it this microsecond. */

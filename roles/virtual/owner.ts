@@ -15,13 +15,10 @@ let told = false;
  * Gives something away; `chown` is the system call on it. Only a system that was started as root can: in any other all
  * mailboxes belong to the user who runs it, and the log says so once.
  */
-export async function give(
-  owner: Owner | undefined,
-  chown: (uid: number, gid: number) => Promise<void>,
-): Promise<void> {
+export function give(owner: Owner | undefined, chown: (uid: number, gid: number) => void): void {
   if (!owner) return;
   try {
-    await chown(owner.uid, owner.gid);
+    chown(owner.uid, owner.gid);
   } catch (error) {
     // EINVAL: the sandbox of an ordinary user knows no other user.
     if (!["EPERM", "EINVAL"].includes(codeOf(error) ?? "")) throw error;
