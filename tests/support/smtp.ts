@@ -16,7 +16,8 @@ export class SmtpClient implements Disposable {
   #error: Error | undefined;
   #wake = () => {};
 
-  private constructor(port: number) {
+  /** Connects; the greeting is the first reply. */
+  constructor(port: number) {
     this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
     this.#socket.setEncoding("utf8");
     this.#socket.on("data", (text) => {

@@ -158,9 +158,8 @@ export class System implements AsyncDisposable {
 
   /** Runs one of the commands against this system; anything but exit 0 is an error. */
   async command(args: readonly string[], input = ""): Promise<string> {
-    const [name, ...rest] = args;
     const child = new Deno.Command(Deno.execPath(), {
-      args: [...postern, name!, "-c", this.configuration, ...rest],
+      args: [...postern, "-c", this.configuration, ...args],
       cwd: root,
       stdin: "piped",
       stdout: "piped",
