@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { crashRounds } from "./rounds.ts";
 
-/** The whole `test:crash` with fewer messages: every role is killed at least three times. */
+/** The whole `test:crash` with fewer messages: every role is killed at least twice. */
 const ROUNDS = 20;
 
 Deno.test(`no accepted message is lost when roles are killed in ${ROUNDS} rounds`, async () => {

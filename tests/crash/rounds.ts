@@ -3,7 +3,6 @@
  * Losses are a failure; duplicates are allowed (at least once), counted and shown.
  */
 
-import { policies } from "../../policies/mod.ts";
 import { ID_HEADER, load } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
@@ -28,9 +27,8 @@ export interface Count {
   readonly lost: string[];
 }
 
-/** Roles that this load keeps busy; in turn each is killed while it works. */
-const BUSY = policies.map((row) => row.role)
-  .filter((role) => ["smtpd", "cleanup", "rewrite", "qmgr", "smtp", "virtual"].includes(role));
+/** What this load keeps busy; in turn each is killed while it works, and the supervisor with all of them. */
+const BUSY = ["smtpd", "cleanup", "rewrite", "qmgr", "smtp", "virtual", "supervisor"];
 /** Retries come soon, so that mail that a crash deferred arrives within the test. */
 const QUICK = [
   "minimal_backoff_time = 1s",
@@ -51,31 +49,32 @@ export async function crashRounds(options: CrashOptions): Promise<Count> {
   for (let round = 0; round < options.rounds; round++) {
     const role = BUSY[round % BUSY.length]!;
     // Half of the rounds relay, half deliver to a Maildir; virtual and smtp only see their own.
-    const to = role === "virtual" || (role !== "smtp" && round % 2)
-      ? "u1@box.test"
-      : "u1@sink.test";
-    const running = load({
+    const local = role === "virtual" || (role !== "smtp" && round % 2 === 1);
+    const moment = 1 + Math.floor(Math.random() * options.messages / 2);
+    let killed = 0, restarted = Promise.resolve();
+    const kill = () => {
+      if (role !== "supervisor") return system.kill(role);
+      restarted = system.crash();
+      return 1;
+    };
+    const { accepted: ids, refused } = await load({
       port: system.port,
       sessions: options.sessions,
       messages: options.messages,
       length: 4096,
       keep: round % 3 !== 0,
-      to,
+      to: local ? "u1@box.test" : "u1@sink.test",
       prefix: `r${round}`,
       tolerant: true,
+      accepted: (count) => {
+        if (count >= moment && killed === 0) killed = kill();
+      },
     });
-    let over = false;
-    running.finally(() => over = true);
-    let killed = 0;
-    while (!over && killed === 0) {
-      await pause(20 + Math.random() * 300);
-      killed = system.kill(role);
-    }
-    const { accepted: ids, refused } = await running;
+    await restarted;
     accepted.push(...ids);
     kills[role] = (kills[role] ?? 0) + killed;
     options.report?.(
-      `round ${round + 1}: killed ${role} (${killed}), ${ids.length} accepted, ${refused} not`,
+      `round ${round + 1}: killed ${role} after ${moment}, ${ids.length} accepted, ${refused} not`,
     );
   }
   return { ...await count(system, sink, accepted, options), kills };
@@ -87,11 +86,18 @@ async function count(
   accepted: readonly string[],
   options: CrashOptions,
 ): Promise<Omit<Count, "kills">> {
+  const counts = new Map<string, number>();
+  const take = (text: string) => {
+    const id = idOf(text);
+    if (id) counts.set(id, (counts.get(id) ?? 0) + 1);
+  };
+  const seen = new Set<string>();
+  const directory = `${system.mail}/u1/new`;
   const arrived = () => {
-    const counts = new Map<string, number>();
-    for (const text of [...sink.received.map((each) => each.content), ...system.maildir("u1")]) {
-      const id = idOf(text);
-      if (id) counts.set(id, (counts.get(id) ?? 0) + 1);
+    for (const { content } of sink.received.splice(0)) take(content);
+    for (const { name } of Deno.readDirSync(directory)) {
+      if (!seen.has(name)) take(Deno.readTextFileSync(`${directory}/${name}`));
+      seen.add(name);
     }
     return counts;
   };

@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly prefix?: string;
   /** Go on when connections break or messages are refused for now; otherwise that is an error. */
   readonly tolerant?: boolean;
+  /** Told of each accepted message: how many there are. */
+  readonly accepted?: (count: number) => void;
   /** Ends the run early. */
   readonly signal?: AbortSignal;
 }
@@ -49,7 +51,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         wire ??= await Wire.open(options.port);
         const began = await wire.message(options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
         result.latencies.push(performance.now() - began);
-        result.accepted.push(id);
+        options.accepted?.(result.accepted.push(id));
         if (options.keep) continue;
         await wire.quit();
       } catch (error) {

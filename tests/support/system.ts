@@ -199,13 +199,14 @@ export class System implements AsyncDisposable {
 
   /** Processes of a role of this system, the sandbox around them left out. */
   processes(role: string): number[] {
-    const main = `roles/${role}/main.ts`;
+    const supervisor = this.#child?.pid;
     return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger)
       .filter((pid) => {
         const [program, ...args] = commandLine(pid);
-        const own = args.some((arg) => arg.includes(this.queue));
-        return own && /(^|\/)(deno|ld-[^/]*)$/.test(program ?? "") &&
-          args.some((arg) => arg.endsWith(main));
+        return program?.endsWith("/deno") && args.some((arg) =>
+          arg.endsWith(`roles/${role}/main.ts`)
+        ) &&
+          ancestors(pid).includes(supervisor);
       });
   }
 
@@ -217,6 +218,12 @@ export class System implements AsyncDisposable {
     child.kill(signal);
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     return await this.#status.finally(() => clearTimeout(timer));
+  }
+
+  /** Kills the supervisor as a power cut would, and starts again. */
+  async crash(): Promise<void> {
+    await this.stop("SIGKILL");
+    await this.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -231,6 +238,21 @@ function commandLine(pid: number): string[] {
   } catch {
     return [];
   }
+}
+
+/** The parent of a process, its parent, and so on. */
+function ancestors(pid: number): (number | undefined)[] {
+  const found = [];
+  try {
+    while (pid > 1) {
+      // After the name in parentheses: state, then the parent.
+      const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+      found.push(pid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+    }
+  } catch {
+    // It ended.
+  }
+  return found;
 }
 
 /** A port of 127.0.0.1 that nobody listens on now. */
