@@ -1,0 +1,126 @@
+/** One round of one case on one server: from the first connection until the last message is at its destination. */
+
+import { load, percentile } from "../support/load.ts";
+import { find, run } from "../support/peers.ts";
+import { Sink } from "../support/sink.ts";
+import type { Case, Figures, Server } from "./cases.ts";
+
+/** Messages of the pass that measures latency, as a part of those that measure speed. */
+const LATENCY_PART = 0.2;
+const ARRIVE_MS = 60_000;
+
+/** Where messages end up, and how many are there. */
+interface Destination extends AsyncDisposable {
+  count(): number;
+}
+
+/** Measures speed and processor time in one pass, latency in a second one. */
+export async function measure(server: Server, what: Case, sinkPort: number): Promise<Figures> {
+  const speed = await passed(server, what, sinkPort, what.messages, () => send(server, what));
+  const messages = Math.ceil(what.messages * LATENCY_PART);
+  const latencies: number[] = [];
+  await passed(server, what, sinkPort, messages, async () => {
+    latencies.push(...(await load({ ...loadOf(server, what), messages })).latencies);
+  });
+  return {
+    messagesPerSecond: what.messages / speed.seconds,
+    cpuMsPerMessage: speed.cpuMs / what.messages,
+    p50: percentile(latencies, 0.5),
+    p99: percentile(latencies, 0.99),
+  };
+}
+
+async function passed(
+  server: Server,
+  what: Case,
+  sinkPort: number,
+  messages: number,
+  send: () => Promise<void>,
+) {
+  await using destination = what.relay ? await sink(sinkPort) : await maildir(server.maildir);
+  const cpu = cpuMs(), began = performance.now();
+  await send();
+  const end = performance.now() + ARRIVE_MS;
+  while (destination.count() < messages) {
+    if (performance.now() > end) {
+      const got = destination.count();
+      throw new Error(`${server.name} ${what.name}: ${got} of ${messages} messages arrived`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return { seconds: (performance.now() - began) / 1000, cpuMs: cpuMs() - cpu };
+}
+
+/** Sends by smtp-source where it is installed, as side_by_side.sh does. */
+async function send(server: Server, what: Case): Promise<void> {
+  const source = find("smtp-source");
+  if (!source) {
+    await load(loadOf(server, what));
+    return;
+  }
+  await run(source, [
+    ...(what.keep ? ["-d"] : []),
+    ...["-s", `${what.sessions}`, "-m", `${what.messages}`, "-l", `${what.length}`],
+    ...["-f", "s@src.test", "-t", recipient(what), `127.0.0.1:${server.port}`],
+  ]);
+}
+
+function loadOf(server: Server, what: Case) {
+  const { sessions, messages, length, keep } = what;
+  return { port: server.port, sessions, messages, length, keep, to: recipient(what) };
+}
+
+function recipient(what: Case): string {
+  return what.relay ? "u1@sink.test" : "u1@box.test";
+}
+
+/** smtp-sink where it is installed, else our own in this process. */
+async function sink(port: number): Promise<Destination> {
+  const program = find("smtp-sink");
+  if (!program) {
+    const own = await Sink.start({ port, forget: true });
+    return { count: () => own.count, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+  }
+  const child = new Deno.Command(program, {
+    args: [...(Deno.uid() === 0 ? ["-u", "nobody"] : []), "-c", `127.0.0.1:${port}`, "1000"],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let counted = 0;
+  const counting = (async () => {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      counted = Number(/.*mesg=(\d+)/s.exec(text)?.[1] ?? counted);
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  return {
+    count: () => counted,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.status;
+      await counting;
+    },
+  };
+}
+
+async function maildir(path: string): Promise<Destination> {
+  const directory = `${path}/new`;
+  const names = () => {
+    try {
+      return [...Deno.readDirSync(directory)];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  };
+  for (const { name } of names()) await Deno.remove(`${directory}/${name}`);
+  return { count: () => names().length, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** Processor time of the whole machine: user, nice, system, and the interrupts'. */
+function cpuMs(): number {
+  const fields = Deno.readTextFileSync("/proc/stat").split("\n")[0]!.split(/\s+/).map(Number);
+  const ticks = fields[1]! + fields[2]! + fields[3]! + fields[6]! + fields[7]!;
+  return ticks * 10;
+}

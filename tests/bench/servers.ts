@@ -1,0 +1,118 @@
+/** Starts what is measured: Postern from this clone, and Debian's Postfix where it is installed. */
+
+import { find, run } from "../support/peers.ts";
+import { freePort, System } from "../support/system.ts";
+import type { Server } from "./cases.ts";
+
+/** Postern with its kernel sandbox where bubblewrap works, and with a log file as the yardstick has. */
+export async function startPostern(sinkPort: number): Promise<Server> {
+  const system = await System.prepare();
+  const log = `${system.directory}/log`;
+  await system.configure({
+    sink: `smtp:[127.0.0.1]:${sinkPort}`,
+    main: [`sandbox = ${await sandbox()}`, `maillog_file = ${log}/maillog`].join("\n"),
+  });
+  await Deno.mkdir(log);
+  if (Deno.uid() === 0) await Deno.chown(log, 65534, 65534);
+  await system.start();
+  return {
+    name: "postern",
+    port: system.port,
+    maildir: `${system.mail}/u1`,
+    stop: () => system[Symbol.asyncDispose](),
+  };
+}
+
+async function sandbox(): Promise<string> {
+  const bwrap = find("bwrap");
+  if (!bwrap) return "auto";
+  const works = await run(bwrap, ["--unshare-net", "--ro-bind", "/", "/", "true"]).then(
+    () => true,
+    () => false,
+  );
+  return works ? "bwrap" : "auto";
+}
+
+/** Why there is no yardstick here; undefined when there can be one. */
+export function noYardstick(): string | undefined {
+  if (Deno.uid() !== 0) return "Postfix needs root";
+  return exists("/usr/share/postfix/master.cf.dist") ? undefined : "Postfix is not installed";
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const NOBODY = 65534;
+
+/** A Postfix with a queue and configuration of its own, set as in side_by_side.sh; needs root. */
+export async function startPostfix(sinkPort: number): Promise<Server> {
+  const directory = await Deno.makeTempDir({ prefix: "postern-bench-" });
+  await Deno.chmod(directory, 0o755);
+  const configuration = `${directory}/conf`, mail = `${directory}/mail`, port = await freePort();
+  for (const each of [`${configuration}/dynamicmaps.cf.d`, mail]) {
+    await Deno.mkdir(each, { recursive: true });
+  }
+  for (const each of ["queue", "data"]) await Deno.mkdir(`${directory}/${each}`);
+  await Deno.chown(mail, NOBODY, NOBODY);
+  await run("chown", ["postfix", `${directory}/data`]);
+  for (const file of ["postfix-files", "dynamicmaps.cf"]) {
+    await Deno.copyFile(`/etc/postfix/${file}`, `${configuration}/${file}`).catch(() => {});
+  }
+  const master = await Deno.readTextFile("/usr/share/postfix/master.cf.dist");
+  await Deno.writeTextFile(
+    `${configuration}/master.cf`,
+    master.replace(/^smtp {6}inet.*/m, `127.0.0.1:${port} inet n - n - - smtpd`)
+      .replace(/^([a-z][^ ]* +[a-z]* +[-yn] +[-yn] +)y/gm, "$1n"),
+  );
+  await Deno.writeTextFile(`${configuration}/main.cf`, postfixMain(directory, sinkPort));
+  const postfix = find("smtp-source")!.replace("smtp-source", "postfix");
+  await run(postfix, ["-c", configuration, "start"]);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  return {
+    name: "postfix",
+    port,
+    maildir: `${mail}/u1`,
+    async stop() {
+      await run(postfix, ["-c", configuration, "stop"]);
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+function postfixMain(directory: string, sinkPort: number): string {
+  return `
+compatibility_level = 3.6
+config_directory = ${directory}/conf
+queue_directory = ${directory}/queue
+data_directory = ${directory}/data
+mail_owner = postfix
+setgid_group = postdrop
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+myhostname = mx.bench.test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+relay_domains = sink.test
+virtual_mailbox_domains = box.test
+virtual_mailbox_base = ${directory}/mail
+virtual_mailbox_maps = static:u1/
+virtual_uid_maps = static:${NOBODY}
+virtual_gid_maps = static:${NOBODY}
+virtual_minimum_uid = 100
+transport_maps = inline:{ {sink.test=smtp:[127.0.0.1]:${sinkPort}} }
+smtpd_client_connection_count_limit = 0
+disable_dns_lookups = yes
+smtp_host_lookup = native
+maillog_file = ${directory}/maillog
+maillog_file_prefixes = ${directory}
+biff = no
+`;
+}
