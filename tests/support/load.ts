@@ -51,7 +51,8 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         wire ??= await Wire.open(options.port);
         const began = await wire.message(options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
         result.latencies.push(performance.now() - began);
-        options.accepted?.(result.accepted.push(id));
+        result.accepted.push(id);
+        options.accepted?.(result.accepted.length);
         if (options.keep) continue;
         await wire.quit();
       } catch (error) {

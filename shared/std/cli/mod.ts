@@ -15,7 +15,6 @@ export interface ParseOptions {
 }
 
 /** What was on the command line: options by name, and the rest under `_`. */
-// deno-lint-ignore no-explicit-any
 export type Args = Record<string, any> & { _: (string | number)[] };
 
 export const parseArgs: (args: string[], options?: ParseOptions) => Args = (cli as any).parseArgs;

@@ -13,7 +13,7 @@ export class FakeTime {
     globalThis.setTimeout = ((run: () => void, ms = 0) => {
       this.#timers.set(this.#next, { at: this.#now + ms, run });
       return this.#next++;
-    }) as typeof setTimeout;
+    }) as unknown as typeof setTimeout;
     globalThis.clearTimeout = ((id?: number) => {
       if (id !== undefined) this.#timers.delete(id);
     }) as typeof clearTimeout;
