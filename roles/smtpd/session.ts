@@ -92,7 +92,7 @@ export class Session {
     this.resetTransaction("the session ended");
     if (this.counted) this.services.anvil.disconnect(this.network);
     lines.disconnected(this.client, this.#ordered(), this.sawBareLf ? "bare_lf" : "");
-    this.wire.end();
+    this.wire.end(this.where === "QUIT");
   }
 
   async #serve(): Promise<void> {

@@ -16,14 +16,29 @@ export function transport(socket: Socket): Transport {
     write: (text) => !socket.writable || socket.write(text),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    end: () => {
-      socket.end();
-      // Most clients close at once, and then no timer is needed.
-      if (socket.destroyed) return;
-      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-      socket.once("close", () => clearTimeout(timer));
-    },
+    end: (done) => (done ? leave(socket) : linger(socket)),
   };
+}
+
+/**
+ * Closes as soon as the last reply is with the kernel. Many clients do not wait for it: to read on would bring nothing
+ * but an error, and errors are expensive.
+ */
+function leave(socket: Socket): void {
+  socket.pause();
+  setImmediate(() => {
+    if (socket.writableLength) linger(socket);
+    else socket.destroy();
+  });
+}
+
+/** Lets a client that still sends read our last reply: to close at once would take it away. */
+function linger(socket: Socket): void {
+  socket.end();
+  // Most clients close at once, and then no timer is needed.
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
 }
 
 /** Directs what a socket receives to a wire; gives the function that stops this. */

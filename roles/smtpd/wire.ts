@@ -17,8 +17,8 @@ export interface Transport {
   write(text: string): boolean;
   pause(): void;
   resume(): void;
-  /** Sends what is written and closes. */
-  end(): void;
+  /** Sends what is written and closes. `done`: the client has said all that it will. */
+  end(done: boolean): void;
 }
 
 export interface WireOptions {
@@ -211,10 +211,11 @@ export class Wire {
     this.#deadline = Infinity;
   }
 
-  end(): void {
+  /** Sends what was written and closes; `quit` when the client asked for it. */
+  end(quit = false): void {
     this.flush();
     this.disarm();
-    this.transport.end();
+    this.transport.end(quit && this.held === 0);
   }
 
   #wait(): Promise<void> {
