@@ -8,8 +8,8 @@ import { ConfigError, reason, StorageError } from "../errors.ts";
 const SCHEMA_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
 const BUSY_MS = 2000;
-/** Pages of 8 KiB in the log before they are moved to the database: fewer, larger checkpoints. */
-const CHECKPOINT_PAGES = 2000;
+/** Pages of 4 KiB in the log before they are moved to the database: fewer, larger checkpoints. */
+const CHECKPOINT_PAGES = 4000;
 /** The log is cut to this when it has been moved. */
 const LOG_BYTES = 64 * 1024 * 1024;
 
@@ -64,7 +64,7 @@ export function openDatabase(directory: string): DatabaseSync {
     Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
     const db = new DatabaseSync(path, { timeout: BUSY_MS });
     // page_size must come first: it is fixed once the log is in use.
-    db.exec("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    db.exec("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     const version = versionOf(db);

@@ -6,7 +6,7 @@ import { formatJson, formatText } from "../log/format.ts";
 import { logService } from "../protocols/log.ts";
 
 /** Lines wait this long for company. */
-const JOIN_MS = 10;
+const JOIN_MS = 40;
 /** How long lines wait for postlogd to be started. */
 const START_MS = 10_000;
 /** Lines beyond this while postlogd is away go to standard error. */
