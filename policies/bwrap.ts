@@ -13,7 +13,7 @@ export interface Runtime {
   readonly source: string;
   /** Directories of the C library. */
   readonly libraries: readonly string[];
-  /** setpriv, when the user changes. */
+  /** setpriv, where it is used. */
   readonly setpriv: string | undefined;
   /** Runs this module instead of the role's: the sandbox test's probe. */
   readonly probe?: string;
@@ -40,7 +40,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     `${runtime.source}/deno.lock`,
     `${runtime.source}/shared`,
     runtime.probe ?? `${runtime.source}/roles/${grant.row.role}`,
-    ...(runtime.setpriv && grant.user ? [runtime.setpriv] : []),
+    ...(runtime.setpriv ? [runtime.setpriv] : []),
     // Connecting through a read-only directory works, unlinking the peer's socket does not.
     ...Object.values(grant.sockets).map(dirname),
     ...grant.foreignSockets.map(dirname),
