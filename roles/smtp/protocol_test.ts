@@ -120,6 +120,7 @@ async function withTls(
         sockets.add(socket);
         // What is sent in the same packet as the 220 must not be believed.
         socket.write("220 go\r\n250-injected\r\n250 SMTPUTF8\r\n");
+        socket.pause(); // The first bytes of TLS wait for whoever understands them.
         setTimeout(() => secured.emit("connection", socket), 20);
       }
       return "silence";
