@@ -22,7 +22,8 @@ interface Result {
 }
 
 /** Nothing here takes longer; a step that hangs is a failure, not a silent CI job. */
-const STEP_MINUTES = 5;
+const STEP_MINUTES = 3;
+const NAME_COLUMNS = 17;
 
 const checks: readonly Step[] = [
   { name: "format", args: ["fmt", "--check"] },
@@ -30,19 +31,24 @@ const checks: readonly Step[] = [
   { name: "types", args: ["check", "."] },
 ];
 
-/** Tests beside what they test, then one suite for each folder of tests/ in which there are any. */
+/** Tests beside what they test, by folder, then one suite for each folder of tests/ in which there are any. */
 function suites(): Step[] {
-  const beside = ["main_test.ts", "shared", "policies", "roles", "config"].flatMap(testFiles);
-  const folders = [...Deno.readDirSync("tests")].filter((entry) => entry.isDirectory)
-    .map((entry) => entry.name).toSorted(rulesFirst);
+  const roles = folders("roles").map((name) => join("roles", name));
+  const beside = ["main_test.ts", "shared", "policies", "config", ...roles];
+  const larger = folders("tests").toSorted(rulesFirst);
   return [
-    { name: "unit", args: beside, parallel: true },
-    ...folders.map((name) => ({
+    ...beside.map((path) => ({ name: path, args: testFiles(path), parallel: true })),
+    ...larger.map((name) => ({
       name,
       args: testFiles(join("tests", name)),
       parallel: name === "rules" || name === "dialogs",
     })),
   ].filter((step) => step.args.length > 0);
+}
+
+function folders(path: string): string[] {
+  return [...Deno.readDirSync(path)].filter((entry) => entry.isDirectory)
+    .map((entry) => entry.name).toSorted();
 }
 
 function rulesFirst(a: string, b: string): number {
@@ -114,7 +120,7 @@ async function timed(step: Step, run: (step: Step) => Promise<Result>): Promise<
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   const skipped = result.skipped.length ? `, ${result.skipped.length} skipped` : "";
   const counts = `${result.passed} passed, ${result.failed} failed${skipped}`;
-  console.log(`${step.name.padEnd(10)} ${counts} (${seconds} s)`);
+  console.log(`${step.name.padEnd(NAME_COLUMNS)} ${counts} (${seconds} s)`);
   return result;
 }
 
@@ -128,7 +134,7 @@ const results = await Promise.all(checks.map((step) => timed(step, check)));
 for (const step of suites()) results.push(await timed(step, suite));
 
 for (const result of results) {
-  for (const name of result.skipped) console.log(`skipped    ${name}`);
+  for (const name of result.skipped) console.log(`${"skipped".padEnd(NAME_COLUMNS)} ${name}`);
 }
 for (const { failed, name, output } of results) {
   if (failed) console.log(`\n== ${name} ==\n${failures(output)}`);
