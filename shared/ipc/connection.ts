@@ -170,12 +170,11 @@ export class Connection {
 
   #flush(): void {
     this.#scheduled = false;
-    const parts = this.#parts, socket = this.#socket;
+    const parts = this.#parts;
     if (this.#closed || !parts.length) return;
     if (this.#unsent() > MAX_UNSENT_BYTES) {
       return this.#violated(new PeerError("peer does not read"));
     }
-    if (!socket) return;
     if (!this.#connected) return;
     this.#parts = [];
     this.#queuedBytes = 0;
@@ -187,6 +186,8 @@ export class Connection {
       from = i + 1;
     }
     this.#write(from ? parts.slice(from) : parts);
+    // Where the kernel took everything at once, no drain event will follow.
+    if (this.#unsent() < PAUSE_BYTES) this.#resume();
   }
 
   #write(parts: Uint8Array[]): void {
