@@ -97,6 +97,7 @@ export class Keeper {
   /** Tells every process to finish; resolves when all are gone or after `ms`, when they are killed. */
   async stop(ms: number): Promise<void> {
     this.#stopping = true;
+    for (const wake of this.#waiters.splice(0)) wake();
     clearTimeout(this.#timer);
     for (const member of this.#members) member.drain(true);
     const end = Date.now() + ms;

@@ -69,7 +69,8 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const supervisor = new Supervisor(system);
   const ended = untilStopped(supervisor, options);
   const control = answerControl(supervisor, options, describeLayers(layers, host));
-  await supervisor.start();
+  // A signal may come before everything has started.
+  await Promise.race([supervisor.start(), ended]);
   info(
     `daemon started -- version ${
       configuration.value("mail_version")

@@ -303,17 +303,3 @@ Deno.test("contents of every awkward size arrive whole, in one piece and streame
     }
   }
 });
-
-Deno.test("many streams on one connection all come to their end", async () => {
-  await using stage = new Stage();
-  stage.answer(depot, {
-    ...unused,
-    put: async (_, { content }) => ({ bytes: await size(content) }),
-  });
-  const client = stage.client(depot);
-  const message = new Uint8Array(MIB);
-  for (let round = 0; round < 5; round++) {
-    const calls = Array.from({ length: 40 }, () => client.call("put", {}, message));
-    for (const { reply } of await Promise.all(calls)) assertEquals(reply, { bytes: MIB });
-  }
-});
