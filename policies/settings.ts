@@ -49,7 +49,9 @@ export function smtpDestinations(settings: Settings): { hosts: string[]; sockets
   const hosts = new Set<string>();
   const sockets = new Set<string>();
   for (const text of ROUTES.flatMap((name) => routeTexts(name, settings))) {
-    for (const [, port] of text.matchAll(/(?:\]|[a-z0-9]):([0-9]{2,5})\b/gi)) ports.add(port!);
+    // What looks like a port within brackets is part of an IPv6 address.
+    const unbracketed = text.replace(/\[[^\]]*\]/g, "[]");
+    for (const [, port] of unbracketed.matchAll(/[\]a-z0-9]:([0-9]{2,5})\b/gi)) ports.add(port!);
     for (
       const [, address, port] of text.matchAll(
         /\[(?:ipv6:)?([0-9a-f]*:[0-9a-f:.]+)\](?::([0-9]+))?/gi,

@@ -14,7 +14,7 @@ export interface Shown {
 export function asTable(shown: readonly Shown[], settings: Settings): string {
   return shown.map(({ row, grant }) =>
     [
-      `${grant.service}${grant.service === row.role ? "" : ` (${row.role})`}: ${row.because}`,
+      `${grant.service}${grant.service === row.role ? "" : ` (${row.role})`}: ${row.because}\n`,
       line("answers", answersOf(row, grant.service)),
       line("calls", callsOf(row, settings)),
       line(

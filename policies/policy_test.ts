@@ -1,0 +1,117 @@
+/** What becomes of rows: flags, destinations, and what people are shown. */
+
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ConfigError } from "../shared/errors.ts";
+import { disguised } from "./bwrap.ts";
+import { denoFlags } from "./deno_flags.ts";
+import { grantOf, type Host } from "./grant.ts";
+import { policies, policyOf } from "./mod.ts";
+import { type Settings, smtpDestinations } from "./settings.ts";
+import { asMermaid, asTable } from "./show.ts";
+
+const host: Host = {
+  root: true,
+  mailOwner: { name: "postfix", uid: 100, gid: 101 },
+  nameServers: ["192.0.2.53", "2001:db8::53"],
+};
+
+function settings(values: Record<string, string> = {}): Settings {
+  const all: Record<string, string> = {
+    queue_directory: "/q",
+    smtp_allowed_ports: "25 587",
+    inet_protocols: "ipv4",
+    ...values,
+  };
+  return {
+    value: (name) => all[name] ?? "",
+    services: [{ name: "smtp", type: "unix", command: "smtp" }],
+    logsToService: false,
+    tables: new Map(),
+    readTable: () => "example.com smtp:[192.0.2.7]:2525\n",
+  };
+}
+
+function grant(role: string, values: Record<string, string> = {}) {
+  return grantOf(policyOf(role)!, role, settings(values), host);
+}
+
+Deno.test("denoFlags() grants cleanup two sockets and nothing else", () => {
+  assertEquals(denoFlags(grant("cleanup")).filter((flag) => flag.startsWith("--allow")), [
+    "--allow-net=unix:/q/private/intake/s,unix:/q/private/rewrite/s",
+    "--allow-read=/q/private/intake/s,/q/private/rewrite/s",
+    "--allow-write=/q/private/intake/s,/q/private/rewrite/s",
+  ]);
+});
+
+Deno.test("smtpDestinations() allows the standard ports and those that routes name", () => {
+  assertEquals(
+    smtpDestinations(settings({
+      relayhost: "[gw.example.com]:2526",
+      transport_maps: "texthash:/etc/transport, inline:{ {a.test=lmtp:unix:/run/lmtp} }",
+      default_transport: "smtp:[ipv6:2001:db8::1]:26",
+    })),
+    {
+      hosts: [
+        "[2001:db8::1]:26",
+        "0.0.0.0/0:25",
+        "0.0.0.0/0:587",
+        "0.0.0.0/0:2525",
+        "0.0.0.0/0:2526",
+        "0.0.0.0/0:26",
+      ],
+      sockets: ["/run/lmtp"],
+    },
+  );
+});
+
+Deno.test("grantOf() lets dns talk to the name servers alone", () => {
+  assertEquals(
+    grant("dns").hosts.filter((each) => !each.startsWith("0.0.0.0:") && !each.startsWith("[::]:")),
+    ["192.0.2.53:53", "[2001:db8::53]:53"],
+  );
+});
+
+Deno.test("grantOf() runs virtual as the one owner of all mailboxes", () => {
+  const { user, capabilities } = grant("virtual", {
+    virtual_uid_maps: "static:5000",
+    virtual_gid_maps: "static:5001",
+  });
+  assertEquals(user, { name: "5000", uid: 5000, gid: 5001, socketGroup: 101 });
+  assertEquals(capabilities, []);
+});
+
+Deno.test("grantOf() leaves virtual what it needs to give mailboxes away, where a table names owners", () => {
+  const { user, capabilities } = grant("virtual", { virtual_uid_maps: "hash:/etc/uids" });
+  assertEquals(user, host.mailOwner);
+  assertEquals(capabilities, ["chown", "dac_override", "fowner"]);
+});
+
+Deno.test("grantOf() refuses root as the owner of mailboxes", () => {
+  const root = { virtual_uid_maps: "static:0", virtual_gid_maps: "static:0" };
+  assertThrows(() => grant("virtual", root), ConfigError, "must not be 0");
+});
+
+Deno.test("asTable() says in words what a role may do", () => {
+  const row = policyOf("cleanup")!;
+  assertEquals(
+    asTable([{ row, grant: grant("cleanup") }], settings()),
+    "cleanup: it alone parses message content\n" +
+      "  answers  cleanup\n" +
+      "  calls    rewrite, intake\n" +
+      "  network  none\n" +
+      "  user     postfix\n" +
+      "  starts   no programs\n",
+  );
+});
+
+Deno.test("asMermaid() draws who may talk to whom", () => {
+  const shown = policies.map((row) => ({ row, grant: grant(row.role) }));
+  const drawing = asMermaid(shown, settings());
+  assertStringIncludes(drawing, "  cleanup -->|intake| qmgr\n");
+  assertStringIncludes(drawing, "  qmgr --> smtp\n");
+  assertEquals(drawing.includes("cleanup --> smtp"), false);
+});
+
+Deno.test("disguised() spells the runtime's path so that it is not rewritten", () => {
+  assertEquals(disguised("/opt/deno/deno"), "/opt/deno/./deno");
+});
