@@ -151,6 +151,8 @@ function requestable(grant: Grant, system: System): string[] {
 function parameters({ row, entry }: Wanted, grant: Grant, system: System): Record<string, string> {
   const texts = system.configuration.texts(parametersOf(row.role), entry);
   if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
+  // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
+  if (row.inet && entry?.maxproc) texts["smtpd_session_limit"] = String(entry.maxproc);
   if (row.role !== "dns") return texts;
   return {
     ...texts,
