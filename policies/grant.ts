@@ -100,7 +100,7 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
     reads: (row.reads ?? []).flatMap((place) => paths(place, settings)),
     writes: (row.writes ?? []).flatMap((place) => paths(place, settings)),
     hosts: destinations?.hosts ??
-      (row.network === "name_servers" ? nameServers(settings, host) : []),
+      (row.network === "name_servers" ? nameServerHosts(settings, host) : []),
     user: host.root ? owner?.user ?? host.mailOwner : null,
     capabilities: owner?.capabilities ?? [],
   };
@@ -133,16 +133,21 @@ function syslogSockets(settings: Settings): string[] {
   return [settings.value("syslog_socket"), ownSyslogSocket(settings.value("queue_directory"))];
 }
 
-function nameServers(settings: Settings, host: Host): string[] {
+/** The name servers to ask, as `address:port`: those of dns_servers, else those of the host. */
+export function nameServersOf(settings: Settings, host: Host): string[] {
   const configured = settings.value("dns_servers").split(/[\s,]+/).filter(Boolean);
   const servers = configured.length ? configured : host.nameServers;
-  const hosts = servers.map((server) => {
+  return servers.map((server) => {
     const [, address, port] =
       /^\[?([0-9a-fA-F.:]+?)\]?(?:(?<=\]|^[0-9.]+):([0-9]+))?$/.exec(server) ?? [];
     if (!address) throw new ConfigError(`dns_servers: must be addresses: is "${server}"`);
     return `${address.includes(":") ? `[${address}]` : address}:${port ?? 53}`;
   });
-  // Answers by UDP come to a port of our own, any free one: to the runtime that is port 0.
+}
+
+/** The name servers, and the ports of our own that their answers by UDP come to: any free one, to the runtime port 0. */
+function nameServerHosts(settings: Settings, host: Host): string[] {
+  const hosts = nameServersOf(settings, host);
   const own = (any: string, six: boolean) =>
     hosts.some((each) => each.startsWith("[") === six) ? [any] : [];
   return [...hosts, ...own("0.0.0.0:0", false), ...own("[::]:0", true)];

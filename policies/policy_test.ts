@@ -4,7 +4,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError } from "../shared/errors.ts";
 import { disguised } from "./bwrap.ts";
 import { denoFlags } from "./deno_flags.ts";
-import { grantOf, type Host } from "./grant.ts";
+import { grantOf, type Host, nameServersOf } from "./grant.ts";
 import { policies, policyOf } from "./mod.ts";
 import { type Settings, smtpDestinations } from "./settings.ts";
 import { asMermaid, asTable } from "./show.ts";
@@ -69,6 +69,13 @@ Deno.test("grantOf() lets dns talk to the name servers alone", () => {
     grant("dns").hosts.filter((each) => !each.startsWith("0.0.0.0:") && !each.startsWith("[::]:")),
     ["192.0.2.53:53", "[2001:db8::53]:53"],
   );
+});
+
+Deno.test("nameServersOf() names servers only, not the ports that answers come to", () => {
+  assertEquals(nameServersOf(settings(), host), ["192.0.2.53:53", "[2001:db8::53]:53"]);
+  assertEquals(nameServersOf(settings({ dns_servers: "127.0.0.1:5353" }), host), [
+    "127.0.0.1:5353",
+  ]);
 });
 
 Deno.test("grantOf() runs virtual as the one owner of all mailboxes", () => {

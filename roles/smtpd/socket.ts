@@ -16,7 +16,8 @@ export function transport(socket: Socket): Transport {
     write: (text) => !socket.writable || socket.write(text),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    end: (done) => (done ? leave(socket) : linger(socket)),
+    // TLS has a farewell of its own to send.
+    end: (done) => (done && !("encrypted" in socket) ? leave(socket) : linger(socket)),
   };
 }
 

@@ -65,24 +65,32 @@ export async function supervise(options: ServeOptions): Promise<number> {
       host: readHost(next.value("mail_owner")),
     }),
   };
+  try {
+    await run(new Supervisor(system), options, describeLayers(layers, host));
+  } finally {
+    // Also when a port is taken: nothing of a start that failed stays behind.
+    stage.dispose();
+    release();
+    flushLog();
+  }
+  return EX.OK;
+}
+
+/** From the first process to the last. */
+async function run(supervisor: Supervisor, options: ServeOptions, layers: string): Promise<void> {
+  const { configuration } = options;
   installLog(configuration);
-  const supervisor = new Supervisor(system);
   const ended = untilStopped(supervisor, options);
-  const control = answerControl(supervisor, options, describeLayers(layers, host));
+  const started = supervisor.start().then(() => true);
+  const control = answerControl(supervisor, options, layers);
   // A signal may come before everything has started.
-  await Promise.race([supervisor.start(), ended]);
-  info(
-    `daemon started -- version ${
-      configuration.value("mail_version")
-    }, configuration ${configuration.directory}`,
-  );
-  options.out(welcome(supervisor, describeLayers(layers, host)));
+  if (await Promise.race([started, ended.then(() => false)])) {
+    const version = configuration.value("mail_version");
+    info(`daemon started -- version ${version}, configuration ${configuration.directory}`);
+    options.out(welcome(supervisor, layers));
+  }
   await ended;
   control.close();
-  stage.dispose();
-  release();
-  flushLog();
-  return EX.OK;
 }
 
 /** Makes every directory and file that a role of this configuration needs. */

@@ -5,6 +5,7 @@ import {
   type Grant,
   grantOf,
   type Host,
+  nameServersOf,
   ROLE_OF_COMMAND,
 } from "../../policies/grant.ts";
 import type { Runtime } from "../../policies/bwrap.ts";
@@ -118,7 +119,7 @@ function planOf(wanted: Wanted, system: System): Plan {
         service,
         role: entry?.command === "lmtp" ? "lmtp" : row.role,
         hostname: system.configuration.value("system_hostname").split(".")[0]!,
-        parameters: parameters(wanted, grant, system),
+        parameters: parameters(wanted, system),
         sockets: { ...grant.sockets },
         onRequest: requestable(grant, system),
         tls: row.inet ? tlsMaterial(system) : null,
@@ -148,7 +149,7 @@ function requestable(grant: Grant, system: System): string[] {
   return Object.keys(grant.sockets).filter((name) => onRequest.has(name));
 }
 
-function parameters({ row, entry }: Wanted, grant: Grant, system: System): Record<string, string> {
+function parameters({ row, entry }: Wanted, system: System): Record<string, string> {
   const texts = system.configuration.texts(parametersOf(row.role), entry);
   if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
@@ -156,7 +157,7 @@ function parameters({ row, entry }: Wanted, grant: Grant, system: System): Recor
   if (row.role !== "dns") return texts;
   return {
     ...texts,
-    dns_servers: grant.hosts.join(" "),
+    dns_servers: nameServersOf(system.settings, system.host).join(" "),
     dns_hosts: texts["dns_hosts"] || hostsFile(),
   };
 }
