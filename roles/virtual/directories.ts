@@ -18,8 +18,20 @@ const PRIVATE = 0o700;
 /** A directory between the base and a Maildir may be passed through, not listed. */
 const PASSABLE = 0o711;
 
+/** A Maildir that was looked at. */
+export interface Maildir {
+  readonly path: string;
+  /** `UID:GID` that new files in it have by themselves, once a file has shown it. */
+  gives?: string;
+}
+
+interface Known {
+  readonly maildir: Maildir;
+  readonly until: number;
+}
+
 export class Directories {
-  #known = new Map<string, number>();
+  #known = new Map<string, Known>();
 
   constructor(
     readonly base: string,
@@ -31,10 +43,10 @@ export class Directories {
    * Makes sure that the Maildir and its three parts are directories; `components` are its names below the base. Without an
    * owner everything stays with the user that this process is.
    */
-  async ensure(components: readonly string[], owner: Owner | undefined): Promise<string> {
+  async ensure(components: readonly string[], owner: Owner | undefined): Promise<Maildir> {
     const path = [this.base, ...components].join("/");
-    const until = this.#known.get(path);
-    if (until !== undefined && this.clock() < until) return path;
+    const known = this.#known.get(path);
+    if (known && this.clock() < known.until) return known.maildir;
     let at = this.base, made = false;
     for (const [i, component] of components.entries()) {
       at += `/${component}`;
@@ -50,8 +62,7 @@ export class Directories {
       await this.syncs.sync(path);
     }
     if (made) give(owner, (uid, gid) => lchownSync(path, uid, gid));
-    this.#remember(path);
-    return path;
+    return this.#remember({ path });
   }
 
   /** Looks again next time. */
@@ -92,8 +103,9 @@ export class Directories {
     throw new Trouble("open directory", path, new Error("Not a directory"));
   }
 
-  #remember(path: string): void {
+  #remember(maildir: Maildir): Maildir {
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
-    this.#known.set(path, this.clock() + FRESH_MS);
+    this.#known.set(maildir.path, { maildir, until: this.clock() + FRESH_MS });
+    return maildir;
   }
 }

@@ -1,6 +1,7 @@
 /** Makes new names in a directory durable: deliveries that come together share one fsync. */
 
-import { open } from "node:fs/promises";
+import { closeSync, fsync, openSync } from "node:fs";
+import { promisify } from "node:util";
 
 /** At most this many directories are synced at once: each holds a thread. */
 const MAX_RUNNING = 16;
@@ -52,12 +53,14 @@ export class DirectorySync {
   }
 }
 
+const syncFile = promisify(fsync);
+
 /** fsync of a directory; throws what the system says. */
 export async function fsyncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
+  const directory = openSync(path, "r");
   try {
-    await directory.sync();
+    await syncFile(directory);
   } finally {
-    await directory.close();
+    closeSync(directory);
   }
 }

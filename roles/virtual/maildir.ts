@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { concat } from "../../shared/ipc/frame.ts";
-import type { Directories } from "./directories.ts";
+import type { Directories, Maildir } from "./directories.ts";
 import type { DirectorySync } from "./directory_sync.ts";
 import { give, type Owner } from "./owner.ts";
 import { codeOf, Trouble } from "./trouble.ts";
@@ -53,13 +53,18 @@ export class MaildirFile {
 
   constructor(
     readonly around: Surroundings,
-    readonly maildir: string,
-    readonly path: string,
+    readonly maildir: Maildir,
+    /** Unique in `tmp/` and in `new/`. */
+    readonly name: string,
     readonly descriptor: number,
     readonly owner: Owner | undefined,
     /** Header lines that come first, LF text. */
     private header: Uint8Array | undefined,
   ) {}
+
+  get path(): string {
+    return `${this.maildir.path}/tmp/${this.name}`;
+  }
 
   /** Makes the file in `tmp/`, and the Maildir where there is none. Throws Trouble. */
   static async create(
@@ -71,13 +76,13 @@ export class MaildirFile {
     const name = `${Math.floor(Date.now() / 1000)}.R${PROCESS}Q${count++}.${around.hostname}`;
     for (let again = false;; again = true) {
       const maildir = await around.directories.ensure(components, owner);
-      const path = `${maildir}/tmp/${name}`;
+      const path = `${maildir.path}/tmp/${name}`;
       try {
         const descriptor = openSync(path, "wx", 0o600);
-        return new MaildirFile(around, maildir, path, descriptor, owner, header);
+        return new MaildirFile(around, maildir, name, descriptor, owner, header);
       } catch (error) {
         // It was there a moment ago: somebody removed the Maildir.
-        around.directories.forget(maildir);
+        around.directories.forget(maildir.path);
         if (again || codeOf(error) !== "ENOENT") {
           throw new Trouble("create maildir file", path, error);
         }
@@ -104,15 +109,12 @@ export class MaildirFile {
   /** Makes it durable and visible. Throws Trouble; then the file may be there all the same. */
   async finish(): Promise<void> {
     if (this.header) this.write(new Uint8Array(0));
-    const into = `${this.maildir}/new`;
+    const into = `${this.maildir.path}/new`;
     try {
-      const { uid, gid, dev, ino } = fstatSync(this.descriptor);
-      if (this.owner && (uid !== this.owner.uid || gid !== this.owner.gid)) {
-        give(this.owner, (uid, gid) => fchownSync(this.descriptor, uid, gid));
-      }
+      this.#give();
       await syncFile(this.descriptor);
       this.#close();
-      renameSync(this.path, `${into}/${this.#finalName(dev, ino)}`);
+      renameSync(this.path, `${into}/${this.name}`);
       await this.around.syncs.sync(into);
     } catch (error) {
       throw new Trouble("complete maildir file", this.path, error);
@@ -121,7 +123,7 @@ export class MaildirFile {
 
   /** Removes what has been written so far. */
   abort(): void {
-    this.around.directories.forget(this.maildir);
+    this.around.directories.forget(this.maildir.path);
     try {
       this.#close();
       unlinkSync(this.path);
@@ -136,12 +138,13 @@ export class MaildirFile {
     closeSync(this.descriptor);
   }
 
-  /** Postfix's name: unique because no other file has this inode now, and none had it this microsecond. */
-  #finalName(dev: number, ino: number): string {
-    const now = Date.now(),
-      micro = (now % 1000) * 1000 + Math.floor((performance.now() % 1) * 1000);
-    const device = dev.toString(16), inode = ino.toString(16);
-    return `${Math.floor(now / 1000)}.V${device}I${inode}M${micro}.${this.around.hostname}`;
+  /** Asks the system only until a file of this Maildir was seen to come out as its owner's by itself. */
+  #give(): void {
+    const { owner, maildir } = this;
+    if (!owner || maildir.gives === `${owner.uid}:${owner.gid}`) return;
+    const { uid, gid } = fstatSync(this.descriptor);
+    if (uid === owner.uid && gid === owner.gid) maildir.gives = `${uid}:${gid}`;
+    else give(owner, (uid, gid) => fchownSync(this.descriptor, uid, gid));
   }
 }
 
