@@ -12,6 +12,7 @@ import type { bounceParameters } from "../../shared/parameters/bounce.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import { reportMessage } from "./message.ts";
 import type { Reader } from "./notice.ts";
 import { headersOf, type Original, readOriginal } from "./original.ts";
@@ -125,6 +126,7 @@ export class Notifier {
       const { code, dsn, text } = reply;
       throw new StorageError(`${about}: ${kind} notification failed: ${code} ${dsn} ${text}`);
     }
+    stopAt?.("notice.queued");
     reports.add();
     notified(about, kind, queueId);
     return queueId;

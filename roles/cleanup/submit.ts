@@ -12,6 +12,7 @@ import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import type { intakeService } from "../../shared/protocols/queue.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import { type Head, output, readHead } from "./head.ts";
 import { HeaderRules, type Treated } from "./header.ts";
 import type { Origin } from "./missing.ts";
@@ -56,6 +57,7 @@ export class Cleanup {
     if (!submission.recipients.length) return NO_RECIPIENTS;
     const { localNames, remoteNames } = this.#headers;
     const head = await readHead(content, local ? localNames : remoteNames);
+    stopAt?.("cleanup.received");
     const looping = this.#checkHops(envelope.queueId, head);
     if (looping) return looping;
     try {
@@ -66,6 +68,7 @@ export class Cleanup {
       const body = treated.eightBit ? "8bit" : envelope.body;
       const request = { envelope: { ...envelope, sender, body }, recipients };
       await this.intake.call("enqueue", request, output(head, treated.header));
+      stopAt?.("cleanup.queued");
       return undefined;
     } catch (error) {
       // When the submitter is gone nobody hears the answer; everything else that failed is ours, and temporary.

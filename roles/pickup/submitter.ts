@@ -13,6 +13,7 @@ import { queueIdOf } from "../../shared/mail/queue_id.ts";
 import type { Submission } from "../../shared/maildrop/file_format.ts";
 import type { bounceService } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import type { Fate, Found } from "./maildrop.ts";
 
 export interface SubmitterOptions {
@@ -88,7 +89,9 @@ export class Submitter {
     const { fullName, gateway } = submission.envelope;
     const content = await withHeader(header, submission);
     const request = { envelope, recipients, local: !gateway, fullName };
+    stopAt?.("pickup.received");
     const { reply } = await this.options.cleanup.call("submit", request, content);
+    stopAt?.("pickup.queued");
     return reply.queued ? undefined : reply;
   }
 

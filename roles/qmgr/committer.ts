@@ -8,6 +8,7 @@ import { reason, StorageError } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import type { Batch, Move, NewMessage, QueueStore } from "../../shared/queue/store.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 
 const commits = counter("qmgr_commits", "commits of the queue, each with one sync of the disk");
 const committed = counter("qmgr_committed", "messages and changes made durable by them");
@@ -80,7 +81,9 @@ export class Committer {
     added: readonly Waiting<NewMessage>[],
     changes: readonly Waiting<Change>[],
   ): Promise<void> {
+    stopAt?.(`${purpose(added, changes)}.before`);
     const { refused } = await this.store.commit(batch(added, changes));
+    stopAt?.(`${purpose(added, changes)}.after`);
     commits.add();
     committed.add(added.length + changes.length);
     for (const { what, resolve, reject } of added) {
@@ -132,4 +135,12 @@ function batch(
     if (what.remove) removed.push(queueId);
   }
   return { added: added.map(({ what }) => what), outcomes, reported, moved, removed };
+}
+
+/** What a commit is for, as the stop points name it. */
+function purpose(added: readonly unknown[], changes: readonly Waiting<Change>[]) {
+  if (added.length) return "commit";
+  if (changes.some(({ what }) => what.remove)) return "remove";
+  if (changes.some(({ what }) => what.move?.queue === "deferred")) return "requeue";
+  return changes.some(({ what }) => what.move?.queue === "active") ? "activate" : "outcome";
 }

@@ -6,6 +6,7 @@ import { answer, type Answerer, type Conversation } from "../../shared/ipc/serve
 import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import { intakeService } from "../../shared/protocols/queue.ts";
 import type { Kept, QueueStore } from "../../shared/queue/store.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import type { Committer } from "./committer.ts";
 import { ActiveMessage, numbered } from "./message.ts";
 import type { QueueManager } from "./queue_manager.ts";
@@ -42,12 +43,14 @@ export class Intake {
     recipients: readonly Recipient[],
     conversation: Conversation,
   ): Promise<Record<string, never>> {
+    stopAt?.("intake.received");
     this.space.check();
     const content: Kept = conversation.content.whole ?? await this.store.keep(
       envelope.queueId,
       this.#limited(conversation.content),
       conversation.signal,
     );
+    stopAt?.("intake.content_written");
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
     if (active) this.manager.reserved++;

@@ -9,6 +9,7 @@ import { info, warning } from "../../shared/log/log.ts";
 import { active, delivered } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { DamagedRecord, OPEN, type QueueStore } from "../../shared/queue/store.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import { type Agents, type Attempt, deferral } from "./agents.ts";
 import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
@@ -208,6 +209,7 @@ export class QueueManager {
     this.#running++;
     message.running.push(entry);
     const attempt = await this.parts.agents.deliver(entry, this.scheduler.keep(entry, now));
+    stopAt?.("outcome.received");
     message.running.splice(message.running.indexOf(entry), 1);
     if (attempt.unlogged) this.#logAll(entry, attempt.outcomes);
     this.#suspend(this.#learn(entry, attempt));

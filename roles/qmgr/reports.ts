@@ -7,6 +7,7 @@ import { localPartOf } from "../../shared/mail/address.ts";
 import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
 import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
 import type { QueueReader, StoredRecipient } from "../../shared/queue/store.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import { deferral } from "./agents.ts";
 
 export type BounceClient = Client<typeof bounceService.calls>;
@@ -49,12 +50,14 @@ export class Reports {
     const untold = this.isMute(envelope) || (!envelope.sender && kind !== "failure");
     if (!due.length || untold) return true;
     const content = await this.store.content(envelope.queueId);
+    stopAt?.("bounce.before_notice");
     try {
       await this.bounce.call(
         "report",
         { kind, envelope, size, recipients: due.map(reported), retryUntil },
         content,
       );
+      stopAt?.("bounce.after_notice");
       return true;
     } catch (error) {
       if (!(error instanceof PeerError || error instanceof StorageError)) throw error;

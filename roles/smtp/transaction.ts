@@ -3,6 +3,7 @@
 import { info } from "../../shared/log/log.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import { Stuffer, stuffWhole } from "./body.ts";
 import { isAscii, isUnsafe, mailCommand, rcptCommand } from "./commands.ts";
 import type { Job, Open } from "./job.ts";
@@ -161,7 +162,9 @@ export class Transaction {
       }
       return;
     }
+    stopAt?.("smtp.content_sent");
     let reply = await this.#ask("", this.phases.end);
+    stopAt?.("smtp.accepted");
     let ended = reply.code === 421;
     for (let i = 0; i < this.#accepted.length; i++) {
       if (i > 0 && this.settings.protocol === "lmtp") {

@@ -5,6 +5,7 @@ import { reason } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import { checkEndOfData } from "./checks.ts";
 import { ContentReader } from "./end_of_data.ts";
 import { FirstLine } from "./first_line.ts";
@@ -151,6 +152,7 @@ function verdict(session: Session, intake: Intake, submitted: Submitted, prefix:
     return ours ? INTERNAL_ERROR : WRITE_ERROR;
   }
   const { queued, code, dsn, text } = submitted.verdict;
+  stopAt?.("smtpd.queued");
   if (!queued) return code >= 400 && code < 600 ? reply(code, dsn, text) : INTERNAL_ERROR;
   messages.add();
   contentBytes.add(intake.reader.size);

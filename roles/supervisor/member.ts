@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { Compile } from "typebox/compile";
 import { warning } from "../../shared/log/log.ts";
 import { FromRole, type ToRole } from "../../shared/role/channel.ts";
+import { takeStopPoint } from "./stop_point.ts";
 
 /** What a process is told and given at start. */
 export interface Handover {
@@ -104,7 +105,8 @@ export class Member {
   #begin(): void {
     const { start, listeners } = this.handover;
     for (const { answers, handle } of listeners) this.#say({ type: "listen", answers }, handle);
-    this.#say({ ...start, pid: this.pid, listeners: listeners.length });
+    const stop = takeStopPoint(this.handover.start.role);
+    this.#say({ ...start, ...stop, pid: this.pid, listeners: listeners.length });
     this.#say({ type: "go" });
   }
 

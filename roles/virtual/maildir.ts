@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { concat } from "../../shared/ipc/frame.ts";
+import { stopAt } from "../../shared/stop_points.ts";
 import type { Directories, Maildir } from "./directories.ts";
 import type { DirectorySync } from "./directory_sync.ts";
 import { give, type Owner } from "./owner.ts";
@@ -112,10 +113,13 @@ export class MaildirFile {
     const into = `${this.maildir.path}/new`;
     try {
       this.#give();
+      stopAt?.("virtual.written");
       await syncFile(this.descriptor);
+      stopAt?.("virtual.synced");
       this.#close();
       renameSync(this.path, `${into}/${this.name}`);
       await this.around.syncs.sync(into);
+      stopAt?.("virtual.renamed");
     } catch (error) {
       throw new Trouble("complete maildir file", this.path, error);
     }

@@ -34,6 +34,8 @@ export const ToRole = Type.Union([
     listeners: count(),
     /** Leave after so many seconds without work; 0 stays. */
     maxIdleSeconds: count(),
+    /** For crash tests: where this process stops for good (`shared/stop_points.ts`). */
+    stopAt: Type.Optional(shape({ point: line(64), count: count() })),
   }),
   /** A listening socket comes with this, before `start`; `answers` names a service, or is empty for an inet listener. */
   shape({ type: Type.Literal("listen"), answers: line(64) }),

@@ -15,6 +15,7 @@ import { logging } from "../parameters/global.ts";
 import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
 import { snapshot } from "../counters.ts";
 import { type FromRole, type TlsMaterial, ToRole } from "./channel.ts";
+import { armStopPoint } from "../stop_points.ts";
 import { flushLog, installSink } from "./sink.ts";
 
 /** What a role is given at start. */
@@ -137,6 +138,7 @@ class Host {
   async #go(): Promise<void> {
     const start = this.#start;
     if (!start) throw new BugError("control: go before start");
+    if (start.stopAt) armStopPoint(start.stopAt.point, start.stopAt.count);
     if (this.#handles.length !== start.listeners) {
       throw new BugError(
         `control: ${this.#handles.length} of ${start.listeners} listening sockets came`,

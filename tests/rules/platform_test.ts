@@ -37,6 +37,7 @@ const LISTED = new Map([
   ["roles/supervisor/plans.ts", "reads the TLS keys"],
   ["roles/supervisor/runtime.ts", "finds Deno and bubblewrap, and tries them"],
   ["roles/supervisor/settings.ts", "reads what is started with"],
+  ["roles/supervisor/stop_point.ts", "the environment of who starts a crash test"],
   ["roles/virtual/directories.ts", "makes mailbox directories"],
   ["roles/virtual/directory_sync.ts", "syncs mailbox directories"],
   ["roles/virtual/maildir.ts", "writes mailboxes"],
@@ -51,6 +52,7 @@ const LISTED = new Map([
   ["shared/queue/sqlite_schema.ts", "the database"],
   ["shared/role/role.ts", "the control channel, the listeners, the process's end"],
   ["shared/role/sink.ts", "standard error"],
+  ["shared/stop_points.ts", "standard error, from a role that does nothing more"],
   ["shared/table/file.ts", "reads tables"],
 ]);
 
