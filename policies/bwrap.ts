@@ -15,6 +15,8 @@ export interface Runtime {
   readonly libraries: readonly string[];
   /** setpriv, where it is used. */
   readonly setpriv: string | undefined;
+  /** A compiled binary: `deno` is this program itself, with the roles inside. */
+  readonly standalone?: boolean;
   /** Runs this module instead of the role's: the sandbox test's probe. */
   readonly probe?: string;
 }

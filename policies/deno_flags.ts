@@ -1,28 +1,56 @@
-/** The first layer: a grant as flags of `deno run`. This and `bwrap.ts` are the only places where flags are made. */
+/** The first layer: a grant as flags of `deno run`. This and its neighbours are the only places where rights are spelled. */
 
 import type { Grant } from "./grant.ts";
 
+/** What a grant comes to in Deno's words; `net` is true for any host. */
+export interface Permissions {
+  readonly net: true | readonly string[];
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly sys: readonly string[];
+}
+
+/** Deno's permissions for a grant: a socket needs the right to its path in three lists. */
+export function denoPermissions(grant: Grant): Permissions {
+  const sockets = [...Object.values(grant.sockets), ...grant.foreignSockets];
+  return {
+    net: grant.hosts.includes("*")
+      ? true
+      : sorted([...grant.hosts, ...sockets.map((path) => `unix:${path}`)]),
+    read: sorted([...grant.reads, ...sockets]),
+    write: sorted([...grant.writes, ...sockets]),
+    sys: sorted(grant.row.sys ?? []),
+  };
+}
+
 /** `--allow-...` and what goes with it, in a stable order. */
 export function denoFlags(grant: Grant): string[] {
-  const sockets = [...Object.values(grant.sockets), ...grant.foreignSockets];
-  const net = [
-    ...grant.hosts.filter((host) => host !== "*"),
-    ...sockets.map((path) => `unix:${path}`),
+  const { net, read, write, sys } = denoPermissions(grant);
+  return [
+    ...runFlags(grant),
+    ...(net === true ? ["--allow-net"] : flag("net", net)),
+    ...flag("read", read),
+    ...flag("write", write),
+    ...flag("sys", sys),
   ];
-  const anyHost = grant.hosts.includes("*");
+}
+
+/** What a role is started with beside its permissions. */
+export function runFlags(grant: Grant): string[] {
   return [
     "--no-prompt",
     "--cached-only",
     "--quiet",
     "--frozen",
     ...(grant.row.unstable ?? []).map((name) => `--unstable-${name}`),
-    ...(anyHost ? ["--allow-net"] : flag("net", net)),
-    ...flag("read", [...grant.reads, ...sockets]),
-    ...flag("write", [...grant.writes, ...sockets]),
-    ...flag("sys", grant.row.sys ?? []),
   ];
 }
 
 function flag(name: string, values: readonly string[]): string[] {
-  return values.length ? [`--allow-${name}=${[...new Set(values)].sort().join(",")}`] : [];
+  return values.length ? [`--allow-${name}=${values.join(",")}`] : [];
+}
+
+/** Without doubles, in a stable order. */
+function sorted(values: readonly string[]): string[] {
+  return [...new Set(values)].sort();
 }

@@ -23,6 +23,11 @@ export function socketPath(queueDirectory: string, service: string): string {
   return join(socketDirectory(queueDirectory, service), "s");
 }
 
+/** Where a role that runs in a worker binds its socket, before the supervisor moves it to `socketPath`. */
+export function bindDirectory(queueDirectory: string, service: string): string {
+  return join(socketDirectory(queueDirectory, service), "new");
+}
+
 /** qmgr's own directory: the database and the large contents. */
 export function databaseDirectory(queueDirectory: string): string {
   return join(queueDirectory, "queue");

@@ -67,10 +67,19 @@ export function bindService(queue: string, service: string, host: Host): Handle 
   return handle;
 }
 
+/** Moves a socket that a role has bound into the service's place, over a former one if there is one. */
+export function placeSocket(queue: string, service: string, from: string, host: Host): void {
+  protect(from, service, host);
+  Deno.renameSync(from, socketPath(queue, service));
+}
+
+/** How much longer the name may be under which a role binds (`bindDirectory`). */
+const BIND_NAME_LENGTH = "new/1000000".length;
+
 /** Makes room for a service's socket. */
 export function clearSocket(queue: string, service: string, host: Host): void {
   const path = socketPath(queue, service);
-  if (path.length > MAX_SOCKET_PATH) {
+  if (path.length + BIND_NAME_LENGTH > MAX_SOCKET_PATH) {
     throw new ConfigError(
       `queue_directory: ${path} is longer than a socket's path may be (${MAX_SOCKET_PATH}): choose a shorter directory`,
     );
@@ -85,7 +94,10 @@ export function clearSocket(queue: string, service: string, host: Host): void {
 
 /** Sets who may connect. */
 export function protectSocket(queue: string, service: string, host: Host): void {
-  const path = socketPath(queue, service);
+  protect(socketPath(queue, service), service, host);
+}
+
+function protect(path: string, service: string, host: Host): void {
   if (host.mailOwner) Deno.chownSync(path, 0, host.mailOwner.gid);
   const owned = service === "queue" || service === "control";
   Deno.chmodSync(path, FOR_EVERYBODY.has(service) ? 0o666 : owned ? 0o600 : 0o660);

@@ -30,8 +30,11 @@ export function bindInet(address: string, port: number, what: string): Handle {
   throw new ConfigError(`${what}: cannot listen on ${address} port ${port}: error ${-handle}`);
 }
 
-/** A handle tells of a taken port only when a role listens on it; a short listener of our own tells now. */
-function tryToListen(hostname: string, port: number, what: string): void {
+/**
+ * Throws ConfigError unless an inet address is free: a handle tells of a taken port only when a role listens on it, a
+ * short listener of our own tells now.
+ */
+export function tryToListen(hostname: string, port: number, what: string): void {
   try {
     Deno.listen({ hostname, port }).close();
   } catch (error) {

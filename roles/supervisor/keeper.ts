@@ -9,6 +9,8 @@ import { info, warning } from "../../shared/log/log.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
 import type { ChildProcess } from "node:child_process";
+import type { Bind } from "../../shared/role/channel.ts";
+import type { OwnSockets } from "./own_sockets.ts";
 
 /** What a keeper starts; made anew at each reload. */
 export interface Plan {
@@ -18,8 +20,12 @@ export interface Plan {
   /** Started by the first who wants it, and left idle again. */
   readonly onRequest: boolean;
   readonly inPlace: boolean;
+  /** The services that it answers. */
+  readonly answers: readonly string[];
   readonly handover: Handover;
-  launch(): ChildProcess;
+  /** The sockets that the next process binds by itself; without it, they are handed over. */
+  ownSockets?(): OwnSockets;
+  launch(binds: readonly Bind[]): ChildProcess;
 }
 
 /** A service that died this often in a row before it was ready waits for `service_throttle_time`. */
@@ -145,8 +151,11 @@ export class Keeper {
   }
 
   #launch(): Member {
+    const own = this.plan.ownSockets?.();
+    const binds = own?.binds ?? [];
     const events: MemberEvents = {
       ready: () => {
+        own?.listening();
         this.#reason = "";
         this.#settle();
       },
@@ -154,7 +163,7 @@ export class Keeper {
       idle: (leaving) => leaving.drain(false),
       exit: (gone, how) => this.#exited(gone, how),
     };
-    const member = new Member(this.plan.launch(), this.plan.handover, events);
+    const member = new Member(this.plan.launch(binds), { ...this.plan.handover, binds }, events);
     this.#members.add(member);
     return member;
   }

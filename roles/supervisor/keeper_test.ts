@@ -46,6 +46,7 @@ function setup(change: Partial<Plan> = {}) {
     count: 1,
     onRequest: false,
     inPlace: false,
+    answers: [],
     handover: {
       start: {
         type: "start",
@@ -83,7 +84,12 @@ Deno.test("Keeper hands over listeners, then parameters, then says go", async ()
   children[0]!.begin();
   await started;
   assertEquals(children[0]!.heard.map((each) => each.type), ["listen", "start", "go"]);
-  assertEquals(children[0]!.heard[1], { ...keeper.plan.handover.start, pid: 100, listeners: 1 });
+  assertEquals(children[0]!.heard[1], {
+    ...keeper.plan.handover.start,
+    pid: 100,
+    listeners: 1,
+    binds: [],
+  });
   assertEquals(keeper.status().state, "running");
   await keeper.stop(100);
 });

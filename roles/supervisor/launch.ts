@@ -5,24 +5,36 @@ import { join } from "@std/path";
 import { bwrapArguments, disguised, type Runtime } from "../../policies/bwrap.ts";
 import { denoFlags } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
+import { workerFlags, workerPermissions } from "../../policies/worker.ts";
+import type { Bind } from "../../shared/role/channel.ts";
 
 /** Which layers are active beside Deno's permissions. */
 export interface Layers {
   readonly bwrap: string | undefined;
   /** Also sets no_new_privs; with root it changes the user. */
   readonly setpriv: string | undefined;
+  /** The role's code runs in a worker of its process, and binds its own listeners. */
+  readonly worker?: boolean;
+}
+
+/** What is added to a role's command line for once. */
+export interface LaunchOptions {
+  /** The sockets that it binds by itself: in a worker only. */
+  readonly binds?: readonly Bind[];
+  /** `HOST:PORT` on which a debugger may connect. */
+  readonly inspect?: string | undefined;
 }
 
 /** The whole command line of a role, bubblewrap first where it is used. */
-export function commandLine(grant: Grant, runtime: Runtime, layers: Layers): string[] {
+export function commandLine(
+  grant: Grant,
+  runtime: Runtime,
+  layers: Layers,
+  options: LaunchOptions = {},
+): string[] {
   const role = [
-    ...(layers.setpriv ? [layers.setpriv, ...setprivArguments(grant), "--"] : []),
-    disguised(runtime.deno),
-    "run",
-    // A role has the CPU of one thread's worth of work: V8's helper threads cost more than they save.
-    "--v8-flags=--single-threaded",
-    ...denoFlags(grant),
-    runtime.probe ?? join(runtime.source, "roles", grant.row.role, "main.ts"),
+    ...(layers.setpriv ? [layers.setpriv, ...setprivArguments(grant, options), "--"] : []),
+    ...(layers.worker ? inWorker(grant, runtime, options) : underFlags(grant, runtime, options)),
   ];
   if (!layers.bwrap) return role;
   return [
@@ -30,6 +42,40 @@ export function commandLine(grant: Grant, runtime: Runtime, layers: Layers): str
     ...bwrapArguments(grant, { ...runtime, setpriv: layers.setpriv }),
     "--",
     ...role,
+  ];
+}
+
+/** The role's own main.ts under the row's flags. */
+function underFlags(grant: Grant, runtime: Runtime, { inspect }: LaunchOptions): string[] {
+  return [
+    ...denoRun(runtime, inspect),
+    ...denoFlags(grant),
+    runtime.probe ?? join(runtime.source, "roles", grant.row.role, "main.ts"),
+  ];
+}
+
+/** A process that runs the role in a worker; a compiled binary starts itself. */
+function inWorker(grant: Grant, runtime: Runtime, { binds, inspect }: LaunchOptions): string[] {
+  const worker = [
+    runtime.probe ?? `roles/${grant.row.role}/main.ts`,
+    JSON.stringify(workerPermissions(grant, binds)),
+  ];
+  if (runtime.standalone) return [disguised(runtime.deno), "confine", ...worker];
+  return [
+    ...denoRun(runtime, inspect),
+    ...workerFlags(grant),
+    join(runtime.source, "shared", "role", "confine.ts"),
+    ...worker,
+  ];
+}
+
+function denoRun(runtime: Runtime, inspect: string | undefined): string[] {
+  return [
+    disguised(runtime.deno),
+    "run",
+    // A role has the CPU of one thread's worth of work: V8's helper threads cost more than they save.
+    "--v8-flags=--single-threaded",
+    ...(inspect === undefined ? [] : [`--inspect=${inspect}`]),
   ];
 }
 
@@ -45,18 +91,28 @@ export function roleEnvironment(runtime: Runtime): Record<string, string> {
 }
 
 /** Starts a role with the control channel open and its standard error on ours. */
-export function launch(grant: Grant, runtime: Runtime, layers: Layers): ChildProcess {
-  const [command, ...args] = commandLine(grant, runtime, layers);
+export function launch(
+  grant: Grant,
+  runtime: Runtime,
+  layers: Layers,
+  options: LaunchOptions = {},
+): ChildProcess {
+  const [command, ...args] = commandLine(grant, runtime, layers, options);
   return spawn(command!, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: roleEnvironment(runtime),
-    cwd: runtime.source,
+    cwd: runtime.standalone ? "/" : runtime.source,
   });
 }
 
-function setprivArguments(grant: Grant): string[] {
+/** Ports below this need a capability. */
+const FIRST_FREE_PORT = 1024;
+
+function setprivArguments(grant: Grant, { binds = [] }: LaunchOptions): string[] {
   if (!grant.user) return ["--no-new-privs"];
-  const kept = grant.capabilities.map((name) => `+${name}`).join(",");
+  const low = binds.some(({ path, port }) => !path && port < FIRST_FREE_PORT);
+  const capabilities = [...grant.capabilities, ...(low ? ["net_bind_service"] : [])];
+  const kept = capabilities.map((name) => `+${name}`).join(",");
   return [
     `--reuid=${grant.user.uid}`,
     `--regid=${grant.user.gid}`,

@@ -3,7 +3,7 @@
 import type { Host } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import { bindService } from "./directories.ts";
-import { bindInet, type Handle } from "./handles.ts";
+import { bindInet, type Handle, tryToListen } from "./handles.ts";
 
 /** An address to listen on. */
 export interface Endpoint {
@@ -54,15 +54,24 @@ function addresses(interfaces: string, protocols: string): string[] {
 export class Listeners {
   #inet = new Map<string, Handle>();
   #services = new Map<string, Handle>();
+  #left = new Set<string>();
 
   constructor(readonly queue: string, readonly host: Host) {}
 
   /** The handle of an inet address; bound when it is new. */
-  inet({ address, port }: Endpoint, what: string): Handle {
-    const key = `[${address}]:${port}`;
-    const handle = this.#inet.get(key) ?? bindInet(address, port, what);
+  inet(endpoint: Endpoint, what: string): Handle {
+    const key = keyOf(endpoint);
+    const handle = this.#inet.get(key) ?? bindInet(endpoint.address, endpoint.port, what);
     this.#inet.set(key, handle);
     return handle;
+  }
+
+  /** Makes sure that an inet address is free for a role that binds it by itself; asked once, later it has it. */
+  leaveInet(endpoint: Endpoint, what: string): void {
+    const key = keyOf(endpoint);
+    if (this.#left.has(key)) return;
+    tryToListen(endpoint.address, endpoint.port, what);
+    this.#left.add(key);
   }
 
   /** The handle of a service's own socket. */
@@ -74,7 +83,8 @@ export class Listeners {
 
   /** Closes the inet listeners that the new configuration no longer has. */
   keepOnly(endpoints: readonly Endpoint[]): void {
-    const wanted = new Set(endpoints.map(({ address, port }) => `[${address}]:${port}`));
+    const wanted = new Set(endpoints.map(keyOf));
+    for (const key of this.#left) if (!wanted.has(key)) this.#left.delete(key);
     for (const [key, handle] of this.#inet) {
       if (wanted.has(key)) continue;
       handle.close();
@@ -85,4 +95,8 @@ export class Listeners {
   close(): void {
     for (const handle of [...this.#inet.values(), ...this.#services.values()]) handle.close();
   }
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `[${address}]:${port}`;
 }

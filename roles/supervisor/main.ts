@@ -30,6 +30,7 @@ import {
 } from "./directories.ts";
 import { readHost } from "./host.ts";
 import { Listeners } from "./listeners.ts";
+import { OwnSocketPlaces } from "./own_sockets.ts";
 import { logsToService, rowsInUse, type System } from "./plans.ts";
 import { chooseLayers, describeLayers, findRuntime, openToOthers, reachable } from "./runtime.ts";
 import { settingsOf } from "./settings.ts";
@@ -59,6 +60,7 @@ export async function supervise(options: ServeOptions): Promise<number> {
     runtime: stage.runtime,
     layers,
     listeners: new Listeners(queue, host),
+    ownSockets: new OwnSocketPlaces(queue, host),
     adopt: (next) => ({
       configuration: next,
       settings: settingsOf(next),
@@ -106,7 +108,9 @@ function prepare(configuration: Configuration, host: ReturnType<typeof readHost>
       writes.forEach((path) => makeLog(path, user));
     }
   }
-  if (host.mailOwner && configuration.value("sandbox") === "deno" && !openToOthers(queue)) {
+  if (
+    host.mailOwner && /^(deno|worker)$/.test(configuration.value("sandbox")) && !openToOthers(queue)
+  ) {
     throw new ConfigError(
       `queue_directory: ${queue} is inside a directory that ${host.mailOwner.name} may not enter, and there is no ` +
         `bubblewrap to show it: install bubblewrap, or set queue_directory to a place such as /var/spool/postern`,

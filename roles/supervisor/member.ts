@@ -3,12 +3,12 @@
 import type { ChildProcess } from "node:child_process";
 import { Compile } from "typebox/compile";
 import { warning } from "../../shared/log/log.ts";
-import { FromRole, type ToRole } from "../../shared/role/channel.ts";
+import { type Bind, FromRole, type ToRole } from "../../shared/role/channel.ts";
 import { takeStopPoint } from "./stop_point.ts";
 
 /** What a process is told and given at start. */
 export interface Handover {
-  readonly start: Omit<Extract<ToRole, { type: "start" }>, "pid" | "listeners">;
+  readonly start: Omit<Extract<ToRole, { type: "start" }>, "pid" | "listeners" | "binds">;
   /** Listening sockets; `answers` is empty for those of master.cf's inet services. */
   readonly listeners: readonly { readonly answers: string; readonly handle: unknown }[];
 }
@@ -39,7 +39,7 @@ export class Member {
 
   constructor(
     readonly child: ChildProcess,
-    readonly handover: Handover,
+    readonly handover: Handover & { readonly binds: readonly Bind[] },
     readonly events: MemberEvents,
   ) {
     this.pid = child.pid ?? 0;
@@ -103,10 +103,10 @@ export class Member {
 
   /** Handles go first: a plain message that is under way when a handle is sent can swallow it (Deno 2.9.6). */
   #begin(): void {
-    const { start, listeners } = this.handover;
+    const { start, listeners, binds } = this.handover;
     for (const { answers, handle } of listeners) this.#say({ type: "listen", answers }, handle);
     const stop = takeStopPoint(this.handover.start.role);
-    this.#say({ ...start, ...stop, pid: this.pid, listeners: listeners.length });
+    this.#say({ ...start, ...stop, pid: this.pid, listeners: listeners.length, binds: [...binds] });
     this.#say({ type: "go" });
   }
 

@@ -19,7 +19,9 @@ import type { TlsMaterial } from "../../shared/role/channel.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
+import type { Handover } from "./member.ts";
 import { launch, type Layers } from "./launch.ts";
+import type { OwnSocketPlaces, OwnSockets } from "./own_sockets.ts";
 import { type Endpoint, endpointsOf, type Listeners } from "./listeners.ts";
 
 /** Everything that stands while the system runs. */
@@ -30,6 +32,7 @@ export interface System {
   readonly runtime: Runtime;
   readonly layers: Layers;
   readonly listeners: Listeners;
+  readonly ownSockets: OwnSocketPlaces;
   /** What changes of this when a new configuration comes. */
   adopt(configuration: Configuration): Pick<System, "configuration" | "settings" | "host">;
 }
@@ -107,10 +110,12 @@ function planOf(wanted: Wanted, system: System): Plan {
   const { row, service, entry } = wanted;
   const grant = grantOf(row, service, system.settings, system.host);
   const onRequest = row.start === "on request";
+  const answers = answersOf(row, service);
   return {
     service,
     role: row.role,
-    count: SINGLE.has(row.role) ? 1 : processCount(service, system),
+    answers,
+    count: single(row, system) ? 1 : processCount(service, system),
     onRequest,
     inPlace: row.reload === "in place",
     handover: {
@@ -125,19 +130,38 @@ function planOf(wanted: Wanted, system: System): Plan {
         tls: row.inet ? tlsMaterial(system) : null,
         maxIdleSeconds: onRequest && row.reload === "replaced" ? maxIdle(system) : 0,
       },
-      listeners: [
-        ...answersOf(row, service).map((name) => ({
-          answers: name,
-          handle: system.listeners.service(name),
-        })),
-        ...endpoints(wanted, system).map((endpoint) => ({
-          answers: "",
-          handle: system.listeners.inet(endpoint, `master.cf: ${service}`),
-        })),
-      ],
+      listeners: system.layers.worker ? [] : handles(wanted, system),
     },
-    launch: () => launch(grant, system.runtime, system.layers),
+    ...(system.layers.worker ? { ownSockets: ownSockets(wanted, grant, system) } : {}),
+    launch: (binds) => launch(grant, system.runtime, system.layers, { binds }),
   };
+}
+
+/** The listening sockets that the supervisor binds and hands over. */
+function handles(wanted: Wanted, system: System): Handover["listeners"] {
+  return [
+    ...answersOf(wanted.row, wanted.service).map((name) => ({
+      answers: name,
+      handle: system.listeners.service(name),
+    })),
+    ...endpoints(wanted, system).map((endpoint) => ({
+      answers: "",
+      handle: system.listeners.inet(endpoint, `master.cf: ${wanted.service}`),
+    })),
+  ];
+}
+
+/** The names of the sockets that each new process binds by itself; throws ConfigError for a port that is taken. */
+function ownSockets(wanted: Wanted, grant: Grant, system: System): () => OwnSockets {
+  const answers = answersOf(wanted.row, wanted.service);
+  const inet = endpoints(wanted, system);
+  for (const each of inet) system.listeners.leaveInet(each, `master.cf: ${wanted.service}`);
+  return () => system.ownSockets.next(answers, inet, grant.user);
+}
+
+/** A socket that a role in a worker binds by itself cannot be shared, but for a port. */
+function single(row: Row, { layers }: System): boolean {
+  return SINGLE.has(row.role) || Boolean(layers.worker && !row.inet);
 }
 
 /** Which of the services that this one calls must be asked for before connecting. */

@@ -16,6 +16,7 @@ export function findRuntime(): Runtime {
     join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "deno");
   return {
     deno: Deno.realPathSync(Deno.execPath()),
+    standalone: Deno.build.standalone,
     cache,
     source: SOURCE,
     libraries: libraryDirectories(),
@@ -38,6 +39,12 @@ export async function chooseLayers(wanted: string, host: Host): Promise<Layers> 
     throw new ConfigError(`started as root, but setpriv cannot be used: ${setpriv}`);
   }
   const tools = { setpriv: setpriv ? undefined : which("setpriv") };
+  if (wanted === "worker" || Deno.build.standalone) {
+    if (wanted === "worker" || wanted === "auto") {
+      return { ...tools, bwrap: undefined, worker: true };
+    }
+    throw new ConfigError(`sandbox: must be worker or auto in a compiled binary: is "${wanted}"`);
+  }
   if (wanted === "deno") return { ...tools, bwrap: undefined };
   const refused = await trial("bwrap", [
     "--unshare-pid",
@@ -64,7 +71,7 @@ export function describeLayers(layers: Layers, host: Host): string {
     ? `user ${host.mailOwner.name}, no capabilities`
     : "the user who started it";
   return [
-    "Deno permissions",
+    layers.worker ? "a worker with Deno permissions in each process" : "Deno permissions",
     layers.bwrap
       ? "bubblewrap (empty file system, no network where a role has none)"
       : "no bubblewrap: a role could take over another's socket" +
@@ -110,7 +117,7 @@ export function reachable(
   host: Host,
   layers: Layers,
 ): { runtime: Runtime; dispose(): void } {
-  if (!host.mailOwner || layers.bwrap) return { runtime, dispose() {} };
+  if (!host.mailOwner || layers.bwrap || runtime.standalone) return { runtime, dispose() {} };
   if ([runtime.deno, runtime.cache, runtime.source].every(openToOthers)) {
     return { runtime, dispose() {} };
   }

@@ -107,7 +107,7 @@ export class Supervisor {
       return warning(`${caller.plan.role} asks for ${service}, which its policy does not allow`);
     }
     for (const keeper of this.#keepers.values()) {
-      if (answers(keeper.plan).includes(service)) return keeper.wanted();
+      if (keeper.plan.answers.includes(service)) return keeper.wanted();
     }
   }
 
@@ -124,8 +124,4 @@ export class Supervisor {
 /** What tells services apart: `smtp inet` and `smtp unix` are two. */
 function key(plan: Plan): string {
   return `${plan.service} ${policyOf(plan.role)?.inet ? "inet" : "unix"}`;
-}
-
-function answers(plan: Plan): string[] {
-  return plan.handover.listeners.map((each) => each.answers);
 }

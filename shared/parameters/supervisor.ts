@@ -51,10 +51,10 @@ const processes = {
     }),
     "_process_count",
   ),
-  sandbox: choice("sandbox", "auto", ["auto", "deno", "bwrap"], {
+  sandbox: choice("sandbox", "auto", ["auto", "deno", "bwrap", "worker"], {
     own: true,
     doc:
-      "The layers that confine a role: deno alone, bwrap on top of it, or auto: bwrap if it works.",
+      "What confines a role: deno alone, bwrap on top of it, auto: bwrap if it works, or worker: as a compiled binary does.",
   }),
   maxIdle: time("max_idle", "100s", {
     min: 1,

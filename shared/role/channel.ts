@@ -5,6 +5,7 @@
 
 import Type, { type Static } from "typebox";
 import { count, line, shape } from "../ipc/declare.ts";
+import { MAX_SOCKET_PATH } from "../layout.ts";
 
 /** Keys that the supervisor read and hands over: PEM text. */
 const TlsMaterial = shape({
@@ -12,6 +13,17 @@ const TlsMaterial = shape({
   key: Type.String({ maxLength: 1 << 20 }),
 });
 export type TlsMaterial = Static<typeof TlsMaterial>;
+
+/** A listening socket that a role in a worker binds by itself: no handle can be given to a worker. */
+const Bind = shape({
+  /** The service that is answered there; empty for an inet listener. */
+  answers: line(64),
+  /** A unix socket's path; empty for an inet listener. */
+  path: line(MAX_SOCKET_PATH),
+  address: line(64),
+  port: count(65535),
+});
+export type Bind = Static<typeof Bind>;
 
 /** What the supervisor says to a role. */
 export const ToRole = Type.Union([
@@ -32,6 +44,8 @@ export const ToRole = Type.Union([
     tls: Type.Union([Type.Null(), TlsMaterial]),
     /** How many listening sockets came before this. */
     listeners: count(),
+    /** Sockets to bind, where none can be handed over. */
+    binds: Type.Array(Bind),
     /** Leave after so many seconds without work; 0 stays. */
     maxIdleSeconds: count(),
     /** For crash tests: where this process stops for good (`shared/stop_points.ts`). */

@@ -4,9 +4,8 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
-import process from "node:process";
 import { Compile } from "typebox/compile";
-import { BugError, ConfigError, reason } from "../errors.ts";
+import { BugError, ConfigError, EX, reason } from "../errors.ts";
 import { type Client, client } from "../ipc/client.ts";
 import type { Calls, Service } from "../ipc/declare.ts";
 import type { Answerer } from "../ipc/server.ts";
@@ -14,7 +13,8 @@ import { fatal, panic, warning } from "../log/log.ts";
 import { logging } from "../parameters/global.ts";
 import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
 import { snapshot } from "../counters.ts";
-import { type FromRole, type TlsMaterial, ToRole } from "./channel.ts";
+import { type Bind, type TlsMaterial, ToRole } from "./channel.ts";
+import { type Control, openControl } from "./control.ts";
 import { armStopPoint } from "../stop_points.ts";
 import { flushLog, installSink } from "./sink.ts";
 
@@ -62,23 +62,25 @@ const IDLE_CHECK_MS = 1000;
 
 /** Runs a role in this process. Each role's main.ts calls it once. */
 export function role<P extends Parameters>(definition: Definition<P>): void {
+  const control = openControl();
+  if (!control) return byHand(definition.name);
   // deno-lint-ignore no-explicit-any
-  const hosted = new Host(definition as any);
-  process.on("message", (value: unknown, handle: unknown) => {
+  const hosted = new Host(definition as any, control);
+  control.onMessage((value, handle) => {
     if (!message.Check(value)) return panic("control: message not of the declared shape");
     hosted.take(value, handle).catch((error) => hosted.fail(error));
   });
-  // A role never outlives its supervisor.
-  process.on("disconnect", () => process.exit(1));
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     hosted.fail(event.reason);
   });
-  say({ type: "up" });
+  control.say({ type: "up" });
 }
 
-function say(value: FromRole): void {
-  process.send?.(value);
+/** Somebody ran a role's main.ts: without a supervisor it would wait for ever. */
+function byHand(name: string): void {
+  fatal(`${name} waits for a supervisor, and none started it: say "deno task role ${name}"`);
+  Deno.exit(EX.USAGE);
 }
 
 class Host {
@@ -92,7 +94,7 @@ class Host {
   #lastBusy = Date.now();
   #draining = false;
 
-  constructor(readonly definition: Definition<Parameters>) {}
+  constructor(readonly definition: Definition<Parameters>, readonly control: Control) {}
 
   async take(value: ToRole, handle: unknown): Promise<void> {
     switch (value.type) {
@@ -108,7 +110,7 @@ class Host {
         await this.#go();
         break;
       case "ping":
-        say({ type: "pong", counters: snapshot() });
+        this.control.say({ type: "pong", counters: snapshot() });
         break;
       case "drain":
         await this.#drain(value.stop);
@@ -130,9 +132,9 @@ class Host {
     else {panic(
         error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " ") : text,
       );}
-    say({ type: "fatal", text: text.slice(0, 2000), config });
+    this.control.say({ type: "fatal", text: text.slice(0, 2000), config });
     flushLog();
-    setTimeout(() => process.exit(config ? 78 : 70), 50);
+    setTimeout(() => this.control.exit(config ? EX.CONFIG : EX.SOFTWARE), 50);
   }
 
   async #go(): Promise<void> {
@@ -161,8 +163,9 @@ class Host {
       has: (service) => this.#sockets[service] !== undefined,
     });
     this.#listen();
+    await this.#bind(start.binds);
     if (start.maxIdleSeconds) setInterval(() => this.#leaveWhenIdle(), IDLE_CHECK_MS);
-    say({ type: "ready" });
+    this.control.say({ type: "ready" });
   }
 
   #client<C extends Calls>(service: Service<C>): Client<C> {
@@ -176,7 +179,9 @@ class Host {
       path,
       patienceMs: START_MS,
       want: () => {
-        if (this.#onRequest.has(service.name)) say({ type: "want", service: service.name });
+        if (this.#onRequest.has(service.name)) {
+          this.control.say({ type: "want", service: service.name });
+        }
       },
     });
     this.#clients.set(service.name, made as unknown as Client<Calls>);
@@ -186,17 +191,34 @@ class Host {
   /** Takes connections from every handle that has come. */
   #listen(): void {
     for (const { answers, handle } of this.#handles.splice(0)) {
-      const answerer = this.#running!.answers?.find((each) => each.service === answers);
-      const accept = answers ? answerer && ((socket: Socket) => answerer.attach(socket)) : this
-        .#running!.accept?.bind(this.#running);
-      if (!accept) {
-        throw new BugError(`${this.definition.name} does not answer ${answers || "inet"}`);
-      }
-      const server = createServer({ noDelay: true }, accept);
-      server.on("error", (error) => warning(`listener ${answers}: ${error.message}`));
-      server.listen(handle as object);
-      this.#servers.push(server);
+      this.#server(answers).listen(handle as object);
     }
+  }
+
+  /** Binds sockets of our own, and resolves when all of them listen. */
+  async #bind(binds: readonly Bind[]): Promise<void> {
+    await Promise.all(binds.map(({ answers, path, address, port }) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const server = this.#server(answers);
+      server.once("error", reject);
+      // Several processes may answer one port, the old and the new of a reload for a moment.
+      server.listen(path ? { path } : { host: address, port, reusePort: true }, resolve);
+      return promise;
+    }));
+  }
+
+  /** A server whose connections go to who answers them. */
+  #server(answers: string): Server {
+    const answerer = this.#running!.answers?.find((each) => each.service === answers);
+    const accept = answers ? answerer && ((socket: Socket) => answerer.attach(socket)) : this
+      .#running!.accept?.bind(this.#running);
+    if (!accept) {
+      throw new BugError(`${this.definition.name} does not answer ${answers || "inet"}`);
+    }
+    const server = createServer({ noDelay: true }, accept);
+    server.on("error", (error) => warning(`listener ${answers}: ${error.message}`));
+    this.#servers.push(server);
+    return server;
   }
 
   #busy(): boolean {
@@ -208,7 +230,7 @@ class Host {
     if (this.#busy()) this.#lastBusy = Date.now();
     if (Date.now() - this.#lastBusy < this.#start!.maxIdleSeconds * 1000) return;
     this.#lastBusy = Date.now();
-    say({ type: "idle" });
+    this.control.say({ type: "idle" });
   }
 
   async #drain(stop: boolean): Promise<void> {
@@ -222,7 +244,7 @@ class Host {
     for (const each of this.#clients.values()) each.close();
     flushLog();
     // Last frames and lines leave before the process does.
-    setTimeout(() => process.exit(0), 20);
+    setTimeout(() => this.control.exit(EX.OK), 20);
   }
 }
 

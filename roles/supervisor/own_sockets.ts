@@ -1,0 +1,56 @@
+/**
+ * Sockets that roles in workers bind by themselves, because no handle can be given to a worker. A role binds a name of its
+ * own; when it listens there, the supervisor moves the socket into its place. So a reload refuses nobody, a replacement
+ * that does not start leaves the old socket where it is, and no role needs the right to the place itself.
+ */
+
+import { join } from "@std/path";
+import type { Host, User } from "../../policies/grant.ts";
+import { bindDirectory } from "../../shared/layout.ts";
+import type { Bind } from "../../shared/role/channel.ts";
+import { clearSocket, makeOwned, placeSocket } from "./directories.ts";
+import type { Endpoint } from "./listeners.ts";
+
+/** What one process is to bind, and what happens when it listens. */
+export interface OwnSockets {
+  readonly binds: readonly Bind[];
+  listening(): void;
+}
+
+export class OwnSocketPlaces {
+  #cleared = new Set<string>();
+  #next = 1;
+
+  constructor(readonly queue: string, readonly host: Host) {}
+
+  /** Names for the next process that answers these services and endpoints; `user` is who it runs as. */
+  next(
+    services: readonly string[],
+    endpoints: readonly Endpoint[],
+    user: User | null,
+  ): OwnSockets {
+    const n = this.#next++;
+    const unix = services.map((answers): Bind => {
+      this.#prepare(answers, user);
+      const path = join(bindDirectory(this.queue, answers), String(n));
+      return { answers, path, address: "", port: 0 };
+    });
+    const inet = endpoints.map((endpoint): Bind => ({ answers: "", path: "", ...endpoint }));
+    return {
+      binds: [...unix, ...inet],
+      listening: () => {
+        for (const { answers, path } of unix) placeSocket(this.queue, answers, path, this.host);
+      },
+    };
+  }
+
+  /** Once a start: sockets of a former one are removed, so that nobody connects to them. */
+  #prepare(service: string, user: User | null): void {
+    if (this.#cleared.has(service)) return;
+    this.#cleared.add(service);
+    const directory = bindDirectory(this.queue, service);
+    clearSocket(this.queue, service, this.host);
+    makeOwned(directory, user);
+    for (const { name } of Deno.readDirSync(directory)) Deno.removeSync(join(directory, name));
+  }
+}

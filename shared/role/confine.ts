@@ -1,0 +1,57 @@
+/**
+ * A role in a worker: how a process confines the role's code where no flag can, as in a compiled binary. The worker gets
+ * the permissions of the policy row; as soon as the role's code is loaded, the main thread gives up all of its own, and
+ * from then on only relays control messages.
+ *
+ * Started as `confine.ts MODULE PERMISSIONS`, or as the binary's `confine` command.
+ */
+
+import process from "node:process";
+import { reason } from "../errors.ts";
+import { type Exit, ignoreInterrupts } from "./control.ts";
+import type { FromRole } from "./channel.ts";
+
+const KINDS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
+/** Modules are named from here: the root of the source, or of the binary's own files. */
+const ROOT = new URL("../../", import.meta.url);
+
+/** Runs the role `module` in a worker with `permissions`, JSON of Deno's PermissionOptionsObject; returns at once. */
+export function confine(module: string, permissions: string): void {
+  const worker = new Worker(new URL(module, ROOT), {
+    type: "module",
+    name: module,
+    deno: { permissions: JSON.parse(permissions) },
+  } as WorkerOptions);
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    console.error(`${module}: ${event.message}`);
+    process.exit(EX_SOFTWARE);
+  });
+  worker.addEventListener("message", ({ data }: MessageEvent<FromRole | Exit>) => {
+    if (data.type === "exit") process.exit(data.code);
+    // Its modules are loaded: nothing more is read on its behalf.
+    if (data.type === "up") giveUpAll();
+    process.send?.(data);
+  });
+  process.on("message", (value: unknown) => worker.postMessage(value));
+  process.on("disconnect", () => process.exit(1));
+  ignoreInterrupts();
+}
+
+const EX_SOFTWARE = 70;
+
+/** Gives up every permission of this thread; a worker keeps its own. Ends the process when that fails. */
+function giveUpAll(): void {
+  try {
+    for (const name of KINDS) {
+      if (Deno.permissions.revokeSync({ name }).state === "granted") {
+        throw new Error(`${name} is still granted`);
+      }
+    }
+  } catch (error) {
+    console.error(`cannot give up permissions: ${reason(error)}`);
+    process.exit(EX_SOFTWARE);
+  }
+}
+
+if (import.meta.main) confine(Deno.args[0] ?? "", Deno.args[1] ?? "{}");

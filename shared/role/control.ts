@@ -1,0 +1,56 @@
+/**
+ * The control channel as a role sees it. A role that is a process of its own speaks node's IPC; one in a worker speaks
+ * to the main thread of its process, which relays (`confine.ts`). Nothing else differs between the two.
+ */
+
+import process from "node:process";
+import type { FromRole } from "./channel.ts";
+
+/** A role's end of the channel. */
+export interface Control {
+  say(value: FromRole): void;
+  /** `handle` is the listening socket that came with the message. */
+  onMessage(take: (value: unknown, handle: unknown) => void): void;
+  /** Ends the process. */
+  exit(code: number): void;
+}
+
+/** What a worker says to its main thread beside what goes to the supervisor. */
+export interface Exit {
+  readonly type: "exit";
+  readonly code: number;
+}
+
+/** The channel that this process, or this worker, was started with; undefined when somebody ran the module by hand. */
+export function openControl(): Control | undefined {
+  if ("DedicatedWorkerGlobalScope" in globalThis) return fromWorker();
+  return process.send ? overIpc() : undefined;
+}
+
+function overIpc(): Control {
+  // A role never outlives its supervisor.
+  process.on("disconnect", () => process.exit(1));
+  ignoreInterrupts();
+  return {
+    say: (value) => void process.send?.(value),
+    onMessage: (take) => void process.on("message", take),
+    exit: (code) => process.exit(code),
+  };
+}
+
+/** Ctrl-C reaches every process of the terminal: the supervisor alone decides who ends when. */
+export function ignoreInterrupts(): void {
+  process.on("SIGINT", () => {});
+}
+
+function fromWorker(): Control {
+  // deno-lint-ignore no-explicit-any
+  const scope = globalThis as any;
+  const post = (value: FromRole | Exit) => scope.postMessage(value);
+  return {
+    say: post,
+    onMessage: (take) =>
+      scope.addEventListener("message", (event: MessageEvent) => take(event.data, undefined)),
+    exit: (code) => post({ type: "exit", code }),
+  };
+}
