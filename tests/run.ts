@@ -11,6 +11,8 @@ interface Step {
   readonly args: readonly string[];
   /** Runs several test files at once: only where nothing measures time or needs the machine for itself. */
   readonly parallel?: boolean;
+  /** What is added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Result {
@@ -31,6 +33,13 @@ const checks: readonly Step[] = [
   { name: "types", args: ["check", "."] },
 ];
 
+/** What a compiled binary does, with the dialogs that go through every role. */
+const inWorkers: Step = {
+  name: "delivery, workers",
+  args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
+  env: { POSTERN_SANDBOX: "worker" },
+};
+
 /** Tests beside what they test, by folder, then one suite for each folder of tests/ in which there are any. */
 function suites(): Step[] {
   const roles = folders("roles").map((name) => join("roles", name));
@@ -43,6 +52,7 @@ function suites(): Step[] {
       args: testFiles(join("tests", name)),
       parallel: name === "rules" || name === "dialogs",
     })),
+    inWorkers,
   ].filter((step) => step.args.length > 0);
 }
 
@@ -70,14 +80,17 @@ function testFiles(path: string): string[] {
 }
 
 /** Runs deno to its end and brings back all that it printed. */
-async function deno(args: readonly string[]): Promise<{ ok: boolean; output: string }> {
+async function deno(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ ok: boolean; output: string }> {
   const signal = AbortSignal.timeout(STEP_MINUTES * 60_000);
   const command = new Deno.Command(Deno.execPath(), {
     args: [...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_JOBS: "2" },
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_JOBS: "2", ...env },
     signal,
   });
   const { success, stdout, stderr } = await command.output();
@@ -98,7 +111,7 @@ async function suite(step: Step): Promise<Result> {
     // Types were checked already.
     const flags = ["--allow-all", "--no-prompt", "--no-check", `--junit-path=${report}`];
     if (step.parallel) flags.push("--parallel");
-    const { ok, output } = await deno(["test", ...flags, ...step.args]);
+    const { ok, output } = await deno(["test", ...flags, ...step.args], step.env);
     const result: Result = { name: step.name, passed: 0, failed: 0, skipped: [], output };
     for (const test of (await Deno.readTextFile(report)).split("<testcase ").slice(1)) {
       const name = /^name="([^"]*)"/.exec(test)?.[1] ?? "";

@@ -18,6 +18,9 @@ const STOP_MS = 15_000;
 /** With no configuration the system runs as nobody; so do its mailboxes here. */
 const NOBODY = 65534;
 
+/** The value of `sandbox` that every system is started with: run any of these tests with POSTERN_SANDBOX=worker. */
+const sandbox = Deno.env.get("POSTERN_SANDBOX") ?? "auto";
+
 /** What tests may say about the system. */
 export interface Options {
   /** More main.cf lines, after those of `mainCf`. */
@@ -73,6 +76,7 @@ export class System implements AsyncDisposable {
       `queue_directory = ${this.queue}`,
       `data_directory = ${this.directory}/data`,
       "mail_owner = nobody",
+      `sandbox = ${sandbox}`,
       "myhostname = mx.postern.test",
       "mydestination =",
       "mynetworks = 127.0.0.0/8",
@@ -89,10 +93,12 @@ export class System implements AsyncDisposable {
     await Deno.writeTextFile(join(this.configuration, "main.cf"), lines.join("\n") + "\n");
   }
 
-  async start(): Promise<void> {
+  /** `environment` is added to ours. */
+  async start(environment: Record<string, string> = {}): Promise<void> {
     const child = this.#child = new Deno.Command(Deno.execPath(), {
       args: [...postern, "serve", "-c", this.configuration],
       cwd: root,
+      env: environment,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -187,13 +193,7 @@ export class System implements AsyncDisposable {
   /** Kills every process of a role as the out-of-memory killer would; how many there were. */
   kill(role: string): number {
     const pids = this.processes(role);
-    for (const pid of pids) {
-      try {
-        Deno.kill(pid, "SIGKILL");
-      } catch {
-        // It was faster.
-      }
-    }
+    for (const pid of pids) killNow(pid);
     return pids.length;
   }
 
@@ -208,6 +208,23 @@ export class System implements AsyncDisposable {
         ) &&
           ancestors(pid).includes(supervisor);
       });
+  }
+
+  /** Every process that works for this system, the sandboxes included; also those that a dead supervisor left. */
+  everyProcess(): number[] {
+    return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) =>
+      Number.isInteger(pid) && pid !== Deno.pid &&
+      commandLine(pid).some((arg) => arg.includes(this.directory))
+    );
+  }
+
+  /** Kills the supervisor and every role in one instant, as a power cut would, and waits until all are gone. */
+  async killEverything(): Promise<void> {
+    const pids = this.everyProcess();
+    this.#child = undefined;
+    for (const pid of pids) killNow(pid);
+    await this.#status;
+    await this.until(() => this.everyProcess().length === 0);
   }
 
   /** Asks it to stop as a service manager would; its exit code. */
@@ -229,6 +246,14 @@ export class System implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+function killNow(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch {
+    // It was faster.
   }
 }
 
