@@ -1,19 +1,21 @@
-/** `policy`: what each role may do, in five forms, from the same table that the supervisor enforces. */
+/** `policy`: what each role may do, in six forms, from the same table that the supervisor enforces. */
 
 import { bwrapArguments } from "../../policies/bwrap.ts";
 import { denoFlags } from "../../policies/deno_flags.ts";
-import { type Grant, grantOf } from "../../policies/grant.ts";
+import { answersOf, type Grant, grantOf } from "../../policies/grant.ts";
+import { workerPermissions } from "../../policies/worker.ts";
 import { asJson, asMermaid, asTable, type Shown, supervisorText } from "../../policies/show.ts";
 import { EX } from "../../shared/errors.ts";
 import { readHost } from "../supervisor/host.ts";
 import { commandLine } from "../supervisor/launch.ts";
-import { wantedServices } from "../supervisor/plans.ts";
+import { bindsOf } from "../supervisor/own_sockets.ts";
+import { endpoints, wantedServices } from "../supervisor/plans.ts";
 import { chooseLayers, findRuntime } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
 const USAGE =
-  "usage: postern policy [-c DIR] [--format=table|flags|bwrap|json|mermaid] [ROLE ...]\n";
+  "usage: postern policy [-c DIR] [--format=table|flags|bwrap|worker|json|mermaid] [ROLE ...]\n";
 
 /** Prints the policy rows of this configuration, of all roles or of those that are named. */
 export async function policy(given: string[], io: CommandIo): Promise<number> {
@@ -28,11 +30,17 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
   const configuration = loadForCommand(io, directory);
   const settings = settingsOf(configuration);
   const host = readHost(configuration.value("mail_owner"));
-  const all: Shown[] = wantedServices(configuration).map(({ row, service }) => ({
-    row,
-    grant: grantOf(row, service, settings, host),
-  }));
-  const shown = roles.length
+  const queue = settings.value("queue_directory");
+  const all = wantedServices(configuration).map((wanted) => {
+    const { row, service } = wanted;
+    const grant = grantOf(row, service, settings, host);
+    return {
+      row,
+      grant,
+      binds: bindsOf(queue, answersOf(row, service), endpoints(wanted, settings), 1),
+    };
+  });
+  const shown: typeof all = roles.length
     ? all.filter(({ row, grant }) => roles.includes(row.role) || roles.includes(grant.service))
     : all;
   if (roles.length && !shown.length && !roles.includes("supervisor")) {
@@ -46,6 +54,10 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
     flags: () => each(shown, denoFlags),
     bwrap: () =>
       each(shown, (grant) => bwrapArguments(grant, { ...runtime, setpriv: layers.setpriv })),
+    worker: () =>
+      shown.map(({ grant, binds }) =>
+        `${grant.service}: ${JSON.stringify(workerPermissions(grant, binds))}\n`
+      ).join(""),
     json: () => asJson(shown, (grant) => commandLine(grant, runtime, layers)),
     mermaid: () => asMermaid(all, settings),
   };

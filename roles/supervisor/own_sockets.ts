@@ -17,6 +17,22 @@ export interface OwnSockets {
   listening(): void;
 }
 
+/** The sockets that the n-th process binds. */
+export function bindsOf(
+  queue: string,
+  services: readonly string[],
+  endpoints: readonly Endpoint[],
+  n: number,
+): Bind[] {
+  return [
+    ...services.map((answers) => {
+      const path = join(bindDirectory(queue, answers), String(n));
+      return { answers, path, address: "", port: 0 };
+    }),
+    ...endpoints.map((endpoint) => ({ answers: "", path: "", ...endpoint })),
+  ];
+}
+
 export class OwnSocketPlaces {
   #cleared = new Set<string>();
   #next = 1;
@@ -30,16 +46,14 @@ export class OwnSocketPlaces {
     user: User | null,
   ): OwnSockets {
     const n = this.#next++;
-    const unix = services.map((answers): Bind => {
-      this.#prepare(answers, user);
-      const path = join(bindDirectory(this.queue, answers), String(n));
-      return { answers, path, address: "", port: 0 };
-    });
-    const inet = endpoints.map((endpoint): Bind => ({ answers: "", path: "", ...endpoint }));
+    for (const service of services) this.#prepare(service, user);
+    const binds = bindsOf(this.queue, services, endpoints, n);
     return {
-      binds: [...unix, ...inet],
+      binds,
       listening: () => {
-        for (const { answers, path } of unix) placeSocket(this.queue, answers, path, this.host);
+        for (const { answers, path } of binds) {
+          if (path) placeSocket(this.queue, answers, path, this.host);
+        }
       },
     };
   }

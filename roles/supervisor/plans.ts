@@ -94,10 +94,13 @@ export function plansOf(system: System): Plan[] {
 
 /** Every inet address that the configuration listens on. */
 export function inetEndpoints(system: System): Endpoint[] {
-  return wantedServices(system.configuration).flatMap((wanted) => endpoints(wanted, system));
+  return wantedServices(system.configuration).flatMap((wanted) =>
+    endpoints(wanted, system.settings)
+  );
 }
 
-function endpoints({ row, entry }: Wanted, { settings }: System): Endpoint[] {
+/** The inet addresses that a service listens on; none but for smtpd. */
+export function endpoints({ row, entry }: Wanted, settings: Settings): Endpoint[] {
   if (!row.inet || !entry || entry.type !== "inet") return [];
   return endpointsOf(
     entry.name,
@@ -144,7 +147,7 @@ function handles(wanted: Wanted, system: System): Handover["listeners"] {
       answers: name,
       handle: system.listeners.service(name),
     })),
-    ...endpoints(wanted, system).map((endpoint) => ({
+    ...endpoints(wanted, system.settings).map((endpoint) => ({
       answers: "",
       handle: system.listeners.inet(endpoint, `master.cf: ${wanted.service}`),
     })),
@@ -154,7 +157,7 @@ function handles(wanted: Wanted, system: System): Handover["listeners"] {
 /** The names of the sockets that each new process binds by itself; throws ConfigError for a port that is taken. */
 function ownSockets(wanted: Wanted, grant: Grant, system: System): () => OwnSockets {
   const answers = answersOf(wanted.row, wanted.service);
-  const inet = endpoints(wanted, system);
+  const inet = endpoints(wanted, system.settings);
   for (const each of inet) system.listeners.leaveInet(each, `master.cf: ${wanted.service}`);
   return () => system.ownSockets.next(answers, inet, grant.user);
 }
