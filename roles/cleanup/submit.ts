@@ -42,18 +42,18 @@ export class Cleanup {
 
   /** Takes a message in; the reply comes when it is durable or refused. */
   async submit(submission: Submission, content: Content): Promise<Reply> {
-    const refusal = await this.#take(submission, content);
-    if (!refusal) {
+    const taken = await this.#take(submission, content);
+    if (!(taken instanceof Refusal)) {
       queued.add();
-      return QUEUED;
+      return taken;
     }
     refused.add();
-    const { code, dsn, text } = refusal;
+    const { code, dsn, text } = taken;
     return { queued: false, code, dsn, text };
   }
 
-  async #take(submission: Submission, content: Content): Promise<Refusal | undefined> {
-    const { envelope, local } = submission;
+  async #take(submission: Submission, content: Content): Promise<Refusal | Reply> {
+    const { envelope, local, source } = submission;
     if (!submission.recipients.length) return NO_RECIPIENTS;
     const { localNames, remoteNames } = this.#headers;
     const head = await readHead(content, local ? localNames : remoteNames);
@@ -66,10 +66,11 @@ export class Cleanup {
       if (recipients instanceof Refusal) return recipients;
       const treated = await this.#treatHeader(submission, sender, head);
       const body = treated.eightBit ? "8bit" : envelope.body;
-      const request = { envelope: { ...envelope, sender, body }, recipients };
-      await this.intake.call("enqueue", request, output(head, treated.header));
+      const known = { envelope: { ...envelope, sender, body }, recipients };
+      const request = source ? { ...known, source } : known;
+      const { reply } = await this.intake.call("enqueue", request, output(head, treated.header));
       stopAt?.("cleanup.queued");
-      return undefined;
+      return reply.already ? { ...QUEUED, already: reply.already } : QUEUED;
     } catch (error) {
       // When the submitter is gone nobody hears the answer; everything else that failed is ours, and temporary.
       if (!(error instanceof CallError)) throw error;

@@ -33,6 +33,8 @@ export type Fate = "done" | "later" | "unavailable";
 export interface MaildropOptions {
   readonly directory: string;
   submit(found: Found): Promise<Fate>;
+  /** The file of a submission that is done has gone. */
+  removed?(found: Found): void;
   readonly now?: () => number;
 }
 
@@ -195,9 +197,9 @@ export class Maildrop {
     await pause(0);
     const seen = this.#see(name);
     if (!seen) return;
-    let fate: Fate;
+    let fate: Fate, found: Found;
     try {
-      fate = await this.#submit(name, seen);
+      ({ fate, found } = await this.#submit(name, seen));
     } catch (error) {
       if (!(error instanceof NotASubmission)) throw error;
       const removable = !(error instanceof Unreadable);
@@ -207,15 +209,18 @@ export class Maildrop {
     if (fate === "unavailable") return this.#wait();
     this.#unavailable = { due: 0, pause: 0 };
     if (fate === "later") this.#later(name);
-    else if (remove(this.#directory, name)) this.#retries.delete(name);
-    else this.#later(name, "is queued, but cannot be removed: it may be sent twice");
+    else if (remove(this.#directory, name)) {
+      this.#retries.delete(name);
+      this.options.removed?.(found);
+    } else this.#later(name, "is queued, but cannot be removed");
   }
 
-  async #submit(name: string, seen: Seen): Promise<Fate> {
+  async #submit(name: string, seen: Seen): Promise<{ fate: Fate; found: Found }> {
     const file = openSeen(this.#directory, name, seen);
     try {
       const submission = await readSubmission(file.read, file.size);
-      return await this.options.submit({ submission, uid: seen.uid, modified: seen.modified });
+      const found = { submission, uid: seen.uid, modified: seen.modified };
+      return { fate: await this.options.submit(found), found };
     } finally {
       file.close();
     }

@@ -34,6 +34,7 @@ role({
     const maildrop = new Maildrop({
       directory: maildropDirectory(params.queueDirectory),
       submit: (found) => submitter.submit(found),
+      removed: (found) => submitter.settle(found),
     });
     maildrop.start();
     return {

@@ -2,6 +2,7 @@
 
 import { reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
+import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { external } from "../../shared/mail/address.ts";
@@ -15,6 +16,7 @@ import type { bounceService } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { Fate, Found } from "./maildrop.ts";
+import { Settled } from "./settled.ts";
 
 export interface SubmitterOptions {
   readonly hostname: string;
@@ -25,6 +27,9 @@ export interface SubmitterOptions {
   readonly bounce: Client<typeof bounceService.calls>;
   readonly now?: () => number;
 }
+
+type Request = RequestOf<typeof cleanupService.calls, "submit">;
+type Reply = ReplyOf<typeof cleanupService.calls, "submit">;
 
 /** Messages up to this are sent in one frame, from memory. */
 const INLINE_BYTES = 120 * 1024;
@@ -44,7 +49,16 @@ interface Refusal {
 }
 
 export class Submitter {
-  constructor(readonly options: SubmitterOptions) {}
+  #settled: Settled;
+
+  constructor(readonly options: SubmitterOptions) {
+    this.#settled = new Settled(options.now ?? Date.now);
+  }
+
+  /** The file of a submission that is done has gone: it will not be submitted again. */
+  settle({ submission }: Found): void {
+    this.#settled.add(sourceId(submission));
+  }
 
   /** Hands a submission to cleanup; throws NotASubmission when the file changes meanwhile. */
   async submit({ submission, uid, modified }: Found): Promise<Fate> {
@@ -90,9 +104,25 @@ export class Submitter {
     const content = await withHeader(header, submission);
     const request = { envelope, recipients, local: !gateway, fullName };
     stopAt?.("pickup.received");
-    const { reply } = await this.options.cleanup.call("submit", request, content);
+    const reply = await this.#call(request, sourceId(submission), content);
     stopAt?.("pickup.queued");
+    if (reply.already) info(`${envelope.queueId}: was queued already, as ${reply.already}`);
     return reply.queued ? undefined : reply;
+  }
+
+  /** The call, with the sources that the queue may forget. */
+  async #call(request: Omit<Request, "source">, id: string, content: Sendable): Promise<Reply> {
+    const settled = this.#settled.take();
+    try {
+      const source = { id, settled: settled.map((each) => each.id) };
+      const { cleanup } = this.options;
+      const { reply } = await cleanup.call("submit", { ...request, source }, content);
+      if (!reply.queued) this.#settled.giveBack(settled);
+      return reply;
+    } catch (error) {
+      this.#settled.giveBack(settled);
+      throw error;
+    }
   }
 
   #received(uid: number, { queueId, arrived }: Envelope): Uint8Array {
@@ -141,8 +171,7 @@ export class Submitter {
 function toEnvelope(submission: Submission, arrived: number): Envelope {
   const { sender, ret, envid, smtputf8 } = submission.envelope;
   return {
-    // The same file has the same id. If we die between "queued" and the removal of the file, the queue refuses it the
-    // second time, for as long as it holds the first.
+    // The same file has the same id, so that both attempts can be found in the log.
     queueId: queueIdOf(arrived * 1000, number40(submission.checksum)),
     sender,
     arrived,
@@ -152,6 +181,11 @@ function toEnvelope(submission: Submission, arrived: number): Envelope {
     ret,
     envid,
   };
+}
+
+/** What names a submission to the queue: no two have the same bytes. */
+function sourceId({ checksum }: Submission): string {
+  return checksum.toHex();
 }
 
 function number40(bytes: Uint8Array): number {

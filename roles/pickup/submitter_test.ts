@@ -128,6 +128,52 @@ Deno.test("the same file has the same queue id, another one another", async () =
   assertEquals(first !== third, true);
 });
 
+Deno.test("a submission is named by its bytes, and those whose files are gone by the next ones", async () => {
+  const clock = { now: NOW };
+  const { submitter, asked } = bench(QUEUED, { now: () => clock.now });
+  const { found } = await submission();
+  const { found: other } = await submission({ nonce: "other" });
+  const submit = (submission: typeof found) =>
+    submitter.submit({ submission, uid: 0, modified: NOW });
+  await submit(found);
+  await submit(found);
+  submitter.settle({ submission: found, uid: 0, modified: NOW });
+  clock.now += 60_000;
+  await submit(other);
+  await submit(other);
+  const [first, again, third, last] = asked.map(({ request }) => request.source);
+  assertEquals([first, first], [again, { id: found.checksum.toHex(), settled: [] }]);
+  assertEquals(third, { id: other.checksum.toHex(), settled: [first.id] });
+  assertEquals(last, { id: third.id, settled: [] });
+});
+
+Deno.test("what the queue may forget is told again when a submission fails", async () => {
+  const clock = { now: NOW };
+  const { submitter, asked } = bench(new CallError("unavailable", "gone"), {
+    now: () => clock.now,
+  });
+  const { found } = await submission();
+  submitter.settle({ submission: found, uid: 0, modified: NOW });
+  clock.now += 60_000;
+  for (let n = 0; n < 2; n++) {
+    assertEquals(
+      await submitter.submit({ submission: found, uid: 0, modified: NOW }),
+      "unavailable",
+    );
+  }
+  assertEquals(asked.map(({ request }) => request.source.settled), [
+    [found.checksum.toHex()],
+    [found.checksum.toHex()],
+  ]);
+});
+
+Deno.test("a submission that was queued already is done, and the log says as what", async () => {
+  const { submitter, log } = bench({ ...QUEUED, already: "4dXyZ12345z1" });
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+  assertMatch(log[1]!, /^info: \w+: was queued already, as 4dXyZ12345z1$/);
+});
+
 Deno.test("a file's own time is believed within a day, and never ahead of ours", async () => {
   const { submitter, asked } = bench(QUEUED);
   const { found } = await submission();

@@ -27,22 +27,28 @@ export interface Change {
   readonly remove?: boolean;
 }
 
-interface Waiting<T> {
+interface Waiting<T, Answer = void> {
   readonly what: T;
-  readonly resolve: () => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
+/** Answered with the queue id under which its source is queued already, if it is. */
+type Arrival = Waiting<NewMessage, string | undefined>;
+
 export class Committer {
-  #added: Waiting<NewMessage>[] = [];
+  #added: Arrival[] = [];
   #changes: Waiting<Change>[] = [];
   #scheduled = false;
   #failed: StorageError | undefined;
 
   constructor(readonly store: Pick<QueueStore, "commit">, readonly retryMs = RETRY_MS) {}
 
-  /** Resolves when the message is durable; throws StorageError when it is not and will not be. */
-  add(message: NewMessage): Promise<void> {
+  /**
+   * Resolves when the message is durable: to undefined, or when its source was queued before to the queue id that it got
+   * then. Throws StorageError when it is not durable and will not be.
+   */
+  add(message: NewMessage): Promise<string | undefined> {
     if (this.#failed) return Promise.reject(this.#failed);
     return new Promise((resolve, reject) => {
       this.#added.push({ what: message, resolve, reject });
@@ -78,11 +84,11 @@ export class Committer {
   }
 
   async #commit(
-    added: readonly Waiting<NewMessage>[],
+    added: readonly Arrival[],
     changes: readonly Waiting<Change>[],
   ): Promise<void> {
     stopAt?.(`${purpose(added, changes)}.before`);
-    const { refused } = await this.store.commit(batch(added, changes));
+    const { refused, already } = await this.store.commit(batch(added, changes));
     stopAt?.(`${purpose(added, changes)}.after`);
     commits.add();
     committed.add(added.length + changes.length);
@@ -90,7 +96,7 @@ export class Committer {
       const { queueId } = what.envelope;
       if (refused.size && refused.has(queueId)) {
         reject(new StorageError(`enqueue ${queueId}: the queue id is taken`));
-      } else resolve();
+      } else resolve(already.size ? already.get(what) : undefined);
     }
     for (const { resolve } of changes) resolve();
   }
@@ -98,7 +104,7 @@ export class Committer {
   /** The disk does not take it all: new mail is refused, changes are tried without it, now and later. */
   async #recover(
     error: unknown,
-    added: readonly Waiting<NewMessage>[],
+    added: readonly Arrival[],
     changes: Waiting<Change>[],
   ): Promise<void> {
     failures.add();
@@ -123,7 +129,7 @@ export class Committer {
 }
 
 function batch(
-  added: readonly Waiting<NewMessage>[],
+  added: readonly Arrival[],
   changes: readonly Waiting<Change>[],
 ): Batch {
   const outcomes = [], reported = [], moved = [], removed = [];

@@ -4,10 +4,12 @@ import { setSink } from "../../shared/log/log.ts";
 import type { Batch, Committed, NewMessage } from "../../shared/queue/store.ts";
 import { Committer } from "./committer.ts";
 
+const NONE: Committed = { refused: new Set(), already: new Map() };
+
 /** A store that notes batches, and does with them what the test says. */
 class Stub {
   batches: Batch[] = [];
-  answer: (batch: Batch) => Promise<Committed> = () => Promise.resolve({ refused: new Set() });
+  answer: (batch: Batch) => Promise<Committed> = () => Promise.resolve(NONE);
 
   commit(batch: Batch): Promise<Committed> {
     this.batches.push(batch);
@@ -54,7 +56,7 @@ Deno.test("Committer answers nobody before the commit", async () => {
   await turn();
   await turn();
   assertEquals([stub.batches.length, durable], [1, false]);
-  finish({ refused: new Set() });
+  finish(NONE);
   await added;
 });
 
@@ -69,17 +71,17 @@ Deno.test("Committer collects the next batch while a commit runs", async () => {
     await turn();
   }
   assertEquals(stub.shapes, ["1 0 0 0"]);
-  finish({ refused: new Set() });
+  finish(NONE);
   await turn();
   await turn();
   assertEquals(stub.shapes, ["1 0 0 0", "3 0 0 0"]);
-  finish({ refused: new Set() });
+  finish(NONE);
   await Promise.all(all);
 });
 
 Deno.test("Committer refuses a message whose id is taken, and only that", async () => {
   const stub = new Stub(), committer = new Committer(stub);
-  stub.answer = () => Promise.resolve({ refused: new Set(["a"]) });
+  stub.answer = () => Promise.resolve({ ...NONE, refused: new Set(["a"]) });
   const refused = committer.add(message("a")), taken = committer.add(message("b"));
   await assertRejects(() => refused, StorageError, "a: the queue id is taken");
   await taken;
@@ -93,9 +95,7 @@ Deno.test("Committer commits changes without the mail that does not fit", async 
   setSink(() => {});
   const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
   stub.answer = ({ added }) =>
-    added.length
-      ? Promise.reject(new StorageError("disk full"))
-      : Promise.resolve({ refused: new Set() });
+    added.length ? Promise.reject(new StorageError("disk full")) : Promise.resolve(NONE);
   const added = committer.add(message("a"));
   const removed = committer.change({ queueId: "b", remove: true });
   await assertRejects(() => added, StorageError, "disk full");
@@ -116,7 +116,7 @@ Deno.test("Committer keeps changes until the disk works again, and refuses mail 
   committer.change({ queueId: "b", remove: true }).then(() => durable++);
   while (stub.batches.length < 3) await wait(5);
   assertEquals(durable, 0);
-  stub.answer = () => Promise.resolve({ refused: new Set() });
+  stub.answer = () => Promise.resolve(NONE);
   while (durable < 2) await wait(5);
   assertEquals(stub.shapes.at(-1), "0 1 0 1");
   await committer.add(message("m"));

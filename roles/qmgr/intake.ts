@@ -3,7 +3,7 @@
 import { counter } from "../../shared/counters.ts";
 import { PeerError } from "../../shared/errors.ts";
 import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
-import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import type { Envelope, Recipient, Source } from "../../shared/mail/envelope.ts";
 import { intakeService } from "../../shared/protocols/queue.ts";
 import type { Kept, QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
@@ -21,8 +21,8 @@ const HEADER_ALLOWANCE_BYTES = 1024 * 1024;
 
 export class Intake {
   readonly answerer: Answerer = answer(intakeService, {
-    enqueue: ({ envelope, recipients }, conversation) =>
-      this.#enqueue(envelope, recipients, conversation),
+    enqueue: ({ envelope, recipients, source }, conversation) =>
+      this.#enqueue(envelope, recipients, source, conversation),
   });
 
   constructor(
@@ -41,9 +41,13 @@ export class Intake {
   async #enqueue(
     envelope: Envelope,
     recipients: readonly Recipient[],
+    source: Source | undefined,
     conversation: Conversation,
-  ): Promise<Record<string, never>> {
+  ): Promise<{ already?: string }> {
     stopAt?.("intake.received");
+    // Before its content is kept: the first one's may be in a file of the same name.
+    let already = source && await this.store.queuedAs(source.id);
+    if (already !== undefined) return { already };
     this.space.check();
     const content: Kept = conversation.content.whole ?? await this.store.keep(
       envelope.queueId,
@@ -56,12 +60,16 @@ export class Intake {
     if (active) this.manager.reserved++;
     try {
       const queue = active ? "active" : "incoming";
-      await this.committer.add({ envelope, recipients, content, queue });
+      already = await this.committer.add({ envelope, recipients, content, queue, source });
     } catch (error) {
       await this.store.discard(content);
       throw error;
     } finally {
       if (active) this.manager.reserved--;
+    }
+    if (already !== undefined) {
+      await this.store.discard(content);
+      return { already };
     }
     messages.add();
     if (active) this.#activate(envelope, recipients, content);

@@ -409,6 +409,28 @@ test("a queue id that is taken is refused", { agent: (r) => all(r, deferred) }, 
   await world.enqueue(["c@x"]);
 });
 
+for (const size of [100, 500_000]) {
+  test(`a submission of ${size} bytes that comes twice is delivered once`, {}, async (world) => {
+    const content = () =>
+      (async function* () {
+        yield await Promise.resolve(new Uint8Array(size / 2));
+        yield new Uint8Array(size / 2);
+      })();
+    const source = { id: "a".repeat(64), settled: [] };
+    const both = [1, 2].map(() => world.enqueue(["a@x"], { content: content(), source }));
+    const [first, again] = await Promise.all(both);
+    assertEquals(again, first);
+    await world.untilEmpty();
+    assertEquals(await world.enqueue(["a@x"], { content: content(), source }), first);
+    assertEquals(world.requests.length, 1);
+    assertEquals([...Deno.readDirSync(`${world.directory}/content`)].length, 0);
+    const settled = { id: "b".repeat(64), settled: ["a".repeat(64)] };
+    await world.enqueue(["b@x"], { source: settled });
+    assertEquals(await world.enqueue(["a@x"], { source }) === first, false);
+    await world.untilEmpty();
+  });
+}
+
 test("content that cannot be read moves its message to corrupt", {
   agent: (request) => all(request, deferred),
 }, async (world) => {

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
 import type { Answerer } from "../../shared/ipc/server.ts";
 import { setSink } from "../../shared/log/log.ts";
-import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import type { Envelope, Outcome, Recipient, Source } from "../../shared/mail/envelope.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
@@ -121,7 +121,7 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  /** Takes a message in; resolves to its queue id when it is durable. */
+  /** Takes a message in; resolves, when it is durable, to its queue id or that of the same source before. */
   async enqueue(
     addresses: readonly string[],
     part: {
@@ -130,6 +130,7 @@ export class World implements AsyncDisposable {
       notify?: Recipient["notify"];
       queueId?: string;
       arrived?: number;
+      source?: Source;
     } = {},
   ): Promise<string> {
     const envelope: Envelope = {
@@ -146,8 +147,10 @@ export class World implements AsyncDisposable {
       { address, original: address, orcpt: "", notify: part.notify ?? [] }
     ));
     const content = part.content ?? new TextEncoder().encode("Subject: x\r\n\r\nhello\r\n");
-    await this.intake.call("enqueue", { envelope, recipients }, content);
-    return envelope.queueId;
+    const { source } = part;
+    const request = { envelope, recipients, ...(source ? { source } : {}) };
+    const { reply } = await this.intake.call("enqueue", request, content);
+    return reply.already ?? envelope.queueId;
   }
 
   /** The log lines of one message, without its id; times made equal. */

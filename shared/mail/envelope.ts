@@ -64,6 +64,17 @@ export const Envelope = shape({
 });
 export type Envelope = Static<typeof Envelope>;
 
+/** A name for where a submission came from: no two submissions have the same. */
+const SourceId = Type.String({ pattern: "^[0-9a-f]{64}$" });
+
+/** What makes a submission count once, however often it is made: who made it may die before it hears that it is queued. */
+export const Source = shape({
+  id: SourceId,
+  /** Earlier ones that will not come again: they may be forgotten. */
+  settled: Type.Array(SourceId, { maxItems: 100 }),
+});
+export type Source = Static<typeof Source>;
+
 /** What became of one recipient in one attempt. */
 export const Outcome = shape({
   /** The recipient's number within its message. */

@@ -2,7 +2,7 @@
 
 import Type from "typebox";
 import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
-import { Envelope, MAX_REASON, MAX_RECIPIENTS, Recipient } from "../mail/envelope.ts";
+import { Envelope, MAX_REASON, MAX_RECIPIENTS, Recipient, Source } from "../mail/envelope.ts";
 
 export const cleanupService = service("cleanup", {
   /**
@@ -18,12 +18,16 @@ export const cleanupService = service("cleanup", {
       local: Type.Boolean(),
       /** The sender's full name for an added From; from sendmail -F. */
       fullName: line(256),
+      /** Of a submission that may be made again. */
+      source: Type.Optional(Source),
     }),
     reply: shape({
       queued: Type.Boolean(),
       code: count(599),
       dsn: line(16),
       text: line(MAX_REASON),
+      /** The queue id under which this very submission is queued already: nothing new was made of it. */
+      already: Type.Optional(line(40)),
     }),
     contentIn: true,
     deadlineSeconds: 3600,

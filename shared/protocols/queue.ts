@@ -2,7 +2,14 @@
 
 import Type, { type Static } from "typebox";
 import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
-import { Envelope, MAX_ADDRESS, MAX_RECIPIENTS, Outcome, Recipient } from "../mail/envelope.ts";
+import {
+  Envelope,
+  MAX_ADDRESS,
+  MAX_RECIPIENTS,
+  Outcome,
+  Recipient,
+  Source,
+} from "../mail/envelope.ts";
 
 /** Asked by cleanup alone. The reply comes after the commit: the message is durable. */
 export const intakeService = service("intake", {
@@ -10,8 +17,10 @@ export const intakeService = service("intake", {
     request: shape({
       envelope: Envelope,
       recipients: Type.Array(Recipient, { minItems: 1, maxItems: MAX_RECIPIENTS }),
+      source: Type.Optional(Source),
     }),
-    reply: shape({}),
+    /** `already`: the queue id under which the same source is queued; this message is not. */
+    reply: shape({ already: Type.Optional(line(40)) }),
     contentIn: true,
     deadlineSeconds: 3600,
     headerBytes: ENVELOPE_HEADER_BYTES,

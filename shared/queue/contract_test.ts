@@ -1,78 +1,16 @@
-/**
- * What any queue store must do. A further store is added to STORES and passes the same tests; `crash` is how it looks
- * to a new owner when the old one died without a word.
- */
+/** What any queue store must do: see `contract_stores.ts`. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../errors.ts";
-import { setSink } from "../log/log.ts";
-import type { Envelope, Outcome, Recipient } from "../mail/envelope.ts";
-import { queueIdSource } from "../mail/queue_id.ts";
-import { openStore } from "./sqlite_store.ts";
-import type { Batch, Kept, QueuedMessage, QueueStore } from "./store.ts";
-
-interface Place {
-  open(): QueueStore;
-  /** The state of the disk at this moment, for a new owner; the old one goes on where it was. */
-  crash(): Place;
-  destroy(): void;
-}
-
-function sqlite(directory = Deno.makeTempDirSync()): Place {
-  return {
-    open: () => openStore(`${directory}/queue`),
-    crash() {
-      const copy = Deno.makeTempDirSync();
-      copyTree(directory, copy);
-      return sqlite(copy);
-    },
-    destroy: () => Deno.removeSync(directory, { recursive: true }),
-  };
-}
-
-const STORES: Record<string, () => Place> = { sqlite };
-
-function copyTree(from: string, to: string): void {
-  for (const { name, isDirectory } of Deno.readDirSync(from)) {
-    if (!isDirectory) Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
-    else {
-      Deno.mkdirSync(`${to}/${name}`);
-      copyTree(`${from}/${name}`, `${to}/${name}`);
-    }
-  }
-}
-
-const nextId = queueIdSource();
-const T0 = 1_800_000_000_000;
-
-function envelope(queueId = nextId(), arrived = T0): Envelope {
-  return {
-    queueId,
-    sender: "sender@example.com",
-    arrived,
-    client: { name: "c.example", address: "192.0.2.1", port: 1234, helo: "c", protocol: "ESMTP" },
-    smtputf8: false,
-    body: "7bit",
-    ret: "",
-    envid: "",
-  };
-}
-
-function recipient(address: string, notify: Recipient["notify"] = []): Recipient {
-  return { address, original: `orig-${address}`, orcpt: `rfc822;${address}`, notify };
-}
+import type { Outcome } from "../mail/envelope.ts";
+import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_stores.ts";
+import type { Kept, QueuedMessage, QueueStore } from "./store.ts";
 
 function outcome(n: number, status: Outcome["status"]): Outcome {
   const dsn = { sent: "2.0.0", deferred: "4.2.0", bounced: "5.1.1" }[status];
   return { n, status, dsn, text: `${status} it`, remoteMta: "mx.example", diagnostic: "said so" };
 }
-
-function batch(part: Partial<Batch>): Batch {
-  return { added: [], outcomes: [], reported: [], moved: [], removed: [], ...part };
-}
-
-const bytes = (text: string) => new TextEncoder().encode(text);
 
 async function collect(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   if (content instanceof Uint8Array) return content;
@@ -108,26 +46,8 @@ const never = new AbortController().signal;
 /** More than any store keeps in its main place. */
 const LARGE = 700_000;
 
-for (const [name, make] of Object.entries(STORES)) {
-  const test = (title: string, run: (store: QueueStore, place: Place) => Promise<void>) =>
-    Deno.test(`${name} store: ${title}`, async () => {
-      setSink(() => {});
-      const place = make();
-      try {
-        await run(place.open(), place);
-      } finally {
-        place.destroy();
-      }
-    });
-  /** What a new owner finds. */
-  const reopened = async (place: Place, run: (store: QueueStore) => Promise<void>) => {
-    const copy = place.crash();
-    try {
-      await run(copy.open());
-    } finally {
-      copy.destroy();
-    }
-  };
+for (const tools of eachStore()) {
+  const { test, reopened } = tools;
 
   test("what was committed survives a crash, whole", async (store, place) => {
     const message = envelope();

@@ -5,13 +5,25 @@ import { join } from "@std/path";
 import { ConfigError, reason, StorageError } from "../errors.ts";
 
 /** Raised with each change of the tables. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
+/** What readers need has been there since this version. */
+const READABLE_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
 const BUSY_MS = 2000;
 /** Pages of 4 KiB in the log before they are moved to the database: fewer, larger checkpoints. */
 const CHECKPOINT_PAGES = 4000;
 /** The log is cut to this when it has been moved. */
 const LOG_BYTES = 64 * 1024 * 1024;
+
+/** Since version 2. */
+const SOURCES = `
+  CREATE TABLE sources (
+    source TEXT PRIMARY KEY,           -- of a submission that may be made again
+    queue_id TEXT NOT NULL,            -- what became of it; the message may be gone by now
+    added INTEGER NOT NULL             -- milliseconds since the epoch
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
 
 const SCHEMA = `
   CREATE TABLE messages (
@@ -42,7 +54,7 @@ const SCHEMA = `
     message INTEGER PRIMARY KEY,
     bytes BLOB NOT NULL
   ) STRICT;
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  ${SOURCES}
 `;
 
 /** The database's file in qmgr's directory. */
@@ -69,6 +81,7 @@ export function openDatabase(directory: string): DatabaseSync {
     db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     const version = versionOf(db);
     if (version === 0) db.exec(`BEGIN; ${SCHEMA}; COMMIT`);
+    else if (version === 1) db.exec(`BEGIN; ${SOURCES}; COMMIT`);
     else if (version !== SCHEMA_VERSION) throw unknownVersion(path, version);
     syncDirectory(directory);
     return db;
@@ -84,7 +97,8 @@ export function openReadOnly(directory: string): DatabaseSync {
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
     const version = versionOf(db);
-    if (version !== SCHEMA_VERSION) throw unknownVersion(path, version);
+    const readable = version >= READABLE_VERSION && version <= SCHEMA_VERSION;
+    if (!readable) throw unknownVersion(path, version);
     return db;
   } catch (error) {
     if (error instanceof ConfigError) throw error;

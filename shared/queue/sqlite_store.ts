@@ -34,6 +34,7 @@ import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import { messageOf, type MessageRow } from "./record.ts";
 import { MESSAGE_COLUMNS, SqliteReader } from "./sqlite_reader.ts";
+import { Sources } from "./sources.ts";
 import { openDatabase } from "./sqlite_schema.ts";
 import {
   type Batch,
@@ -45,6 +46,7 @@ import {
   type Page,
   type QueuedMessage,
   type QueueStore,
+  SOURCE_AGE_MS,
 } from "./store.ts";
 
 /** Content above this gets a file of its own: the log would write it twice. */
@@ -52,6 +54,7 @@ export const MAX_DATABASE_CONTENT = 256 * 1024;
 /** Messages that an operator's command changes before others get their turn. */
 const COMMAND_PAGE = 500;
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
+const NONE_ALREADY: ReadonlyMap<NewMessage, string> = new Map();
 
 /** A content file, written and synced. */
 class ContentFile {
@@ -77,6 +80,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #removeMessage: StatementSync;
   #removeRecipients: StatementSync;
   #removeContent: StatementSync;
+  #sources: Sources;
 
   constructor(directory: string) {
     super(openDatabase(directory), directory);
@@ -98,6 +102,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     );
     this.#removeRecipients = this.db.prepare("DELETE FROM recipients WHERE message = ?");
     this.#removeContent = this.db.prepare("DELETE FROM contents WHERE message = ?");
+    this.#sources = new Sources(this.db);
     this.guard(() => this.files.prepare());
     const orphans = this.guard(() => this.files.sweep((id) => this.message(id)?.place === "file"));
     if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
@@ -121,14 +126,26 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   // deno-lint-ignore require-await
+  async queuedAs(sourceId: string): Promise<string | undefined> {
+    return this.guard(() => this.#sources.find(sourceId));
+  }
+
+  // deno-lint-ignore require-await
   async commit(batch: Batch): Promise<Committed> {
     const unnamed: string[] = [];
     let refused = NOTHING_REFUSED as Set<string>;
+    let already = NONE_ALREADY as Map<NewMessage, string>;
     this.#transaction(() => {
       for (const message of batch.added) {
-        if (this.#add(message)) continue;
-        if (refused === NOTHING_REFUSED) refused = new Set();
-        refused.add(message.envelope.queueId);
+        const first = message.source && this.#sources.find(message.source.id);
+        if (first !== undefined) {
+          if (already === NONE_ALREADY) already = new Map();
+          already.set(message, first);
+        } else if (!this.#add(message)) {
+          if (refused === NOTHING_REFUSED) refused = new Set();
+          refused.add(message.envelope.queueId);
+        }
+        if (message.source) this.#sources.settle(message.source);
       }
       for (const { queueId, outcomes } of batch.outcomes) this.#record(queueId, outcomes);
       for (const { queueId, recipients } of batch.reported) this.#reported(queueId, recipients);
@@ -138,7 +155,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     stopAt?.("store.committed");
     // A crash before this leaves orphans, which the next start removes.
     for (const queueId of unnamed) this.files.remove(queueId);
-    return { refused };
+    return { refused, already };
   }
 
   // deno-lint-ignore require-await
@@ -176,6 +193,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** active -> incoming. */
   // deno-lint-ignore require-await
   async recover(nextTry: number): Promise<number> {
+    this.guard(() => this.#sources.forgetBefore(nextTry - SOURCE_AGE_MS));
     return this.#change(
       "UPDATE messages SET queue = 'incoming', next_try = ? WHERE queue = 'active'",
       nextTry,
@@ -243,7 +261,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   /** (none) -> incoming or active; false when the queue id is taken. */
-  #add({ envelope, recipients, content, queue }: NewMessage): boolean {
+  #add({ envelope, recipients, content, queue, source }: NewMessage): boolean {
     const { queueId, arrived } = envelope;
     const size = content instanceof Uint8Array ? content.length : content.size;
     const place = content instanceof Uint8Array ? "database" : "file";
@@ -259,6 +277,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     if (!changes) return false;
     if (content instanceof Uint8Array) this.#addContent.run(id, content);
     for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
+    if (source) this.#sources.add(source, queueId, arrived);
     return true;
   }
 

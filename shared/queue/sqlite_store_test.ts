@@ -206,6 +206,17 @@ test("openReader() sees what was committed, also of an owner that has closed", a
   await second.close();
 });
 
+test("openStore() brings a queue of the first version along, which can be read before", async (directory) => {
+  const queueId = await add(openStore(directory));
+  edit(directory, "DROP TABLE sources; PRAGMA user_version = 1");
+  const reader = openReader(directory);
+  assertEquals((await reader.find(queueId))?.queue, "incoming");
+  const store = openStore(directory);
+  assertEquals(await store.queuedAs("a".repeat(64)), undefined);
+  assertEquals((await reader.find(queueId))?.queue, "incoming");
+  await reader.close();
+});
+
 test("due() reads the index of waiting mail, and active mail is not in it", async (directory) => {
   await add(openStore(directory), { queue: "active" });
   const db = new DatabaseSync(`${directory}/queue.db`);

@@ -1,10 +1,10 @@
 /**
  * The queue behind one asynchronous interface: what is promised here must hold for any store, on one machine or on
- * several. No SQL, transaction or file shows through; `contract_test.ts` is what a further store has to pass.
+ * several. No SQL, transaction or file shows through; the contract tests are what a further store has to pass.
  */
 
 import { StorageError } from "../errors.ts";
-import type { Envelope, Outcome, Recipient } from "../mail/envelope.ts";
+import type { Envelope, Outcome, Recipient, Source } from "../mail/envelope.ts";
 import type { Listed, Which } from "../protocols/queue.ts";
 
 /** Where a message is; Postfix's names. The moves between them stand at the top of `sqlite_store.ts`. */
@@ -27,12 +27,17 @@ export interface Spooled {
 /** The content of a new message: at hand when it is small, spooled when it is not. */
 export type Kept = Uint8Array | Spooled;
 
+/** A source that nobody settled: its submitter died, and does not come back after so long. */
+export const SOURCE_AGE_MS = 30 * 24 * 3600 * 1000;
+
 /** A message that arrives. */
 export interface NewMessage {
   readonly envelope: Envelope;
   readonly recipients: readonly Recipient[];
   readonly content: Kept;
   readonly queue: "active" | "incoming";
+  /** Remembered with the message, so that the same submission is not queued twice; its `settled` are forgotten. */
+  readonly source?: Source | undefined;
 }
 
 /** A message of the queue, without its recipients and content. */
@@ -81,9 +86,12 @@ export interface Batch {
   readonly removed: readonly string[];
 }
 
-/** What a commit did not do: messages whose queue id is taken already. Everything else is durable. */
+/** What a commit did not do. Everything else is durable. */
 export interface Committed {
+  /** Messages whose queue id is taken already. */
   readonly refused: ReadonlySet<string>;
+  /** Messages whose source is queued already, with the queue id that it got then. */
+  readonly already: ReadonlyMap<NewMessage, string>;
 }
 
 /** A page of due messages, earliest first; `next` continues after it and is undefined at the end. */
@@ -122,11 +130,16 @@ export interface QueueStore extends QueueReader {
   ): Promise<Kept>;
   /** Forgets content that will not be committed. */
   discard(content: Kept): Promise<void>;
+  /** The queue id that a submission of this source got; undefined when it is not remembered. */
+  queuedAs(sourceId: string): Promise<string | undefined>;
   /** Makes a batch durable: all of it, less what is refused, or nothing. */
   commit(batch: Batch): Promise<Committed>;
   /** Messages of a queue that are due at `now`; damaged ones go to corrupt and are left out. */
   due(queue: "incoming" | "deferred", now: number, limit: number, after?: unknown): Promise<Page>;
-  /** At start: what was active when the former owner ended becomes incoming, due at `nextTry`; resolves to how many. */
+  /**
+   * At start: what was active when the former owner ended becomes incoming, due at `nextTry`; resolves to how many. Sources
+   * that nobody settled are forgotten when they are older than `SOURCE_AGE_MS`.
+   */
   recover(nextTry: number): Promise<number>;
 
   // For operators. These leave active messages alone and resolve to how many messages they changed.
