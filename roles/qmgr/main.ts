@@ -6,7 +6,7 @@
  * what goes next, `shared/queue/` the store.
  *
  * Trusts   nothing in a message, and no agent blindly; only its own database.
- * Talks to rewrite, bounce, the delivery agents; answers intake, outcomes, queue.
+ * Talks to rewrite, bounce, the delivery agents; answers intake, outcomes, queue, flush.
  * Keeps    queue.db and content files in its directory: no other process writes them.
  * Fails    a full disk stops intake with 4xx; a damaged record goes to corrupt.
  */
@@ -21,6 +21,7 @@ import { RewriteCache } from "../../shared/rewrite_cache.ts";
 import { type Context, role, type Running } from "../../shared/role/role.ts";
 import type { DeliveryClient } from "./agents.ts";
 import { GRACE_MS, Qmgr } from "./qmgr.ts";
+import { lockQueue } from "./queue_lock.ts";
 
 type Parameters = typeof qmgrParameters;
 
@@ -28,6 +29,7 @@ role({ name: "qmgr", parameters: qmgrParameters, start });
 
 async function start(context: Context<Parameters>): Promise<Running<Parameters>> {
   const directory = databaseDirectory(context.params.queueDirectory);
+  await lockQueue(directory);
   const qmgr = new Qmgr({
     store: openStore(directory),
     directory,

@@ -9,7 +9,7 @@ import { info, warning } from "../../shared/log/log.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
 import type { ChildProcess } from "node:child_process";
-import type { Bind } from "../../shared/role/channel.ts";
+import type { LaunchOptions } from "./launch.ts";
 import type { OwnSockets } from "./own_sockets.ts";
 
 /** What a keeper starts; made anew at each reload. */
@@ -25,7 +25,7 @@ export interface Plan {
   readonly handover: Handover;
   /** The sockets that the next process binds by itself; without it, they are handed over. */
   ownSockets?(): OwnSockets;
-  launch(binds: readonly Bind[]): ChildProcess;
+  launch(options: LaunchOptions): ChildProcess;
 }
 
 /** A service that died this often in a row before it was ready waits for `service_throttle_time`. */
@@ -163,7 +163,11 @@ export class Keeper {
       idle: (leaving) => leaving.drain(false),
       exit: (gone, how) => this.#exited(gone, how),
     };
-    const member = new Member(this.plan.launch(binds), { ...this.plan.handover, binds }, events);
+    const member = new Member(
+      this.plan.launch({ binds }),
+      { ...this.plan.handover, binds },
+      events,
+    );
     this.#members.add(member);
     return member;
   }

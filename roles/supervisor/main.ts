@@ -13,7 +13,7 @@
 import { createServer } from "node:net";
 import process from "node:process";
 import { dirname } from "@std/path";
-import { grantOf } from "../../policies/grant.ts";
+import { grantOf, type Host } from "../../policies/grant.ts";
 import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { answer } from "../../shared/ipc/server.ts";
@@ -96,7 +96,7 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
 }
 
 /** Makes every directory and file that a role of this configuration needs. */
-function prepare(configuration: Configuration, host: ReturnType<typeof readHost>): void {
+export function prepare(configuration: Configuration, host: Host): void {
   const queue = configuration.value("queue_directory");
   const settings = settingsOf(configuration);
   makeDirectories(queue, host);
@@ -184,6 +184,11 @@ function answerControl(supervisor: Supervisor, options: ServeOptions, layers: st
     // deno-lint-ignore require-await
     status: async () => ({ layers: layers.slice(0, 200), services: supervisor.status() }),
     reload: async () => ({ error: (await reload(supervisor, options)).slice(0, 2000) }),
+    // deno-lint-ignore require-await
+    want: async ({ service }) => {
+      supervisor.want(service);
+      return {};
+    },
     // deno-lint-ignore require-await
     stop: async () => {
       setTimeout(() => process.kill(Deno.pid, "SIGTERM"), 20);

@@ -109,7 +109,8 @@ export function endpoints({ row, entry }: Wanted, settings: Settings): Endpoint[
   );
 }
 
-function planOf(wanted: Wanted, system: System): Plan {
+/** The plan of one service; binds what it answers on, where that can be handed over. */
+export function planOf(wanted: Wanted, system: System): Plan {
   const { row, service, entry } = wanted;
   const grant = grantOf(row, service, system.settings, system.host);
   const onRequest = row.start === "on request";
@@ -136,7 +137,7 @@ function planOf(wanted: Wanted, system: System): Plan {
       listeners: system.layers.worker ? [] : handles(wanted, system),
     },
     ...(system.layers.worker ? { ownSockets: ownSockets(wanted, grant, system) } : {}),
-    launch: (binds) => launch(grant, system.runtime, system.layers, { binds }),
+    launch: (options) => launch(grant, system.runtime, system.layers, options),
   };
 }
 

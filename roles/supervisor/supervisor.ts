@@ -106,6 +106,11 @@ export class Supervisor {
     if (!(service in caller.plan.handover.start.sockets)) {
       return warning(`${caller.plan.role} asks for ${service}, which its policy does not allow`);
     }
+    this.want(service);
+  }
+
+  /** Starts a service that is started on request. */
+  want(service: string): void {
     for (const keeper of this.#keepers.values()) {
       if (keeper.plan.answers.includes(service)) return keeper.wanted();
     }

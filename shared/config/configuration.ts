@@ -69,6 +69,15 @@ export class Configuration {
     this.problems = inOrder(all);
   }
 
+  /** The same configuration with other raw texts for some parameters. */
+  with(texts: Readonly<Record<string, string>>): Configuration {
+    const changed = Object.entries(texts).map(([name, raw]) =>
+      [name, { name, raw, line: 0 }] as const
+    );
+    const main = { ...this.main, entries: new Map([...this.main.entries, ...changed]) };
+    return new Configuration(this.directory, this.facts, main, this.master);
+  }
+
   /** The expanded text of a parameter; empty when there is none of this name. */
   value(name: string, service?: MasterEntry): string {
     return this.#scope(service).value(name);

@@ -32,5 +32,7 @@ export const controlService = service("control", {
   }),
   /** Answers after the new configuration is in force, or with the reason why it is not. */
   reload: call({ request: shape({}), reply: shape({ error: line(2000) }), deadlineSeconds: 60 }),
+  /** Starts a service that is started on request: somebody outside the system is about to connect to it. */
+  want: call({ request: shape({ service: line(64) }), reply: shape({}), deadlineSeconds: 10 }),
   stop: call({ request: shape({}), reply: shape({}), deadlineSeconds: 30 }),
 });

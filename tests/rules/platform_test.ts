@@ -24,6 +24,7 @@ const LISTED = new Map([
   ["roles/postlogd/syslog.ts", "writes to the syslog socket"],
   ["roles/postlogd/writer.ts", "writes to the terminal"],
   ["roles/qmgr/free_space.ts", "asks for free space"],
+  ["roles/qmgr/queue_lock.ts", "the lock on the queue"],
   ["roles/smtp/connect.ts", "connects to other people's servers"],
   ["roles/smtp/destination.ts", "isIP()"],
   ["roles/smtp/lookup.ts", "isIP()"],
