@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly tolerant?: boolean;
   /** Told of each accepted message: how many there are. */
   readonly accepted?: (count: number) => void;
+  /** Messages are begun at this rate at most; without it, as fast as the sessions can. */
+  readonly perSecond?: number;
   /** Ends the run early. */
   readonly signal?: AbortSignal;
 }
@@ -42,15 +44,18 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const result = { accepted: [] as string[], latencies: [] as number[], refused: 0 };
   const body = "x".repeat(78) + "\r\n";
   const filler = body.repeat(Math.ceil(options.length / body.length)).slice(0, options.length);
+  const { perSecond } = options, began = performance.now();
   let next = 0;
   const session = async () => {
     let wire: Wire | undefined;
     while (next < options.messages && !options.signal?.aborted) {
+      const early = perSecond ? began + next / perSecond * 1000 - performance.now() : 0;
       const id = `${options.prefix ?? "m"}-${next++}`;
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
       try {
         wire ??= await Wire.open(options.port);
-        const began = await wire.message(options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
-        result.latencies.push(performance.now() - began);
+        const sent = await wire.message(options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
+        result.latencies.push(performance.now() - sent);
         result.accepted.push(id);
         options.accepted?.(result.accepted.length);
         if (options.keep) continue;
