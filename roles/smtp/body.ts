@@ -1,5 +1,10 @@
 /** Content on its way into an SMTP conversation: dots stuffed (RFC 5321 4.5.2), over-long lines broken. */
 
+import { findLineEnd, wordsOf } from "../../shared/mail/scan.ts";
+
+import { concat } from "../../shared/ipc/frame.ts";
+import { type MimeLimits, To7Bit } from "../../shared/mail/to_7bit.ts";
+
 const LF = 10, CR = 13, SPACE = 32, DOT = 46;
 const END = new Uint8Array([DOT, CR, LF]);
 const END_AFTER_TEXT = new Uint8Array([CR, LF, DOT, CR, LF]);
@@ -20,9 +25,10 @@ export class Stuffer {
   push(bytes: Uint8Array): Uint8Array {
     // A Buffer's own search is slow.
     const chunk = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    const words = wordsOf(chunk);
     let edits: [number, Insertion][] | undefined;
     for (let at = 0; at < chunk.length;) {
-      const lf = chunk.indexOf(LF, at);
+      const lf = findLineEnd(chunk, words, at);
       const end = lf < 0 ? chunk.length : lf;
       if (this.#column === 0 && chunk[at] === DOT) (edits ??= []).push([at, "dot"]);
       // A CR is always half of a line end here, so it never counts as text.
@@ -63,6 +69,24 @@ export class Stuffer {
     }
     this.#column += to - at;
     return edits;
+  }
+}
+
+/** The same for a server that takes 7 bits only: 8-bit parts are converted first. */
+export class SevenBitStuffer extends Stuffer {
+  #converter: To7Bit;
+
+  constructor(limit: number, limits: MimeLimits) {
+    super(limit);
+    this.#converter = new To7Bit(limits);
+  }
+
+  override push(bytes: Uint8Array): Uint8Array {
+    return super.push(this.#converter.push(bytes));
+  }
+
+  override end(): Uint8Array {
+    return concat([super.push(this.#converter.end()), super.end()]);
   }
 }
 

@@ -13,6 +13,8 @@
  * Bytes that need no change are passed on as views into the chunk that they came in.
  */
 
+import { skipText, wordsOf } from "../../shared/mail/scan.ts";
+
 const LF = 10, CR = 13, DOT = 46;
 const CRLF = Uint8Array.of(CR, LF);
 const SPACE = Uint8Array.of(32);
@@ -51,7 +53,7 @@ export class ContentReader {
   push(chunk: Uint8Array, out: Uint8Array[]): number {
     const { dots, lenient } = this.options;
     const length = chunk.length;
-    const words = new DataView(chunk.buffer, chunk.byteOffset, length);
+    const words = wordsOf(chunk);
     let after = this.#after;
     let from = 0;
     for (let at = 0; at < length; at++) {
@@ -161,16 +163,4 @@ export class ContentReader {
     this.#ended = true;
     return consumed;
   }
-}
-
-/** Each byte of a word that is at most CR sets its highest bit; one above it may, too. */
-const ABOVE_CR = 0x0e0e0e0e, HIGHEST_BITS = 0x80808080;
-
-/** The first word from `at` on that may hold a CR or LF: four bytes a step, over text that needs no change. */
-function skipText(words: DataView, at: number): number {
-  for (const last = words.byteLength - 4; at <= last; at += 4) {
-    const word = words.getInt32(at);
-    if ((word - ABOVE_CR) & ~word & HIGHEST_BITS) return at;
-  }
-  return at;
 }
