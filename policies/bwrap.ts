@@ -82,7 +82,8 @@ function replaceable(path: string): string {
   return isFile(path) && directory !== "/etc" ? directory : path;
 }
 
-function isFile(path: string): boolean {
+/** True for a file that is there. */
+export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {

@@ -12,18 +12,21 @@ import { bindsOf } from "../supervisor/own_sockets.ts";
 import { endpoints, wantedServices } from "../supervisor/plans.ts";
 import { chooseLayers, findRuntime } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
-import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
+import { verify } from "./policy_verify.ts";
 
 const USAGE =
-  "usage: postern policy [-c DIR] [--format=table|flags|bwrap|worker|json|mermaid] [ROLE ...]\n";
+  "usage: postern policy [-c DIR] [--format=table|flags|bwrap|worker|json|mermaid] [ROLE ...]\n" +
+  "       postern policy [-c DIR] --verify [--each] [ROLE ...]\n";
 
-/** Prints the policy rows of this configuration, of all roles or of those that are named. */
+/** Prints the policy rows of this configuration, of all roles or of those that are named; `--verify` tries them. */
 export async function policy(given: string[], io: CommandIo): Promise<number> {
   const { args, directory } = takeConfigDirectory(given, io);
   const format = args.find((arg) => arg.startsWith("--format="))?.slice("--format=".length) ??
     "table";
   const roles = args.filter((arg) => !arg.startsWith("--"));
-  if (args.some((arg) => arg.startsWith("--") && !arg.startsWith("--format="))) {
+  const verifying = args.includes("--verify");
+  if (args.some((arg) => arg.startsWith("--") && !isOption(arg, verifying))) {
     io.err(USAGE);
     return EX.USAGE;
   }
@@ -47,6 +50,10 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
     io.err(`policy: no such role: ${roles.join(" ")}\n`);
     return EX.USAGE;
   }
+  if (verifying) {
+    return refuseBroken("policy", configuration, io) ??
+      await verify(configuration, roles, args.includes("--each"), io);
+  }
   const runtime = findRuntime();
   const layers = await chooseLayers(configuration.value("sandbox"), host);
   const forms: Record<string, () => string> = {
@@ -68,6 +75,10 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
   }
   io.out(form());
   return EX.OK;
+}
+
+function isOption(arg: string, verifying: boolean): boolean {
+  return verifying ? arg === "--verify" || arg === "--each" : arg.startsWith("--format=");
 }
 
 function each(shown: readonly Shown[], words: (grant: Grant) => string[]): string {

@@ -65,17 +65,19 @@ export async function chooseLayers(wanted: string, host: Host): Promise<Layers> 
   return { ...tools, bwrap: refused ? undefined : which("bwrap") };
 }
 
-/** One sentence for the start-up message. */
+/** One sentence for the start-up message, under the 200 characters that `status` carries: what does not hold, too. */
 export function describeLayers(layers: Layers, host: Host): string {
   const user = host.mailOwner
     ? `user ${host.mailOwner.name}, no capabilities`
     : "the user who started it";
+  const unguarded = host.root
+    ? "only their owner guards sockets, and nothing but Deno networks"
+    : "a role could take over another's socket and, once past Deno, do all that you can";
   return [
     layers.worker ? "a worker with Deno permissions in each process" : "Deno permissions",
     layers.bwrap
       ? "bubblewrap (empty file system, no network where a role has none)"
-      : "no bubblewrap: a role could take over another's socket" +
-        (host.root ? "" : ", and see your files' names"),
+      : `no bubblewrap: ${unguarded}`,
     user,
     ...(layers.setpriv ? ["no new privileges"] : []),
   ].join("; ");

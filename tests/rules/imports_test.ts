@@ -11,11 +11,11 @@ const STUBS = [
   "shared/rewrite_cache.ts",
 ];
 
-/** Commands run in the user's process; `serve` is the supervisor, and `policy` shows the table. */
+/** Commands run in the user's process; `serve` is the supervisor, and `policy` shows and tries the table. */
 const ALLOWED = [
   { from: "roles/commands/serve.ts", to: "roles/supervisor/" },
-  { from: "roles/commands/policy.ts", to: "policies/" },
-  { from: "roles/commands/policy.ts", to: "roles/supervisor/" },
+  { from: "roles/commands/policy", to: "policies/" },
+  { from: "roles/commands/policy", to: "roles/supervisor/" },
   { from: "roles/supervisor/", to: "policies/" },
 ];
 

@@ -9,7 +9,10 @@ import { none, product } from "./sources.ts";
 const LISTED = new Map([
   ["main.ts", "arguments, standard streams, the exit code"],
   ["policies/bwrap.ts", "asks which system directories exist"],
+  ["policies/probe.ts", "tries all that a role must not do"],
   ["roles/commands/control.ts", "asks whether the supervisor answers"],
+  ["roles/commands/policy_decoys.ts", "makes what a probe's attempts are aimed at"],
+  ["roles/commands/policy_probe.ts", "starts a probe"],
   ["roles/commands/postlog.ts", "its process id"],
   ["roles/commands/queue_access.ts", "asks whether the queue's sockets may be reached"],
   ["roles/commands/sendmail.ts", "the calling user's id"],

@@ -1,0 +1,119 @@
+/** `policy --verify`: what every role could do if it were taken over, tried on this host, as a table of attempt by role. */
+
+import { answersOf, type Grant, grantOf } from "../../policies/grant.ts";
+import type { Row } from "../../policies/mod.ts";
+import { EX } from "../../shared/errors.ts";
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { readHost } from "../supervisor/host.ts";
+import { prepare } from "../supervisor/main.ts";
+import { wantedServices } from "../supervisor/plans.ts";
+import { chooseLayers, describeLayers, findRuntime, reachable } from "../supervisor/runtime.ts";
+import { settingsOf } from "../supervisor/settings.ts";
+import type { CommandIo } from "./io.ts";
+import { Decoys } from "./policy_decoys.ts";
+import {
+  bwrapAlone,
+  denoAlone,
+  together,
+  type Trial,
+  tryGrant,
+  type Verdict,
+} from "./policy_probe.ts";
+
+/** One role's verdicts. */
+interface Column {
+  readonly service: string;
+  readonly verdicts: readonly Verdict[];
+}
+
+/**
+ * Starts a probe under each row as the supervisor starts the role, in the layers that `sandbox` gives, then (`each`) in
+ * each of them alone. Works beside a running system, and harms nothing of it. Exit 0: everything was refused that must
+ * be, and what is granted works.
+ */
+export async function verify(
+  configuration: Configuration,
+  roles: readonly string[],
+  each: boolean,
+  io: CommandIo,
+): Promise<number> {
+  const host = readHost(configuration.value("mail_owner"));
+  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  const settings = settingsOf(configuration);
+  prepare(configuration, host);
+  const wanted = wantedServices(configuration);
+  const services = [...wanted.flatMap(({ row, service }) => answersOf(row, service)), "control"];
+  const grants = onePerRole(wanted).filter(({ row }) => !roles.length || roles.includes(row.role))
+    .map(({ row, service }) => grantOf(row, service, settings, host));
+  io.out(`confinement: ${describeLayers(layers, host)}\n`);
+  using decoys = new Decoys(configuration.value("queue_directory"), host);
+  using stage = staged(
+    reachable(findRuntime(), host, each ? { ...layers, bwrap: undefined } : layers),
+  );
+  const runtime = { ...stage.runtime, probe: decoys.probe };
+  const trials = [
+    together(runtime, layers, host),
+    ...(each && layers.bwrap
+      ? [denoAlone(runtime, layers, host), bwrapAlone(runtime, layers, host)]
+      : []),
+  ];
+  let broken = 0;
+  for (const trial of trials) {
+    const columns = await tryAll(grants, trial, decoys, services);
+    io.out(`\n${trial.name}:\n${table(columns)}`);
+    broken += explain(columns, io);
+  }
+  io.out(
+    broken ? `\n${broken} must not be so\n` : "\nevery refusal held, and what is granted works\n",
+  );
+  return broken ? EX.NOPERM : EX.OK;
+}
+
+/** Services of one role differ in nothing that a row says. */
+function onePerRole<T extends { row: Row }>(wanted: readonly T[]): T[] {
+  return wanted.filter(({ row }, n) => wanted.findIndex((each) => each.row === row) === n);
+}
+
+function staged(stage: ReturnType<typeof reachable>) {
+  return { runtime: stage.runtime, [Symbol.dispose]: stage.dispose };
+}
+
+async function tryAll(
+  grants: readonly Grant[],
+  trial: Trial,
+  decoys: Decoys,
+  services: readonly string[],
+): Promise<Column[]> {
+  const columns: Column[] = [];
+  for (const grant of grants) {
+    columns.push({
+      service: grant.row.role,
+      verdicts: await tryGrant(grant, trial, decoys, services),
+    });
+  }
+  return columns;
+}
+
+/** Attempts down, roles across. */
+function table(columns: readonly Column[]): string {
+  const names = [...new Set(columns.flatMap(({ verdicts }) => verdicts.map(({ name }) => name)))];
+  const first = Math.max(...names.map((name) => name.length)) + 2;
+  const wide = ({ service }: Column) => Math.max(service.length, "refused".length) + 1;
+  const line = (name: string, cell: (column: Column) => string) =>
+    `${name.padEnd(first)}${columns.map((each) => cell(each).padEnd(wide(each))).join("")}`
+      .trimEnd() + "\n";
+  return line("", ({ service }) => service) +
+    names.map((name) =>
+      line(name, ({ verdicts }) => verdicts.find((each) => each.name === name)?.result ?? "-")
+    ).join("");
+}
+
+/** One line for each verdict that must not be; how many there are. */
+function explain(columns: readonly Column[], io: CommandIo): number {
+  const broken = columns.flatMap(({ service, verdicts }) =>
+    verdicts.filter(({ result }) => result === "ALLOWED" || result === "FAILS")
+      .map(({ name, result, reason }) => `${service}: ${name}: ${result}: ${reason}\n`)
+  );
+  if (broken.length) io.out("\n" + broken.join(""));
+  return broken.length;
+}
