@@ -12,6 +12,8 @@ import { concat } from "../../shared/ipc/frame.ts";
 const WHOLE_BYTES = 64 * 1024;
 /** So much of a stream may wait for cleanup before the client is not read any more. */
 const WAITING_BYTES = 256 * 1024;
+/** Content in more pieces than this is joined: lines that begin with a dot cut it into hundreds, each a frame of its own. */
+const FEW_PARTS = 2;
 
 /** What cleanup said. */
 export interface Verdict {
@@ -40,7 +42,7 @@ export class Flow {
 
   /** Takes content; when `crowded` is true afterwards, wait for `space` before reading more. */
   push(parts: readonly Uint8Array[]): void {
-    for (const part of parts) {
+    for (const part of parts.length > FEW_PARTS ? [concat(parts)] : parts) {
       if (this.#stream) this.#stream.push(part);
       else {
         this.#parts.push(part);
