@@ -1,5 +1,6 @@
 /** The commands of SMTP as a table (RFC 5321 4.1): what holds for each verb, and the function that makes its reply. */
 
+import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
@@ -85,16 +86,31 @@ const NOOP_ALIAS: Command = {
 /** A header field where a command should be: a browser or worm that speaks HTTP at us. */
 const HEADER = /^[!-9;-~]+[ \t]*:/;
 
+/** Without the spaces and tabs around it: other white space, CR or U+00A0, is none in SMTP (RFC 5321 2.3.8, 4.1.1). */
+export function trimSpaces(text: string): string {
+  const first = text.charCodeAt(0), last = text.charCodeAt(text.length - 1);
+  if (first > SPACE && last > SPACE) return text;
+  let from = 0, to = text.length;
+  while (from < to && isSpace(text.charCodeAt(from))) from++;
+  while (from < to && isSpace(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+const TAB = 9, SPACE = 32;
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
 /** The command of a line. */
 export function find(line: string, session: Session): Command {
-  let verb = line.charCodeAt(4) === 32 ? line.slice(0, 4) : line.trim().split(" ", 1)[0]!;
-  let found = byVerb.get(verb);
-  if (!found) found = byVerb.get(verb = verb.toUpperCase());
+  const plain = line.charCodeAt(4) === SPACE && line.charCodeAt(0) > SPACE;
+  const word = plain ? line.slice(0, 4) : trimSpaces(line).split(" ", 1)[0]!;
+  const verb = byVerb.has(word) ? word : upperCase(word), found = byVerb.get(verb);
   const { settings } = session;
   if (settings.noopCommands.length && settings.isNoop(verb)) return NOOP_ALIAS;
   if (found) return found;
-  if (!verb) return EMPTY;
-  const word = line.trim().split(" ", 1)[0]!;
+  if (!word) return EMPTY;
   if (HEADER.test(line) || settings.isForbidden(word)) {
     notSmtp(session.client, line.slice(0, 100));
     return FORBIDDEN;

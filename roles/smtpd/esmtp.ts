@@ -1,6 +1,7 @@
 /** The parameters of MAIL and RCPT (RFC 1870 SIZE, 6152 BODY, 6531 SMTPUTF8, 3461 RET, ENVID, NOTIFY, ORCPT). */
 
 import { MAX_ADDRESS, type Recipient } from "../../shared/mail/envelope.ts";
+import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import type { Settings } from "./settings.ts";
 import type { Transaction } from "./transaction.ts";
@@ -32,7 +33,7 @@ export function mailParameters(
     } else if (name === "SMTPUTF8" && value === "" && offers(settings, "smtputf8")) {
       transaction.smtputf8 = true;
     } else if (name === "RET") {
-      const word = value.toUpperCase();
+      const word = upperCase(value);
       if (settings.discarded.has("dsn")) return DSN_DISABLED;
       if (transaction.ret || (word !== "FULL" && word !== "HDRS")) {
         return bad("Bad RET parameter syntax");
@@ -88,13 +89,13 @@ function split(text: string): { name: string; value: string; text: string }[] {
   return text.split(/[ \t]+/, MAX_PARAMETERS + 1).map((text) => {
     const equals = text.indexOf("=");
     const name = equals < 0 ? text : text.slice(0, equals);
-    return { name: name.toUpperCase(), value: equals < 0 ? "" : text.slice(equals + 1), text };
+    return { name: upperCase(name), value: equals < 0 ? "" : text.slice(equals + 1), text };
   });
 }
 
 /** NEVER alone, or any of the others once (RFC 3461 4.1). */
 function notifyWords(value: string): Recipient["notify"] | undefined {
-  const words = value.toUpperCase().split(",");
+  const words = upperCase(value).split(",");
   const known = words.every((word) => /^(NEVER|SUCCESS|FAILURE|DELAY)$/.test(word));
   const alone = !words.includes("NEVER") || words.length === 1;
   if (!known || !alone || new Set(words).size !== words.length) return undefined;

@@ -5,6 +5,7 @@ import { external } from "../../shared/mail/address.ts";
 import { parsePath, type Path } from "../../shared/mail/address_parse.ts";
 import type { Recipient } from "../../shared/mail/envelope.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
+import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { warning } from "../../shared/log/log.ts";
 import { reason } from "../../shared/errors.ts";
@@ -72,7 +73,7 @@ function begin(session: Session, argument: string): Maybe<Reply> {
 
 /** The path after the word; `syntax` when the word is not there. */
 function after(word: string, argument: string, { settings }: Session): Path | "syntax" | undefined {
-  if (argument.slice(0, word.length).toUpperCase() !== word) return "syntax";
+  if (upperCase(argument.slice(0, word.length)) !== word) return "syntax";
   const rest = argument.slice(word.length);
   if (!rest.trim()) return "syntax";
   if (settings.strictRfc821Envelopes && !rest.startsWith("<")) return undefined;

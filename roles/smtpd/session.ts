@@ -6,7 +6,7 @@ import * as lines from "../../shared/log/lines.ts";
 import { panic, warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { checkClient } from "./checks.ts";
-import { type Command, COMMANDS, find } from "./commands.ts";
+import { type Command, COMMANDS, find, trimSpaces } from "./commands.ts";
 import { receiveData } from "./content.ts";
 import { connectionAllowed } from "./limits.ts";
 import { clientNetwork } from "./networks.ts";
@@ -337,11 +337,11 @@ export class Session {
   }
 }
 
-/** What follows the verb, without the spaces around it. */
+/** What follows the verb, without the white space around it. */
 function argument(line: string): string {
-  const trimmed = line.trimStart();
+  const trimmed = trimSpaces(line);
   const space = trimmed.indexOf(" ");
-  return space < 0 ? "" : trimmed.slice(space + 1).trim();
+  return space < 0 ? "" : trimSpaces(trimmed.slice(space + 1));
 }
 
 export function logTls(client: lines.Named, { protocol, cipher, bits }: TlsSession): void {

@@ -5,6 +5,7 @@ import { ConfigError, reason } from "../../shared/errors.ts";
 import { splitList, type Values } from "../../shared/parameters/declare.ts";
 import type { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
+import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { type Matcher, networks } from "./networks.ts";
 import type { ListName } from "./check.ts";
@@ -136,8 +137,7 @@ function forbidden(items: readonly string[]): (verb: string) => boolean {
       throw new ConfigError(`smtpd_forbidden_commands: tables are not built yet: "${item}"`);
     } else words.add(item.toUpperCase());
   }
-  return (verb) =>
-    words.has(verb.toUpperCase()) || patterns.some((each) => each.matcher(verb).find());
+  return (verb) => words.has(upperCase(verb)) || patterns.some((each) => each.matcher(verb).find());
 }
 
 function pattern(rule: string): RE2JS {
