@@ -27,7 +27,6 @@ export function mailCommand(request: DeliveryRequest, offered: Features, utf8: b
   const { envelope, size } = request;
   let command = `MAIL FROM:<${external(envelope.sender)}>`;
   if (offered.size) command += ` SIZE=${size}`;
-  // 8-bit content goes out as it is where 8BITMIME is missing: servers that cannot take it are gone, conversion breaks signatures.
   if (offered.eightBit && envelope.body === "8bit") command += " BODY=8BITMIME";
   if (utf8) command += " SMTPUTF8";
   if (offered.dsn) {

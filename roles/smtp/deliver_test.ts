@@ -309,6 +309,36 @@ Deno.test("deliver() asks for SMTPUTF8 where it is needed and offered", async ()
   assertEquals(server.commands[0]![1], "MAIL FROM:<from@example.org> SMTPUTF8");
 });
 
+const UMLAUT = "Content-Transfer-Encoding: 8bit\r\n\r\n\u00e4\r\n.\r\n";
+const NO_8BITMIME: Script = { EHLO: "250-mx.test\r\n250 PIPELINING", LHLO: "250 mx.test" };
+
+for (
+  const [why, script, changed, protocol, expected] of [
+    ["converts", NO_8BITMIME, {}, "smtp", "quoted-printable\r\n\r\n=C3=A4\r\n..\r\n"],
+    ["converts over LMTP", NO_8BITMIME, {}, "lmtp", "quoted-printable\r\n\r\n=C3=A4\r\n..\r\n"],
+    ["sends as it is where the server takes it", {}, {}, "smtp", "8bit\r\n\r\n\xc3\xa4\r\n..\r\n"],
+    [
+      "sends as it is where disable_mime_output_conversion says so",
+      NO_8BITMIME,
+      { disable_mime_output_conversion: "yes" },
+      "smtp",
+      "8bit\r\n\r\n\xc3\xa4\r\n..\r\n",
+    ],
+  ] as [string, Script, Record<string, string>, "smtp" | "lmtp", string][]
+) {
+  Deno.test(`deliver() ${why} 8-bit content, whole and in chunks`, async () => {
+    await using server = await new StubServer(script, protocol === "lmtp").listen();
+    const agent = deliverer(settings(changed, protocol));
+    for (const made of [content(UMLAUT), streamed([UMLAUT.slice(0, 30), UMLAUT.slice(30)])]) {
+      await agent.deliver(request(server.nexthop, undefined, { body: "8bit" }), made);
+    }
+    agent.pool.close();
+    const whole = `Content-Transfer-Encoding: ${expected}`;
+    assertEquals(server.contents, [whole, whole]);
+    assertEquals(server.commands[0]![1]!.includes("BODY=8BITMIME"), script !== NO_8BITMIME);
+  });
+}
+
 Deno.test("deliver() streams content that comes in chunks", async () => {
   await using server = await new StubServer().listen();
   const part = "x".repeat(70) + "\r\n";

@@ -4,7 +4,7 @@ import { info } from "../../shared/log/log.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import { stopAt } from "../../shared/stop_points.ts";
-import { Stuffer, stuffWhole } from "./body.ts";
+import { SevenBitStuffer, Stuffer, stuffWhole } from "./body.ts";
 import { isAscii, isUnsafe, mailCommand, rcptCommand } from "./commands.ts";
 import type { Job, Open } from "./job.ts";
 import type { Session } from "./session.ts";
@@ -182,7 +182,7 @@ export class Transaction {
   /** Writes the content and what ends it; returns a reply that came too early. */
   async #send(): Promise<Reply | undefined> {
     const { wire } = this.session, { content } = this.job;
-    const stuffer = new Stuffer(this.settings.lineLengthLimit);
+    const stuffer = this.#stuffer();
     try {
       if (content.whole) {
         wire.write(stuffWhole(content.whole, stuffer));
@@ -201,6 +201,15 @@ export class Transaction {
       if (early) return early;
       throw error;
     }
+  }
+
+  /** 8-bit content is converted for a server that does not take it (RFC 6152 3). */
+  #stuffer(): Stuffer {
+    const { lineLengthLimit, mimeNestingLimit, mimeBoundaryLengthLimit } = this.settings;
+    const fits = this.session.features.eightBit || this.job.request.envelope.body === "7bit";
+    if (fits || this.settings.disableMimeOutputConversion) return new Stuffer(lineLengthLimit);
+    const limits = { nesting: mimeNestingLimit, boundaryBytes: mimeBoundaryLengthLimit };
+    return new SevenBitStuffer(lineLengthLimit, limits);
   }
 
   #noteBroken(stuffer: Stuffer): void {

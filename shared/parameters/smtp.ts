@@ -157,7 +157,7 @@ function renamed<P extends Parameters, W extends string>(declared: P, word: W): 
   ) as Renamed<P, W>;
 }
 
-/** What SMTP alone has. */
+/** What has one name for both protocols, or is for SMTP alone. */
 const smtpOnly = {
   fallbackRelayOld: text("fallback_relay", "", { doc: "The old name of smtp_fallback_relay." }),
   alwaysSendEhlo: bool("smtp_always_send_ehlo", "yes", {
@@ -169,6 +169,18 @@ const smtpOnly = {
   }),
   ignoreMxLookupError: bool("ignore_mx_lookup_error", "no", {
     doc: "Try the domain itself when its MX records cannot be looked up now.",
+  }),
+  disableMimeOutputConversion: bool("disable_mime_output_conversion", "no", {
+    doc: "Send 8-bit content as it is to servers that do not offer 8BITMIME, too.",
+  }),
+  mimeNestingLimit: int("mime_nesting_limit", "100", {
+    min: 1,
+    doc: "How deep multiparts and messages inside each other are looked into for conversion.",
+  }),
+  mimeBoundaryLengthLimit: int("mime_boundary_length_limit", "2048", {
+    min: 1,
+    max: 65_536,
+    doc: "How many bytes of a MIME boundary count.",
   }),
   allowedPorts: list("smtp_allowed_ports", "25 465 587 24", {
     own: true,

@@ -9,6 +9,8 @@ const PARSERS = new Map([
   ["shared/smtp/reply_parser.ts", "shared/smtp/reply_parser_test.ts"],
   ["shared/mail/address_parse.ts", "shared/mail/address_test.ts"],
   ["shared/mail/address.ts", "shared/mail/address_test.ts"],
+  ["shared/mail/content_type.ts", "shared/mail/content_type_test.ts"],
+  ["shared/mail/to_7bit.ts", "shared/mail/to_7bit_test.ts"],
   ["shared/mail/header.ts", "shared/mail/header_test.ts"],
   ["shared/mail/header_address.ts", "shared/mail/header_address_test.ts"],
   ["shared/maildrop/file_format.ts", "shared/maildrop/file_format_test.ts"],

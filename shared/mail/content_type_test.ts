@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseContentType } from "./content_type.ts";
+
+for (
+  const [value, type, boundary] of [
+    [" multipart/mixed; boundary=abc", "multipart/mixed", "abc"],
+    ['Multipart/Mixed;\r\n\tBOUNDARY="a b;c\\"d"', "multipart/mixed", 'a b;c"d'],
+    [
+      " multipart / mixed (x(y)\\)) ; charset=x; boundary (z) = abc (w)",
+      "multipart/mixed",
+      "abc",
+    ],
+    [' multipart/mixed; name="; boundary=no"; boundary=yes', "multipart/mixed", "yes"],
+    [" multipart/mixed; junk; boundary=abc", "multipart/mixed", "abc"],
+    [' multipart/mixed; boundary="open', "multipart/mixed", "open"],
+    [" text/html", "text/html", ""],
+    [" text", "text/plain", ""],
+    ["", "text/plain", ""],
+  ] as const
+) {
+  Deno.test(`parseContentType() reads ${JSON.stringify(value)}`, () => {
+    assertEquals(parseContentType(value), { type, boundary });
+  });
+}
+
+Deno.test("parseContentType() reads any text", () => {
+  const characters = fc.constantFrom(...'multipart/mixed; boundary=x"\\()\r\n\t\u00ff');
+  fc.assert(fc.property(fc.array(characters, { maxLength: 60 }), (made) => {
+    const { type, boundary } = parseContentType(made.join(""));
+    assertEquals([typeof type, typeof boundary], ["string", "string"]);
+  }));
+});
+
+Deno.test("parseContentType() is quick with half a megabyte of brackets", () => {
+  const before = performance.now();
+  parseContentType("multipart/mixed;" + "(".repeat(500_000));
+  parseContentType("multipart/mixed;" + "\\".repeat(500_000));
+  // Minutes if it were quadratic.
+  assertEquals(performance.now() - before < 10_000, true);
+});

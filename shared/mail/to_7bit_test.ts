@@ -1,0 +1,284 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { concat } from "../ipc/frame.ts";
+import { To7Bit } from "./to_7bit.ts";
+
+const LIMITS = { nesting: 100, boundaryBytes: 2048 };
+
+/** One character is one byte. */
+const bytesOf = (text: string) => Uint8Array.from(text, (each) => each.charCodeAt(0));
+const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
+
+function convert(text: string, limits = LIMITS, cuts: readonly number[] = []): string {
+  const converter = new To7Bit(limits), bytes = bytesOf(text), parts: Uint8Array[] = [];
+  let at = 0;
+  for (const length of [...cuts, bytes.length]) {
+    parts.push(converter.push(bytes.subarray(at, at + length)).slice());
+    at = Math.min(bytes.length, at + length);
+  }
+  return textOf(concat([...parts, converter.end()]));
+}
+
+const lines = (...made: string[]) => made.map((line) => line + "\r\n").join("");
+
+Deno.test("To7Bit makes an 8-bit body quoted-printable, and says so", () => {
+  assertEquals(
+    convert(lines(
+      "Subject: x",
+      "Content-Transfer-Encoding: 8bit",
+      "Content-Type: text/plain; charset=utf-8",
+      "",
+      "caf\xc3\xa9 = 1 ",
+      "-- ",
+      ".",
+    )),
+    lines(
+      "Subject: x",
+      "Content-Type: text/plain; charset=utf-8",
+      "Content-Transfer-Encoding: quoted-printable",
+      "",
+      "caf=C3=A9 =3D 1=20",
+      "=2D-=20",
+      ".",
+    ),
+  );
+});
+
+Deno.test("To7Bit converts each 8-bit part, and the multipart around says 7bit", () => {
+  assertEquals(
+    convert(lines(
+      "Content-Type: multipart/mixed;",
+      '\tboundary="b 1"',
+      "content-transfer-encoding: 8BIT (eight)",
+      "",
+      "pre\xe4mble",
+      "--b 1",
+      "",
+      "plain --b 1",
+      "--b 1x",
+      "--b 1  ",
+      "Content-Transfer-Encoding: binary",
+      "",
+      "\xe4",
+      "--b 1--",
+      "epilogue\xe4",
+    )),
+    lines(
+      "Content-Type: multipart/mixed;",
+      '\tboundary="b 1"',
+      "Content-Transfer-Encoding: 7bit",
+      "",
+      "pre?mble",
+      "--b 1",
+      "",
+      "plain --b 1",
+      "--b 1x",
+      "--b 1  ",
+      "Content-Transfer-Encoding: quoted-printable",
+      "",
+      "=E4",
+      "--b 1--",
+      "epilogue?",
+    ),
+  );
+});
+
+Deno.test("To7Bit looks into a message that is a part", () => {
+  assertEquals(
+    convert(lines(
+      "Content-Type: message/rfc822",
+      "Content-Transfer-Encoding: 8bit",
+      "",
+      "Subject: inner",
+      "Content-Transfer-Encoding: 8bit",
+      "",
+      "\xe4",
+    )),
+    lines(
+      "Content-Type: message/rfc822",
+      "Content-Transfer-Encoding: 7bit",
+      "",
+      "Subject: inner",
+      "Content-Transfer-Encoding: quoted-printable",
+      "",
+      "=E4",
+    ),
+  );
+});
+
+for (
+  const [why, text] of [
+    ["a message without MIME headers", lines("Subject: x", "", "\xe4")],
+    ["a part that says 7bit", lines("Content-Transfer-Encoding: 7bit", "", "a=b ", "--x")],
+    ["a base64 part", lines("Content-Transfer-Encoding: base64", "", "YQ==")],
+    ["no text at all", ""],
+    ["a header without a body", lines("Subject: x")],
+    ["a body without a header", lines(" text", "Content-Transfer-Encoding: 8bit", "", "\xe4")],
+  ] as const
+) {
+  Deno.test(`To7Bit leaves ${why} alone`, () => assertEquals(convert(text), text));
+}
+
+Deno.test("To7Bit puts an empty line before a body that has begun without one", () => {
+  assertEquals(
+    convert(lines("Content-Transfer-Encoding: 8bit", "no header \xe4")),
+    lines("Content-Transfer-Encoding: quoted-printable", "", "no header =E4"),
+  );
+});
+
+Deno.test("To7Bit ends an inner multipart at the boundary of the outer one", () => {
+  const text = lines(
+    "Content-Type: multipart/mixed; boundary=outer",
+    "",
+    "--outer",
+    "Content-Type: multipart/mixed; boundary=inner",
+    "",
+    "--inner",
+    "Content-Transfer-Encoding: 8bit",
+    "",
+    "\xe4",
+    "--outer",
+    "",
+    "--inner",
+    "Content-Transfer-Encoding: 8bit",
+    "--outer--",
+  );
+  assertEquals(convert(text), text.replace("8bit", "quoted-printable").replace("\xe4", "=E4"));
+});
+
+Deno.test("To7Bit looks no deeper than mime_nesting_limit", () => {
+  let text = "";
+  for (let i = 0; i < 10_000; i++) {
+    text += lines(`Content-Type: multipart/mixed; boundary=b${i}`, "", `--b${i}`);
+  }
+  text += lines("Content-Transfer-Encoding: 8bit", "", "\xe4");
+  assertEquals(convert(text), text);
+});
+
+Deno.test("To7Bit tells boundaries apart by mime_boundary_length_limit bytes", () => {
+  const text = lines(
+    `Content-Type: multipart/mixed; boundary=${"x".repeat(20)}`,
+    "",
+    `--${"x".repeat(10)}yyy`,
+    "Content-Transfer-Encoding: 8bit",
+    "",
+    "\xe4",
+  );
+  assertEquals(convert(text), text);
+  assertEquals(
+    convert(text, { nesting: 100, boundaryBytes: 10 }),
+    text.replace("8bit", "quoted-printable").replace("\xe4", "=E4"),
+  );
+});
+
+Deno.test("To7Bit passes a field of a megabyte on, and a line of a megabyte in pieces", () => {
+  const field = lines(`Content-Type: text/plain; x="${"y".repeat(1 << 20)}"`);
+  const head = field + lines("Content-Transfer-Encoding: 8bit", "");
+  const body = "\xe4".repeat(1 << 20) + "\r\n";
+  const cuts = Array.from({ length: 40 }, () => 64 * 1024);
+  const out = convert(head + body, LIMITS, cuts);
+  assert(out.startsWith(field + "Content-Transfer-Encoding: quoted-printable\r\n\r\n=E4=E4"));
+  assertEquals(decodeQuoted(out.slice(out.indexOf("\r\n\r\n") + 4)), body);
+});
+
+/** RFC 2045 6.7. */
+function decodeQuoted(text: string): string {
+  return text.replaceAll("=\r\n", "").replace(
+    /=([0-9A-F]{2})/g,
+    (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+  );
+}
+
+/** A made message: the bodies of its parts with what they say of their encoding. */
+type Made = { encoding: string; body: string } | { parts: Made[]; label: boolean } | {
+  inner: Made;
+};
+
+const character = fc.oneof(
+  fc.integer({ min: 32, max: 255 }).map((code) => String.fromCharCode(code)),
+  fc.constantFrom("-", " ", "=", "\t", "\0", "\xe4", "b", "1"),
+);
+const body = fc.array(
+  fc.array(character, { maxLength: 200 }).map((each) => each.join("") + "\r\n"),
+  { maxLength: 5 },
+).map((each) => each.join(""));
+
+const { made } = fc.letrec<{ made: Made }>((tie) => ({
+  made: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.record({ encoding: fc.constantFrom("8bit", "binary"), body }),
+    fc.constant({ encoding: "base64", body: "YWJj\r\n" }),
+    fc.record({
+      parts: fc.array(tie("made"), { minLength: 1, maxLength: 3 }),
+      label: fc.boolean(),
+    }),
+    fc.record({ inner: tie("made") }),
+  ),
+}));
+
+/** Writes the message; `bodies` get what each part that is no multipart should hold. */
+function write(message: Made, bodies: string[], counter = { n: 0 }): string {
+  if ("inner" in message) {
+    return lines("Content-Type: message/rfc822", "") + write(message.inner, bodies, counter);
+  }
+  if ("body" in message) {
+    bodies.push(message.body);
+    return lines(`Content-Transfer-Encoding: ${message.encoding}`, "") + message.body;
+  }
+  const boundary = `=b-${counter.n++}`;
+  const label = message.label ? lines("Content-Transfer-Encoding: 8bit") : "";
+  const parts = message.parts.map((part) => lines(`--${boundary}`) + write(part, bodies, counter));
+  return lines(`Content-Type: multipart/mixed; boundary="${boundary}"`) + label + "\r\n" +
+    parts.join("") + lines(`--${boundary}--`);
+}
+
+/** Reads it again, in the plainest way. */
+function read(text: string, bodies: string[]): void {
+  const at = text.indexOf("\r\n\r\n") + 4, head = text.slice(0, at), body = text.slice(at);
+  const boundary = /boundary="(.*)"/.exec(head)?.[1];
+  if (head.includes("message/rfc822")) read(body, bodies);
+  else if (boundary !== undefined) {
+    for (const part of body.split(`--${boundary}\r\n`).slice(1)) {
+      read(part.split(`--${boundary}--\r\n`)[0]!, bodies);
+    }
+  } else if (head.includes("quoted-printable")) {
+    for (const line of body.split("\r\n")) assert(line.length <= 76, `too long: ${line}`);
+    assert(!/[ \t]\r\n/.test(body));
+    bodies.push(decodeQuoted(body));
+  } else bodies.push(body);
+}
+
+Deno.test("To7Bit gives 7 bits that read as the same parts, however the message is cut", () => {
+  const cuts = fc.array(fc.nat(50), { maxLength: 40 });
+  fc.assert(fc.property(made, cuts, (message, cuts) => {
+    const expected: string[] = [], found: string[] = [];
+    const text = write(message, expected), out = convert(text, LIMITS, cuts);
+    // deno-lint-ignore no-control-regex
+    assert(/^[\x01-\x7f]*$/.test(out));
+    assertEquals(convert(text), out);
+    read(out, found);
+    assertEquals(found, expected);
+  }));
+});
+
+Deno.test("To7Bit takes any bytes, and gives the same however they are cut", () => {
+  const word = fc.constantFrom(
+    "Content-Type: multipart/mixed; boundary=b\r\n",
+    "Content-Type: message/rfc822\r\n",
+    "Content-Transfer-Encoding: 8bit\r\n",
+    "--b\r\n",
+    "--b--\r\n",
+    "\r\n",
+    " folded\r\n",
+    "text \xe4 \r\n",
+    "\r",
+    "\n",
+    "\xe4".repeat(100),
+  );
+  const cuts = fc.array(fc.nat(30), { maxLength: 40 });
+  fc.assert(fc.property(fc.array(word, { maxLength: 30 }), cuts, (words, cuts) => {
+    const small = { nesting: 3, boundaryBytes: 20 };
+    const text = words.join("");
+    assertEquals(decodeQuoted(convert(text, small, cuts)), decodeQuoted(convert(text, small)));
+  }));
+});
