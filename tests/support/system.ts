@@ -184,6 +184,17 @@ export class System implements AsyncDisposable {
     return text.decode(stdout);
   }
 
+  /** Starts one of the commands, without input; its output is the caller's to read. */
+  spawn(args: readonly string[]): Deno.ChildProcess {
+    return new Deno.Command(Deno.execPath(), {
+      args: [...postern, "-c", this.configuration, ...args],
+      cwd: root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+  }
+
   /** The queue as `postqueue -j` lists it. */
   async listing(): Promise<{ queue_id: string; queue_name: string; sender: string }[]> {
     const out = await this.command(["postqueue", "-j"]);
