@@ -6,11 +6,10 @@ import { PeerError, reason } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import { callTable, encodeHeader, headerLimit } from "./check.ts";
 import { Connection } from "./connection.ts";
-import { Content, type Sendable, type Sender } from "./content.ts";
+import { Content, type Sendable, sendContent, type Sender } from "./content.ts";
 import type { Calls, ReplyOf, RequestOf, Service } from "./declare.ts";
 import { CallError, decodeFailure } from "./failure.ts";
-import { type Frame, Kind } from "./frame.ts";
-import { credit, creditBytes, sendContent } from "./server.ts";
+import { credit, creditBytes, type Frame, Kind } from "./frame.ts";
 
 /** How often deadlines are looked at: no timer per call. */
 const SWEEP_MS = 1000;

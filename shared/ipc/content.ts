@@ -1,7 +1,8 @@
 /** Content beside a message: bytes that flow as a stream of chunks, with credit-based back-pressure. */
 
 import { PeerError } from "../errors.ts";
-import { concat, MAX_PAYLOAD_BYTES } from "./frame.ts";
+import type { Connection } from "./connection.ts";
+import { concat, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 /** How many content bytes may be under way unread in one conversation. */
 export const WINDOW_BYTES = 512 * 1024;
@@ -9,6 +10,8 @@ export const WINDOW_BYTES = 512 * 1024;
 const CREDIT_STEP = WINDOW_BYTES / 4;
 /** What is longer than this is cut into several chunks. */
 const CHUNK_BYTES = 64 * 1024;
+/** Content up to this travels inside the frame that it belongs to. */
+const INLINE_BYTES = 128 * 1024;
 
 /** What a caller may send: bytes at hand, or a stream. */
 export type Sendable = Uint8Array | AsyncIterable<Uint8Array>;
@@ -158,4 +161,31 @@ export class Sender {
     }
     if (!this.#stopped) this.outlet.write(new Uint8Array(0), false);
   }
+}
+
+/** Sends a request or reply and its content; small content goes in the same frame. */
+export async function sendContent(
+  connection: Connection,
+  kind: number,
+  call: number,
+  id: number,
+  header: Uint8Array,
+  content: Sendable,
+  onSender: (sender: Sender) => void,
+): Promise<void> {
+  if (content instanceof Uint8Array && content.length <= INLINE_BYTES) {
+    return connection.send(kind, call, id, header, content);
+  }
+  const sender = new Sender({
+    write: (chunk, more) =>
+      connection.send(Kind.CHUNK | (more ? MORE : 0), call, id, undefined, chunk),
+    room: () => connection.room(),
+  });
+  onSender(sender);
+  connection.send(kind | MORE, call, id, header);
+  await sender.send(content instanceof Uint8Array ? once(content) : content);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

@@ -187,3 +187,15 @@ export function concat(parts: readonly Uint8Array[], total?: number): Uint8Array
   }
   return whole;
 }
+
+/** How many more bytes a CREDIT frame allows. */
+export function credit(frame: Frame): number {
+  return new DataView(frame.payload.buffer, frame.payload.byteOffset, 4).getUint32(0);
+}
+
+/** The payload of a CREDIT frame. */
+export function creditBytes(bytes: number): Uint8Array {
+  const payload = new Uint8Array(4);
+  new DataView(payload.buffer).setUint32(0, bytes);
+  return payload;
+}

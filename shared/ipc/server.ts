@@ -6,10 +6,10 @@ import { BugError, PeerError, reason } from "../errors.ts";
 import { panic, warning } from "../log/log.ts";
 import { callTable, encodeHeader, headerLimit } from "./check.ts";
 import { Connection } from "./connection.ts";
-import { Content, type Sendable, Sender } from "./content.ts";
+import { Content, type Sendable, sendContent, type Sender } from "./content.ts";
 import type { Calls, ReplyOf, RequestOf, Service } from "./declare.ts";
 import { encodeFailure, isBug } from "./failure.ts";
-import { type Frame, Kind, MORE } from "./frame.ts";
+import { credit, creditBytes, type Frame, Kind } from "./frame.ts";
 
 /** More conversations than this at once on one connection: the peer is broken. */
 const MAX_CONVERSATIONS = 50_000;
@@ -277,43 +277,3 @@ const FROM_CALLER: ReadonlySet<number> = new Set([
   Kind.SETTLE,
   Kind.CANCEL,
 ]);
-
-/** Content up to this travels inside the frame that it belongs to. */
-const INLINE_BYTES = 128 * 1024;
-
-/** Sends a request or reply and its content; small content goes in the same frame. */
-export async function sendContent(
-  connection: Connection,
-  kind: number,
-  call: number,
-  id: number,
-  header: Uint8Array,
-  content: Sendable,
-  onSender: (sender: Sender) => void,
-): Promise<void> {
-  if (content instanceof Uint8Array && content.length <= INLINE_BYTES) {
-    return connection.send(kind, call, id, header, content);
-  }
-  const sender = new Sender({
-    write: (chunk, more) =>
-      connection.send(Kind.CHUNK | (more ? MORE : 0), call, id, undefined, chunk),
-    room: () => connection.room(),
-  });
-  onSender(sender);
-  connection.send(kind | MORE, call, id, header);
-  await sender.send(content instanceof Uint8Array ? once(content) : content);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-export function credit(frame: Frame): number {
-  return new DataView(frame.payload.buffer, frame.payload.byteOffset, 4).getUint32(0);
-}
-
-export function creditBytes(bytes: number): Uint8Array {
-  const payload = new Uint8Array(4);
-  new DataView(payload.buffer).setUint32(0, bytes);
-  return payload;
-}
