@@ -6,18 +6,24 @@
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
+import { SpareFiles } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
 /** Smaller pieces are joined up to this before they are written. */
 const WRITE_BYTES = 256 * 1024;
-const READ_BYTES = 64 * 1024;
+const READ_BYTES = 256 * 1024;
 
 export class ContentFiles {
   #running: Promise<void> | undefined;
   #following: Promise<void> | undefined;
+  #spares: SpareFiles;
+  /** Files that somebody reads, and how many do. */
+  #read = new Map<string, number>();
 
   /** `directory` is made, with mode 0700, by `prepare`. */
-  constructor(readonly directory: string) {}
+  constructor(readonly directory: string) {
+    this.#spares = new SpareFiles(directory);
+  }
 
   prepare(): void {
     Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
@@ -28,7 +34,9 @@ export class ContentFiles {
     const path = this.#path(queueId);
     let file: Deno.FsFile;
     try {
-      file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+      file = this.#spares.give(path)
+        ? await Deno.open(path, { write: true })
+        : await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     } catch (error) {
       throw new StorageError(`write content ${queueId}: ${reason(error)}`);
     }
@@ -41,16 +49,18 @@ export class ContentFiles {
     } catch (error) {
       close(file);
       this.remove(queueId);
+      // It may have been for want of space: others can use theirs.
+      if (error instanceof StorageError) this.#spares.clear();
       throw error;
     }
   }
 
-  /** The file's bytes in chunks; throws DamagedRecord unless it has exactly `size` bytes. */
+  /** The file's first `size` bytes in chunks: it may have been longer before. Throws DamagedRecord when it is shorter. */
   async read(queueId: string, size: number): Promise<AsyncIterable<Uint8Array>> {
     const path = this.#path(queueId);
     try {
       const { size: actual } = await Deno.stat(path);
-      if (actual !== size) {
+      if (actual < size) {
         throw new DamagedRecord(`read content ${queueId}: has ${actual} bytes instead of ${size}`);
       }
     } catch (error) {
@@ -58,16 +68,23 @@ export class ContentFiles {
       const Kind = error instanceof Deno.errors.NotFound ? DamagedRecord : StorageError;
       throw new Kind(`read content ${queueId}: ${reason(error)}`);
     }
-    return chunks(path, queueId);
+    return this.#chunks(path, queueId, size);
   }
 
   /** Removes a file; one that is not there or cannot be removed now is left to `sweep`. */
   remove(queueId: string): void {
+    const path = this.#path(queueId);
     try {
-      Deno.removeSync(this.#path(queueId));
+      // Who reads a file has to read on in it, whatever comes next.
+      if (this.#read.has(path) || !this.#spares.take(path)) Deno.removeSync(path);
     } catch {
       // The next start removes it.
     }
+  }
+
+  /** Gives back the space that no message needs. */
+  clear(): void {
+    this.#spares.clear();
   }
 
   /** Removes every file that no message names; returns how many there were. */
@@ -85,6 +102,27 @@ export class ContentFiles {
   #path(queueId: string): string {
     if (!QUEUE_ID.test(queueId)) throw new StorageError("content: not a queue id");
     return join(this.directory, queueId);
+  }
+
+  /** Opens when the first chunk is asked for: content that nobody reads holds no file. */
+  async *#chunks(path: string, queueId: string, size: number): AsyncGenerator<Uint8Array> {
+    const what = `read content ${queueId}`;
+    this.#read.set(path, (this.#read.get(path) ?? 0) + 1);
+    try {
+      using file = await storage(what, () => Deno.open(path, { read: true }));
+      for (let left = size; left > 0;) {
+        // A new array each time: the receiver may keep what it was given.
+        const buffer = new Uint8Array(Math.min(READ_BYTES, left));
+        const count = await storage(what, () => file.read(buffer));
+        if (count === null) throw new DamagedRecord(`${what}: ${left} bytes are missing`);
+        left -= count;
+        yield buffer.subarray(0, count);
+      }
+    } finally {
+      const others = this.#read.get(path)! - 1;
+      if (others) this.#read.set(path, others);
+      else this.#read.delete(path);
+    }
   }
 
   /** One sync serves all who ask before it begins; who asks while one runs waits for the next. */
@@ -128,19 +166,6 @@ async function writeAll(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): P
 async function write(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     at += await storage("write content", () => file.write(bytes.subarray(at)));
-  }
-}
-
-/** Opens when the first chunk is asked for: content that nobody reads holds no file. */
-async function* chunks(path: string, queueId: string): AsyncGenerator<Uint8Array> {
-  const what = `read content ${queueId}`;
-  using file = await storage(what, () => Deno.open(path, { read: true }));
-  for (;;) {
-    // A new array each time: the receiver may keep what it was given.
-    const buffer = new Uint8Array(READ_BYTES);
-    const count = await storage(what, () => file.read(buffer));
-    if (count === null) return;
-    yield buffer.subarray(0, count);
   }
 }
 

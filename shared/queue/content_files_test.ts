@@ -1,0 +1,102 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { StorageError } from "../errors.ts";
+import { concat } from "../ipc/frame.ts";
+import { queueIdSource } from "../mail/queue_id.ts";
+import { ContentFiles } from "./content_files.ts";
+import { DamagedRecord } from "./store.ts";
+
+const nextId = queueIdSource();
+const names = (directory: string) => [...Deno.readDirSync(directory)].map(({ name }) => name);
+const text = (bytes: number, fill: string) => new Uint8Array(bytes).fill(fill.charCodeAt(0));
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part);
+  return concat(parts);
+}
+
+function test(title: string, run: (files: ContentFiles) => Promise<void>): void {
+  Deno.test(title, async () => {
+    const directory = Deno.makeTempDirSync();
+    const files = new ContentFiles(`${directory}/content`);
+    files.prepare();
+    try {
+      await run(files);
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  });
+}
+
+test("write() writes over a removed file, and nothing of that one is read again", async (files) => {
+  const [first, second] = [nextId(), nextId()];
+  await files.write(first, once(text(700_000, "a")));
+  files.remove(first);
+  await files.write(second, once(text(300_000, "b")));
+  assertEquals(names(files.directory), [second]);
+  assertEquals(await collect(await files.read(second, 300_000)), text(300_000, "b"));
+});
+
+test("remove() leaves a file that is being read to its reader", async (files) => {
+  const [first, second] = [nextId(), nextId()];
+  await files.write(first, once(text(700_000, "a")));
+  const reading = (await files.read(first, 700_000))[Symbol.asyncIterator]();
+  const begun = await reading.next();
+  files.remove(first);
+  await files.write(second, once(text(700_000, "b")));
+  const rest = await collect({ [Symbol.asyncIterator]: () => reading });
+  assertEquals(concat([begun.value!, rest]), text(700_000, "a"));
+});
+
+test("remove() keeps no more than a few files, and none that is large", async (files) => {
+  const ids = Array.from({ length: 40 }, nextId);
+  for (const id of ids) await files.write(id, once(text(10, "a")));
+  for (const id of ids) files.remove(id);
+  assertEquals(names(files.directory).length, 32);
+  files.clear();
+  assertEquals(names(files.directory), []);
+  const large = nextId();
+  await files.write(large, once(text(5_000_000, "a")));
+  files.remove(large);
+  assertEquals(names(files.directory), []);
+});
+
+test("sweep() removes what a crash left of removed files", async (files) => {
+  const id = nextId();
+  await files.write(id, once(text(10, "a")));
+  files.remove(id);
+  assertEquals(new ContentFiles(files.directory).sweep(() => true), 1);
+  assertEquals(names(files.directory), []);
+});
+
+test("write() leaves no file under the id when its source fails", async (files) => {
+  const [first, second] = [nextId(), nextId()];
+  await files.write(first, once(text(10, "a")));
+  files.remove(first);
+  // deno-lint-ignore require-yield
+  const failing = async function* () {
+    throw await Promise.resolve(new Error("gone"));
+  };
+  await assertRejects(() => files.write(second, failing()), Error, "gone");
+  assertEquals(names(files.directory).filter((name) => !name.startsWith("spare-")), []);
+});
+
+test("write() refuses an id that is taken, and leaves that one's file", async (files) => {
+  const [first, second] = [nextId(), nextId()];
+  await files.write(first, once(text(10, "a")));
+  await files.write(second, once(text(10, "b")));
+  files.remove(second);
+  await assertRejects(() => files.write(first, once(text(10, "c"))), StorageError, "exists");
+  await assertRejects(() => files.write(first, once(text(10, "c"))), StorageError, "exists");
+  assertEquals(await collect(await files.read(first, 10)), text(10, "a"));
+});
+
+test("read() finds a file that is shorter than it was written", async (files) => {
+  const id = nextId();
+  await files.write(id, once(text(10, "a")));
+  await assertRejects(() => files.read(id, 11), DamagedRecord, "10 bytes instead of 11");
+});
