@@ -52,7 +52,7 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
   }
   if (verifying) {
     return refuseBroken("policy", configuration, io) ??
-      await verify(configuration, roles, args.includes("--each"), io);
+      await verify(configuration, shown, args.includes("--each"), io);
   }
   const runtime = findRuntime();
   const layers = await chooseLayers(configuration.value("sandbox"), host);

@@ -7,8 +7,8 @@ import { socketDirectory, socketPath } from "../../shared/layout.ts";
 import { clearSocket, protectSocket } from "../supervisor/directories.ts";
 import { SOURCE } from "../supervisor/runtime.ts";
 
-/** Services that nobody has: one that every calling role is given, one that none is. Short, as socket paths must be. */
-const PEER = "decoy", STRANGER = "stranger";
+/** Services that nobody has: one that every calling role is given, one that none is. Names that no line of master.cf has. */
+const PEER = ".decoy", STRANGER = ".other";
 /** A decoy process ends by itself after about so long, should nobody end it. */
 const DECOY_SECONDS = 600;
 

@@ -11,6 +11,7 @@ import {
 import type { Runtime } from "../../policies/bwrap.ts";
 import type { Grant, Host } from "../../policies/grant.ts";
 import type { Tried, Try } from "../../policies/probe.ts";
+import type { Bind } from "../../shared/role/channel.ts";
 import { commandLine, type Layers, roleEnvironment } from "../supervisor/launch.ts";
 import type { Decoys } from "./policy_decoys.ts";
 
@@ -31,30 +32,37 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** What the supervisor would start roles with. */
+export interface Start {
+  readonly runtime: Runtime;
+  readonly layers: Layers;
+  readonly host: Host;
+  /** What a role in a worker binds by itself. */
+  binds(grant: Grant): readonly Bind[];
+}
+
 /** The layers together, as the supervisor uses them. */
-export function together(runtime: Runtime, layers: Layers, host: Host): Trial {
+export function together({ runtime, layers, host, binds }: Start): Trial {
   return {
     name: "all layers together",
     runtime,
     active: ["deno", ...(layers.bwrap ? ["bwrap" as const] : []), ...users(host)],
     everything: true,
-    command: (grant) => commandLine(grant, runtime, layers),
+    command: (grant) => commandLine(grant, runtime, layers, { binds: binds(grant) }),
   };
 }
 
 /** Deno's permissions without bubblewrap around them, those of flags or those of a worker. */
-export function denoAlone(runtime: Runtime, layers: Layers, host: Host): Trial {
+export function denoAlone(start: Start): Trial {
   return {
-    name: layers.worker ? "a worker's permissions" : "Deno's permissions by themselves",
-    runtime,
-    active: ["deno", ...users(host)],
+    ...together({ ...start, layers: { ...start.layers, bwrap: undefined } }),
+    name: "Deno's permissions by themselves",
     everything: false,
-    command: (grant) => commandLine(grant, runtime, { ...layers, bwrap: undefined }),
   };
 }
 
 /** bubblewrap around a process to which Deno permits everything. */
-export function bwrapAlone(runtime: Runtime, layers: Layers, host: Host): Trial {
+export function bwrapAlone({ runtime, layers, host }: Start): Trial {
   return {
     name: "bubblewrap by itself",
     runtime,

@@ -1,19 +1,20 @@
 /** `policy --verify`: what every role could do if it were taken over, tried on this host, as a table of attempt by role. */
 
-import { answersOf, type Grant, grantOf } from "../../policies/grant.ts";
+import { answersOf, type Grant } from "../../policies/grant.ts";
 import type { Row } from "../../policies/mod.ts";
 import { EX } from "../../shared/errors.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
+import type { Bind } from "../../shared/role/channel.ts";
 import { readHost } from "../supervisor/host.ts";
 import { prepare } from "../supervisor/main.ts";
 import { wantedServices } from "../supervisor/plans.ts";
 import { chooseLayers, describeLayers, findRuntime, reachable } from "../supervisor/runtime.ts";
-import { settingsOf } from "../supervisor/settings.ts";
 import type { CommandIo } from "./io.ts";
 import { Decoys } from "./policy_decoys.ts";
 import {
   bwrapAlone,
   denoAlone,
+  type Start,
   together,
   type Trial,
   tryGrant,
@@ -26,6 +27,14 @@ interface Column {
   readonly verdicts: readonly Verdict[];
 }
 
+/** A service as it would be started. */
+export interface Wanted {
+  readonly row: Row;
+  readonly grant: Grant;
+  /** What it binds by itself where it runs in a worker. */
+  readonly binds: readonly Bind[];
+}
+
 /**
  * Starts a probe under each row as the supervisor starts the role, in the layers that `sandbox` gives, then (`each`) in
  * each of them alone. Works beside a running system, and harms nothing of it. Exit 0: everything was refused that must
@@ -33,40 +42,47 @@ interface Column {
  */
 export async function verify(
   configuration: Configuration,
-  roles: readonly string[],
+  wanted: readonly Wanted[],
   each: boolean,
   io: CommandIo,
 ): Promise<number> {
   const host = readHost(configuration.value("mail_owner"));
   const layers = await chooseLayers(configuration.value("sandbox"), host);
-  const settings = settingsOf(configuration);
   prepare(configuration, host);
-  const wanted = wantedServices(configuration);
-  const services = [...wanted.flatMap(({ row, service }) => answersOf(row, service)), "control"];
-  const grants = onePerRole(wanted).filter(({ row }) => !roles.length || roles.includes(row.role))
-    .map(({ row, service }) => grantOf(row, service, settings, host));
   io.out(`confinement: ${describeLayers(layers, host)}\n`);
   using decoys = new Decoys(configuration.value("queue_directory"), host);
   using stage = staged(
     reachable(findRuntime(), host, each ? { ...layers, bwrap: undefined } : layers),
   );
-  const runtime = { ...stage.runtime, probe: decoys.probe };
+  const start: Start = {
+    runtime: { ...stage.runtime, probe: decoys.probe },
+    layers,
+    host,
+    binds: ({ service }) => wanted.find(({ grant }) => grant.service === service)?.binds ?? [],
+  };
   const trials = [
-    together(runtime, layers, host),
-    ...(each && layers.bwrap
-      ? [denoAlone(runtime, layers, host), bwrapAlone(runtime, layers, host)]
-      : []),
+    together(start),
+    ...(each && layers.bwrap ? [denoAlone(start), bwrapAlone(start)] : []),
   ];
+  const grants = onePerRole(wanted).map(({ grant }) => grant);
   let broken = 0;
   for (const trial of trials) {
-    const columns = await tryAll(grants, trial, decoys, services);
-    io.out(`\n${trial.name}:\n${table(columns)}`);
+    const columns = await tryAll(grants, trial, decoys, everyService(configuration));
+    io.out(`\n${trial.name} (- is not applicable):\n${table(columns)}`);
     broken += explain(columns, io);
   }
   io.out(
     broken ? `\n${broken} must not be so\n` : "\nevery refusal held, and what is granted works\n",
   );
   return broken ? EX.NOPERM : EX.OK;
+}
+
+/** Every service that has a socket. */
+function everyService(configuration: Configuration): string[] {
+  const answered = wantedServices(configuration).flatMap(({ row, service }) =>
+    answersOf(row, service)
+  );
+  return [...answered, "control"];
 }
 
 /** Services of one role differ in nothing that a row says. */

@@ -6,19 +6,21 @@
 
 import { assertEquals } from "@std/assert";
 import { attempts, granted } from "../../policies/attempts.ts";
-import { bwrapArguments, disguised, type Runtime } from "../../policies/bwrap.ts";
-import { grantOf } from "../../policies/grant.ts";
+import { bwrapArguments, disguised } from "../../policies/bwrap.ts";
+import { answersOf, grantOf } from "../../policies/grant.ts";
 import { policies, policyOf, type Row } from "../../policies/mod.ts";
 import { Decoys } from "../../roles/commands/policy_decoys.ts";
 import {
   bwrapAlone,
   denoAlone,
+  type Start,
   together,
   type Trial,
   tryGrant,
   type Verdict,
 } from "../../roles/commands/policy_probe.ts";
 import { readHost } from "../../roles/supervisor/host.ts";
+import { bindsOf } from "../../roles/supervisor/own_sockets.ts";
 import { chooseLayers, findRuntime, reachable } from "../../roles/supervisor/runtime.ts";
 import { Place, SERVICES } from "./place.ts";
 
@@ -28,52 +30,61 @@ const workers = await chooseLayers("worker", host);
 const stage = reachable(findRuntime(), host, { ...layers, bwrap: undefined });
 addEventListener("unload", () => stage.dispose());
 
-/** Neither bubblewrap nor another user stands before a peer's socket; `serve` says so when it starts. */
-const unguarded = !layers.bwrap && !host.root ? ["take over a socket"] : [];
+/** How a role of a place is started, with the probe for its code. */
+function startIn(place: Place, decoys: Decoys): Start {
+  return {
+    runtime: { ...stage.runtime, probe: decoys.probe },
+    layers,
+    host,
+    binds: ({ row, service }) => {
+      const endpoints = row.inet ? [{ address: "127.0.0.1", port: 2525 }] : [];
+      return bindsOf(place.queue, answersOf(row, service), endpoints, 1);
+    },
+  };
+}
 
-type MakeTrial = (runtime: Runtime) => Trial;
+type MakeTrial = (start: Start) => Trial;
 
 /** What a probe under one row hears in one trial. */
 async function heard(row: Row, make: MakeTrial): Promise<Verdict[]> {
   using place = new Place(host);
   using decoys = new Decoys(place.queue, host);
   const grant = grantOf(row, row.role, place.settings, host);
-  const trial = make({ ...stage.runtime, probe: decoys.probe });
-  return await tryGrant(grant, trial, decoys, SERVICES);
+  return await tryGrant(grant, make(startIn(place, decoys)), decoys, SERVICES);
 }
 
 /** Nothing came through that must not, and what is granted works. */
 async function assertHolds(row: Row, make: MakeTrial): Promise<void> {
-  const bad = (await heard(row, make)).filter(({ name, result }) =>
-    result === "FAILS" || (result === "ALLOWED" && !unguarded.includes(name))
+  const bad = (await heard(row, make)).filter(({ result }) =>
+    result === "FAILS" || result === "ALLOWED"
   );
   assertEquals(bad.map(({ name, result, reason }) => `${name}: ${result}: ${reason}`), []);
 }
 
 for (const row of policies) {
   Deno.test(`policy of ${row.role}: Deno refuses what the row does not grant`, async () => {
-    await assertHolds(row, (runtime) => denoAlone(runtime, layers, host));
+    await assertHolds(row, denoAlone);
   });
 
   Deno.test(`policy of ${row.role}: a worker refuses what the row does not grant`, async () => {
-    await assertHolds(row, (runtime) => denoAlone(runtime, workers, host));
+    await assertHolds(row, (start) => denoAlone({ ...start, layers: workers }));
   });
 
   Deno.test({
     name: `policy of ${row.role}: bubblewrap refuses what the row does not grant`,
     ignore: !layers.bwrap,
-    fn: () => assertHolds(row, (runtime) => bwrapAlone(runtime, layers, host)),
+    fn: () => assertHolds(row, bwrapAlone),
   });
 
   Deno.test({
     name: `policy of ${row.role}: both layers together refuse what the row does not grant`,
     ignore: !layers.bwrap,
-    fn: () => assertHolds(row, (runtime) => together(runtime, layers, host)),
+    fn: () => assertHolds(row, together),
   });
 }
 
 /** Started with every right, in no layer. */
-function unconfined(runtime: Runtime): Trial {
+function unconfined({ runtime }: Start): Trial {
   return {
     name: "unconfined",
     runtime,
@@ -98,14 +109,21 @@ Deno.test("every attempt succeeds where nothing refuses it", async () => {
   assertEquals(all.filter((name) => !tried.has(name)), []);
 });
 
+Deno.test("without bubblewrap only another user keeps a role from a peer's socket", async () => {
+  const alone = (start: Start) => together({ ...start, layers: { ...layers, bwrap: undefined } });
+  const allowed = (await heard(policyOf("smtpd")!, alone)).filter(({ result }) =>
+    result === "ALLOWED"
+  );
+  assertEquals(allowed.map(({ name }) => name), host.root ? [] : ["take over a socket"]);
+});
+
 Deno.test("a role that is given too much is found out", async () => {
   const row = { ...policyOf("anvil")!, calls: ["cleanup"], reads: ["database"] as const };
   using place = new Place(host);
   using decoys = new Decoys(place.queue, host);
   const given = grantOf(row, "anvil", place.settings, host);
   const asked = grantOf(policyOf("anvil")!, "anvil", place.settings, host);
-  const runtime = { ...stage.runtime, probe: decoys.probe };
-  const trial = together(runtime, layers, host);
+  const trial = together(startIn(place, decoys));
   const found = await tryGrant(
     asked,
     { ...trial, command: () => trial.command(given) },

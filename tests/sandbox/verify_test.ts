@@ -1,0 +1,38 @@
+/** `postern policy --verify` beside a running system, and where something is not refused. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { chooseLayers } from "../../roles/supervisor/runtime.ts";
+import { readHost } from "../../roles/supervisor/host.ts";
+import { System } from "../support/system.ts";
+
+const host = readHost("nobody");
+const { bwrap } = await chooseLayers("auto", host);
+/** Each a role of another kind: one that calls only, one that reads, one that writes. */
+const ROLES = ["smtpd", "rewrite", "virtual"];
+
+Deno.test({
+  name: "policy --verify sees every refusal hold beside a running system, and harms nothing of it",
+  ignore: !bwrap && !host.root,
+  fn: async () => {
+    await using system = await System.start();
+    const out = await system.command(["policy", "--verify", ...ROLES]);
+    assertEquals(out.includes("ALLOWED") || out.includes("FAILS"), false, out);
+    assertStringIncludes(out, "every refusal held, and what is granted works");
+    await system.send("u1@box.test");
+    await system.until(() => system.maildir("u1").length === 1);
+    const left = [...Deno.readDirSync(`${system.queue}/private`)].map(({ name }) => name);
+    assertEquals(left.filter((name) => name.startsWith(".")), []);
+  },
+});
+
+Deno.test("policy --verify fails where a role could take over a socket, and says which", async () => {
+  // Mailboxes of several owners: started as root, virtual may pass by the owners of directories.
+  await using system = await System.prepare({
+    main: "sandbox = deno\nvirtual_uid_maps = inline:{ u1@box.test=65534 }",
+  });
+  const { code, stdout } = await system.spawn(["policy", "--verify", "virtual"]).output();
+  const out = new TextDecoder().decode(stdout);
+  assertEquals(code, 77, out);
+  assertStringIncludes(out, "virtual: take over a socket: ALLOWED: remove ");
+  assertStringIncludes(out, "1 must not be so");
+});
