@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   reload: async () => (await import("./roles/commands/control.ts")).reload,
   stop: async () => (await import("./roles/commands/control.ts")).stop,
   check: async () => (await import("./roles/commands/check.ts")).check,
+  role: async () => (await import("./roles/commands/role.ts")).role,
   policy: async () => (await import("./roles/commands/policy.ts")).policy,
   postconf: async () => (await import("./roles/commands/postconf.ts")).postconf,
   sendmail: async () => (await import("./roles/commands/sendmail.ts")).sendmail,

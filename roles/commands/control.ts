@@ -74,7 +74,8 @@ async function asked(
   }
 }
 
-async function connects(path: string): Promise<boolean> {
+/** True when somebody listens on a unix socket. */
+export async function connects(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;

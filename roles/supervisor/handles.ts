@@ -55,3 +55,11 @@ export function bindUnix(path: string): Handle {
   if (typeof handle !== "number") return handle;
   throw new ConfigError(`cannot listen on ${path}: error ${-handle}`);
 }
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}

@@ -1,29 +1,22 @@
 /** Every service by its name, for those who look at all of them: stubs, and people who call a role by hand. */
 
 import type { Service } from "../ipc/declare.ts";
-import { anvilService } from "./anvil.ts";
-import { bounceService } from "./bounce.ts";
-import { cleanupService } from "./cleanup.ts";
+import * as anvil from "./anvil.ts";
+import * as bounce from "./bounce.ts";
+import * as cleanup from "./cleanup.ts";
 import { deliveryService } from "./delivery.ts";
-import { dnsService } from "./dns.ts";
-import { logService } from "./log.ts";
-import { pickupService } from "./pickup.ts";
-import { intakeService, outcomesService, queueService, showqService } from "./queue.ts";
-import { rewriteService } from "./rewrite.ts";
+import * as dns from "./dns.ts";
+import * as log from "./log.ts";
+import * as pickup from "./pickup.ts";
+import * as queue from "./queue.ts";
+import * as rewrite from "./rewrite.ts";
 
-const services: readonly Service[] = [
-  anvilService,
-  bounceService,
-  cleanupService,
-  dnsService,
-  intakeService,
-  logService,
-  outcomesService,
-  pickupService,
-  queueService,
-  rewriteService,
-  showqService,
-];
+const services = [anvil, bounce, cleanup, dns, log, pickup, queue, rewrite]
+  .flatMap((module) => Object.values<unknown>({ ...module })).filter(isService);
+
+function isService(value: unknown): value is Service {
+  return typeof value === "object" && value !== null && "name" in value && "calls" in value;
+}
 
 /** The service of this name; any other name is a transport's. */
 export function serviceNamed(name: string): Service {

@@ -8,7 +8,9 @@ import { SmtpClient } from "./smtp.ts";
 export const root = join(import.meta.dirname!, "..", "..");
 
 /** How deno.json's task of this name runs a command, without the shell between. */
-const postern: readonly string[] = JSON.parse(await Deno.readTextFile(join(root, "deno.json")))
+export const postern: readonly string[] = JSON.parse(
+  await Deno.readTextFile(join(root, "deno.json")),
+)
   .tasks.postern.command.split(" ").slice(1);
 
 /** The line on standard output with which `serve` says that all roles are ready begins so. */

@@ -1,0 +1,210 @@
+/** `role`: one role alone, in the foreground, for whoever looks for a fault in it; without a name, the list of roles. */
+
+import { parseArgs } from "@std/cli";
+import { answersOf, type Host } from "../../policies/grant.ts";
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { ConfigError, EX, reason } from "../../shared/errors.ts";
+import { client } from "../../shared/ipc/client.ts";
+import { socketPath } from "../../shared/layout.ts";
+import { controlService } from "../../shared/protocols/control.ts";
+import { type Alone, grantAlone, printed, runAlone } from "../supervisor/alone.ts";
+import { readHost } from "../supervisor/host.ts";
+import type { Layers } from "../supervisor/launch.ts";
+import { prepare } from "../supervisor/main.ts";
+import { endpoints, type Wanted } from "../supervisor/plans.ts";
+import { chooseLayers, describeLayers } from "../supervisor/runtime.ts";
+import { settingsOf } from "../supervisor/settings.ts";
+import { connects } from "./control.ts";
+import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
+import { calledBy, clash, findWanted, roleList, withListener } from "./role_plan.ts";
+import { startStubs } from "./role_stubs.ts";
+import { Talk } from "./role_talk.ts";
+
+const USAGE =
+  "usage: postern role [NAME [-c DIR] [--stub] [--listen=HOST:PORT] [--inspect[=HOST:PORT]] [--print]]\n";
+const INSPECT = "127.0.0.1:9229";
+
+interface Options {
+  readonly stub: boolean;
+  readonly print: boolean;
+  readonly listen: string | undefined;
+  readonly inspect: string | undefined;
+}
+
+/** Runs one role until Ctrl-C, against the running system or against stubs. */
+export async function role(given: string[], io: CommandIo): Promise<number> {
+  const { args, directory } = takeConfigDirectory(given, io);
+  const unknown: string[] = [];
+  const parsed = parseArgs(args, {
+    boolean: ["stub", "print"],
+    string: ["listen", "inspect"],
+    unknown: (arg) => !arg.startsWith("-") || (unknown.push(arg), false),
+  });
+  const names = parsed._.map(String);
+  if (unknown.length || names.length > 1) {
+    io.err(`${unknown.length ? `role: no such option: ${unknown[0]}\n` : ""}${USAGE}`);
+    return EX.USAGE;
+  }
+  if (!names.length) {
+    io.out(roleList());
+    return EX.OK;
+  }
+  const configuration = loadForCommand(io, directory);
+  const broken = refuseBroken("role", configuration, io);
+  if (broken) return broken;
+  const options = {
+    stub: parsed["stub"],
+    print: parsed["print"],
+    listen: parsed["listen"],
+    inspect: parsed["inspect"] === "" ? INSPECT : parsed["inspect"],
+  };
+  try {
+    return await start(findWanted(names[0]!, configuration), configuration, options, io);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    io.err(`role: ${error.message}\n`);
+    return EX.UNAVAILABLE;
+  }
+}
+
+async function start(
+  wanted: Wanted,
+  given: Configuration,
+  options: Options,
+  io: CommandIo,
+): Promise<number> {
+  const { row } = wanted;
+  const control = socketPath(given.value("queue_directory"), "control");
+  const running = !options.stub && await connects(control);
+  const called = calledBy(row, given);
+  if (!options.print) mustBePossible(wanted, given, { ...options, running }, called);
+  const host = readHost(given.value("mail_owner"));
+  const layers = await layersFor(wanted, given, host, options, io);
+  const listening = options.print ? wanted : withListener(wanted, given, options.listen, running);
+  const directory = Deno.makeTempDirSync({ prefix: "postern-role-" });
+  Deno.chmodSync(directory, 0o755);
+  const configuration = given.with(changes(row.role, options.stub, directory));
+  const alone: Alone = {
+    configuration,
+    wanted: listening,
+    host,
+    layers,
+    directory,
+    inspect: options.inspect,
+  };
+  const ends: (() => void)[] = [() => Deno.removeSync(directory, { recursive: true })];
+  try {
+    if (options.print) {
+      io.out(printed(alone) + COMMENT);
+      return EX.OK;
+    }
+    if (options.stub) {
+      prepare(configuration, host);
+      const owner = grantAlone(alone).user ?? { uid: Deno.uid()!, gid: Deno.gid()! };
+      ends.unshift(await startStubs(directory, called, host, owner, (text) => io.out(text)));
+    }
+    return await runAlone(alone, {
+      ready: () => io.out(welcome(alone, options, called, io)),
+      want: (service) => running && want(control, service, io),
+    });
+  } finally {
+    for (const end of ends) end();
+  }
+}
+
+const COMMENT =
+  `# Without the control channel that "postern role" gives it, a role says so and ends.\n`;
+
+/** Throws ConfigError when the role alone could do nothing, or would do harm. */
+function mustBePossible(
+  wanted: Wanted,
+  configuration: Configuration,
+  { stub, running }: Options & { running: boolean },
+  called: readonly string[],
+): void {
+  const { role } = wanted.row;
+  const queue = configuration.value("queue_directory");
+  const why = running ? clash(wanted) : undefined;
+  if (why) {
+    throw new ConfigError(
+      `${why}: stop it, or try ${role} with --stub, which has a queue of its own`,
+    );
+  }
+  if (stub || running || called.length === 0) return;
+  throw new ConfigError(
+    `${role} calls ${called.join(", ")}, and no mail system runs on ${queue}: ` +
+      `start it (deno task serve), or add --stub`,
+  );
+}
+
+/** What is different for a role alone: its log is on the terminal, and with stubs nothing of the system is touched. */
+function changes(role: string, stub: boolean, directory: string): Record<string, string> {
+  const log: Record<string, string> = role === "postlogd" && !stub
+    ? {}
+    : { maillog_file: "", syslog_socket: "" };
+  return stub
+    ? { ...log, queue_directory: directory, virtual_mailbox_base: `${directory}/mail` }
+    : log;
+}
+
+/** A debugger cannot reach a role that has no network: for that run Deno's permissions alone confine it. */
+async function layersFor(
+  { row }: Wanted,
+  configuration: Configuration,
+  host: Host,
+  { inspect }: Options,
+  io: CommandIo,
+): Promise<Layers> {
+  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  if (inspect === undefined) return layers;
+  if (Deno.build.standalone) {
+    throw new ConfigError(
+      "--inspect: a compiled binary has no debugger: use a clone of the source",
+    );
+  }
+  if (!layers.bwrap || row.network) return layers;
+  io.err(
+    "role: --inspect: no debugger reaches bubblewrap's empty network: sandbox=deno for this run\n",
+  );
+  return { ...layers, bwrap: undefined };
+}
+
+/** Asks the running system for a service that is started on request. */
+function want(control: string, service: string, io: CommandIo): void {
+  const system = client(controlService, { path: control });
+  system.call("want", { service })
+    .catch((error) => io.err(`role: cannot ask for ${service}: ${reason(error)}\n`))
+    .finally(() => system.close());
+}
+
+/** What a person sees when the role is up; from then on lines typed are calls to it. */
+function welcome(alone: Alone, options: Options, called: readonly string[], io: CommandIo): string {
+  const { row } = alone.wanted;
+  const line = (name: string, text: string) => `  ${`${name}:`.padEnd(14)}${text}\n`;
+  const queue = alone.configuration.value("queue_directory");
+  const listed = called.join(", ");
+  return `${row.role}: ${row.because}\n` +
+    line("confinement", describeLayers(alone.layers, alone.host)) +
+    (called.length && options.stub ? line("stubs", `${listed}: print what they are sent`) : "") +
+    (called.length && !options.stub ? line("calls", `${listed} of the system on ${queue}`) : "") +
+    (options.stub && grantAlone(alone).writes.length
+      ? line("files", `in ${queue}, until it ends`)
+      : "") +
+    (options.inspect
+      ? line("debugger", `${options.inspect}: chrome://inspect, or your editor`)
+      : "") +
+    howToTalk(alone, io).map((text) => line("talk to it", text)).join("") +
+    line("stop", "Ctrl-C");
+}
+
+function howToTalk(alone: Alone, io: CommandIo): string[] {
+  const { wanted, configuration, directory } = alone;
+  const inet = endpoints(wanted, settingsOf(configuration)).map(({ address, port }) =>
+    `telnet ${address} ${port}   (or: swaks --server ${address}:${port} --to someone@example.com)`
+  );
+  const services = answersOf(wanted.row, wanted.service);
+  if (!services.length) return inet;
+  const talk = new Talk(services, (name) => socketPath(directory, name), (text) => io.out(text));
+  if (io.input) talk.listen(io.input).catch((error) => io.err(`role: input: ${reason(error)}\n`));
+  return [...inet, talk.hint];
+}

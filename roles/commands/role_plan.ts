@@ -1,0 +1,95 @@
+/** Which role a person means, and what is right for it when it runs alone. */
+
+import { callsOf, ROLE_OF_COMMAND } from "../../policies/grant.ts";
+import { policies, policyOf, type Row } from "../../policies/mod.ts";
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { ConfigError } from "../../shared/errors.ts";
+import { parseMasterCf } from "../../shared/config/master_cf.ts";
+import { freePort, tryToListen } from "../supervisor/handles.ts";
+import { endpoints, type Wanted, wantedServices } from "../supervisor/plans.ts";
+import { settingsOf } from "../supervisor/settings.ts";
+
+/** Where smtpd listens when master.cf does not say. */
+const DEFAULT_LISTENER = "127.0.0.1:2525";
+/** Names that differ by more letters are no misspellings. */
+const MAX_DISTANCE = 2;
+
+/** One line a role. */
+export function roleList(): string {
+  return policies.map(({ role, because }) => `${role.padEnd(10)}${because}\n`).join("");
+}
+
+/** The service that a name means: one of master.cf, a role, or Postfix's name of it. Throws ConfigError with the nearest name. */
+export function findWanted(name: string, configuration: Configuration): Wanted {
+  const all = wantedServices(configuration);
+  const role = policyOf(name)?.role ?? ROLE_OF_COMMAND[name];
+  const wanted = all.find(({ service, row }) => service === name && !row.inet) ??
+    all.find(({ service }) => service === name) ?? all.find(({ row }) => row.role === role);
+  // Under the role's own name, `smtp` means who delivers; its listener in master.cf is smtpd's.
+  if (wanted) return wanted;
+  const row = role && policyOf(role);
+  if (row) return { row, service: row.role, entry: undefined };
+  const known = [...new Set([...policies.map((each) => each.role), ...all.map((e) => e.service)])];
+  const near = known.filter((each) => distance(each, name) <= MAX_DISTANCE);
+  const meant = near.length ? `: did you mean ${near.join(" or ")}?` : "";
+  throw new ConfigError(`no role "${name}"${meant} ("role" alone lists them all)`);
+}
+
+/** The same service, listening on `listen`, or where master.cf says; another port when the running system has that one. */
+export function withListener(
+  wanted: Wanted,
+  configuration: Configuration,
+  listen: string | undefined,
+  running: boolean,
+): Wanted {
+  if (!wanted.row.inet) return wanted;
+  const named = inetService(wanted, listen ?? wanted.entry?.name ?? DEFAULT_LISTENER);
+  try {
+    for (const { address, port } of endpoints(named, settingsOf(configuration))) {
+      tryToListen(address, port, wanted.row.role);
+    }
+    return named;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (running && !listen) return inetService(wanted, `127.0.0.1:${freePort()}`);
+    throw new ConfigError(`${error.message}; choose another with --listen=127.0.0.1:PORT`);
+  }
+}
+
+function inetService(wanted: Wanted, name: string): Wanted {
+  const line = `${name} inet n - n - - ${wanted.row.role}`;
+  const entry = wanted.entry ?? parseMasterCf(line, "--listen").services[0]!;
+  return { ...wanted, entry: { ...entry, name } };
+}
+
+/** Why this role must not run beside the system that runs on this queue; undefined when it may. */
+export function clash({ row }: Wanted): string | undefined {
+  const own = (row.writes ?? []).filter((place) => place !== "mailboxes");
+  return own.length
+    ? `the running system has a ${row.role} already, and two on one ${
+      own[0]
+    } would do everything twice`
+    : undefined;
+}
+
+/** The services that a role calls, its log left out: that goes to the terminal. */
+export function calledBy(row: Row, configuration: Configuration): string[] {
+  return callsOf(row, settingsOf(configuration)).filter((name) => name !== "log");
+}
+
+/** How many letters must be changed, added or left out (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(
+        row[j]! + 1,
+        next[j - 1]! + 1,
+        row[j - 1]! + Number(a[i - 1] !== b[j - 1]),
+      );
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
