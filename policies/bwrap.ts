@@ -17,6 +17,8 @@ export interface Runtime {
   readonly setpriv: string | undefined;
   /** A compiled binary: `deno` is this program itself, with the roles inside. */
   readonly standalone?: boolean;
+  /** Where roles leave a list of the permissions that they use: in an audit only, which whoever starts the system asks for. */
+  readonly audit?: string;
   /** Runs this module instead of the role's: the sandbox test's probe. */
   readonly probe?: string;
 }
@@ -51,7 +53,8 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
   const binds = [
     ...readOnly.map((path) => ["--ro-bind-try", path, path]),
     ["--ro-bind-try", LOCALTIME, LOCALTIME],
-    ...grant.writes.map((path) => ["--bind-try", path, path]),
+    ...[...grant.writes, ...(runtime.audit ? [runtime.audit] : [])]
+      .map((path) => ["--bind-try", path, path]),
   ].sort((a, b) => a[1]!.length - b[1]!.length);
   return [
     "--unshare-pid",

@@ -90,6 +90,13 @@ export function roleEnvironment(runtime: Runtime): Record<string, string> {
   };
 }
 
+/** Tells the runtime to note each permission that the role asks for: `deno task test:audit` compares them with its row. */
+function auditing(grant: Grant, { audit }: Runtime): Record<string, string> {
+  // A file of its own for each process: the runtime begins it anew.
+  const file = `${grant.row.role}.${crypto.randomUUID()}`;
+  return audit ? { DENO_AUDIT_PERMISSIONS: join(audit, file) } : {};
+}
+
 /** Starts a role with the control channel open and its standard error on ours. */
 export function launch(
   grant: Grant,
@@ -100,7 +107,7 @@ export function launch(
   const [command, ...args] = commandLine(grant, runtime, layers, options);
   return spawn(command!, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    env: roleEnvironment(runtime),
+    env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },
     cwd: runtime.standalone ? "/" : runtime.source,
   });
 }

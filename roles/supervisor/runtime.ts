@@ -14,7 +14,9 @@ export function findRuntime(): Runtime {
   const home = Deno.env.get("HOME") ?? "/";
   const cache = Deno.env.get("DENO_DIR") ??
     join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "deno");
+  const audit = Deno.env.get("POSTERN_AUDIT_DIR");
   return {
+    ...(audit ? { audit } : {}),
     deno: Deno.realPathSync(Deno.execPath()),
     standalone: Deno.build.standalone,
     cache,
