@@ -12,6 +12,13 @@ import { concat } from "../../shared/ipc/frame.ts";
 const WHOLE_BYTES = 64 * 1024;
 /** So much of a stream may wait for cleanup before the client is not read any more. */
 const WAITING_BYTES = 256 * 1024;
+/**
+ * Of a message that comes in more pieces than this, those that are short are copied together: BDAT chunks or packets of one
+ * byte would each cost a hundred bytes of memory and a frame on the way to cleanup.
+ */
+const MANY_PIECES = 64;
+const SHORT_BYTES = 1024;
+const ROOM_BYTES = 16 * 1024;
 /** Content in more pieces than this is joined: lines that begin with a dot cut it into hundreds, each a frame of its own. */
 const FEW_PARTS = 2;
 
@@ -33,6 +40,8 @@ export class Flow {
   #held: number;
   #stream: Stream | undefined;
   #submitted: Promise<Submitted> | undefined;
+  #pieces = 0;
+  readonly #room = new Room();
 
   /** `head` is what smtpd itself writes above the content. */
   constructor(head: Uint8Array, readonly submit: Submit) {
@@ -43,13 +52,26 @@ export class Flow {
   /** Takes content; when `crowded` is true afterwards, wait for `space` before reading more. */
   push(parts: readonly Uint8Array[]): void {
     for (const part of parts.length > FEW_PARTS ? [concat(parts)] : parts) {
-      if (this.#stream) this.#stream.push(part);
-      else {
-        this.#parts.push(part);
-        this.#held += part.length;
-      }
+      if (++this.#pieces > MANY_PIECES) this.#gather(part);
+      else this.#add(part);
     }
     if (!this.#stream && this.#held > WHOLE_BYTES) this.#beginStream();
+  }
+
+  #add(part: Uint8Array): void {
+    if (this.#stream) this.#stream.push(part);
+    else {
+      this.#parts.push(part);
+      this.#held += part.length;
+    }
+  }
+
+  #gather(part: Uint8Array): void {
+    const isShort = part.length < SHORT_BYTES;
+    const full = this.#room.makeWay(isShort ? part.length : ROOM_BYTES);
+    if (full) this.#add(full);
+    if (isShort) this.#room.add(part);
+    else this.#add(part);
   }
 
   get crowded(): boolean {
@@ -63,6 +85,8 @@ export class Flow {
 
   /** All content has come: what cleanup makes of it. */
   finish(): Promise<Submitted> {
+    const rest = this.#room.empty();
+    if (rest) this.#add(rest);
     if (this.#stream) this.#stream.end();
     else this.#begin(concat(this.#parts, this.#held));
     return this.#submitted!;
@@ -87,6 +111,31 @@ export class Flow {
       (verdict) => (over(), { verdict }),
       (error) => (over(), { error }),
     );
+  }
+}
+
+/** Where short pieces become one. */
+class Room {
+  #bytes: Uint8Array | undefined;
+  #length = 0;
+
+  /** What is in it, when so many bytes more do not fit. */
+  makeWay(bytes: number): Uint8Array | undefined {
+    return this.#length + bytes > ROOM_BYTES ? this.empty() : undefined;
+  }
+
+  add(piece: Uint8Array): void {
+    this.#bytes ??= new Uint8Array(ROOM_BYTES);
+    this.#bytes.set(piece, this.#length);
+    this.#length += piece.length;
+  }
+
+  /** What is in it; undefined when there is nothing. */
+  empty(): Uint8Array | undefined {
+    const full = this.#bytes?.subarray(0, this.#length);
+    this.#bytes = undefined;
+    this.#length = 0;
+    return full;
   }
 }
 

@@ -81,3 +81,30 @@ Deno.test("Flow tells why there is no verdict", async () => {
   const flow = new Flow(new Uint8Array(0), () => Promise.reject(error));
   assertEquals(await flow.finish(), { error });
 });
+
+Deno.test("Flow joins content that comes byte by byte, and keeps its order around longer pieces", async () => {
+  const encoder = new TextEncoder();
+  const sizes: number[] = [];
+  let text = "";
+  const flow = new Flow(new Uint8Array(0), async (content) => {
+    assert(!(content instanceof Uint8Array));
+    for await (const chunk of content) {
+      sizes.push(chunk.length);
+      text += new TextDecoder().decode(chunk);
+    }
+    return QUEUED;
+  });
+  let sent = "";
+  const push = async (piece: string) => {
+    sent += piece;
+    flow.push([encoder.encode(piece)]);
+    if (flow.crowded) await flow.space();
+  };
+  for (let n = 0; n < 200_000; n++) {
+    await push(String.fromCharCode(97 + n % 26));
+    if (n % 50_000 === 0) await push("LONG".repeat(1000));
+  }
+  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assert(text === sent);
+  assert(sizes.length < 200, `${sizes.length} chunks for 200,000 pieces`);
+});
