@@ -1,0 +1,337 @@
+/**
+ * Input that is meant to hurt, through the whole system: each family of issue "Bad input" that needs more than one role.
+ * What one session shows is in tests/dialogs; what one parser shows stands beside the parser.
+ *
+ *   ends of data     every wrong form through DATA and BDAT to SMTP, LMTP and a Maildir
+ *   BDAT             absurd sizes, and tiny chunks without end
+ *   size             command lines, header lines, Received headers, nested MIME, bare CR and LF
+ *   names            prototype names, controls, look-alikes, quoting and routes in addresses
+ *   protocols        HTTP, TLS and noise on the plain port; errors, junk and recipients without end
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { connect } from "node:net";
+import { Sink } from "../support/sink.ts";
+import { System } from "../support/system.ts";
+
+const MAIN = `
+smtpd_forbid_bare_newline_exclusions =
+smtpd_forbid_unauth_pipelining = no
+smtpd_error_sleep_time = 0
+smtp_line_length_limit = 0
+`;
+const ENVELOPE = "EHLO x\r\nMAIL FROM:<s@src.test>\r\nRCPT TO:<u@sink.test>\r\n";
+/** Far more than any of these tests takes, on a machine that does other work as well. */
+const PATIENCE_MS = 120_000;
+/** No role may need more than this, whatever it is sent; high-water mark of its memory. */
+const MAX_ROLE_MIB = 500;
+
+interface Scene extends AsyncDisposable {
+  readonly system: System;
+  readonly sink: Sink;
+}
+
+/** The system between a client and a server for sink.test. */
+async function scene(more: { main?: string; lmtp?: boolean } = {}): Promise<Scene> {
+  const sink = await Sink.start({ lmtp: more.lmtp ?? false });
+  const kind = more.lmtp ? "lmtp:inet:127.0.0.1" : "smtp:[127.0.0.1]";
+  const system = await System.start({
+    sink: `${kind}:${sink.port}`,
+    main: `${MAIN}${more.main ?? ""}`,
+  });
+  return {
+    system,
+    sink,
+    async [Symbol.asyncDispose]() {
+      await system[Symbol.asyncDispose]();
+      await sink[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Sends text of one char a byte as fast as it is taken; all replies, once one matches or the server closes. */
+function say(system: System, parts: Iterable<string>, until: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(system.port, "127.0.0.1");
+    let replies = "", wake = () => {}, ended = false;
+    const end = (error?: Error) => {
+      ended = true;
+      clearTimeout(timer);
+      socket.destroy();
+      wake();
+      if (error) reject(error);
+      else resolve(replies);
+    };
+    const timer = setTimeout(
+      () => end(new Error(`no ${until} in time: ${replies.slice(-300)}`)),
+      PATIENCE_MS,
+    );
+    socket.setEncoding("latin1");
+    socket.on("data", (text) => {
+      replies += text;
+      if (until.test(replies.slice(-500))) end();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => end());
+    socket.on("drain", () => wake());
+    const write = async () => {
+      for (const part of parts) {
+        if (ended) return;
+        if (!socket.write(part, "latin1")) await new Promise<void>((resolve) => (wake = resolve));
+      }
+    };
+    write();
+  });
+}
+
+/** Nothing crashed, and nothing grew without bounds. */
+function assertUnhurt({ system }: Scene): void {
+  assertEquals(system.output.match(/^.*(panic|fatal): .*$/gm), null);
+  for (const role of ["smtpd", "cleanup", "qmgr", "rewrite"]) {
+    for (const pid of system.processes(role)) {
+      const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+      const mebibytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)![1]) / 1024;
+      assert(mebibytes < MAX_ROLE_MIB, `${role} needed ${Math.round(mebibytes)} MiB`);
+    }
+  }
+}
+
+const WRONG_ENDS = [
+  "\n.\n",
+  "\n.\r\n",
+  "\r\n.\n",
+  "\r.\r",
+  "\r.\r\n",
+  "\r\n.\r",
+  "\r\n.\r\r\n",
+  "\r\r\n.\r\r\n",
+  "\r\n\0.\r\n",
+  "\r\n.\0\r\n",
+  "\r\n. \r\n",
+  "\r\n..\r\n",
+];
+const HIDDEN = "MAIL FROM:<evil@src.test>\r\nRCPT TO:<evil@sink.test>\r\nDATA\r\nhidden\r\n";
+
+/** The lines that a correct end of data and no other leaves, without the dots of transport. */
+function lines(content: string): string {
+  return content.replace(/\r\n|\n|\r/g, (end) => end === "\r" ? " " : "\r\n");
+}
+
+for (const lmtp of [false, true]) {
+  Deno.test(`wrong ends of data hide no message from DATA or BDAT to ${lmtp ? "LMTP" : "SMTP"}`, async () => {
+    await using here = await scene({ lmtp });
+    const expected: string[] = [];
+    for (const [n, end] of WRONG_ENDS.entries()) {
+      const raw = `Subject: ${n}\r\n\r\nbefore${end}${HIDDEN}after\r\n`;
+      const bdat = raw.replace("Subject: ", "Subject: b");
+      const replies = await say(here.system, [
+        `${ENVELOPE}DATA\r\n${raw}.\r\n`,
+        `${ENVELOPE}BDAT ${bdat.length} LAST\r\n${bdat}QUIT\r\n`,
+      ], /^221 /m);
+      assertEquals(replies.match(/queued as/g)?.length, 2, replies);
+      expected.push(lines(raw.replace(/\n\./g, "\n")), lines(bdat));
+    }
+    const { received } = here.sink;
+    await here.system.until(() => received.length >= expected.length, PATIENCE_MS);
+    assertEquals(received.length, expected.length);
+    for (const content of expected) {
+      const subject = content.slice(0, content.indexOf("\r\n"));
+      const found = received.find((each) => each.content.includes(`\r\n${subject}\r\n`));
+      assert(
+        found?.content.endsWith(content),
+        `${JSON.stringify(found)}\n${JSON.stringify(content)}`,
+      );
+    }
+    assert(received.every(({ to }) => to.join() === "u@sink.test"));
+    assertUnhurt(here);
+  });
+}
+
+Deno.test("wrong ends of data hide no message in a Maildir", async () => {
+  await using here = await scene();
+  for (const [n, end] of WRONG_ENDS.entries()) {
+    const raw = `Subject: ${n}\r\n\r\nbefore${end}From evil@src.test\r\n${HIDDEN}after\r\n`;
+    const replies = await say(here.system, [
+      `${ENVELOPE.replace("u@sink.test", "u1@box.test")}DATA\r\n${raw}.\r\nQUIT\r\n`,
+    ], /^221 /m);
+    assertStringIncludes(replies, "queued as");
+  }
+  await here.system.until(() => here.system.maildir("u1").length >= WRONG_ENDS.length, PATIENCE_MS);
+  const messages = here.system.maildir("u1");
+  assertEquals(messages.length, WRONG_ENDS.length);
+  assert(messages.every((text) => text.endsWith("hidden\nafter\n") && !text.includes("\r")));
+  assertUnhurt(here);
+});
+
+Deno.test("a hundred thousand BDAT chunks of a byte make one message, in bounded memory", async () => {
+  await using here = await scene();
+  const chunks = Array.from({ length: 100 }, () => "BDAT 1\r\nx".repeat(1000));
+  const replies = await say(
+    here.system,
+    [`${ENVELOPE}BDAT 4\r\n\r\n\r\n`, ...chunks, "BDAT 0 LAST\r\n"],
+    /queued as/,
+  );
+  assertEquals(replies.match(/^250 2\.0\.0 Ok: 1 bytes\r$/gm)?.length, 100_000);
+  await here.system.until(() => here.sink.received.length === 1, PATIENCE_MS);
+  assert(here.sink.received[0]!.content.endsWith(`\r\n\r\n${"x".repeat(100_000)}\r\n`));
+  assertUnhurt(here);
+});
+
+const FORMS: [why: string, content: Iterable<string>, reply: RegExp][] = [
+  ["of bare LFs", ["Subject: x\n\n", "a\n".repeat(1e6)], /queued as/],
+  ["of bare CRs", ["Subject: x\r\n\r\n", "\r".repeat(2e6)], /queued as/],
+  ["of dots", ["Subject: x\r\n\r\n", "..\r\n".repeat(5e5)], /queued as/],
+  ["of NULs", ["\0".repeat(2e6)], /queued as/],
+  ["that is one line of 8 MB", ["\r\n", "x".repeat(8e6)], /queued as/],
+  ["with a header line of 1 MB", ["Subject: ", "x".repeat(1e6), "\r\n\r\nbody"], /queued as/],
+  ["with a folded header of 2 MB", ["X: y\r\n", " z\r\n".repeat(5e5), "\r\nbody"], /queued as/],
+  ["with 200,000 headers", ["To: a@b.test\r\n".repeat(2e5), "\r\nbody"], /queued as/],
+  ["without any header", ["\r\nbody"], /queued as/],
+  ["without header or body", [""], /queued as/],
+  ["with 10,000 Received headers", ["Received: x\r\n".repeat(1e4), "\r\nbody"], /^554 5\.4\.0 /m],
+  ["with MIME nested 10,000 deep", nested(10_000), /queued as/],
+  ["with 100,000 mailbox separators", ["From me\r\n".repeat(1e5), "\r\nbody"], /queued as/],
+];
+
+function* nested(depth: number): Generator<string> {
+  for (let n = 0; n < depth; n++) {
+    yield `Content-Type: multipart/mixed; boundary=b${n}\r\n\r\n--b${n}\r\n`;
+  }
+}
+
+Deno.test("messages of hostile forms pass whole or are refused, in bounded memory", async (t) => {
+  await using here = await scene();
+  let expected = 0;
+  for (const [why, content, reply] of FORMS) {
+    await t.step(`a message ${why}`, async () => {
+      const sent = function* () {
+        yield `${ENVELOPE}DATA\r\n`;
+        yield* content;
+        yield "\r\n.\r\nNOOP\r\n";
+      };
+      const replies = await say(
+        here.system,
+        sent(),
+        /^(250 2\.0\.0 Ok: queued|5).*\r\n250 2\.0\.0 Ok\r/m,
+      );
+      assertMatch(replies, reply);
+      if (replies.includes("queued as")) expected++;
+    });
+  }
+  await here.system.until(() => here.sink.count >= expected, PATIENCE_MS);
+  assertEquals(here.sink.count, expected);
+  assertUnhurt(here);
+});
+
+/** Names that are special to JavaScript, to shells, to terminals or to the eye. */
+const NAMES = [
+  "__proto__",
+  "constructor",
+  "toString",
+  "hasOwnProperty",
+  "$(id)",
+  "`id`",
+  "../../etc/passwd",
+  "|sh",
+  "%s%n",
+  "' OR 1=1 --",
+];
+
+Deno.test("prototype and shell names are only names: as sender, recipient, EHLO name, header and parameter", async () => {
+  await using here = await scene();
+  for (const name of NAMES) {
+    using client = await here.system.client();
+    assertEquals((await client.command(`EHLO ${name}`)).code, 250);
+    assertEquals(
+      (await client.command(`MAIL FROM:<"${name}"@src.test> ${name.split(" ")[0]}=1`)).code,
+      555,
+    );
+    assertEquals((await client.command(`VRFY "${name}"@sink.test`)).code, 252, name);
+    assertEquals((await client.command(`RSET ${name}`)).code, 501, name);
+    await client.message(
+      `"${name}"@src.test`,
+      [`"${name}"@sink.test`],
+      `${name.split(" ")[0]}: x\n\nbody`,
+    );
+    await client.command("MAIL FROM:<s@src.test>");
+    assertEquals((await client.command(`RCPT TO:<"${name}"@box.test>`)).code, 550);
+  }
+  for (const domain of ["__proto__", "constructor", "__proto__.test", "toString.sink.test"]) {
+    using client = await here.system.client();
+    assertEquals((await client.command(`MAIL FROM:<s@${domain}>`)).code, 250);
+    assertMatch((await client.command(`RCPT TO:<u@${domain}>`)).text, /^250 2\.1\.5/);
+  }
+  await here.system.until(() => here.sink.received.length >= NAMES.length, PATIENCE_MS);
+  const found = here.sink.received.map(({ to }) =>
+    to.join().replace(/^"?(.*?)"?@sink\.test$/, "$1")
+  );
+  assertEquals(found.toSorted(), NAMES.toSorted());
+  assertUnhurt(here);
+});
+
+const ADDRESSES: [given: string, code: number][] = [
+  ["<@a.test,@b.test:u@sink.test>", 250],
+  ["<@a.test:@b.test:u@sink.test>", 501],
+  // It would be an option to a program that gets it as an argument (allow_min_user).
+  ["<-oProxyCommand=x@sink.test>", 501],
+  ["<u@sink.test@sink.test>", 250],
+  ["<<u@sink.test>>", 501],
+  ['<"a\\"b\\\\c"@sink.test>', 250],
+  ['<"unended@sink.test>', 501],
+  ["<u(comment)@sink.test>", 501],
+  ["<u@sink.test", 501],
+  ["u@sink.test>", 501],
+  ["<u\0@sink.test>", 501],
+  ["<u\x1b[2J@sink.test>", 501],
+  ['<"u\x7f"@sink.test>', 501],
+  [`<${"l".repeat(900)}@sink.test>`, 250],
+  [`<${"l".repeat(1001)}@sink.test>`, 501],
+  [`<u@${"d".repeat(300)}.sink.test>`, 501],
+  ["<u@xn--80ak6aa92e.sink.test>", 250],
+  ["<u@\u0430pple.sink.test>", 553],
+  ["<u@[127.0.0.1]>", 550],
+  ["<u@[__proto__]>", 501],
+];
+
+Deno.test("hostile addresses are taken as what they say or refused, and none breaks the log", async () => {
+  await using here = await scene();
+  using client = await here.system.client();
+  await client.command("MAIL FROM:<s@src.test>");
+  const found: [string, number][] = [];
+  for (const [given] of ADDRESSES) {
+    found.push([given, (await client.command(`RCPT TO:${given}`)).code]);
+  }
+  assertEquals(found, ADDRESSES);
+  // deno-lint-ignore no-control-regex
+  assertEquals(here.system.output.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/), null);
+  assertUnhurt(here);
+});
+
+Deno.test("noise on the plain port ends each session and harms no other", async () => {
+  await using here = await scene();
+  using other = await here.system.client();
+  const noises = [
+    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nEHLO ",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\n",
+    "\x80\x2e\x01\x00\x02\n",
+    "SSH-2.0-OpenSSH_9\r\n",
+    "\x00\x01\x02\x03\n",
+    "\r\n".repeat(1000),
+    "\n".repeat(1000),
+    "x".repeat(1e7) + "\r\n",
+    "NOOP\r\n".repeat(1000),
+    "VRFY u@sink.test\r\n".repeat(1000),
+    `EHLO x\r\nMAIL FROM:<s@src.test>\r\n${"RCPT TO:<u@sink.test>\r\n".repeat(3000)}`,
+    `EHLO ${"\x1b[2J".repeat(400)}\r\n`,
+  ];
+  for (const noise of noises) {
+    const replies = await say(here.system, [noise, "\r\nQUIT\r\n"], /^(221|421|521) /m);
+    assertMatch(replies, /^(221|421|521) /m);
+    assertEquals((await other.command("RSET")).code, 250);
+  }
+  // deno-lint-ignore no-control-regex
+  assertEquals(here.system.output.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/), null);
+  assertUnhurt(here);
+});
