@@ -35,6 +35,8 @@ const FIXED_BYTES = 14;
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
 /** The first buffer of a frame that comes in pieces. */
 const MIN_ROOM_BYTES = 64 * 1024;
+/** Shorter pieces of a chunk are copied. */
+const MIN_VIEW_BYTES = 8 * 1024;
 const EMPTY = new Uint8Array(0);
 
 /** The longest payload of each kind. */
@@ -77,23 +79,40 @@ export function encode(
   return payload.length ? [head, payload] : [head];
 }
 
-/** Cuts a byte stream into frames, however it arrives. Throws PeerError for anything over its limit. */
+/** A CHUNK frame whose payload is still coming. */
+interface Flowing {
+  readonly frame: Frame;
+  left: number;
+}
+
+/**
+ * Cuts a byte stream into frames, however it arrives. Throws PeerError for anything over its limit. A CHUNK frame that
+ * comes in pieces is passed on as several: content needs no second copy to be a stream.
+ */
 export class FrameReader {
   /** A frame that began in an earlier read; `#held` of its `#needed` bytes are here. */
   #partial = EMPTY;
   #held = 0;
   #needed = 0;
+  #flowing: Flowing | undefined;
 
   /** `maxHeader(call, kind)` bounds the header before it is waited for. */
   constructor(readonly maxHeader: (call: number, kind: number) => number) {}
 
   /** Takes what arrived and calls `take` for each whole frame; views into `data` stay views. */
   push(data: Uint8Array, take: (frame: Frame) => void): void {
-    let at = this.#held ? this.#complete(data, take) : 0;
+    let at = 0;
+    if (this.#flowing) at = this.#flow(this.#flowing, data, 0, take);
+    else if (this.#held) at = this.#complete(data, take);
     while (at < data.length) {
       const left = data.length - at;
       const size = left >= FIXED_BYTES ? this.#size(data, at) : FIXED_BYTES;
       if (left < size) {
+        if (left >= FIXED_BYTES && flows(data, at)) {
+          const frame = parse(data, at, FIXED_BYTES);
+          at = this.#flow({ frame, left: size - FIXED_BYTES }, data, at + FIXED_BYTES, take);
+          continue;
+        }
         this.#needed = size;
         this.#append(data.subarray(at));
         return;
@@ -101,6 +120,20 @@ export class FrameReader {
       take(parse(data, at, size));
       at += size;
     }
+  }
+
+  /** Passes on what has come of a CHUNK frame's payload, and says where it ends in `data`. */
+  #flow(flowing: Flowing, data: Uint8Array, at: number, take: (frame: Frame) => void): number {
+    const view = data.subarray(at, at + flowing.left);
+    flowing.left -= view.length;
+    this.#flowing = flowing.left ? flowing : undefined;
+    if (view.length) {
+      const { frame, left } = flowing;
+      // Many small views would keep many large read buffers alive.
+      const payload = view.length < MIN_VIEW_BYTES ? view.slice() : view;
+      take({ ...frame, payload, more: frame.more || left > 0 });
+    }
+    return at + view.length;
   }
 
   /** Adds to the frame that has begun, takes it when it is whole, and says how much of `data` it used. */
@@ -159,6 +192,11 @@ export class FrameReader {
     }
     return length + 4;
   }
+}
+
+/** A frame that is nothing but content. */
+function flows(data: Uint8Array, at: number): boolean {
+  return (data[at + 4]! & ~MORE) === Kind.CHUNK && u32(data, at + 10) === 0;
 }
 
 function parse(data: Uint8Array, at: number, size: number): Frame {

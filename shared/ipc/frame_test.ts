@@ -21,6 +21,20 @@ const anyFrame = fc.record({
   payload: fc.uint8Array({ maxLength: 200 }),
 });
 
+/** As one frame, what was passed on in pieces: content chunks of one conversation, and all but the last say `more`. */
+function joined(frames: readonly Frame[]): Frame[] {
+  const whole: Frame[] = [];
+  for (const frame of frames) {
+    const last = whole.at(-1);
+    const same = last?.kind === Kind.CHUNK && frame.kind === Kind.CHUNK && last.more &&
+      last.conversation === frame.conversation && last.call === frame.call &&
+      !last.header.length && !frame.header.length;
+    if (!same) whole.push(frame);
+    else whole[whole.length - 1] = { ...frame, payload: concat([last.payload, frame.payload]) };
+  }
+  return whole;
+}
+
 function wire(frame: Frame): Uint8Array {
   const kind = frame.kind | (frame.more ? MORE : 0);
   return concat(encode(kind, frame.call, frame.conversation, frame.header, frame.payload));
@@ -36,7 +50,7 @@ Deno.test("FrameReader gives back what was encoded, however the bytes are cut", 
       let at = 0;
       for (const cut of cuts) pieces.push(all.slice(at, at += cut));
       pieces.push(all.slice(at));
-      assertEquals(read(pieces.filter((piece) => piece.length)), frames);
+      assertEquals(joined(read(pieces.filter((piece) => piece.length))), joined(frames));
     },
   ));
 });
