@@ -4,7 +4,7 @@ import { counter } from "../../shared/counters.ts";
 import { reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import type { Content } from "../../shared/ipc/content.ts";
-import type { RequestOf } from "../../shared/ipc/declare.ts";
+import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { notified } from "../../shared/log/lines.ts";
 import { warning } from "../../shared/log/log.ts";
 import { localPartOf } from "../../shared/mail/address.ts";
@@ -19,6 +19,8 @@ import { headersOf, type Original, readOriginal } from "./original.ts";
 
 type Params = Values<typeof bounceParameters>;
 export type CleanupClient = Client<typeof cleanupService.calls>;
+
+type Reply = ReplyOf<typeof cleanupService.calls, "submit">;
 
 const reports = counter("bounce_reports", "delivery reports sent");
 
@@ -68,7 +70,7 @@ export class Notifier {
     const limit = this.params.bounceSizeLimit;
     const whole = kind === "failure" && envelope.ret !== "HDRS" && size <= limit;
     const original = await readOriginal(content, limit, whole);
-    const queueId = await this.#send(first, report, original);
+    const queueId = await this.#send(first, report, original, report.source);
     for (const copy of copies) {
       // The sender has been told: a copy that is lost must not tell it twice.
       await this.#send(copy, report, original).catch((error) => warning(reason(error)));
@@ -108,6 +110,7 @@ export class Notifier {
     { reader, to, from }: Notification,
     report: Report,
     original: Original,
+    source?: string,
   ): Promise<string> {
     const about = report.envelope.queueId, kind = LOGGED[reader][report.kind];
     const queueId = this.nextQueueId(), now = this.now();
@@ -118,7 +121,8 @@ export class Notifier {
     const parts = { report, original: quoted, reporter: this.params, queueId, now, to, reader };
     const { bytes, eightBit } = reportMessage(parts);
     const submission = submissionOf({ queueId, from, to, now, eightBit }, report);
-    const reply = await this.cleanup.call("submit", submission, bytes).then(
+    const request = source ? { ...submission, source: { id: source, settled: [] } } : submission;
+    const reply: Reply = await this.cleanup.call("submit", request, bytes).then(
       (answered) => answered.reply,
       (error) => ({ queued: false, code: 451, dsn: "4.3.0", text: reason(error) }),
     );
@@ -128,8 +132,8 @@ export class Notifier {
     }
     stopAt?.("notice.queued");
     reports.add();
-    notified(about, kind, queueId);
-    return queueId;
+    notified(about, kind, reply.already ?? queueId);
+    return reply.already ?? queueId;
   }
 }
 

@@ -25,6 +25,8 @@ export interface Change {
   readonly reported?: readonly number[];
   readonly move?: Omit<Move, "queueId">;
   readonly remove?: boolean;
+  /** Sources of reports that will not be asked for again. */
+  readonly settled?: readonly string[];
 }
 
 interface Waiting<T, Answer = void> {
@@ -132,15 +134,16 @@ function batch(
   added: readonly Arrival[],
   changes: readonly Waiting<Change>[],
 ): Batch {
-  const outcomes = [], reported = [], moved = [], removed = [];
+  const outcomes = [], reported = [], moved = [], removed = [], settled = [];
   for (const { what } of changes) {
     const { queueId } = what;
     if (what.outcomes?.length) outcomes.push({ queueId, outcomes: what.outcomes });
     if (what.reported?.length) reported.push({ queueId, recipients: what.reported });
     if (what.move) moved.push({ queueId, ...what.move });
     if (what.remove) removed.push(queueId);
+    if (what.settled) settled.push(...what.settled);
   }
-  return { added: added.map(({ what }) => what), outcomes, reported, moved, removed };
+  return { added: added.map(({ what }) => what), outcomes, reported, moved, removed, settled };
 }
 
 /** What a commit is for, as the stop points name it. */

@@ -22,6 +22,8 @@ import { expiry, isDelayed, nextTry, type RetrySettings } from "./schedule.ts";
 interface Told {
   /** Recipients that are finished with now. */
   readonly reported: number[];
+  /** Sources of the reports that were made. */
+  readonly sources: string[];
   /** Something is left for another attempt: recipients, or a report that could not be made. */
   left: boolean;
   warned: boolean;
@@ -46,7 +48,7 @@ export class Completer {
     }
     // What an operator has judged keeps its reports for later.
     const left = message.deferred || tell;
-    await this.#finish(message, { reported: [], left, warned: false }, outcomes);
+    await this.#finish(message, { reported: [], sources: [], left, warned: false }, outcomes);
   }
 
   #mustTell(message: ActiveMessage): boolean {
@@ -64,24 +66,24 @@ export class Completer {
   }
 
   async #tell(message: ActiveMessage): Promise<Told> {
-    const told: Told = { reported: [], left: message.deferred, warned: false };
+    const told: Told = { reported: [], sources: [], left: message.deferred, warned: false };
     try {
       const { queueId, envelope } = message;
       if (message.deferred && this.#isExpired(message)) {
         expired(queueId, envelope.sender);
         const all: RecipientState[] = ["todo", "deferred", "bounced"];
-        told.left = !(await this.#report("failure", message, all, told.reported));
+        told.left = !(await this.#report("failure", message, all, told));
       } else if (message.failed) {
-        const done = await this.#report("failure", message, ["bounced"], told.reported);
+        const done = await this.#report("failure", message, ["bounced"], told);
         told.left ||= !done;
       }
       if (message.delivered && message.wantsSuccess) {
-        const done = await this.#report("success", message, ["sent"], told.reported);
+        const done = await this.#report("success", message, ["sent"], told);
         told.left ||= !done;
       }
       if (told.left && message.deferred && this.#isWarningDue(message)) {
         const open: RecipientState[] = ["todo", "deferred"];
-        told.warned = await this.#report("delay", message, open, []);
+        told.warned = await this.#report("delay", message, open, told);
       }
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
@@ -92,12 +94,12 @@ export class Completer {
     return told;
   }
 
-  /** Reports on the recipients in these states; true, with their numbers in `reported`, when that is done. */
+  /** Reports on the recipients in these states; true, with what was done noted in `told`, when that is done. */
   async #report(
     kind: ReportKind,
     message: ActiveMessage,
     states: readonly RecipientState[],
-    reported: number[],
+    told: Told,
   ): Promise<boolean> {
     const { queueId, envelope } = message;
     const recipients: StoredRecipient[] = await this.store.recipients(
@@ -107,25 +109,28 @@ export class Completer {
       MAX_RECIPIENTS,
     );
     const until = kind === "delay" ? expiry(envelope.arrived, envelope.sender, this.settings) : 0;
-    if (!(await this.reports.send(kind, message, recipients, until))) return false;
-    for (const { n } of recipients) reported.push(n);
+    const source = await this.reports.send(kind, message, recipients, until);
+    if (source === undefined) return false;
+    if (source) told.sources.push(source);
+    // After a delay report they are delivered on.
+    if (kind !== "delay") { for (const { n } of recipients) told.reported.push(n); }
     return true;
   }
 
   /** The last commit of this stay: removed, or moved to where the message waits. */
   async #finish(
     message: ActiveMessage,
-    { reported, left, warned }: Told,
+    { reported, sources: settled, left, warned }: Told,
     outcomes: readonly Outcome[] = [],
   ): Promise<void> {
     const { queueId } = message;
     const change = this.#last(message, left);
     if (change.remove) {
-      await this.committer.change({ queueId, remove: true });
+      await this.committer.change({ queueId, remove: true, settled });
       return removed(queueId);
     }
     const move = { ...change.move!, warned };
-    await this.committer.change({ queueId, outcomes, reported, move });
+    await this.committer.change({ queueId, outcomes, reported, move, settled });
   }
 
   #last({ verdict, envelope }: ActiveMessage, left: boolean): Pick<Change, "move" | "remove"> {

@@ -1,5 +1,6 @@
 /** What the sender is told, and of whom (reference 6.3): which recipients a report is due for, and the call to bounce. */
 
+import { createHash } from "node:crypto";
 import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { warning } from "../../shared/log/log.ts";
@@ -35,36 +36,47 @@ export class Reports {
   }
 
   /**
-   * Tells the sender of those recipients for whom a report is due; true when that is done or nobody had to be told, false when
-   * it has to be tried again. Throws DamagedRecord when the message cannot be read.
+   * Tells the sender of those recipients for whom a report is due. Answers the report's source, empty when nobody had to be
+   * told; undefined when it has to be tried again. Throws DamagedRecord when the message cannot be read.
    */
   async send(
     kind: ReportKind,
     message: { readonly envelope: Envelope; readonly size: number },
     recipients: readonly StoredRecipient[],
     retryUntil = 0,
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     const { envelope, size } = message;
     const due = recipients.filter((each) => isDue(kind, each, each.outcome));
     // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
     const untold = this.isMute(envelope) || (!envelope.sender && kind !== "failure");
-    if (!due.length || untold) return true;
+    if (!due.length || untold) return "";
+    const source = sourceOf(kind, envelope, due);
     const content = await this.store.content(envelope.queueId);
     stopAt?.("bounce.before_notice");
     try {
       await this.bounce.call(
         "report",
-        { kind, envelope, size, recipients: due.map(reported), retryUntil },
+        { kind, envelope, size, recipients: due.map(reported), retryUntil, source },
         content,
       );
       stopAt?.("bounce.after_notice");
-      return true;
+      return source;
     } catch (error) {
       if (!(error instanceof PeerError || error instanceof StorageError)) throw error;
       warning(`${envelope.queueId}: bounce or trace service failure: ${reason(error)}`);
-      return false;
+      return undefined;
     }
   }
+}
+
+/** Names a report, so that one that is asked for again after a crash is not sent twice. */
+function sourceOf(
+  kind: ReportKind,
+  { queueId, arrived }: Envelope,
+  recipients: readonly StoredRecipient[],
+): string {
+  const numbers = recipients.map(({ n }) => n).join(",");
+  return createHash("sha256").update(`${queueId} ${arrived} ${kind} ${numbers}`).digest("hex");
 }
 
 function reported(recipient: StoredRecipient): Report["recipients"][number] {

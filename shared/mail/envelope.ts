@@ -65,7 +65,7 @@ export const Envelope = shape({
 export type Envelope = Static<typeof Envelope>;
 
 /** A name for where a submission came from: no two submissions have the same. */
-const SourceId = Type.String({ pattern: "^[0-9a-f]{64}$" });
+export const SourceId = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
 /** What makes a submission count once, however often it is made: who made it may die before it hears that it is queued. */
 export const Source = shape({

@@ -2,7 +2,7 @@
 
 import Type, { type Static } from "typebox";
 import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
-import { Envelope, MAX_RECIPIENTS, Outcome, Recipient } from "../mail/envelope.ts";
+import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId } from "../mail/envelope.ts";
 
 export const Report = shape({
   /** `success` reports delivered recipients for NOTIFY=SUCCESS. */
@@ -16,6 +16,8 @@ export const Report = shape({
   ),
   /** For a delay report: until when delivery is tried, milliseconds since the epoch; 0 otherwise. */
   retryUntil: count(),
+  /** The same when the same report is asked for again: whoever asked may have died before it heard that it is queued. */
+  source: Type.Optional(SourceId),
 });
 export type Report = Static<typeof Report>;
 

@@ -28,8 +28,8 @@ export class Sources {
   }
 
   /** Forgets those that will not come again. */
-  settle({ settled }: Source): void {
-    for (const id of settled) this.#remove.run(id);
+  settle(ids: readonly string[]): void {
+    for (const id of ids) this.#remove.run(id);
   }
 
   /** Forgets what was added before a time. */

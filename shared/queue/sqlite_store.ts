@@ -145,12 +145,13 @@ export class SqliteStore extends SqliteReader implements QueueStore {
           if (refused === NOTHING_REFUSED) refused = new Set();
           refused.add(message.envelope.queueId);
         }
-        if (message.source) this.#sources.settle(message.source);
+        if (message.source) this.#sources.settle(message.source.settled);
       }
       for (const { queueId, outcomes } of batch.outcomes) this.#record(queueId, outcomes);
       for (const { queueId, recipients } of batch.reported) this.#reported(queueId, recipients);
       for (const move of batch.moved) this.#move(move);
       for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
+      if (batch.settled?.length) this.#sources.settle(batch.settled);
     });
     stopAt?.("store.committed");
     // A crash before this leaves orphans, which the next start removes.

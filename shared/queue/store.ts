@@ -84,6 +84,8 @@ export interface Batch {
   }[];
   readonly moved: readonly Move[];
   readonly removed: readonly string[];
+  /** Sources that will not come again. */
+  readonly settled?: readonly string[];
 }
 
 /** What a commit did not do. Everything else is durable. */

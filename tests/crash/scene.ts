@@ -1,0 +1,169 @@
+/** A running system with a server to relay to, and a count of what arrived where, by the messages' own ids. */
+
+import { databaseDirectory, maildropDirectory } from "../../shared/layout.ts";
+import { contentDirectory } from "../../shared/queue/sqlite_schema.ts";
+import { openReader } from "../../shared/queue/sqlite_reader.ts";
+import { ID_HEADER } from "../support/load.ts";
+import { Sink } from "../support/sink.ts";
+import { System } from "../support/system.ts";
+
+/** Retries come soon, so that mail that a crash deferred arrives within the test. */
+export const QUICK = [
+  "minimal_backoff_time = 1s",
+  "maximal_backoff_time = 2s",
+  "queue_run_delay = 1s",
+  "service_throttle_time = 1s",
+].join("\n");
+/** Whoever writes to it is refused for good. */
+export const REFUSED = "refused@sink.test";
+/** Whoever writes to it is told to come again, the first time. */
+export const DEFERRED = "deferred@sink.test";
+/** The sender of mail that bounces: reports arrive in this mailbox. */
+export const AUTHOR = "u2@box.test";
+
+export interface SceneOptions {
+  readonly main?: string;
+  /** Where roles stop: ROLE:POINT:COUNT. */
+  readonly stopAt?: string;
+}
+
+export class Scene implements AsyncDisposable {
+  /** Copies of each message that arrived, at the server or in the first user's mailbox. */
+  readonly delivered = new Map<string, number>();
+  /** Reports about each message that arrived in the author's mailbox. */
+  readonly reported = new Map<string, number>();
+  #seen = new Set<string>();
+
+  private constructor(readonly sink: Sink, readonly system: System) {}
+
+  static async start({ main = "", stopAt }: SceneOptions = {}): Promise<Scene> {
+    const deferred = new Set<string>();
+    let transaction = "";
+    const sink = await Sink.start({
+      answer(line) {
+        if (line.startsWith("MAIL")) transaction = line;
+        if (line.startsWith(`RCPT TO:<${REFUSED}>`)) return "550 5.1.1 nobody of that name";
+        if (!line.startsWith(`RCPT TO:<${DEFERRED}>`) || deferred.has(transaction)) return;
+        deferred.add(transaction);
+        return "450 4.2.1 come again";
+      },
+    });
+    const system = await System.prepare({
+      sink: `smtp:[127.0.0.1]:${sink.port}`,
+      main: `${QUICK}\n${main}`,
+    });
+    const scene = new Scene(sink, system);
+    try {
+      await system.start(stopAt ? { POSTERN_STOP_AT: stopAt } : {});
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
+    return scene;
+  }
+
+  /** Counts what has arrived since. */
+  look(): void {
+    for (const { content } of this.sink.received.splice(0)) count(this.delivered, content);
+    this.#readMaildir("u1", this.delivered);
+    this.#readMaildir("u2", this.reported);
+  }
+
+  /** Ids of the messages that are in the queue or in the maildrop. */
+  async waiting(): Promise<Set<string>> {
+    const ids = new Set<string>();
+    const note = (text: string) => {
+      const id = idOf(text);
+      if (id) ids.add(id);
+    };
+    const reader = openReader(databaseDirectory(this.system.queue));
+    try {
+      for await (const { queue_id } of reader.list()) {
+        note(await textOf(reader.content(queue_id)).catch(() => ""));
+      }
+    } finally {
+      await reader.close();
+    }
+    for (const name of this.maildrop()) {
+      note(tryRead(`${maildropDirectory(this.system.queue)}/${name}`));
+    }
+    return ids;
+  }
+
+  /** Files in the maildrop. */
+  maildrop(): string[] {
+    return names(maildropDirectory(this.system.queue));
+  }
+
+  /** Content files of the queue. */
+  contentFiles(): string[] {
+    return names(contentDirectory(databaseDirectory(this.system.queue)));
+  }
+
+  /** How many messages the queue has. */
+  async queued(): Promise<number> {
+    const reader = openReader(databaseDirectory(this.system.queue));
+    const counts = await reader.counts().finally(() => reader.close());
+    return Object.values(counts).reduce((sum, each) => sum + each, 0);
+  }
+
+  /** Waits until nothing is in the queue or the maildrop, then counts. */
+  async untilQuiet(milliseconds = 30_000): Promise<void> {
+    await this.system.until(
+      async () => this.maildrop().length === 0 && await this.queued() === 0,
+      milliseconds,
+    );
+    this.look();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.system[Symbol.asyncDispose]();
+    await this.sink[Symbol.asyncDispose]();
+  }
+
+  #readMaildir(user: string, counts: Map<string, number>): void {
+    const directory = `${this.system.mail}/${user}/new`;
+    for (const name of names(directory)) {
+      const path = `${directory}/${name}`;
+      if (!this.#seen.has(path)) count(counts, tryRead(path));
+      this.#seen.add(path);
+    }
+  }
+}
+
+/** A message's own id, in the text of the message or of a report about it. */
+export function idOf(text: string): string | undefined {
+  return new RegExp(`^${ID_HEADER}: (\\S+)`, "m").exec(text)?.[1];
+}
+
+function count(counts: Map<string, number>, text: string): void {
+  const id = idOf(text);
+  if (id) counts.set(id, (counts.get(id) ?? 0) + 1);
+}
+
+async function textOf(
+  content: Promise<Uint8Array | AsyncIterable<Uint8Array>>,
+): Promise<string> {
+  const found = await content;
+  if (found instanceof Uint8Array) return new TextDecoder().decode(found);
+  for await (const first of found) return new TextDecoder().decode(first);
+  return "";
+}
+
+function names(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** A file's text; empty when it is gone already. */
+function tryRead(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}

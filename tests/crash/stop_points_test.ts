@@ -1,0 +1,161 @@
+/**
+ * A role is stopped between two steps of a message's way and killed there: it alone, or everything in the same instant.
+ * One message each; its copies are counted where it was to arrive. Two copies are right only where an agent has
+ * delivered and the outcome was lost with the processes that knew it.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { STOP_POINTS, type StopPoint } from "../../shared/stop_points.ts";
+import { ID_HEADER } from "../support/load.ts";
+import { AUTHOR, DEFERRED, REFUSED, Scene } from "./scene.ts";
+
+/** `large` has a content file of its own, `submitted` comes by sendmail, `bounced` must be reported once. */
+type Kind = "relayed" | "local" | "large" | "submitted" | "bounced" | "deferred";
+type Victim = "it alone" | "everything";
+
+/** How often the message, or the report about it, arrives: one number, or what a race allows. */
+type Copies = number | readonly number[];
+
+interface Row {
+  readonly role: string;
+  readonly point: StopPoint;
+  readonly kind: Kind;
+  /** True when the client can hear 250 although the role was killed. */
+  readonly accepted: boolean;
+  readonly copies: Readonly<Record<Victim, Copies>>;
+}
+
+const TIMES = ["never", "once", "twice"];
+const ONCE = { "it alone": 1, everything: 1 } as const;
+const NEVER = { "it alone": 0, everything: 0 } as const;
+/** The outcome lives on in the agent, unless that is killed too. */
+const AGENT_KNOWS = { "it alone": 1, everything: 2 } as const;
+const TWICE = { "it alone": 2, everything: 2 } as const;
+
+const rows: readonly Row[] = [
+  row("smtpd", "smtpd.queued", "relayed", false, ONCE),
+  row("cleanup", "cleanup.received", "relayed", false, NEVER),
+  row("cleanup", "cleanup.queued", "relayed", false, ONCE),
+  row("pickup", "pickup.received", "submitted", true, ONCE),
+  row("pickup", "pickup.queued", "submitted", true, ONCE),
+  row("qmgr", "intake.received", "relayed", false, NEVER),
+  row("qmgr", "intake.content_written", "large", false, NEVER),
+  row("qmgr", "commit.before", "relayed", false, NEVER),
+  row("qmgr", "store.written", "relayed", false, NEVER),
+  row("qmgr", "commit.after", "relayed", false, ONCE),
+  row("qmgr", "commit.after", "large", false, ONCE),
+  row("qmgr", "outcome.received", "relayed", true, AGENT_KNOWS),
+  row("qmgr", "outcome.received", "local", true, AGENT_KNOWS),
+  row("qmgr", "outcome.before", "bounced", true, ONCE),
+  row("qmgr", "outcome.after", "bounced", true, ONCE),
+  row("qmgr", "bounce.before_notice", "bounced", true, ONCE),
+  row("qmgr", "bounce.after_notice", "bounced", true, ONCE),
+  row("bounce", "notice.queued", "bounced", true, ONCE),
+  row("qmgr", "requeue.before", "deferred", true, ONCE),
+  row("qmgr", "requeue.after", "deferred", true, ONCE),
+  row("qmgr", "activate.before", "deferred", true, ONCE),
+  row("qmgr", "activate.after", "deferred", true, ONCE),
+  row("qmgr", "remove.before", "relayed", true, AGENT_KNOWS),
+  row("qmgr", "remove.before", "bounced", true, ONCE),
+  row("qmgr", "remove.after", "relayed", true, ONCE),
+  // The first commit takes the message in, the second removes it.
+  row("qmgr", "store.committed:2", "large", true, ONCE),
+  // What was on its way when the client died may have arrived.
+  row("smtp", "smtp.content_sent", "relayed", true, { "it alone": [1, 2], everything: [1, 2] }),
+  row("smtp", "smtp.accepted", "relayed", true, TWICE),
+  row("virtual", "virtual.written", "local", true, ONCE),
+  row("virtual", "virtual.synced", "local", true, ONCE),
+  row("virtual", "virtual.renamed", "local", true, TWICE),
+];
+
+function row(
+  role: string,
+  point: StopPoint | `${StopPoint}:${number}`,
+  kind: Kind,
+  accepted: boolean,
+  copies: Row["copies"],
+): Row {
+  return { role, point: point as StopPoint, kind, accepted, copies };
+}
+
+const RECIPIENTS: Record<Kind, string> = {
+  relayed: "u1@sink.test",
+  large: "u1@sink.test",
+  submitted: "u1@sink.test",
+  local: "u1@box.test",
+  bounced: REFUSED,
+  deferred: DEFERRED,
+};
+/** More than qmgr keeps in its database. */
+const LARGE = 400 * 1024;
+
+/** `test:crash` also kills everything at once at each point; a test run kills the role alone. */
+const VICTIMS: readonly Victim[] = Deno.env.get("POSTERN_CRASH") === "long"
+  ? ["it alone", "everything"]
+  : ["it alone"];
+/** Systems at once: each mostly waits for a retry. */
+const AT_ONCE = 4;
+
+Deno.test("a message survives a kill between any two steps", async (t) => {
+  const waiting = VICTIMS.flatMap((victim) => rows.map((row) => ({ row, victim })));
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { row, victim } = next, copies = [row.copies[victim]!].flat();
+      await t.step({
+        name: `${row.kind} mail, ${row.role} stopped at ${row.point}, ${victim} killed: ${
+          says(copies)
+        }`,
+        fn: () => crash(row, victim, copies),
+        sanitizeOps: false,
+        sanitizeResources: false,
+        sanitizeExit: false,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+});
+
+Deno.test("each stop point is tested", () => {
+  const tested = new Set(rows.map(({ point }) => point.split(":")[0]));
+  assertEquals(Object.keys(STOP_POINTS).filter((point) => !tested.has(point)), []);
+});
+
+async function crash(row: Row, victim: Victim, copies: readonly number[]): Promise<void> {
+  const { role, point, kind } = row;
+  await using scene = await Scene.start({ stopAt: `${role}:${point}` });
+  const { system } = scene;
+  const id = crypto.randomUUID();
+  const sending = send(scene, kind, id);
+  await system.until(() => system.output.includes(`stopped at ${point.split(":")[0]}\n`));
+  if (victim === "everything") {
+    await system.killEverything();
+    await system.start();
+  } else assert(system.kill(role) > 0);
+  const accepted = await sending;
+  assert(row.accepted || !accepted, "250 for a message that was not answered for");
+  if (accepted) assert(copies.every((count) => count > 0));
+  await scene.untilQuiet();
+  // A start removes files that no message names.
+  await system.until(() => scene.contentFiles().length === 0);
+  const counts = kind === "bounced" ? scene.reported : scene.delivered;
+  const count = counts.get(id) ?? 0;
+  assert(copies.includes(count), `${count} copies\n${system.output.slice(-4000)}`);
+}
+
+/** Hands one message in; whether it was accepted. */
+async function send({ system }: Scene, kind: Kind, id: string): Promise<boolean> {
+  const to = RECIPIENTS[kind];
+  const text = `${ID_HEADER}: ${id}\nSubject: test\n\n` +
+    (kind === "large" ? `${"x".repeat(78)}\n`.repeat(LARGE / 79) : "hello\n");
+  try {
+    if (kind === "submitted") await system.command(["sendmail", "-f", AUTHOR, to], text);
+    else await system.send(to, text, AUTHOR);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function says(copies: readonly number[]): string {
+  return `it arrives ${copies.map((count) => TIMES[count]).join(" or ")}`;
+}
