@@ -1,5 +1,6 @@
 /** Postern's one program: the first argument, or the name it was called by, says which command it is. */
 
+import process from "node:process";
 import { basename } from "@std/path";
 import { reason } from "./shared/errors.ts";
 import type { CommandIo } from "./roles/commands/io.ts";
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   stop: async () => (await import("./roles/commands/control.ts")).stop,
   check: async () => (await import("./roles/commands/check.ts")).check,
   role: async () => (await import("./roles/commands/role.ts")).role,
+  compile: async () => (await import("./roles/commands/compile.ts")).compile,
   policy: async () => (await import("./roles/commands/policy.ts")).policy,
   postconf: async () => (await import("./roles/commands/postconf.ts")).postconf,
   sendmail: async () => (await import("./roles/commands/sendmail.ts")).sendmail,
@@ -24,6 +26,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   postcat: async () => (await import("./roles/commands/postcat.ts")).postcat,
   postlog: async () => (await import("./roles/commands/postlog.ts")).postlog,
 };
+
+/** What the supervisor of a compiled program starts: this program as one of the roles, for as long as its channel is open. */
+const CONFINE = "confine";
 
 const encoder = new TextEncoder();
 
@@ -41,14 +46,19 @@ function writeBytes(stream: Stream, bytes: Uint8Array): void {
 
 /** `-c DIR` may stand before the command's name. */
 function split(args: string[]): { name: string; rest: string[]; directory: string | undefined } {
-  const called = basename(Deno.execPath());
-  if (COMMANDS[called]) return { name: called, rest: args, directory: undefined };
+  // A link to the compiled program: execPath() would be what it points to.
+  const called = basename(process.argv0);
+  if (Object.hasOwn(COMMANDS, called)) return { name: called, rest: args, directory: undefined };
   if (args[0] === "-c") return { name: args[2] ?? "", rest: args.slice(3), directory: args[1] };
   return { name: args[0] ?? "", rest: args.slice(1), directory: undefined };
 }
 
 async function main(): Promise<number> {
   const { name, rest, directory } = split(Deno.args);
+  if (name === CONFINE) {
+    const { confine } = await import("./shared/role/confine.ts");
+    return confine(rest[0] ?? "", rest[1] ?? "{}");
+  }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
     write(

@@ -25,7 +25,7 @@ export interface CommandIo {
 /** The configuration that `-c directory`, the environment or the installation names; problems are inside it. */
 export function loadForCommand(io: CommandIo, directory = io.configDirectory): Configuration {
   const facts = io.facts ?? systemFacts();
-  const found = findConfigDirectory(directory, io.env.bind(io), facts.repository);
+  const found = findConfigDirectory(directory, io.env.bind(io), facts.shipped ?? facts.repository);
   return loadConfiguration(found.directory, facts, found.hint);
 }
 

@@ -121,8 +121,12 @@ export function reachable(
   host: Host,
   layers: Layers,
 ): { runtime: Runtime; dispose(): void } {
-  if (!host.mailOwner || layers.bwrap || runtime.standalone) return { runtime, dispose() {} };
-  if ([runtime.deno, runtime.cache, runtime.source].every(openToOthers)) {
+  if (!host.mailOwner || layers.bwrap) return { runtime, dispose() {} };
+  // A compiled program has everything else inside.
+  const needed = runtime.standalone
+    ? [runtime.deno]
+    : [runtime.deno, runtime.cache, runtime.source];
+  if (needed.every(openToOthers)) {
     return { runtime, dispose() {} };
   }
   const stage = Deno.makeTempDirSync({ prefix: "postern-" });
@@ -133,12 +137,14 @@ export function reachable(
     cache: join(stage, "cache"),
     source: join(stage, "source"),
   };
+  const dispose = () => Deno.removeSync(stage, { recursive: true });
   copyTree(runtime.deno, staged.deno);
+  if (runtime.standalone) return { runtime: staged, dispose };
   copyTree(join(runtime.cache, "npm"), join(staged.cache, "npm"));
   for (const part of ["deno.json", "deno.lock", "shared", "roles"]) {
     copyTree(join(runtime.source, part), join(staged.source, part));
   }
-  return { runtime: staged, dispose: () => Deno.removeSync(stage, { recursive: true }) };
+  return { runtime: staged, dispose };
 }
 
 /** True when every directory on the way can be passed by anybody. */

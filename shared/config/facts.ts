@@ -1,6 +1,6 @@
 /** What the configuration needs to know of the host and of this program, and where the configuration is. */
 
-import { fromFileUrl, join, resolve } from "@std/path";
+import { dirname, fromFileUrl, join, resolve } from "@std/path";
 
 /** This program's version: `mail_version`. */
 export const VERSION = "0.1.0";
@@ -9,8 +9,10 @@ export const VERSION = "0.1.0";
 export interface Facts {
   /** The host's name, perhaps without a domain. */
   readonly hostname: string;
-  /** The absolute path of the clone: `$repository`. */
+  /** The absolute path of the clone, or of the directory of the compiled program: `$repository`. */
   readonly repository: string;
+  /** Where config/ is, when that is not the repository: inside the compiled program. */
+  readonly shipped?: string;
   readonly version: string;
 }
 
@@ -27,8 +29,10 @@ export const COMPUTED: ReadonlySet<string> = new Set([
 
 /** The facts of this host and this clone. */
 export function systemFacts(): Facts {
-  const repository = resolve(fromFileUrl(new URL("../..", import.meta.url)));
-  return { hostname: Deno.hostname(), repository, version: VERSION };
+  const source = resolve(fromFileUrl(new URL("../..", import.meta.url)));
+  const host = { hostname: Deno.hostname(), version: VERSION };
+  if (!Deno.build.standalone) return { ...host, repository: source };
+  return { ...host, repository: dirname(Deno.execPath()), shipped: source };
 }
 
 export interface Found {

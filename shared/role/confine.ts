@@ -15,8 +15,11 @@ const KINDS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as 
 /** Modules are named from here: the root of the source, or of the binary's own files. */
 const ROOT = new URL("../../", import.meta.url);
 
-/** Runs the role `module` in a worker with `permissions`, JSON of Deno's PermissionOptionsObject; returns at once. */
-export function confine(module: string, permissions: string): void {
+/**
+ * Runs the role `module` in a worker with `permissions`, JSON of Deno's PermissionOptionsObject. Never resolves: the role,
+ * or the end of the control channel, ends the process.
+ */
+export function confine(module: string, permissions: string): Promise<never> {
   const worker = new Worker(new URL(module, ROOT), {
     type: "module",
     name: module,
@@ -36,6 +39,7 @@ export function confine(module: string, permissions: string): void {
   process.on("message", (value: unknown) => worker.postMessage(value));
   process.on("disconnect", () => process.exit(1));
   ignoreInterrupts();
+  return new Promise(() => {});
 }
 
 const EX_SOFTWARE = 70;
@@ -54,4 +58,4 @@ function giveUpAll(): void {
   }
 }
 
-if (import.meta.main) confine(Deno.args[0] ?? "", Deno.args[1] ?? "{}");
+if (import.meta.main) void confine(Deno.args[0] ?? "", Deno.args[1] ?? "{}");

@@ -10,6 +10,7 @@ import { policyOf } from "../../policies/mod.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 
 const CONFINE = fromFileUrl(new URL("./confine.ts", import.meta.url));
+const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 
 /** Tries what it is told to, as a role's code would. */
 const ROLE = `
@@ -71,12 +72,18 @@ class Stage implements AsyncDisposable {
   #server = createServer().listen(this.called);
 
   /** Starts a process around ROLE, waits until it is up, sends one message and brings back the answer. */
-  async answer(script: string, message: unknown): Promise<unknown> {
+  async answer(script: readonly string[], message: unknown): Promise<unknown> {
     const module = this.#file("role.js", ROLE);
     const permissions = workerPermissions(this.grant, [
       { answers: "cleanup", path: this.own, address: "", port: 0 },
     ]);
-    const args = ["run", ...workerFlags(this.grant), script, module, JSON.stringify(permissions)];
+    const args = [
+      "run",
+      ...workerFlags(this.grant),
+      ...script,
+      module,
+      JSON.stringify(permissions),
+    ];
     // Another spelling of the path, because node:child_process takes its own to mean something else.
     const child = spawn(Deno.execPath().replace(/deno$/, "./deno"), args, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -107,26 +114,29 @@ class Stage implements AsyncDisposable {
   }
 }
 
-Deno.test("a role in a worker may do what its row grants, and nothing else", async () => {
-  await using stage = new Stage();
-  const tries = [
-    ["connect", stage.called, "done"],
-    ["listen", stage.own, "done"],
-    ["listen", `${stage.directory}/other`, "refused"],
-    ["connect", `${stage.directory}/other`, "refused"],
-    ["read", "/etc/passwd", "refused"],
-    ["read", CONFINE, "refused"],
-    ["write", `${stage.directory}/file`, "refused"],
-    ["env", "HOME", "refused"],
-    ["run", "/bin/true", "refused"],
-  ];
-  assertEquals(await stage.answer(CONFINE, tries.map(([how, target]) => [how, target])), {
-    type: "results",
-    results: tries.map(([, , expected]) => expected),
+/** How `deno run` starts a role, and how a compiled program does. */
+for (const [how, script] of [["confine.ts", [CONFINE]], ["main.ts", [MAIN, "confine"]]] as const) {
+  Deno.test(`a role in a worker of ${how} may do what its row grants, and nothing else`, async () => {
+    await using stage = new Stage();
+    const tries = [
+      ["connect", stage.called, "done"],
+      ["listen", stage.own, "done"],
+      ["listen", `${stage.directory}/other`, "refused"],
+      ["connect", `${stage.directory}/other`, "refused"],
+      ["read", "/etc/passwd", "refused"],
+      ["read", CONFINE, "refused"],
+      ["write", `${stage.directory}/file`, "refused"],
+      ["env", "HOME", "refused"],
+      ["run", "/bin/true", "refused"],
+    ];
+    assertEquals(await stage.answer(script, tries.map(([how, target]) => [how, target])), {
+      type: "results",
+      results: tries.map(([, , expected]) => expected),
+    });
   });
-});
+}
 
 Deno.test("the process around a worker keeps no permission once the role is up", async () => {
   await using stage = new Stage();
-  assertEquals(await stage.answer(stage.script(PROCESS), []), { before: "granted", after: [] });
+  assertEquals(await stage.answer([stage.script(PROCESS)], []), { before: "granted", after: [] });
 });

@@ -16,6 +16,7 @@ const ALLOWED = [
   { from: "roles/commands/serve.ts", to: "roles/supervisor/" },
   { from: "roles/commands/policy", to: "policies/" },
   { from: "roles/commands/policy", to: "roles/supervisor/" },
+  { from: "roles/commands/compile.ts", to: "policies/" },
   { from: "roles/commands/role", to: "policies/" },
   { from: "roles/commands/role", to: "roles/supervisor/" },
   { from: "roles/supervisor/", to: "policies/" },

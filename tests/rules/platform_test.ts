@@ -10,6 +10,7 @@ const LISTED = new Map([
   ["main.ts", "arguments, standard streams, the exit code"],
   ["policies/bwrap.ts", "asks which system directories exist"],
   ["policies/probe.ts", "tries all that a role must not do"],
+  ["roles/commands/compile.ts", "runs deno compile"],
   ["roles/commands/control.ts", "asks whether the supervisor answers"],
   ["roles/commands/policy_decoys.ts", "makes what a probe's attempts are aimed at"],
   ["roles/commands/policy_probe.ts", "starts a probe"],
