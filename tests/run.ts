@@ -4,6 +4,7 @@
  */
 
 import { join } from "@std/path";
+import { audit, auditDirectory } from "./audit/audit.ts";
 
 /** One thing that is run and counted. */
 interface Step {
@@ -33,6 +34,9 @@ const checks: readonly Step[] = [
   { name: "types", args: ["check", "."] },
 ];
 
+/** Where roles note the permissions that they ask for while the delivery tests run. */
+const noted = auditDirectory();
+
 /** What a compiled binary does, with the dialogs that go through every role. */
 const inWorkers: Step = {
   name: "delivery, workers",
@@ -51,6 +55,7 @@ function suites(): Step[] {
       name,
       args: testFiles(join("tests", name)),
       parallel: name === "rules" || name === "dialogs",
+      ...(name === "delivery" ? { env: { POSTERN_AUDIT_DIR: noted } } : {}),
     })),
     inWorkers,
   ].filter((step) => step.args.length > 0);
@@ -127,6 +132,14 @@ async function suite(step: Step): Promise<Result> {
   }
 }
 
+/** What the delivery tests' roles asked for against what their rows grant; counts as one. */
+// deno-lint-ignore require-await
+async function rights(step: Step): Promise<Result> {
+  const { ok, text } = audit(noted);
+  Deno.removeSync(noted, { recursive: true });
+  return { name: step.name, passed: Number(ok), failed: Number(!ok), skipped: [], output: text };
+}
+
 async function timed(step: Step, run: (step: Step) => Promise<Result>): Promise<Result> {
   const began = Date.now();
   const result = await run(step);
@@ -145,6 +158,7 @@ function failures(output: string): string {
 
 const results = await Promise.all(checks.map((step) => timed(step, check)));
 for (const step of suites()) results.push(await timed(step, suite));
+results.push(await timed({ name: "rights used", args: [] }, rights));
 
 for (const result of results) {
   for (const name of result.skipped) console.log(`${"skipped".padEnd(NAME_COLUMNS)} ${name}`);

@@ -1,0 +1,104 @@
+/** Which rights of a row were used: what Deno noted under DENO_AUDIT_PERMISSIONS, in the words of the policy table. */
+
+import { policies, policyOf, type Row } from "../../policies/mod.ts";
+
+/** One line that Deno wrote. */
+export interface Request {
+  readonly permission: string;
+  readonly value: string;
+}
+
+/** One right of one row. */
+export interface Finding {
+  readonly role: string;
+  readonly right: string;
+  /** `used`, the reason why it is granted although no test uses it, or undefined. */
+  readonly verdict: string | undefined;
+}
+
+const WARNINGS = "it logs only what is wrong, and nothing is";
+const OUTCOMES = "what a qmgr did not hear before it died: tests/crash";
+const SYSLOG = "its own end of syslog_socket: roles/postlogd/postlogd_test.ts";
+
+/** Rights that no delivery test uses, each with why it stands. */
+const KEPT = new Map<string, string>([
+  ["rewrite calls log", WARNINGS],
+  ["dns calls log", WARNINGS],
+  ["anvil calls log", WARNINGS],
+  ["showq calls log", WARNINGS],
+  ["smtp calls outcomes", OUTCOMES],
+  ["virtual calls outcomes", OUTCOMES],
+  ["postlogd reads syslog", SYSLOG],
+  ["postlogd writes syslog", SYSLOG],
+]);
+
+/** Every right that a row grants, in words. */
+export function rightsOf(row: Row): string[] {
+  return [
+    ...row.calls.map((name) => `calls ${name}`),
+    // The row says who answers; each other role may write lines where the configuration has a log file.
+    ...(row.answers.includes("log") ? [] : ["calls log"]),
+    ...(row.reads ?? []).map((place) => `reads ${place}`),
+    ...(row.writes ?? []).map((place) => `writes ${place}`),
+    ...(row.network ? [`network ${row.network}`] : []),
+    ...(row.sys ?? []).map((name) => `sys ${name}`),
+  ];
+}
+
+const TRANSPORTS = new Set(["smtp", "relay", "lmtp", "virtual"]);
+
+/** A server that a delivery test's configuration names. */
+const LMTP_SOCKET = /\/postern-lmtp-[^/]+\/lmtp$/;
+
+/** Where tests/support/system.ts puts the places of a system. */
+const PLACES: readonly (readonly [RegExp, string])[] = [
+  [/\/queue\/queue(\/|$)/, "database"],
+  [/\/queue\/maildrop(\/|$)/, "maildrop"],
+  [/\/queue\/syslog(\/|$)/, "syslog"],
+  [/\/log\/maillog$/, "maillog"],
+  [/\/mail(\/|$)/, "mailboxes"],
+  [/\/conf\/|^\/etc\/(passwd|aliases)/, "tables"],
+];
+
+/** The right that a request makes use of; undefined: none that any row grants. */
+export function rightOf(role: string, { permission, value }: Request): string | undefined {
+  if (permission === "sys") return `sys ${value}`;
+  const path = value.replace(/^unix:/, "");
+  const service = /\/queue\/(?:private|public)\/([^/]+)\/s$/.exec(path)?.[1];
+  if (service) return `calls ${TRANSPORTS.has(service) ? "delivery" : service}`;
+  const network = policyOf(role)?.network;
+  if (permission === "net" || LMTP_SOCKET.test(path)) return network && `network ${network}`;
+  if (permission !== "read" && permission !== "write") return undefined;
+  const place = PLACES.find(([pattern]) => pattern.test(path))?.[1];
+  return place && `${permission}s ${place}`;
+}
+
+/** Each right of each row, used or not. */
+export function findings(requests: ReadonlyMap<string, readonly Request[]>): Finding[] {
+  return policies.flatMap((row) => {
+    const used = new Set((requests.get(row.role) ?? []).map((each) => rightOf(row.role, each)));
+    return rightsOf(row).map((right) => ({
+      role: row.role,
+      right,
+      verdict: used.has(right) ? "used" : KEPT.get(`${row.role} ${right}`),
+    }));
+  });
+}
+
+/** What was asked for and is in no row: `role: permission value`, each once. */
+export function notGranted(requests: ReadonlyMap<string, readonly Request[]>): string[] {
+  const all = [...requests].flatMap(([role, asked]) => {
+    const rights = new Set(rightsOf(policyOf(role)!));
+    return asked.filter((each) => {
+      const right = rightOf(role, each);
+      return right === undefined || !rights.has(right);
+    }).map(({ permission, value }) => `${role}: ${permission} ${value}`);
+  });
+  return [...new Set(all)].sort();
+}
+
+/** Reasons for rights that no row has. */
+export function needlessReasons(found: readonly Finding[]): string[] {
+  const granted = new Set(found.map(({ role, right }) => `${role} ${right}`));
+  return [...KEPT.keys()].filter((each) => !granted.has(each));
+}

@@ -1,0 +1,41 @@
+/** With a log file and table files: what every role on a message's way has to say is in the one, what they ask for in the other. */
+
+import { assertMatch } from "@std/assert";
+import { Sink } from "../support/sink.ts";
+import { System } from "../support/system.ts";
+
+/** More Received lines than a message may have: it goes round in circles. */
+const LOOPING = "Received: by loop.test; Mon, 1 Jan 2024 00:00:00 +0000\n".repeat(60);
+
+Deno.test("a submission, its delivery, a refusal and its report are in the log file", async () => {
+  await using sink = await Sink.start({
+    answer: (line) => line.startsWith("RCPT") ? "550 5.1.1 nobody here" : undefined,
+  });
+  await using system = await System.prepare();
+  const log = `${system.directory}/log/maillog`;
+  const mailboxes = `${system.configuration}/mailboxes`;
+  await Deno.writeTextFile(mailboxes, "u1@box.test u1/\nu2@box.test u2/\n");
+  await system.configure({
+    sink: `smtp:[127.0.0.1]:${sink.port}`,
+    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n` +
+      `virtual_mailbox_maps = texthash:${mailboxes}`,
+  });
+  await system.start();
+  const logged = (line: RegExp) => system.until(() => line.test(Deno.readTextFileSync(log)));
+  const submit = (to: string, content: string) =>
+    system.command(["sendmail", "-f", "u2@box.test", to], content);
+
+  await submit("u1@box.test", "Subject: hello\n\nhello\n");
+  await logged(/postfix\/pickup\[\d+\]: \w+: uid=\d+ from=<u2@box\.test>/);
+  await logged(/postfix\/virtual\[\d+\]: \w+: to=<u1@box\.test>.* status=sent/);
+
+  await submit("nobody@sink.test", "Subject: refused\n\nhello\n");
+  await logged(/postfix\/smtp\[\d+\]: \w+: to=<nobody@sink\.test>.* dsn=5\.1\.1, status=bounced/);
+  await logged(/postfix\/bounce\[\d+\]: \w+: sender non-delivery notification/);
+  await system.until(() => system.maildir("u2").length === 1);
+
+  // Refused before it is queued: pickup itself has it reported.
+  await submit("u1@box.test", `${LOOPING}Subject: round\n\nhello\n`);
+  await system.until(() => system.maildir("u2").length === 2);
+  assertMatch(system.maildir("u2").join("\n"), /too many hops/i);
+});
