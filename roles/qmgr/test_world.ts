@@ -27,6 +27,8 @@ export type Agent = (
 export interface Options {
   readonly params?: Partial<Params>;
   readonly agent?: Agent;
+  /** Real agents instead, by transport. */
+  readonly clientOf?: (transport: string) => DeliveryClient;
   readonly resolve?: (address: string) => Resolved | Promise<Resolved>;
   /** The queue id of the report, or a failure. */
   readonly bounce?: (report: Report) => Promise<string>;
@@ -105,7 +107,7 @@ export class World implements AsyncDisposable {
       directory: this.directory,
       resolver: { resolve: (_sender, address) => this.#resolve(address) },
       bounce: this.#bounce(),
-      clientOf: (transport) => this.#agent(transport),
+      clientOf: options.clientOf ?? ((transport) => this.#agent(transport)),
       now: () => Date.now() + this.ahead,
       graceMs: options.graceMs ?? 0,
     }, defaultParams(options.params));

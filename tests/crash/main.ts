@@ -1,22 +1,44 @@
-/** The `test:crash` task: 20 rounds, or as many as `--rounds N` says. Exit code 1 when a message is lost. */
+/**
+ * The `test:crash` task: the tests of this folder with every victim, then rounds of random kills, 200 or as many as
+ * `--rounds N` says, repeatable with `--seed S`. Exit code 1 when a message is lost or doubled.
+ */
 
 import { crashRounds } from "./rounds.ts";
 
-const at = Deno.args.indexOf("--rounds");
-const rounds = at < 0 ? 20 : Number(Deno.args[at + 1]);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error("usage: deno task test:crash [--rounds N]");
-  Deno.exit(64);
+const rounds = option("--rounds", 200), seed = option("--seed", Date.now() % 1_000_000);
+if (!Deno.args.includes("--rounds-only")) {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", "--no-prompt", "--no-check", import.meta.dirname!],
+    env: { POSTERN_CRASH: "long" },
+  }).spawn().status;
+  if (!success) Deno.exit(1);
 }
-
-const { lost, ...counts } = await crashRounds({
+console.log(`seed ${seed}`);
+const began = Date.now();
+const { lost, doubled, ...counts } = await crashRounds({
   rounds,
-  messages: 1000,
-  sessions: 20,
-  settleSeconds: 60,
+  seed,
+  messages: 200,
   report: (line) => console.log(line),
 });
-console.log(JSON.stringify(counts));
-console.log(`accepted ${counts.accepted}, lost ${lost.length}, duplicates ${counts.duplicates}`);
+const { accepted, delivered, bounced, queued, duplicates, kills } = counts;
+const sum = delivered + bounced + queued;
 for (const id of lost.slice(0, 20)) console.log(`lost: ${id}`);
-Deno.exit(lost.length ? 1 : 0);
+for (const id of doubled.slice(0, 20)) console.log(`doubled: ${id}`);
+console.log(
+  `killed ${Object.entries(kills).map(([role, count]) => `${role} ${count}`).join(", ")}`,
+);
+console.log(
+  `rounds ${rounds}, accepted ${accepted} = delivered ${delivered} + bounced ${bounced} + queued ${queued}; ` +
+    `lost ${lost.length}, duplicates ${duplicates} of a lost outcome, ${doubled.length} others; ` +
+    `${Math.round((Date.now() - began) / 1000)} s`,
+);
+Deno.exit(lost.length || doubled.length || sum !== accepted ? 1 : 0);
+
+function option(name: string, fallback: number): number {
+  const at = Deno.args.indexOf(name);
+  const value = at < 0 ? fallback : Number(Deno.args[at + 1]);
+  if (Number.isInteger(value) && value > 0) return value;
+  console.error("usage: deno task test:crash [--rounds N] [--seed S] [--rounds-only]");
+  Deno.exit(64);
+}

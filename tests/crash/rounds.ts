@@ -1,137 +1,253 @@
 /**
- * Kills roles under load and counts every message: accepted = delivered + bounced + still queued, whatever dies when.
- * Losses are a failure; duplicates are allowed (at least once), counted and shown.
+ * Kills roles at random moments under load and counts every message by its own id: accepted = delivered + bounced +
+ * queued, after every round. A copy too many is right only where a kill took an agent, or qmgr, between a delivery and
+ * the commit of its outcome; all copies then have the same queue id.
  */
 
+import { Drop } from "../../shared/maildrop/drop.ts";
+import { SubmissionWriter } from "../../shared/maildrop/file_format.ts";
+import { maildropDirectory } from "../../shared/layout.ts";
 import { ID_HEADER, load } from "../support/load.ts";
-import { Sink } from "../support/sink.ts";
-import { System } from "../support/system.ts";
+import { AUTHOR, REFUSED, Scene } from "./scene.ts";
 
 export interface CrashOptions {
   readonly rounds: number;
-  /** Load of each round. */
+  /** The same seed kills the same victims after as many messages. */
+  readonly seed: number;
+  /** Messages of each round: relayed, local, refused by the server, submitted. */
   readonly messages: number;
-  readonly sessions: number;
-  /** How long the queue may take to empty at the end. */
-  readonly settleSeconds: number;
   readonly report?: (line: string) => void;
 }
 
 export interface Count {
   readonly accepted: number;
   readonly delivered: number;
+  readonly bounced: number;
   readonly queued: number;
+  /** Copies too many whose cause is a kill between a delivery and the commit of its outcome. */
   readonly duplicates: number;
-  readonly kills: Readonly<Record<string, number>>;
-  /** Ids that got 250 and are nowhere. */
+  /** Copies too many without that excuse: the message's id and what was killed. */
+  readonly doubled: string[];
+  /** Ids that were accepted and are nowhere. */
   readonly lost: string[];
+  /** Processes killed, by victim. */
+  readonly kills: Readonly<Record<string, number>>;
 }
 
-/** What this load keeps busy; in turn each is killed while it works, and the supervisor with all of them. */
-const BUSY = ["smtpd", "cleanup", "rewrite", "qmgr", "smtp", "virtual", "supervisor"];
-/** Retries come soon, so that mail that a crash deferred arrives within the test. */
-const QUICK = [
-  "minimal_backoff_time = 1s",
-  "maximal_backoff_time = 2s",
-  "queue_run_delay = 1s",
-  "service_throttle_time = 1s",
-].join("\n");
+/** In shuffled turns, so that each has its share. */
+const VICTIMS = [
+  "smtpd",
+  "cleanup",
+  "rewrite",
+  "qmgr",
+  "smtp",
+  "virtual",
+  "bounce",
+  "pickup",
+  "supervisor",
+  "everything",
+] as const;
+type Victim = typeof VICTIMS[number];
+/** Whose death may lose an outcome. */
+const KNOWS_OUTCOMES: ReadonlySet<Victim> = new Set(
+  ["qmgr", "smtp", "virtual", "supervisor", "everything"],
+);
+/** Within this the mail of a round mostly arrives; what does not must be in the queue. */
+const SETTLE_MS = 4000;
+const LAST_SETTLE_MS = 60_000;
+const LOOK_MS = 50;
+const SESSIONS = 8;
+const LENGTH = 4096;
+/** Of a hundred messages so many are local, refused and submitted; the others are relayed. */
+const SHARES = { local: 30, refused: 10, submitted: 5 };
 
 /** Runs the rounds on a system of their own. */
 export async function crashRounds(options: CrashOptions): Promise<Count> {
-  await using sink = await Sink.start();
-  await using system = await System.start({
-    sink: `smtp:[127.0.0.1]:${sink.port}`,
-    main: QUICK,
-  });
-  const accepted: string[] = [];
-  const kills: Record<string, number> = {};
-  for (let round = 0; round < options.rounds; round++) {
-    const role = BUSY[round % BUSY.length]!;
-    // Half of the rounds relay, half deliver to a Maildir; virtual and smtp only see their own.
-    const local = role === "virtual" || (role !== "smtp" && round % 2 === 1);
-    const moment = 1 + Math.floor(Math.random() * options.messages / 2);
-    let killed = 0, restarted = Promise.resolve();
-    const kill = () => {
-      if (role !== "supervisor") return system.kill(role);
-      restarted = system.crash();
-      return 1;
+  await using scene = await Scene.start();
+  const run = new Run(scene, options);
+  for (let round = 0; round < options.rounds; round++) await run.round(round);
+  return await run.end();
+}
+
+class Run {
+  #random: () => number;
+  #deck: Victim[] = [];
+  /** Every accepted id, with what was killed in its round and the next. */
+  #accepted = new Map<string, Victim[]>();
+  /** Accepted, and not yet seen anywhere but in the queue. */
+  #open = new Set<string>();
+  #before: string[] = [];
+  #lost: string[] = [];
+  #kills: Record<string, number> = Object.fromEntries(VICTIMS.map((each) => [each, 0]));
+
+  constructor(readonly scene: Scene, readonly options: CrashOptions) {
+    this.#random = randomNumbers(options.seed);
+  }
+
+  async round(round: number): Promise<void> {
+    const victim = this.#next();
+    const moment = 1 + Math.floor(this.#random() * this.options.messages * 0.7);
+    let count = 0, killed: Promise<void> | undefined;
+    const accepted = () => {
+      if (++count === moment) killed = this.#kill(victim);
     };
-    const { accepted: ids, refused } = await load({
-      port: system.port,
-      sessions: options.sessions,
-      messages: options.messages,
-      length: 4096,
-      keep: round % 3 !== 0,
-      to: local ? "u1@box.test" : "u1@sink.test",
-      prefix: `r${round}`,
-      tolerant: true,
-      accepted: (count) => {
-        if (count >= moment && killed === 0) killed = kill();
-      },
-    });
-    await restarted;
-    accepted.push(...ids);
-    kills[role] = (kills[role] ?? 0) + killed;
-    options.report?.(
-      `round ${round + 1}: killed ${role} after ${moment}, ${ids.length} accepted, ${refused} not`,
+    const ids = await this.#load(round, accepted);
+    killed ??= this.#kill(victim);
+    await killed;
+    for (const id of this.#before) this.#accepted.get(id)!.push(victim);
+    for (const id of ids) {
+      this.#accepted.set(id, [victim]);
+      this.#open.add(id);
+    }
+    this.#before = ids;
+    await this.#settle(SETTLE_MS);
+    const { report, rounds } = this.options;
+    report?.(
+      `round ${
+        round + 1
+      } of ${rounds}: ${victim} killed after ${moment}, ${ids.length} accepted, ` +
+        `${this.#open.size} queued, ${this.#lost.length} lost`,
     );
   }
-  return { ...await count(system, sink, accepted, options), kills };
-}
 
-async function count(
-  system: System,
-  sink: Sink,
-  accepted: readonly string[],
-  options: CrashOptions,
-): Promise<Omit<Count, "kills">> {
-  const counts = new Map<string, number>();
-  const take = (text: string) => {
-    const id = idOf(text);
-    if (id) counts.set(id, (counts.get(id) ?? 0) + 1);
-  };
-  const seen = new Set<string>();
-  const directory = `${system.mail}/u1/new`;
-  const arrived = () => {
-    for (const { content } of sink.received.splice(0)) take(content);
-    for (const { name } of Deno.readDirSync(directory)) {
-      if (!seen.has(name)) take(Deno.readTextFileSync(`${directory}/${name}`));
-      seen.add(name);
+  async end(): Promise<Count> {
+    await this.#settle(LAST_SETTLE_MS);
+    const { delivered, reported } = this.scene;
+    const doubled: string[] = [];
+    let duplicates = 0;
+    for (const [id, victims] of this.#accepted) {
+      for (const copies of [delivered.get(id) ?? [], reported.get(id) ?? []]) {
+        if (copies.length < 2) continue;
+        const excused = victims.some((each) => KNOWS_OUTCOMES.has(each)) &&
+          new Set(copies).size === 1;
+        if (excused) duplicates += copies.length - 1;
+        else doubled.push(`${id}: ${copies.join(", ")} (${victims.join(", ")})`);
+      }
     }
-    return counts;
-  };
-  const end = Date.now() + options.settleSeconds * 1000;
-  let here = arrived();
-  while (accepted.some((id) => !here.has(id)) && Date.now() < end) {
-    await pause(250);
-    here = arrived();
+    const ids = [...this.#accepted.keys()];
+    return {
+      accepted: ids.length,
+      delivered: ids.filter((id) => delivered.has(id)).length,
+      bounced: ids.filter((id) => !delivered.has(id) && reported.has(id)).length,
+      queued: this.#open.size,
+      duplicates,
+      doubled,
+      lost: this.#lost,
+      kills: this.#kills,
+    };
   }
-  const missing = accepted.filter((id) => !here.has(id));
-  const queued = missing.length ? await queuedIds(system) : new Set<string>();
-  let extra = 0;
-  for (const times of here.values()) extra += times - 1;
-  return {
-    accepted: accepted.length,
-    delivered: accepted.length - missing.length,
-    queued: missing.filter((id) => queued.has(id)).length,
-    duplicates: extra,
-    lost: missing.filter((id) => !queued.has(id)),
-  };
+
+  #next(): Victim {
+    if (!this.#deck.length) this.#deck = [...VICTIMS];
+    return this.#deck.splice(Math.floor(this.#random() * this.#deck.length), 1)[0]!;
+  }
+
+  async #kill(victim: Victim): Promise<void> {
+    const { system } = this.scene;
+    if (victim === "supervisor") await system.crash();
+    else if (victim === "everything") {
+      await system.killEverything();
+      await system.start();
+    } else this.#kills[victim]! += system.kill(victim) - 1;
+    this.#kills[victim]!++;
+  }
+
+  /** One round's mail; the ids that were accepted. */
+  async #load(round: number, accepted: () => void): Promise<string[]> {
+    const { messages } = this.options, { system } = this.scene;
+    const part = (share: number) => Math.max(1, Math.round(messages * share / 100));
+    const { local, refused, submitted } = SHARES;
+    const kinds = [
+      { kind: "local", to: "u1@box.test", messages: part(local) },
+      { kind: "refused", to: REFUSED, messages: part(refused) },
+      { kind: "relayed", to: "u1@sink.test", messages: part(100 - local - refused - submitted) },
+    ];
+    const results = await Promise.all([
+      this.#submit(`r${round}-submitted`, part(submitted), accepted),
+      ...kinds.map(async ({ kind, to, messages }) => {
+        const result = await load({
+          port: system.port,
+          sessions: SESSIONS,
+          messages,
+          length: LENGTH,
+          keep: round % 3 !== 0,
+          to,
+          from: AUTHOR,
+          prefix: `r${round}-${kind}`,
+          tolerant: true,
+          accepted,
+        });
+        return result.accepted;
+      }),
+    ]);
+    return results.flat();
+  }
+
+  /** Leaves mail in the maildrop as sendmail does; what is there is accepted. */
+  async #submit(prefix: string, messages: number, accepted: () => void): Promise<string[]> {
+    const ids: string[] = [];
+    for (let i = 0; i < messages; i++) {
+      const id = `${prefix}-${i}`;
+      const drop = new Drop(maildropDirectory(this.scene.system.queue), Deno.uid());
+      const writer = new SubmissionWriter((bytes) => drop.write(bytes), {
+        sender: AUTHOR,
+        recipients: ["u1@sink.test"],
+        fullName: "",
+        notify: [],
+        ret: "",
+        envid: "",
+        smtputf8: false,
+        gateway: false,
+        nonce: crypto.randomUUID(),
+      });
+      writer.content(new TextEncoder().encode(`${ID_HEADER}: ${id}\r\n\r\nhello\r\n`));
+      writer.seal();
+      drop.commit();
+      ids.push(id);
+      accepted();
+      await pause(LOOK_MS);
+    }
+    // pickup hears of it as from sendmail -q: without, it looks once a minute.
+    await this.scene.wakePickup();
+    return ids;
+  }
+
+  /** Waits for what is open; what has not come then must be in the queue, or it is lost. */
+  async #settle(milliseconds: number): Promise<void> {
+    const { scene } = this;
+    const end = Date.now() + milliseconds;
+    for (;;) {
+      scene.look();
+      for (const id of this.#open) if (this.#arrived(id)) this.#open.delete(id);
+      if (!this.#open.size || Date.now() > end) break;
+      await pause(LOOK_MS);
+      if (Date.now() + LOOK_MS * 2 > end - milliseconds / 2) await scene.wakePickup();
+    }
+    if (!this.#open.size) return;
+    const waiting = await scene.waiting();
+    scene.look();
+    for (const id of this.#open) {
+      if (this.#arrived(id)) this.#open.delete(id);
+      else if (!waiting.has(id)) {
+        this.#lost.push(id);
+        this.#open.delete(id);
+      }
+    }
+  }
+
+  #arrived(id: string): boolean {
+    return this.scene.delivered.has(id) || this.scene.reported.has(id);
+  }
 }
 
-/** Ids of the messages that are still in the queue. */
-async function queuedIds(system: System): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for (const { queue_id } of await system.listing()) {
-    const id = idOf(await system.command(["postcat", "-q", queue_id]));
-    if (id) ids.add(id);
-  }
-  return ids;
-}
-
-function idOf(text: string): string | undefined {
-  return new RegExp(`^${ID_HEADER}: (\\S+)`, "m").exec(text)?.[1];
+/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
+function randomNumbers(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1,6 +1,8 @@
 /** A running system with a server to relay to, and a count of what arrived where, by the messages' own ids. */
 
-import { databaseDirectory, maildropDirectory } from "../../shared/layout.ts";
+import { client } from "../../shared/ipc/client.ts";
+import { databaseDirectory, maildropDirectory, socketPath } from "../../shared/layout.ts";
+import { pickupService } from "../../shared/protocols/pickup.ts";
 import { contentDirectory } from "../../shared/queue/sqlite_schema.ts";
 import { openReader } from "../../shared/queue/sqlite_reader.ts";
 import { ID_HEADER } from "../support/load.ts";
@@ -28,10 +30,10 @@ export interface SceneOptions {
 }
 
 export class Scene implements AsyncDisposable {
-  /** Copies of each message that arrived, at the server or in the first user's mailbox. */
-  readonly delivered = new Map<string, number>();
-  /** Reports about each message that arrived in the author's mailbox. */
-  readonly reported = new Map<string, number>();
+  /** Copies of each message that arrived, at the server or in the first user's mailbox: the queue id of each. */
+  readonly delivered = new Map<string, string[]>();
+  /** Reports about each message that arrived in the author's mailbox: the queue id of each. */
+  readonly reported = new Map<string, string[]>();
   #seen = new Set<string>();
 
   private constructor(readonly sink: Sink, readonly system: System) {}
@@ -76,6 +78,10 @@ export class Scene implements AsyncDisposable {
       const id = idOf(text);
       if (id) ids.add(id);
     };
+    // In the direction in which mail moves, so that none slips past.
+    for (const name of this.maildrop()) {
+      note(tryRead(`${maildropDirectory(this.system.queue)}/${name}`));
+    }
     const reader = openReader(databaseDirectory(this.system.queue));
     try {
       for await (const { queue_id } of reader.list()) {
@@ -84,10 +90,14 @@ export class Scene implements AsyncDisposable {
     } finally {
       await reader.close();
     }
-    for (const name of this.maildrop()) {
-      note(tryRead(`${maildropDirectory(this.system.queue)}/${name}`));
-    }
     return ids;
+  }
+
+  /** Has pickup look at the whole maildrop, as sendmail does when it leaves something there. */
+  async wakePickup(): Promise<void> {
+    const pickup = client(pickupService, { path: socketPath(this.system.queue, "pickup") });
+    await pickup.call("wake", { file: "" }).catch(() => {});
+    pickup.close();
   }
 
   /** Files in the maildrop. */
@@ -95,9 +105,10 @@ export class Scene implements AsyncDisposable {
     return names(maildropDirectory(this.system.queue));
   }
 
-  /** Content files of the queue. */
+  /** Content files of the queue; those that are kept to be written over are not content. */
   contentFiles(): string[] {
-    return names(contentDirectory(databaseDirectory(this.system.queue)));
+    return names(contentDirectory(databaseDirectory(this.system.queue)))
+      .filter((name) => !name.startsWith("spare-"));
   }
 
   /** How many messages the queue has. */
@@ -121,7 +132,7 @@ export class Scene implements AsyncDisposable {
     await this.sink[Symbol.asyncDispose]();
   }
 
-  #readMaildir(user: string, counts: Map<string, number>): void {
+  #readMaildir(user: string, counts: Map<string, string[]>): void {
     const directory = `${this.system.mail}/${user}/new`;
     for (const name of names(directory)) {
       const path = `${directory}/${name}`;
@@ -136,9 +147,11 @@ export function idOf(text: string): string | undefined {
   return new RegExp(`^${ID_HEADER}: (\\S+)`, "m").exec(text)?.[1];
 }
 
-function count(counts: Map<string, number>, text: string): void {
+function count(counts: Map<string, string[]>, text: string): void {
   const id = idOf(text);
-  if (id) counts.set(id, (counts.get(id) ?? 0) + 1);
+  if (!id) return;
+  const queueId = /^Received: [^;]*?\bid (\w+)/m.exec(text)?.[1] ?? "";
+  counts.set(id, [...counts.get(id) ?? [], queueId]);
 }
 
 async function textOf(

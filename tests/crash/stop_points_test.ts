@@ -138,7 +138,7 @@ async function crash(row: Row, victim: Victim, copies: readonly number[]): Promi
   // A start removes files that no message names.
   await system.until(() => scene.contentFiles().length === 0);
   const counts = kind === "bounced" ? scene.reported : scene.delivered;
-  const count = counts.get(id) ?? 0;
+  const count = counts.get(id)?.length ?? 0;
   assert(copies.includes(count), `${count} copies\n${system.output.slice(-4000)}`);
 }
 

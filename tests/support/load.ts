@@ -11,6 +11,8 @@ export interface LoadOptions {
   /** Keep sessions open for many messages, instead of one each. */
   readonly keep: boolean;
   readonly to: string;
+  /** The sender; without it, one that hears of nothing. */
+  readonly from?: string;
   /** Ids are `PREFIX-N`; recipients of the same run are told apart by it. */
   readonly prefix?: string;
   /** Go on when connections break or messages are refused for now; otherwise that is an error. */
@@ -44,7 +46,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const result = { accepted: [] as string[], latencies: [] as number[], refused: 0 };
   const body = "x".repeat(78) + "\r\n";
   const filler = body.repeat(Math.ceil(options.length / body.length)).slice(0, options.length);
-  const { perSecond } = options, began = performance.now();
+  const { perSecond, from = "load@src.test" } = options, began = performance.now();
   let next = 0;
   const session = async () => {
     let wire: Wire | undefined;
@@ -54,7 +56,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
       try {
         wire ??= await Wire.open(options.port);
-        const sent = await wire.message(options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
+        const sent = await wire.message(from, options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
         result.latencies.push(performance.now() - sent);
         result.accepted.push(id);
         options.accepted?.(result.accepted.length);
@@ -106,8 +108,8 @@ class Wire {
   }
 
   /** Sends a message; when its end of data was written. */
-  async message(to: string, content: string): Promise<number> {
-    await this.#say("MAIL FROM:<load@src.test>", "250");
+  async message(from: string, to: string, content: string): Promise<number> {
+    await this.#say(`MAIL FROM:<${from}>`, "250");
     await this.#say(`RCPT TO:<${to}>`, "250");
     await this.#say("DATA", "354");
     const began = performance.now();
