@@ -16,6 +16,7 @@ const MAX_ENVID = 100;
 
 const DSN_DISABLED = reply(501, "5.7.1", "DSN support is disabled");
 const bad = (text: string) => reply(501, "5.5.4", text);
+const TOO_MANY = bad("Too many parameters");
 
 /** Reads the parameters of MAIL into the transaction; the reply says what is wrong. */
 export function mailParameters(
@@ -23,7 +24,9 @@ export function mailParameters(
   transaction: Transaction,
   settings: Settings,
 ): Reply | undefined {
-  for (const parameter of split(text)) {
+  const parameters = split(text);
+  if (parameters.length > MAX_PARAMETERS) return TOO_MANY;
+  for (const parameter of parameters) {
     const { name, value } = parameter;
     if (name === "SIZE") {
       if (!/^[0-9]{1,15}$/.test(value)) return bad("Bad message size syntax");
@@ -62,7 +65,9 @@ export function recipientParameters(
   recipient: RecipientOptions,
   settings: Settings,
 ): Reply | undefined {
-  for (const { name, value, text: parameter } of split(text)) {
+  const parameters = split(text);
+  if (parameters.length > MAX_PARAMETERS) return TOO_MANY;
+  for (const { name, value, text: parameter } of parameters) {
     if (name !== "NOTIFY" && name !== "ORCPT") return unsupported(parameter);
     if (settings.discarded.has("dsn")) return DSN_DISABLED;
     if (name === "NOTIFY") {

@@ -1,6 +1,7 @@
 /** One log event as a line: Postfix's text form (reference 9) or a JSON object. */
 
 import type { Severity } from "./log.ts";
+import { withoutControls } from "./printable.ts";
 
 export interface Origin {
   /** `postfix/smtpd`. */
@@ -30,7 +31,7 @@ export function formatJson(
   const { process, pid, hostname } = origin;
   const event = { time, hostname, process, pid, severity, text };
   // Fields come with an event, they do not replace what is known of it.
-  const line = fields && JSON.stringify({ ...event, ...fields, ...event });
+  const line = fields && withoutControls(JSON.stringify({ ...event, ...fields, ...event }));
   return line && line.length <= MAX_LINE ? line : JSON.stringify(event);
 }
 

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { reply } from "./reply.ts";
 
 Deno.test("reply() writes code, enhanced code and text", () => {
@@ -34,3 +35,29 @@ Deno.test("closes is true for 421 and 521 alone", () => {
     false,
   ]);
 });
+
+const hostile = fc.tuple(
+  fc.string({ unit: "binary", maxLength: 600 }),
+  fc.constantFrom("", "\x9b", "\r\n250 ", "é", "\u{1f4ec}", "\ud800"),
+  fc.nat({ max: 600 }),
+).map(([text, more, times]) => text + more.repeat(times));
+
+Deno.test("reply() of any text is a reply of its code alone, with lines of bounded length", () =>
+  fc.assert(fc.property(
+    fc.constantFrom(220, 250, 421, 554),
+    fc.constantFrom("", "5.1.1"),
+    fc.array(hostile, { minLength: 1, maxLength: 5 }),
+    (code, dsn, texts) => {
+      const { wire } = reply(code, dsn, texts);
+      const lines = wire.split("\r\n");
+      assertEquals(lines.pop(), "");
+      assertEquals(lines.length, texts.length);
+      lines.forEach((line, n) => {
+        assertEquals(line.slice(0, 4), `${code}${n < lines.length - 1 ? "-" : " "}`);
+        // deno-lint-ignore no-control-regex
+        assertEquals(/[\x00-\x1f\x7f-\x9f]/.test(line), false);
+        assert(line.isWellFormed());
+        assert(new TextEncoder().encode(line).length <= 4 + 6 + 510, line);
+      });
+    },
+  )));

@@ -1,0 +1,53 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import Type from "typebox";
+import { Check } from "typebox/value";
+import { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import { stubSettings } from "../../tests/dialogs/memory.ts";
+import { mailParameters, recipientParameters } from "./esmtp.ts";
+import { Transaction } from "./transaction.ts";
+
+const settings = stubSettings();
+const { ret, envid, body } = Envelope.properties;
+const Taken = Type.Object({ ret, envid, body });
+/** Words of the parameters, whole and broken, with everything that a line of a command may hold. */
+const words = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      ...["SIZE=", "BODY=", "RET=", "ENVID=", "AUTH=", "SMTPUTF8", "NOTIFY=", "ORCPT=", " ", "\t"],
+      ...["8BITMIME", "7bit", "FULL", "hdrs", "rfc822;", "utf-8;", "NEVER", "DELAY", ",", "+2B"],
+      ...["+0A", "+0a", "\\x{41}", "__proto__", "=", ";", "1", "x".repeat(101), "é", "\u2028"],
+    ),
+    fc.string({ unit: "binary", maxLength: 5 }),
+  ),
+  { maxLength: 12 },
+).map((parts) => parts.join(""));
+
+Deno.test("mailParameters() refuses, or takes what an envelope may hold", () =>
+  fc.assert(
+    fc.property(words, (text) => {
+      const transaction = new Transaction();
+      const refused = mailParameters(text, transaction, settings);
+      if (refused) assert(refused.code >= 500 && refused.code < 600);
+      else assert(Check(Taken, { ...transaction }), JSON.stringify({ text, transaction }));
+      assert(Number.isSafeInteger(transaction.declaredSize));
+    }),
+    { numRuns: 2000 },
+  ));
+
+Deno.test("recipientParameters() refuses, or takes what a recipient may hold", () =>
+  fc.assert(
+    fc.property(words, (text) => {
+      const options = { orcpt: "", notify: [] };
+      const refused = recipientParameters(text, options, settings);
+      const recipient = { address: "a@b.test", original: "a@b.test", ...options };
+      if (refused) assert(refused.code >= 500 && refused.code < 600);
+      else assert(Check(Recipient, recipient), JSON.stringify({ text, options }));
+    }),
+    { numRuns: 2000 },
+  ));
+
+Deno.test("mailParameters() ignores none of very many parameters", () => {
+  const text = `${"SIZE=1 ".repeat(200)}FOO`;
+  assertEquals(mailParameters(text, new Transaction(), settings)?.code, 501);
+});
