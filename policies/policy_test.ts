@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError } from "../shared/errors.ts";
-import { disguised } from "./bwrap.ts";
+import { bwrapArguments, disguised, type Runtime } from "./bwrap.ts";
 import { denoFlags } from "./deno_flags.ts";
 import { grantOf, type Host, nameServersOf } from "./grant.ts";
 import { policies, policyOf } from "./mod.ts";
@@ -13,6 +13,14 @@ const host: Host = {
   root: true,
   mailOwner: { name: "postfix", uid: 100, gid: 101 },
   nameServers: ["192.0.2.53", "2001:db8::53"],
+};
+
+const runtime: Runtime = {
+  deno: "/opt/deno/deno",
+  cache: "/cache",
+  source: "/source",
+  libraries: ["/usr/lib"],
+  setpriv: undefined,
 };
 
 function settings(values: Record<string, string> = {}): Settings {
@@ -117,6 +125,17 @@ Deno.test("asMermaid() draws who may talk to whom", () => {
   assertStringIncludes(drawing, "  cleanup -->|intake| qmgr\n");
   assertStringIncludes(drawing, "  qmgr --> smtp\n");
   assertEquals(drawing.includes("cleanup --> smtp"), false);
+});
+
+Deno.test("bwrapArguments() shows a server's socket without its neighbours in a directory of everybody's", () => {
+  const shown = (path: string) => {
+    const granted = grant("smtp", { default_transport: `lmtp:unix:${path}` });
+    const words = bwrapArguments(granted, runtime);
+    return words.filter((_, at) => words[at - 1] === "--ro-bind-try");
+  };
+  const [alone, directory] = [shown("/run/lmtp"), shown("/run/dovecot/lmtp")];
+  assertEquals([alone.includes("/run/lmtp"), alone.includes("/run")], [true, false]);
+  assertEquals(directory.includes("/run/dovecot"), true);
 });
 
 Deno.test("disguised() spells the runtime's path so that it is not rewritten", () => {
