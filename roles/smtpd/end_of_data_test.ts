@@ -163,6 +163,19 @@ Deno.test("ContentReader gives CRLF text that ends only where CRLF.CRLF stands, 
   );
 });
 
+for (const [mode, options] of Object.entries({ STRICT, LENIENT, BDAT })) {
+  Deno.test(`ContentReader (${mode}) gives the same CRLF text however the bytes are cut`, () =>
+    fc.assert(
+      fc.property(hostile, fc.array(fc.nat(200), { maxLength: 8 }), (input, places) => {
+        const whole = read(options, [encoder.encode(input)]);
+        assertEquals(read(options, cut(encoder.encode(input), places)), whole);
+        assertEquals(read(options, bytewise(input)), whole);
+        assert(!/\r(?!\n)|(?<!\r)\n/.test(whole.content ?? ""));
+      }),
+      { numRuns: 1000 },
+    ));
+}
+
 Deno.test("ContentReader passes lines that need no change on as one view", () => {
   const chunk = encoder.encode("Subject: x\r\n\r\nline\r\n\r\n\r\nline\r\n"),
     out: Uint8Array[] = [];

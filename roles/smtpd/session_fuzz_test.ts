@@ -88,6 +88,38 @@ Deno.test("a session survives any bytes, and answers nothing but SMTP", async ()
   );
 });
 
+const contents = fc.array(
+  fc.constantFrom("\r", "\n", ".", "a", "\r\n", "\r\n.\r\n", "\n.\n", "\n.\r\n", "\0", "RSET\r\n"),
+  { maxLength: 20 },
+).map((parts) => parts.join(""));
+
+for (const mode of ["no", "note", "normalize", "reject"]) {
+  Deno.test(`smtpd_forbid_bare_newline=${mode} decides by the bytes, not by how they are cut`, () =>
+    fc.assert(
+      fc.asyncProperty(contents, fc.array(fc.nat(300)), async (content, places) => {
+        const head = `${HEAD}\n# parameter: smtpd_forbid_bare_newline = ${mode}\n` +
+          "# parameter: smtpd_forbid_bare_newline_exclusions =";
+        const input = encoder.encode(
+          `EHLO x\r\nMAIL FROM:<s@a.test>\r\nRCPT TO:<user@here.test>\r\nDATA\r\n${content}\r\n.\r\n`,
+        );
+        const cuts = places.map((place) => place % input.length).sort((a, b) => a - b);
+        const chunks = [0, ...cuts].map((from, n) => input.subarray(from, cuts[n] ?? input.length));
+        const whole = comparable(await run([input], head));
+        assertEquals(comparable(await run(chunks.filter((each) => each.length), head)), whole);
+        if (mode === "reject" && /(?<!\r)\n/.test(content.split(/(?:^|\r\n)\.\r\n/)[0]!)) {
+          assertEquals(whole.messages.length, 0);
+        }
+      }),
+      { numRuns: 150 },
+    ));
+}
+
+/** Without what two sessions never have in common: queue ids. */
+function comparable({ output, messages }: Run): Run {
+  const blind = (text: string) => text.replace(/(queued as|\bid) \w+/g, "$1 ID");
+  return { output: blind(output), messages: messages.map(blind) };
+}
+
 /** Commands that fail, or that end a message in some way, by what has to be there before. */
 const FAILURES = [
   "RCPT TO:<>\r\n",
