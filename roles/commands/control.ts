@@ -74,8 +74,7 @@ async function asked(
   }
 }
 
-/** True when somebody listens on a unix socket. */
-export async function connects(path: string): Promise<boolean> {
+async function connects(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;

@@ -14,7 +14,6 @@ import { prepare } from "../supervisor/main.ts";
 import { endpoints, type Wanted } from "../supervisor/plans.ts";
 import { chooseLayers, describeLayers } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
-import { connects } from "./control.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
 import { calledBy, clash, findWanted, roleList, withListener } from "./role_plan.ts";
 import { startStubs } from "./role_stubs.ts";
@@ -73,53 +72,57 @@ async function start(
   options: Options,
   io: CommandIo,
 ): Promise<number> {
-  const { row } = wanted;
-  const control = socketPath(given.value("queue_directory"), "control");
-  const running = !options.stub && await connects(control);
-  const called = calledBy(row, given);
-  if (!options.print) mustBePossible(wanted, given, { ...options, running }, called);
+  const { inspect, listen, stub } = options;
   const host = readHost(given.value("mail_owner"));
   const layers = await layersFor(wanted, given, host, options, io);
-  const listening = options.print ? wanted : withListener(wanted, given, options.listen, running);
-  const directory = Deno.makeTempDirSync({ prefix: "postern-role-" });
-  Deno.chmodSync(directory, 0o755);
-  const configuration = given.with(changes(row.role, options.stub, directory));
-  const alone: Alone = {
-    configuration,
-    wanted: listening,
-    host,
-    layers,
-    directory,
-    inspect: options.inspect,
-  };
-  const ends: (() => void)[] = [() => Deno.removeSync(directory, { recursive: true })];
-  try {
-    if (options.print) {
-      io.out(printed(alone) + COMMENT);
-      return EX.OK;
-    }
-    if (options.stub) {
-      prepare(configuration, host);
-      const owner = grantAlone(alone).user ?? { uid: Deno.uid()!, gid: Deno.gid()! };
-      ends.unshift(await startStubs(directory, called, host, owner, (text) => io.out(text)));
-    }
-    return await runAlone(alone, {
-      ready: () => io.out(welcome(alone, options, called, io)),
-      want: (service) => running && want(control, service, io),
-    });
-  } finally {
-    for (const end of ends) end();
+  if (options.print) {
+    io.out(printed({ configuration: given, wanted, host, layers, directory: "", inspect }));
+    io.out(
+      `# Without the control channel that "postern role" gives it, a role says so and ends.\n`,
+    );
+    return EX.OK;
   }
+  const control = socketPath(given.value("queue_directory"), "control");
+  const running = !stub && await answers(control, given.value("queue_directory"));
+  const called = calledBy(wanted.row, given);
+  mustBePossible(wanted, given, { stub, running }, called);
+  const listening = withListener(wanted, given, listen, running);
+
+  using temporary = new DisposableStack();
+  const directory = Deno.makeTempDirSync({ prefix: "postern-role-" });
+  temporary.defer(() => Deno.removeSync(directory, { recursive: true }));
+  Deno.chmodSync(directory, 0o755);
+  const configuration = given.with(changes(wanted.row.role, stub, directory));
+  const alone: Alone = { configuration, wanted: listening, host, layers, directory, inspect };
+  if (stub) {
+    prepare(configuration, host);
+    const owner = grantAlone(alone).user ?? { uid: Deno.uid()!, gid: Deno.gid()! };
+    temporary.defer(await startStubs(directory, called, host, owner, (text) => io.out(text)));
+  }
+  return await runAlone(alone, {
+    ready: () => io.out(welcome(alone, options, called, io)),
+    want: (service) => running && want(control, service, io),
+  });
 }
 
-const COMMENT =
-  `# Without the control channel that "postern role" gives it, a role says so and ends.\n`;
+/** True when a system answers on its control socket; throws ConfigError when it is somebody else's. */
+async function answers(control: string, queue: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path: control })).close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) return false;
+    throw new ConfigError(
+      `queue_directory: ${queue} belongs to another user: run this as that user, or add --stub`,
+    );
+  }
+}
 
 /** Throws ConfigError when the role alone could do nothing, or would do harm. */
 function mustBePossible(
   wanted: Wanted,
   configuration: Configuration,
-  { stub, running }: Options & { running: boolean },
+  { stub, running }: { stub: boolean; running: boolean },
   called: readonly string[],
 ): void {
   const { role } = wanted.row;
