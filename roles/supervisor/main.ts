@@ -32,7 +32,14 @@ import { readHost } from "./host.ts";
 import { Listeners } from "./listeners.ts";
 import { OwnSocketPlaces } from "./own_sockets.ts";
 import { logsToService, rowsInUse, type System } from "./plans.ts";
-import { chooseLayers, describeLayers, findRuntime, openToOthers, reachable } from "./runtime.ts";
+import {
+  chooseLayers,
+  describeLayers,
+  findRuntime,
+  openToOthers,
+  reachable,
+  SOURCE,
+} from "./runtime.ts";
 import { settingsOf } from "./settings.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -211,8 +218,9 @@ function welcome(supervisor: Supervisor, layers: string): string {
   const failed = supervisor.failed().map((each) =>
     `  not running: ${each.service} (${each.reason})\n`
   );
-  const ours = configuration.directory.startsWith(supervisor.system.runtime.source);
-  const postern = ours ? "deno task postern" : `deno task postern -c ${configuration.directory}`;
+  const ours = configuration.directory.startsWith(SOURCE);
+  const program = Deno.build.standalone ? Deno.execPath() : "deno task postern";
+  const postern = ours ? program : `${program} -c ${configuration.directory}`;
   const at = entries[0]?.name ?? "";
   return `Postern is ready: SMTP on ${entries.map((entry) => entry.name).join(", ")}\n` +
     `  confinement: ${layers}\n${failed.join("")}` +
