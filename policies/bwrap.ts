@@ -35,7 +35,7 @@ export function disguised(deno: string): string {
 const LOCALTIME = "/etc/localtime";
 
 /** Directories with sockets of everybody: of these a role is shown its own alone, until their server makes it anew. */
-const SHARED: ReadonlySet<string> = new Set(["/dev", "/run", "/tmp", "/var/run", "/var/tmp"]);
+const SHARED: ReadonlySet<string> = new Set(["/run", "/tmp", "/var/run", "/var/tmp"]);
 
 /** The arguments before `--`. */
 export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
@@ -50,10 +50,9 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     ...(runtime.setpriv ? [runtime.setpriv] : []),
     // Connecting through a read-only directory works, unlinking the peer's socket does not.
     ...Object.values(grant.sockets).map(dirname),
-    ...grant.foreignSockets.map(dirname).filter((directory) => !SHARED.has(directory)),
+    ...grant.foreignSockets.map((path) => SHARED.has(dirname(path)) ? path : dirname(path)),
     ...grant.reads.filter((path) => !grant.writes.includes(path)).map(replaceable),
   ];
-  const single = grant.foreignSockets.filter((path) => SHARED.has(dirname(path)));
   const binds = [
     ...readOnly.map((path) => ["--ro-bind-try", path, path]),
     ["--ro-bind-try", LOCALTIME, LOCALTIME],
@@ -68,15 +67,13 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     ...(grant.hosts.length ? [] : ["--unshare-net"]),
     "--die-with-parent",
     "--new-session",
-    ...parents([...binds.map((bind) => bind[1]!), ...single]),
+    ...parents(binds.map((bind) => bind[1]!)),
     ...binds.flat(),
     // Its own processes only: the C library asks /proc for the size of the stack, Deno for its executable.
     "--proc",
     "/proc",
     "--dev",
     "/dev",
-    // After /dev, where syslog's is.
-    ...single.flatMap((path) => ["--ro-bind-try", path, path]),
     "--chdir",
     runtime.source,
   ];

@@ -130,7 +130,14 @@ function logsToSyslog(settings: Settings): boolean {
 /** Syslog's socket, and the one that postlogd sends from. */
 function syslogSockets(settings: Settings): string[] {
   if (!logsToSyslog(settings)) return [];
-  return [settings.value("syslog_socket"), ownSyslogSocket(settings.value("queue_directory"))];
+  const socket = settings.value("syslog_socket");
+  if (socket.startsWith("/dev/")) {
+    throw new ConfigError(
+      `syslog_socket: Deno permits no role anything in /dev: is "${socket}": name the socket that it stands for, ` +
+        `such as /run/systemd/journal/dev-log, or have the syslog daemon listen elsewhere, too`,
+    );
+  }
+  return [socket, ownSyslogSocket(settings.value("queue_directory"))];
 }
 
 /** The name servers to ask, as `address:port`: those of dns_servers, else those of the host. */

@@ -106,6 +106,15 @@ Deno.test("grantOf() refuses root as the owner of mailboxes", () => {
   assertThrows(() => grant("virtual", root), ConfigError, "must not be 0");
 });
 
+Deno.test("grantOf() says where syslog is to be reached instead of /dev/log, which Deno permits to nobody", () => {
+  assertThrows(
+    () => grant("postlogd", { syslog_socket: "/dev/log" }),
+    ConfigError,
+    "such as /run/systemd/journal/dev-log",
+  );
+  assertEquals(grant("postlogd", { syslog_socket: "/run/log" }).foreignSockets[0], "/run/log");
+});
+
 Deno.test("asTable() says in words what a role may do", () => {
   const row = policyOf("cleanup")!;
   assertEquals(

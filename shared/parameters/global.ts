@@ -45,7 +45,8 @@ export const logging = {
   }),
   syslogSocket: text("syslog_socket", "", {
     own: true,
-    doc: "A syslog socket such as /dev/log that postlogd writes to when maillog_file is empty.",
+    doc:
+      "A syslog socket, not in /dev, such as /run/systemd/journal/dev-log: postlogd writes to it when maillog_file is empty.",
   }),
   logFormat: text("maillog_format", "text", {
     own: true,
