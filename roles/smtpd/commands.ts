@@ -6,6 +6,7 @@ import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
 import { notSmtp } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
 import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./checks.ts";
 import { validHostname } from "./hostnames.ts";
@@ -118,13 +119,12 @@ export function find(line: string, session: Session): Command {
   return UNKNOWN;
 }
 
-/** What must not be read into a header, a log field or a reply. */
-// deno-lint-ignore no-control-regex
-const NEUTERED = /[\u0000-\u001f\u007f<>()\\";@]/g;
+/** What must not be read into a header, a log field or a reply, beside controls and changes of direction. */
+const NEUTERED = /[<>()\\";@]/g;
 const MAX_HELO = 255;
 
 function neuter(helo: string): string {
-  return helo.slice(0, MAX_HELO).replace(NEUTERED, "?");
+  return withoutControls(helo.slice(0, MAX_HELO)).replace(NEUTERED, "?");
 }
 
 function helo(session: Session, name: string): Maybe<Reply> {

@@ -88,6 +88,8 @@ export function connectInMemory(text: string): Connection {
       messages,
       settle,
       async pass(seconds) {
+        // What was sent before was heard before.
+        await settle();
         clock.time += seconds * 1000;
         session.wire.tick(clock.time);
         await settle();
