@@ -13,7 +13,8 @@ const FIRST_DELIVERY_SECONDS = 10;
 const RATE_PART = 0.7;
 const FIRST_LINE_SECONDS = 1;
 const LISTING_MB = 200;
-const QMGR_MB = 300;
+/** With `qmgr_message_active_limit` messages in memory. */
+const QMGR_MB = 500;
 const WARM_UP = 500;
 const ARRIVE_MS = 120_000;
 const NOBODY = "65534:65534";

@@ -18,6 +18,11 @@ export function isKept({ value, most, least }: Figure): boolean {
   return (most === undefined || value <= most) && (least === undefined || value >= least);
 }
 
+/** True for what depends on how fast the machine is. */
+export function isTiming({ unit }: Figure): boolean {
+  return ["s", "ms", "messages/s", "times empty"].includes(unit);
+}
+
 /** `idle system: start      1.6 s   at most 2 s   ok`. */
 export function lineOf(figure: Figure): string {
   const { name, value, unit, most, least } = figure;

@@ -22,5 +22,5 @@ export const FULL: Sizes = {
 export const SHORT: Sizes = {
   sessions: { sessions: 500, messagesPerSecond: 50, flowSeconds: 4 },
   large: { messages: 3, bytes: 10 * MB },
-  backlog: { deferred: 20_000, due: 1000, messages: 500 },
+  backlog: { deferred: 10_000, due: 500, messages: 300 },
 };

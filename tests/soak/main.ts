@@ -21,7 +21,7 @@ for (const [kind, { taken, failed }] of Object.entries(mail)) {
   console.log(`${kind.padEnd(24)} ${taken} taken, ${failed} failed`);
 }
 console.log(JSON.stringify(trouble));
-let failures = left ? 1 : 0;
+let failures = left.length ? 1 : 0;
 for (const { name, mean, perMinute, growth: grown, limit } of growth) {
   const kept = grown <= limit;
   if (!kept) failures++;
@@ -33,5 +33,6 @@ for (const { name, mean, perMinute, growth: grown, limit } of growth) {
     }`,
   );
 }
-console.log(`files left over: ${left}`);
+console.log(`files left over: ${left.length}`);
+for (const path of left) console.log(path);
 Deno.exit(failures ? 1 : 0);

@@ -20,8 +20,8 @@ export interface Soaked {
   readonly growth: readonly Growth[];
   readonly mail: Counts;
   readonly trouble: Record<string, number>;
-  /** Files in the queue and half-written mail in Maildirs when all was delivered. */
-  readonly left: number;
+  /** Files in the queue, and half-written mail in Maildirs, when all was delivered. */
+  readonly left: readonly string[];
 }
 
 export async function soak(minutes: number): Promise<Soaked> {
@@ -80,7 +80,7 @@ function fetchMail(system: System): void {
   }
 }
 
-function leftovers(system: System): number {
-  return filesBelow(`${system.queue}/queue/content`) + filesBelow(`${system.queue}/maildrop`) +
-    maildirs(system, "tmp").reduce((sum, directory) => sum + filesBelow(directory), 0);
+function leftovers(system: System): string[] {
+  const places = [`${system.queue}/queue/content`, `${system.queue}/maildrop`];
+  return [...places, ...maildirs(system, "tmp")].flatMap(filesBelow);
 }

@@ -67,7 +67,9 @@ export class Watch {
       this.#note(role, "PSS MB", pid, held.pssKib / KIB_PER_MB);
       this.#note(role, "descriptors", pid, held.descriptors);
     }
-    if (now >= this.warmUpMinutes) this.#note("queue", "files", 0, filesBelow(this.system.queue));
+    if (now >= this.warmUpMinutes) {
+      this.#note("queue", "files", 0, filesBelow(this.system.queue).length);
+    }
   }
 
   #note(role: string, kind: Kind, pid: number, value: number): void {
@@ -80,15 +82,15 @@ export class Watch {
   }
 }
 
-/** How many files there are at all depths; those that vanish meanwhile do not matter. */
-export function filesBelow(directory: string): number {
-  let files = 0;
+/** Files at all depths; those that vanish meanwhile do not matter. */
+export function filesBelow(directory: string): string[] {
   try {
-    for (const entry of Deno.readDirSync(directory)) {
-      files += entry.isDirectory ? filesBelow(`${directory}/${entry.name}`) : 1;
-    }
+    return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
+      const path = `${directory}/${name}`;
+      return isDirectory ? filesBelow(path) : [path];
+    });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
-  return files;
 }
