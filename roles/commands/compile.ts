@@ -21,7 +21,7 @@ export async function compile(flags: string[], io: CommandIo): Promise<number> {
     io.err("compile: this is a compiled program: compile in a clone of the source\n");
     return EX.USAGE;
   }
-  const modules = policies.map(({ role }) => `roles/${role}/main.ts`);
+  const modules = [...policies.map(({ role }) => `roles/${role}/main.ts`), "policies/probe.ts"];
   const include = [...modules, ...DATA].flatMap((path) => ["--include", path]);
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["compile", "--frozen", "--no-check", ...RUNTIME, ...flags, ...include, "main.ts"],

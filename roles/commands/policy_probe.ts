@@ -144,7 +144,7 @@ async function probe(trial: Trial, grant: Grant, tries: readonly Try[]): Promise
   const child = spawn(program!, args, {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     env: roleEnvironment(trial.runtime),
-    cwd: trial.runtime.source,
+    cwd: trial.runtime.standalone ? "/" : trial.runtime.source,
   });
   try {
     return await answerOf(child, tries);
