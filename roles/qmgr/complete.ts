@@ -13,6 +13,7 @@ import {
   type RecipientState,
   type StoredRecipient,
 } from "../../shared/queue/store.ts";
+import type { Clock } from "./clock.ts";
 import type { Change, Committer } from "./committer.ts";
 import type { ActiveMessage } from "./message.ts";
 import type { ReportKind, Reports } from "./reports.ts";
@@ -34,7 +35,7 @@ export class Completer {
     readonly store: Pick<QueueReader, "recipients">,
     readonly committer: Pick<Committer, "change">,
     readonly reports: Reports,
-    readonly now: () => number,
+    readonly clock: Clock,
     public settings: RetrySettings,
   ) {}
 
@@ -58,11 +59,12 @@ export class Completer {
   }
 
   #isExpired({ envelope }: ActiveMessage): boolean {
-    return this.now() >= expiry(envelope.arrived, envelope.sender, this.settings);
+    const end = expiry(envelope.arrived, envelope.sender, this.settings);
+    return this.clock.now() >= end && !this.clock.leapt;
   }
 
   #isWarningDue({ envelope, warned }: ActiveMessage): boolean {
-    return !warned && isDelayed(envelope.arrived, this.now(), this.settings);
+    return !warned && isDelayed(envelope.arrived, this.clock.now(), this.settings);
   }
 
   async #tell(message: ActiveMessage): Promise<Told> {
@@ -138,7 +140,7 @@ export class Completer {
     if (verdict === "delete" || !left) return { remove: true };
     if (verdict === "hold") return { move: { queue: "hold", nextTry: 0 } };
     if (verdict === "requeue") return { move: { queue: "incoming", nextTry: 0 } };
-    const next = nextTry(envelope.arrived, this.now(), this.settings);
+    const next = nextTry(envelope.arrived, this.clock.now(), this.settings);
     return { move: { queue: "deferred", nextTry: next } };
   }
 }

@@ -36,6 +36,8 @@ export class Feeder {
     incoming: { wanted: false, again: false, position: undefined },
     deferred: { wanted: false, again: false, position: undefined },
   };
+  /** maximal_backoff_time, milliseconds: nothing that waits rightly waits longer. */
+  longestPause = Infinity;
   #turn: Source = "deferred";
   #running = false;
   #stopped = false;
@@ -110,8 +112,13 @@ export class Feeder {
     const scan = this.#scans[source];
     const limit = Math.min(PAGE, this.manager.room);
     if (limit === 0) return;
-    if (scan.position === undefined) scan.again = false;
-    const page = await this.store.due(source, this.now(), limit, scan.position);
+    const now = this.now();
+    if (scan.position === undefined) {
+      scan.again = false;
+      // A clock that was ahead has put these off until then.
+      await this.store.hasten(source, now, now + this.longestPause);
+    }
+    const page = await this.store.due(source, now, limit, scan.position);
     scan.position = page.next;
     if (page.next === undefined) {
       scan.wanted = scan.again;

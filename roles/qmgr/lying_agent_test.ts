@@ -1,9 +1,9 @@
 /** Agents that hang, lie or break, on a real socket: what they may not do to mail. */
 
 import { assert, assertEquals } from "@std/assert";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
-import { answer, type Conversation } from "../../shared/ipc/server.ts";
+import { answer } from "../../shared/ipc/server.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import {
   type DeliveryReply,
@@ -12,21 +12,29 @@ import {
 } from "../../shared/protocols/delivery.ts";
 import { deferred, sent, World } from "./test_world.ts";
 
-type Handler = (request: DeliveryRequest, conversation: Conversation) => Promise<DeliveryReply>;
+type Handler = (request: DeliveryRequest) => Promise<DeliveryReply>;
 
-/** A qmgr whose agent for every transport is `deliver`, behind a socket of its own. */
+/** More than maximal_backoff_time. */
+const RETRY_MS = 2 * 3600_000;
+
+/** A qmgr whose agent for every transport is `deliver`, behind a socket of its own; `kill` ends its connections. */
 async function withAgent(
   deliver: Handler,
-  test: (world: World, socket: string) => Promise<void>,
+  test: (world: World, kill: () => void) => Promise<void>,
 ): Promise<void> {
   const directory = Deno.makeTempDirSync();
   const answerer = answer(deliveryService("smtp"), { deliver });
-  const server = createServer((socket) => answerer.attach(socket));
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    answerer.attach(socket);
+  });
+  const kill = () => sockets.splice(0).forEach((socket) => socket.destroy());
   server.listen(`${directory}/s`);
   const agent = client(deliveryService("smtp"), { path: `${directory}/s` });
   try {
     await using world = await World.open({ clientOf: () => agent });
-    await test(world, `${directory}/s`);
+    await test(world, kill);
     // What never ends must not hold the test up.
     world.qmgr.manager.stop = () => Promise.resolve();
   } finally {
@@ -95,17 +103,17 @@ Deno.test("an agent that hangs keeps its own destination's mail and no other's",
 Deno.test("mail of an agent that hangs is tried again when its process is killed", async () => {
   let hangs = true;
   await withAgent(
-    (_request, conversation) => {
-      if (!hangs) return says(sent(0));
-      hangs = false;
-      // As the supervisor's SIGKILL does: the connection ends.
-      setTimeout(() => conversation.content.fail(new Error("killed")), 20);
-      return Promise.reject(new Error("killed"));
-    },
-    async (world) => {
+    () => hangs ? new Promise(() => {}) : says(sent(0)),
+    async (world, kill) => {
       const queueId = await world.enqueue(["a@x"]);
+      await world.until(() => world.lines(queueId).length > 0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assertEquals((await world.store.find(queueId))!.queue, "active");
+      hangs = false;
+      kill();
       await world.untilIn(queueId, "deferred");
-      await world.queue.call("flush", { id: queueId, site: "" });
+      world.ahead += RETRY_MS;
+      world.qmgr.scan();
       await world.untilEmpty();
     },
   );

@@ -37,6 +37,7 @@ async function start(context: Context<Parameters>): Promise<Running<Parameters>>
     bounce: context.client(bounceService),
     clientOf: agentClients(context),
     now: Date.now,
+    steady: () => performance.timeOrigin + performance.now(),
     graceMs: GRACE_MS,
   }, context.params);
   await qmgr.start();

@@ -4,6 +4,7 @@ import type { Answerer } from "../../shared/ipc/server.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
 import { Agents, type DeliveryClient } from "./agents.ts";
 import { Claims } from "./claims.ts";
+import { Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { Completer } from "./complete.ts";
 import { Feeder } from "./feed.ts";
@@ -37,7 +38,9 @@ export interface World {
   readonly resolver: Resolver;
   readonly bounce: BounceClient;
   clientOf(transport: string): DeliveryClient;
+  /** The time of day; for waits, a time that nobody can set. */
   readonly now: () => number;
+  readonly steady: () => number;
   readonly graceMs: number;
 }
 
@@ -55,12 +58,13 @@ export class Qmgr {
   #runTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(readonly world: World, params: Params) {
-    const { store, now } = world;
+    const { store, now, steady } = world;
+    const clock = new Clock(now, steady);
     const committer = new Committer(store);
     const lock = new Lock();
     this.#router = new Router(world.resolver, routerSettings(params));
     this.#reports = new Reports(world.bounce, store, params.doubleBounceSender);
-    this.#completer = new Completer(store, committer, this.#reports, now, retrySettings(params));
+    this.#completer = new Completer(store, committer, this.#reports, clock, retrySettings(params));
     this.#claims = new Claims((queueId, n) => {
       const message = this.manager.messages.get(queueId);
       if (message) this.manager.release(message, n);
@@ -74,12 +78,14 @@ export class Qmgr {
         completer: this.#completer,
         claims: this.#claims,
         now,
+        steady,
       },
       schedulerSettings(params),
       activeLimits(params),
     );
     this.#feeder = new Feeder(store, committer, this.manager, lock, now);
-    this.#space = new FreeSpace(world.directory, now, spaceLimits(params));
+    this.#feeder.longestPause = params.maximalBackoffTime * 1000;
+    this.#space = new FreeSpace(world.directory, steady, spaceLimits(params));
     this.#intake = new Intake(
       store,
       committer,
@@ -116,6 +122,7 @@ export class Qmgr {
     this.#completer.settings = retrySettings(params);
     this.#space.limits = spaceLimits(params);
     this.#intake.messageSizeLimit = params.messageSizeLimit;
+    this.#feeder.longestPause = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
     this.#feeder.want("incoming");
     this.manager.changed();
@@ -131,10 +138,16 @@ export class Qmgr {
     await this.world.store.close();
   }
 
+  /** Looks for mail that is due, as every queue_run_delay. */
+  scan(): void {
+    this.#feeder.want("incoming");
+    this.#feeder.want("deferred");
+  }
+
   #setRunDelay(params: Params): void {
     clearInterval(this.#runTimer);
     this.#runTimer = setInterval(
-      () => this.#feeder.want("deferred"),
+      () => this.scan(),
       params.queueRunDelay * 1000,
     );
   }

@@ -87,6 +87,8 @@ export class World implements AsyncDisposable {
   settled = 0;
   /** Milliseconds that the clock is ahead. */
   ahead = 0;
+  /** Milliseconds that somebody set the clock ahead. */
+  leap = 0;
   readonly store: SqliteStore;
   readonly qmgr: Qmgr;
   readonly intake;
@@ -108,7 +110,8 @@ export class World implements AsyncDisposable {
       resolver: { resolve: (_sender, address) => this.#resolve(address) },
       bounce: this.#bounce(),
       clientOf: options.clientOf ?? ((transport) => this.#agent(transport)),
-      now: () => Date.now() + this.ahead,
+      now: () => Date.now() + this.ahead + this.leap,
+      steady: () => Date.now() + this.ahead,
       graceMs: options.graceMs ?? 0,
     }, defaultParams(options.params));
     for (const answerer of this.qmgr.answers) this.#serve(answerer);

@@ -71,7 +71,7 @@ export class Keeper {
 
   /** Somebody is about to connect. */
   wanted(): void {
-    this.#wantedAt = Date.now();
+    this.#wantedAt = performance.now();
     if (!this.#timer && !this.#stopping) this.#fill();
   }
 
@@ -106,10 +106,10 @@ export class Keeper {
     for (const wake of this.#waiters.splice(0)) wake();
     clearTimeout(this.#timer);
     for (const member of this.#members) member.drain(true);
-    const end = Date.now() + ms;
-    while (this.#members.size && Date.now() < end) await new Promise((r) => setTimeout(r, 10));
+    const end = performance.now() + ms;
+    while (this.#members.size && performance.now() < end) await new Promise((r) => setTimeout(r, 10));
     for (const member of this.#members) member.kill();
-    while (this.#members.size && Date.now() < end + 500) {
+    while (this.#members.size && performance.now() < end + 500) {
       await new Promise((r) => setTimeout(r, 10));
     }
   }
@@ -178,7 +178,7 @@ export class Keeper {
     if (!how) return this.#leftInPeace();
     const { service, role } = this.plan;
     this.#restarts++;
-    this.#failures = Date.now() - member.startedAt > SETTLED_MS ? 1 : this.#failures + 1;
+    this.#failures = performance.now() - member.startedAt > SETTLED_MS ? 1 : this.#failures + 1;
     this.#reason = member.fatal?.text ?? how;
     warning(
       `process ${role} pid ${member.pid} ${how}${member.fatal ? `: ${member.fatal.text}` : ""}`,
@@ -198,7 +198,7 @@ export class Keeper {
 
   /** A process left because it was idle, or because it was replaced. */
   #leftInPeace(): void {
-    if (!this.plan.onRequest || Date.now() - this.#wantedAt < LATE_WANT_MS) this.#fill();
+    if (!this.plan.onRequest || performance.now() - this.#wantedAt < LATE_WANT_MS) this.#fill();
   }
 
   /** Wakes those who wait for the service to be up, or to have failed for good. */
@@ -209,12 +209,12 @@ export class Keeper {
   }
 
   async #allReady(fresh: Member[]): Promise<string | undefined> {
-    const end = Date.now() + REPLACE_MS;
+    const end = performance.now() + REPLACE_MS;
     for (;;) {
       const gone = fresh.find((member) => member.state === "gone");
       if (gone) return gone.fatal?.text ?? "it ended at start";
       if (fresh.every((member) => member.state === "ready")) return undefined;
-      if (Date.now() > end) return "it was not ready in time";
+      if (performance.now() > end) return "it was not ready in time";
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

@@ -31,11 +31,11 @@ const message = Compile(FromRole);
 export class Member {
   state: "starting" | "ready" | "draining" | "gone" = "starting";
   counters: Record<string, number> = {};
-  readonly startedAt = Date.now();
+  readonly startedAt = performance.now();
   readonly pid: number;
   /** What the role said before it ended. */
   fatal: { text: string; config: boolean } | undefined;
-  #lastPong = Date.now();
+  #lastPong = performance.now();
 
   constructor(
     readonly child: ChildProcess,
@@ -86,10 +86,10 @@ export class Member {
         return this.#begin();
       case "ready":
         this.state = "ready";
-        this.#lastPong = Date.now();
+        this.#lastPong = performance.now();
         return this.events.ready(this);
       case "pong":
-        this.#lastPong = Date.now();
+        this.#lastPong = performance.now();
         this.counters = value.counters;
         return;
       case "want":

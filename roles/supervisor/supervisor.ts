@@ -25,7 +25,7 @@ export class Supervisor {
   async start(): Promise<void> {
     for (const plan of plansOf(this.system)) this.#add(plan);
     this.#beat = setInterval(() => {
-      for (const keeper of this.#keepers.values()) keeper.beat(Date.now());
+      for (const keeper of this.#keepers.values()) keeper.beat(performance.now());
     }, BEAT_MS);
     await Promise.all(
       [...this.#keepers.values()].filter((keeper) => !keeper.plan.onRequest).map((keeper) =>

@@ -126,7 +126,7 @@ class Line {
     const id = this.#nextId();
     return new Promise((resolve, reject) => {
       const seconds = call.deadlineSeconds;
-      const deadline = seconds ? Date.now() + seconds * 1000 : Infinity;
+      const deadline = seconds ? performance.now() + seconds * 1000 : Infinity;
       const pending: Pending = { call: number, deadline, resolve, reject };
       this.#open.set(id, pending);
       this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS);
@@ -239,7 +239,7 @@ class Line {
   }
 
   #expire(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [id, pending] of this.#open) {
       if (!this.#late(pending, now)) continue;
       const failure = new CallError("deadline", `${this.service}: no answer in time`);

@@ -52,7 +52,7 @@ export class Connection {
   ) {
     this.#reader = new FrameReader(maxHeader);
     if ("patienceMs" in peer) {
-      this.#giveUpAt = Date.now() + peer.patienceMs;
+      this.#giveUpAt = performance.now() + peer.patienceMs;
       this.#socket = this.#dial(peer);
     } else {
       this.#connected = true;
@@ -69,7 +69,7 @@ export class Connection {
       if (this.#ending) socket.end();
     });
     const notYet = (error: Error & { code?: string }) => {
-      if (!this.#connected && NOT_YET.has(error.code) && Date.now() < this.#giveUpAt) {
+      if (!this.#connected && NOT_YET.has(error.code) && performance.now() < this.#giveUpAt) {
         socket.removeAllListeners();
         this.#retry = setTimeout(() => this.#socket = this.#dial(dial), RETRY_MS);
       } else this.#close(new PeerError(error.message));

@@ -99,7 +99,7 @@ export class Content implements AsyncIterable<Uint8Array> {
   }
 
   async #arrival(): Promise<void> {
-    this.#waitingSince = Date.now();
+    this.#waitingSince = performance.now();
     await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#waitingSince = Infinity;
   }

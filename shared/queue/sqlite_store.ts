@@ -160,6 +160,17 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   // deno-lint-ignore require-await
+  async hasten(queue: "incoming" | "deferred", now: number, latest: number): Promise<number> {
+    if (latest > Number.MAX_SAFE_INTEGER) return 0;
+    return this.#change(
+      "UPDATE messages SET next_try = ? WHERE queue = ? AND queue <> 'active' AND next_try > ?",
+      now,
+      queue,
+      latest,
+    );
+  }
+
+  // deno-lint-ignore require-await
   async due(
     queue: "incoming" | "deferred",
     now: number,

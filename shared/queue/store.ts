@@ -136,6 +136,8 @@ export interface QueueStore extends QueueReader {
   queuedAs(sourceId: string): Promise<string | undefined>;
   /** Makes a batch durable: all of it, less what is refused, or nothing. */
   commit(batch: Batch): Promise<Committed>;
+  /** Messages of a queue that would be due after `latest` are due at `now`; resolves to how many. */
+  hasten(queue: "incoming" | "deferred", now: number, latest: number): Promise<number>;
   /** Messages of a queue that are due at `now`; damaged ones go to corrupt and are left out. */
   due(queue: "incoming" | "deferred", now: number, limit: number, after?: unknown): Promise<Page>;
   /**

@@ -91,7 +91,7 @@ class Host {
   #clients = new Map<string, Client<Calls>>();
   #onRequest = new Set<string>();
   #sockets: Record<string, string> = {};
-  #lastBusy = Date.now();
+  #lastBusy = performance.now();
   #draining = false;
 
   constructor(readonly definition: Definition<Parameters>, readonly control: Control) {}
@@ -227,9 +227,9 @@ class Host {
   }
 
   #leaveWhenIdle(): void {
-    if (this.#busy()) this.#lastBusy = Date.now();
-    if (Date.now() - this.#lastBusy < this.#start!.maxIdleSeconds * 1000) return;
-    this.#lastBusy = Date.now();
+    if (this.#busy()) this.#lastBusy = performance.now();
+    if (performance.now() - this.#lastBusy < this.#start!.maxIdleSeconds * 1000) return;
+    this.#lastBusy = performance.now();
     this.control.say({ type: "idle" });
   }
 
