@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { Check } from "typebox/value";
 import { ConfigError, StorageError } from "../../shared/errors.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
+import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { registerTable } from "../../shared/table/table.ts";
+import { recipient } from "./recipient.ts";
 import { resolve } from "./resolve.ts";
 import { resolved, settingsOf, shown } from "./testing.ts";
 
@@ -311,6 +314,24 @@ Deno.test("resolve() of any text gives an answer that its declaration allows", (
       const local = answer.recipient.slice(0, answer.recipient.lastIndexOf("@"));
       assert(!/[@!%]/.test(local), `${address} hides a route at home: ${answer.recipient}`);
     }
+  }));
+});
+
+Deno.test("recipient() of any text of any length gives what its declaration allows", () => {
+  const settings = settingsOf({ recipient_delimiter: "+", append_dot_mydomain: "yes", ...RELAY });
+  const { reply } = rewriteService.calls.recipient;
+  const unit = fc.constantFrom(
+    ...'a@.!%:[]"\\+-',
+    ...["İ", "K", "ß", "\u{1f4ec}", "xn--", "__proto__", "localhost", "example.com", "192.0.2.25"],
+  );
+  const text = fc.tuple(fc.string({ unit, maxLength: 20 }), unit, fc.nat({ max: MAX_ADDRESS })).map(
+    (
+      [text, more, times],
+    ) => (more.repeat(times) + text).slice(0, MAX_ADDRESS),
+  );
+  fc.assert(fc.property(text, text, (sender, address) => {
+    const answer = recipient(settings, sender, address);
+    assert(Check(reply, answer), JSON.stringify({ sender, address, answer }));
   }));
 });
 
