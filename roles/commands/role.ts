@@ -34,7 +34,9 @@ interface Options {
 export async function role(given: string[], io: CommandIo): Promise<number> {
   const { args, directory } = takeConfigDirectory(given, io);
   const unknown: string[] = [];
-  const parsed = parseArgs(args, {
+  // Without a value it must not take the next word for one.
+  const words = args.map((arg) => (arg === "--inspect" ? `--inspect=${INSPECT}` : arg));
+  const parsed = parseArgs(words, {
     boolean: ["stub", "print"],
     string: ["listen", "inspect"],
     unknown: (arg) => !arg.startsWith("-") || (unknown.push(arg), false),
@@ -55,7 +57,7 @@ export async function role(given: string[], io: CommandIo): Promise<number> {
     stub: parsed["stub"],
     print: parsed["print"],
     listen: parsed["listen"],
-    inspect: parsed["inspect"] === "" ? INSPECT : parsed["inspect"],
+    inspect: parsed["inspect"],
   };
   try {
     return await start(findWanted(names[0]!, configuration), configuration, options, io);

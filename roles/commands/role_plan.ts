@@ -23,9 +23,9 @@ export function roleList(): string {
 export function findWanted(name: string, configuration: Configuration): Wanted {
   const all = wantedServices(configuration);
   const role = policyOf(name)?.role ?? ROLE_OF_COMMAND[name];
+  // `smtp` is who delivers, although an inet service of that name is smtpd's.
   const wanted = all.find(({ service, row }) => service === name && !row.inet) ??
     all.find(({ service }) => service === name) ?? all.find(({ row }) => row.role === role);
-  // Under the role's own name, `smtp` means who delivers; its listener in master.cf is smtpd's.
   if (wanted) return wanted;
   const row = role && policyOf(role);
   if (row) return { row, service: row.role, entry: undefined };
@@ -42,7 +42,10 @@ export function withListener(
   listen: string | undefined,
   running: boolean,
 ): Wanted {
-  if (!wanted.row.inet) return wanted;
+  if (!wanted.row.inet) {
+    if (listen) throw new ConfigError(`--listen: ${wanted.row.role} listens on no port`);
+    return wanted;
+  }
   const named = inetService(wanted, listen ?? wanted.entry?.name ?? DEFAULT_LISTENER);
   try {
     for (const { address, port } of endpoints(named, settingsOf(configuration))) {
