@@ -5,13 +5,13 @@ const INDENT = "    ";
 /** No line of a message may be longer than 998 bytes: a word beyond this is cut. */
 const MAX_WORD = 200;
 
-/** The text on lines of up to 79 characters where its spaces allow; all but the first are indented. */
+/** The text on lines of up to 79 characters where its spaces allow; all but the first are indented. Runs of spaces are one. */
 export function fold(text: string): string {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ").flatMap(shortWords)) {
+  for (const word of text.split(" ").filter(Boolean).flatMap(shortWords)) {
     const longer = line ? `${line} ${word}` : word;
-    if (longer.length <= WIDTH || !line.trim()) line = longer;
+    if (longer.length <= WIDTH || !line) line = longer;
     else {
       lines.push(line);
       line = INDENT + word;

@@ -25,6 +25,9 @@ export interface Parts {
 /** A boundary is at most 70 characters (RFC 2046 5.1.1). */
 const MAX_BOUNDARY = 70;
 
+/** RFC 5322 2.1.1, without the line end. */
+const MAX_LINE_BYTES = 998;
+
 /** The message, CRLF text, and whether it needs 8-bit. Message-Id and the domain of From are cleanup's to add. */
 export function reportMessage(parts: Parts): { bytes: Uint8Array; eightBit: boolean } {
   const { report, original, reporter, queueId, now, to, reader } = parts;
@@ -42,7 +45,7 @@ export function reportMessage(parts: Parts): { bytes: Uint8Array; eightBit: bool
 Date: ${mailDate(now)}\r
 From: Mail Delivery System <MAILER-DAEMON>\r
 Subject: ${subject(report.kind, reader)}\r
-To: ${external(to)}\r
+${addressed(to)}\r
 Auto-Submitted: ${reader === "sender" ? "auto-replied" : "auto-generated"}\r
 MIME-Version: 1.0\r
 Content-Type: multipart/report; report-type=${reportType(report)};\r
@@ -58,6 +61,13 @@ This is a MIME-encapsulated message.\r
     encoder.encode(`\r\n--${boundary}--\r\n`),
   ]);
   return { bytes, eightBit };
+}
+
+/** The header that names the reader; no address is cut, and one that fits no line is left to the envelope. */
+function addressed(to: string): string {
+  const header = `To: ${external(to)}`;
+  const fits = new TextEncoder().encode(header).length <= MAX_LINE_BYTES;
+  return fits ? header : "To: undisclosed-recipients:;";
 }
 
 interface Section {

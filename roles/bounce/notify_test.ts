@@ -383,3 +383,27 @@ Deno.test("report() keeps everything foreign inside its part", () =>
       assertEquals(text.endsWith(`${quoted}\r\n--${boundary}--\r\n`), true);
     },
   )));
+
+Deno.test("report() makes no line that SMTP cannot carry, and an ASCII status part without SMTPUTF8", () => {
+  const hostile = fc.tuple(
+    fc.string({ unit: "binary", maxLength: 20 }),
+    fc.constantFrom("a", " ", "é", "\u{1f4ec}", '"', "\\", "\u2028", "\x9b", "--", ":"),
+    fc.nat({ max: 980 }),
+    // deno-lint-ignore no-control-regex
+  ).map(([text, more, times]) => (text + more.repeat(times)).replace(/[\x00-\x1f\x7f]/g, ""));
+  return fc.assert(fc.asyncProperty(
+    hostile.map((text) => text.slice(0, 1000)),
+    hostile,
+    async (address, text) => {
+      const { report: ask, sent } = scene();
+      const told = recipient({ address, original: address }, { text, diagnostic: text });
+      await ask(report({ recipients: [told] }, { sender: address || "joe@example.org" }));
+      const lines = sent[0]!.text.split("\r\n");
+      for (const line of lines) assert(line.length <= 998, `${line.length} bytes: ${line}`);
+      const status = sent[0]!.text.split("Content-Type: message/delivery-status")[1]!
+        .split("\r\n--")[0]!;
+      // deno-lint-ignore no-control-regex
+      assertEquals(/[^\x00-\x7f]/.test(status), false);
+    },
+  ));
+});
