@@ -22,7 +22,13 @@ const PARSERS = new Map([
   ["roles/bounce/original.ts", "roles/bounce/original_test.ts"],
   ["roles/cleanup/head.ts", "roles/cleanup/submit_test.ts"],
   ["roles/dns/packet.ts", "roles/dns/packet_test.ts"],
+  ["roles/dns/interpret.ts", "roles/dns/packet_test.ts"],
+  ["roles/smtpd/bdat.ts", "roles/smtpd/session_fuzz_test.ts"],
+  ["roles/smtpd/commands.ts", "roles/smtpd/session_fuzz_test.ts"],
   ["roles/smtpd/end_of_data.ts", "roles/smtpd/end_of_data_test.ts"],
+  ["roles/smtpd/esmtp.ts", "roles/smtpd/esmtp_test.ts"],
+  ["roles/smtpd/first_line.ts", "roles/smtpd/first_line_test.ts"],
+  ["roles/smtpd/wire.ts", "roles/smtpd/wire_test.ts"],
   ["roles/smtp/body.ts", "roles/smtp/body_test.ts"],
   ["roles/smtp/destination.ts", "roles/smtp/destination_test.ts"],
 ]);
