@@ -7,8 +7,8 @@
  */
 
 import process from "node:process";
-import { reason } from "../errors.ts";
-import { type Exit, ignoreInterrupts } from "./control.ts";
+import { EX, reason } from "../errors.ts";
+import { endByHand, type Exit, ignoreInterrupts } from "./control.ts";
 import type { FromRole } from "./channel.ts";
 
 const KINDS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
@@ -20,6 +20,7 @@ const ROOT = new URL("../../", import.meta.url);
  * or the end of the control channel, ends the process.
  */
 export function confine(module: string, permissions: string): Promise<never> {
+  if (!process.send) endByHand(module);
   const worker = new Worker(new URL(module, ROOT), {
     type: "module",
     name: module,
@@ -28,7 +29,7 @@ export function confine(module: string, permissions: string): Promise<never> {
   worker.addEventListener("error", (event) => {
     event.preventDefault();
     console.error(`${module}: ${event.message}`);
-    process.exit(EX_SOFTWARE);
+    process.exit(EX.SOFTWARE);
   });
   worker.addEventListener("message", ({ data }: MessageEvent<FromRole | Exit>) => {
     if (data.type === "exit") process.exit(data.code);
@@ -42,8 +43,6 @@ export function confine(module: string, permissions: string): Promise<never> {
   return new Promise(() => {});
 }
 
-const EX_SOFTWARE = 70;
-
 /** Gives up every permission of this thread; a worker keeps its own. Ends the process when that fails. */
 function giveUpAll(): void {
   try {
@@ -54,7 +53,7 @@ function giveUpAll(): void {
     }
   } catch (error) {
     console.error(`cannot give up permissions: ${reason(error)}`);
-    process.exit(EX_SOFTWARE);
+    process.exit(EX.SOFTWARE);
   }
 }
 

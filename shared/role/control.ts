@@ -4,6 +4,7 @@
  */
 
 import process from "node:process";
+import { EX } from "../errors.ts";
 import type { FromRole } from "./channel.ts";
 
 /** A role's end of the channel. */
@@ -36,6 +37,14 @@ function overIpc(): Control {
     onMessage: (take) => void process.on("message", take),
     exit: (code) => process.exit(code),
   };
+}
+
+/** Ends a process that somebody started by hand: without a supervisor a role would wait for ever. */
+export function endByHand(role: string): never {
+  console.error(
+    `${role} waits for a supervisor, and none started it: see "deno task role"`,
+  );
+  process.exit(EX.USAGE);
 }
 
 /** Ctrl-C reaches every process of the terminal: the supervisor alone decides who ends when. */

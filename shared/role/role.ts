@@ -14,7 +14,7 @@ import { logging } from "../parameters/global.ts";
 import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
 import { snapshot } from "../counters.ts";
 import { type Bind, type TlsMaterial, ToRole } from "./channel.ts";
-import { type Control, openControl } from "./control.ts";
+import { type Control, endByHand, openControl } from "./control.ts";
 import { armStopPoint } from "../stop_points.ts";
 import { flushLog, installSink } from "./sink.ts";
 
@@ -63,7 +63,7 @@ const IDLE_CHECK_MS = 1000;
 /** Runs a role in this process. Each role's main.ts calls it once. */
 export function role<P extends Parameters>(definition: Definition<P>): void {
   const control = openControl();
-  if (!control) return byHand(definition.name);
+  if (!control) return endByHand(definition.name);
   // deno-lint-ignore no-explicit-any
   const hosted = new Host(definition as any, control);
   control.onMessage((value, handle) => {
@@ -75,12 +75,6 @@ export function role<P extends Parameters>(definition: Definition<P>): void {
     hosted.fail(event.reason);
   });
   control.say({ type: "up" });
-}
-
-/** Somebody ran a role's main.ts: without a supervisor it would wait for ever. */
-function byHand(name: string): void {
-  fatal(`${name} waits for a supervisor, and none started it: say "deno task role ${name}"`);
-  Deno.exit(EX.USAGE);
 }
 
 class Host {

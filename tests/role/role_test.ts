@@ -133,11 +133,13 @@ Deno.test("role refuses what would do harm or nothing, and says what to do", asy
 });
 
 Deno.test("role --print shows a command line that a shell can run", async () => {
-  await using system = await System.prepare();
+  await using system = await System.prepare({ main: "sandbox = auto" });
   await using command = new RoleCommand(system.configuration, ["cleanup", "--print"]);
   assertEquals(await command.ended(), 0, command.output);
   const line = command.output.split("\n")[0]!;
   assertStringIncludes(line, "--allow-net=unix:");
+  // Without bubblewrap, the user that root gives a role may not reach the source.
+  if (Deno.uid() === 0 && !line.includes("/bwrap ")) return;
   const shell = await new Deno.Command("sh", { args: ["-c", line], stdin: "null" }).output();
   assertStringIncludes(new TextDecoder().decode(shell.stderr), "cleanup waits for a supervisor");
   assertEquals(shell.code, 64);

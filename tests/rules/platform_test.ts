@@ -62,7 +62,7 @@ const LISTED = new Map([
   ["shared/queue/sqlite_schema.ts", "the database"],
   ["shared/role/confine.ts", "makes the worker, and gives up permissions"],
   ["shared/role/control.ts", "the control channel, the process's end"],
-  ["shared/role/role.ts", "the listeners, the end of a role that nobody supervises"],
+  ["shared/role/role.ts", "the listeners"],
   ["shared/role/sink.ts", "standard error"],
   ["shared/stop_points.ts", "standard error, from a role that does nothing more"],
   ["shared/table/file.ts", "reads tables"],
