@@ -54,7 +54,7 @@ function suites(): Step[] {
     ...larger.map((name) => ({
       name,
       args: testFiles(join("tests", name)),
-      parallel: name === "rules" || name === "dialogs",
+      parallel: name === "rules" || name === "dialogs" || name === "crash",
       ...(name === "delivery" ? { env: { POSTERN_AUDIT_DIR: noted } } : {}),
     })),
     inWorkers,

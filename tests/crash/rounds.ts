@@ -30,7 +30,7 @@ export interface Count {
   readonly doubled: string[];
   /** Ids that were accepted and are nowhere. */
   readonly lost: string[];
-  /** Processes killed, by victim. */
+  /** Rounds in which each victim was killed. */
   readonly kills: Readonly<Record<string, number>>;
 }
 
@@ -55,6 +55,8 @@ const KNOWS_OUTCOMES: ReadonlySet<Victim> = new Set(
 /** Within this the mail of a round mostly arrives; what does not must be in the queue. */
 const SETTLE_MS = 4000;
 const LAST_SETTLE_MS = 60_000;
+/** A role that the round's mail needs starts within this. */
+const START_MS = 10_000;
 const LOOK_MS = 50;
 const SESSIONS = 8;
 const LENGTH = 4096;
@@ -148,7 +150,13 @@ class Run {
     else if (victim === "everything") {
       await system.killEverything();
       await system.start();
-    } else this.#kills[victim]! += system.kill(victim) - 1;
+    } else {
+      // What starts on request may not be there yet.
+      const end = Date.now() + START_MS;
+      let killed = 0;
+      while (!(killed = system.kill(victim)) && Date.now() < end) await pause(LOOK_MS);
+      if (!killed) return;
+    }
     this.#kills[victim]!++;
   }
 

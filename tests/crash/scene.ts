@@ -27,6 +27,8 @@ export interface SceneOptions {
   readonly main?: string;
   /** Where roles stop: ROLE:POINT:COUNT. */
   readonly stopAt?: string;
+  /** Prepares the place of the queue before the first start. */
+  readonly place?: (queueDirectory: string) => void;
 }
 
 export class Scene implements AsyncDisposable {
@@ -38,7 +40,7 @@ export class Scene implements AsyncDisposable {
 
   private constructor(readonly sink: Sink, readonly system: System) {}
 
-  static async start({ main = "", stopAt }: SceneOptions = {}): Promise<Scene> {
+  static async start({ main = "", stopAt, place }: SceneOptions = {}): Promise<Scene> {
     const deferred = new Set<string>();
     let transaction = "";
     const sink = await Sink.start({
@@ -56,6 +58,7 @@ export class Scene implements AsyncDisposable {
     });
     const scene = new Scene(sink, system);
     try {
+      place?.(system.queue);
       await system.start(stopAt ? { POSTERN_STOP_AT: stopAt } : {});
     } catch (error) {
       await scene[Symbol.asyncDispose]();
