@@ -74,6 +74,21 @@ for (const tools of eachStore()) {
     assertEquals([again.already, again.queueId === first.queueId], [undefined, false]);
   });
 
+  test("a source is forgotten with a commit that takes nothing in, too", async (store) => {
+    await submit(store, source("a"));
+    await store.commit(batch({ settled: ["a".repeat(64)] }));
+    assertEquals(await store.queuedAs("a".repeat(64)), undefined);
+  });
+
+  test("mail that was put off for longer than it may wait is due now, other mail is not", async (store) => {
+    const late = await submit(store, source("a"), T0 + 1000);
+    const later = await submit(store, source("b"), T0 + 9000);
+    assertEquals(await store.hasten("incoming", T0, T0 + 5000), 1);
+    const { messages } = await store.due("incoming", T0, 10);
+    assertEquals(messages.map((each) => each.envelope.queueId), [later.queueId]);
+    assertEquals((await store.find(late.queueId))!.nextTry, T0 + 1000);
+  });
+
   test("a source that nobody settled is forgotten at a start long after", async (store) => {
     await submit(store, source("a"));
     await submit(store, source("b"), T0 + 1000);
