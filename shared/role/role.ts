@@ -84,7 +84,8 @@ class Host {
   #running: Running | undefined;
   #clients = new Map<string, Client<Calls>>();
   #onRequest = new Set<string>();
-  #sockets: Record<string, string> = {};
+  /** By service. A Map: a transport that a table names may be called like a property that every object has. */
+  #sockets = new Map<string, string>();
   #lastBusy = performance.now();
   #draining = false;
 
@@ -94,7 +95,7 @@ class Host {
     switch (value.type) {
       case "start":
         this.#start = value;
-        this.#sockets = value.sockets;
+        this.#sockets = new Map(Object.entries(value.sockets));
         this.#onRequest = new Set(value.onRequest);
         break;
       case "listen":
@@ -110,7 +111,7 @@ class Host {
         await this.#drain(value.stop);
         break;
       case "reload":
-        this.#sockets = value.sockets;
+        this.#sockets = new Map(Object.entries(value.sockets));
         this.#onRequest = new Set(value.onRequest);
         this.#running?.reload?.(parseAll(this.definition.parameters, value.parameters));
     }
@@ -154,7 +155,7 @@ class Host {
       params: values,
       tls: start.tls,
       client: (service) => this.#client(service),
-      has: (service) => this.#sockets[service] !== undefined,
+      has: (service) => this.#sockets.has(service),
     });
     this.#listen();
     await this.#bind(start.binds);
@@ -165,7 +166,7 @@ class Host {
   #client<C extends Calls>(service: Service<C>): Client<C> {
     const known = this.#clients.get(service.name);
     if (known) return known as unknown as Client<C>;
-    const path = this.#sockets[service.name];
+    const path = this.#sockets.get(service.name);
     if (!path) {
       throw new BugError(`the policy row of ${this.definition.name} does not call ${service.name}`);
     }

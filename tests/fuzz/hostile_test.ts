@@ -1,12 +1,18 @@
 /**
- * Input that is meant to hurt, through the whole system: each family of issue "Bad input" that needs more than one role.
- * What one session shows is in tests/dialogs; what one parser shows stands beside the parser.
+ * Input that is meant to hurt, through the whole system. Where each family of the issue's list is tested:
  *
- *   ends of data     every wrong form through DATA and BDAT to SMTP, LMTP and a Maildir
- *   BDAT             absurd sizes, and tiny chunks without end
- *   size             command lines, header lines, Received headers, nested MIME, bare CR and LF
- *   names            prototype names, controls, look-alikes, quoting and routes in addresses
- *   protocols        HTTP, TLS and noise on the plain port; errors, junk and recipients without end
+ *   ends of data       here to SMTP, LMTP and a Maildir; tests/dialogs/smuggling_*; roles/smtpd/end_of_data_test.ts
+ *   BDAT               here; tests/dialogs/bdat_*
+ *   state after errors fuzz_test.ts; roles/smtpd/session_fuzz_test.ts; tests/dialogs/*_resets, *_then_data
+ *   STARTTLS           roles/smtpd/reception_test.ts; tests/dialogs/starttls*
+ *   other protocols    here; tests/dialogs/http, tls_as_command, header_as_command
+ *   size, form, MIME   here; roles/cleanup/submit_test.ts
+ *   addresses, names   here; shared/mail/address_test.ts; roles/rewrite/*_test.ts
+ *   prototype names    here; shared/ipc/hostile_test.ts (frames); shared/table/*_test.ts, shared/config/*_test.ts (keys)
+ *   DNS answers        roles/dns/packet_test.ts, roles/dns/resolver_test.ts
+ *   remote servers     roles/smtp
+ *   slow clients       slow_test.ts; tests/dialogs/slow_*, timeout*
+ *   limits             here; tests/dialogs/*_limit, junk_limit, recipient_limit*
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -333,5 +339,22 @@ Deno.test("noise on the plain port ends each session and harms no other", async 
   }
   // deno-lint-ignore no-control-regex
   assertEquals(here.system.output.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/), null);
+  assertUnhurt(here);
+});
+
+Deno.test("a transport named like a prototype's property defers mail, and harms nobody", async () => {
+  const names = ["__proto__", "constructor", "toString"];
+  const entries = names.map((name) => `{${name.toLowerCase()}.sink.test=${name}:x}`).join(", ");
+  await using here = await scene({ main: `transport_maps = inline:{ ${entries} }` });
+  for (const name of names) await here.system.send(`u@${name.toLowerCase()}.sink.test`);
+  for (const name of names) {
+    const missing = new RegExp(`warning: connect to transport ${name}: .* does not call ${name}`);
+    await here.system.until(() => missing.test(here.system.output));
+    const deferred = new RegExp(
+      `to=<u@${name}\\.sink\\.test>.*status=deferred \\(mail transport unavailable`,
+      "i",
+    );
+    await here.system.until(() => deferred.test(here.system.output));
+  }
   assertUnhurt(here);
 });
