@@ -46,87 +46,73 @@ export class ContentReader {
   size = 0;
   #after: After = After.CRLF;
   #ended = false;
+  /** Where in the chunk the bytes begin that are not passed on yet. */
+  #from = 0;
 
   constructor(readonly options: ReaderOptions) {}
 
   /** Passes on a chunk as views in `out`; gives how many of its bytes are content, the end mark included. */
   push(chunk: Uint8Array, out: Uint8Array[]): number {
-    const { dots, lenient } = this.options;
-    const length = chunk.length;
     const words = wordsOf(chunk);
-    let after = this.#after;
-    let from = 0;
-    for (let at = 0; at < length; at++) {
-      const byte = chunk[at]!;
-      if (after === After.TEXT) {
-        // Nearly every byte of every message ends here.
-        if (byte > CR || (byte !== CR && byte !== LF)) {
-          at = skipText(words, at + 1) - 1;
-          continue;
-        }
-        if (byte === CR) {
-          if (at + 1 < length && chunk[at + 1] === LF) {
-            at++;
-            after = After.CRLF;
-          } else {
-            from = this.#pass(chunk, from, at, out);
-            after = After.CR;
-          }
-        } else {
-          from = this.#pass(chunk, from, at, out);
-          after = this.#bare(out);
-        }
-        continue;
+    this.#from = 0;
+    for (let at = 0; at < chunk.length;) {
+      // Nearly every byte of every message ends here.
+      if (this.#after === After.TEXT) {
+        for (at = skipText(words, at); at < chunk.length && chunk[at]! > CR;) at++;
+        if (at === chunk.length) break;
       }
-      if (after === After.CR || after === After.DOT_CR) {
-        // The CR was held back: `from` is at this byte.
-        from = at;
-        if (byte === LF) {
-          if (after === After.DOT_CR) return this.#end(at + 1);
-          this.#emit(CRLF, out);
-          from = at + 1;
-          after = After.CRLF;
-          continue;
-        }
-        this.#emit(SPACE, out);
-        after = After.TEXT;
-      } else if (after === After.DOT) {
-        if (byte === CR) {
-          after = After.DOT_CR;
-          continue;
-        }
-        if (byte === LF) {
-          this.bareLf = true;
-          if (lenient) return this.#end(at + 1);
-          after = this.#bare(out);
-          from = at + 1;
-          continue;
-        }
-        from = at;
-        after = After.TEXT;
-      } else if (byte === DOT && dots) {
-        this.#pass(chunk, from, at, out);
-        from = at + 1;
-        // After a bare LF no dot can begin the end mark.
-        after = after === After.CRLF || lenient ? After.DOT : After.TEXT;
-        continue;
-      }
-      // An ordinary byte, or the first of a line.
-      if (byte === CR && at + 1 < length && chunk[at + 1] === LF) {
-        at++;
-        after = After.CRLF;
-      } else if (byte === CR) {
-        from = this.#pass(chunk, from, at, out);
-        after = After.CR;
-      } else if (byte === LF) {
-        from = this.#pass(chunk, from, at, out);
-        after = this.#bare(out);
-      } else after = After.TEXT;
+      at = this.#step(chunk, at, out);
+      if (this.#ended) return at;
     }
-    this.#after = after;
+    const after = this.#after;
     const held = after === After.CR || after === After.DOT_CR || after === After.DOT;
-    if (!held && from < length) this.#emit(from ? chunk.subarray(from) : chunk, out);
-    return length;
+    if (!held) this.#pass(chunk, chunk.length, out);
+    return chunk.length;
+  }
+
+  /** Takes the byte at `at`, or the CR LF there; gives where the next one is. */
+  #step(chunk: Uint8Array, at: number, out: Uint8Array[]): number {
+    const { dots, lenient } = this.options, after = this.#after, byte = chunk[at]!;
+    if (after === After.CR || after === After.DOT_CR) {
+      // The CR was held back.
+      this.#from = at;
+      if (byte === LF && after === After.DOT_CR) return this.#end(at + 1);
+      this.#emit(byte === LF ? CRLF : SPACE, out);
+      if (byte !== LF) return this.#text(chunk, at, out);
+      this.#from = at + 1;
+      this.#after = After.CRLF;
+    } else if (after === After.DOT && byte === CR) {
+      this.#after = After.DOT_CR;
+    } else if (after === After.DOT && byte === LF) {
+      if (!lenient) return this.#bare(at, out);
+      this.bareLf = true;
+      return this.#end(at + 1);
+    } else if (after === After.DOT) {
+      this.#from = at;
+      return this.#text(chunk, at, out);
+    } else if (after !== After.TEXT && byte === DOT && dots) {
+      this.#pass(chunk, at, out);
+      // After a bare LF no dot can begin the end mark.
+      this.#after = after === After.CRLF || lenient ? After.DOT : After.TEXT;
+    } else return this.#text(chunk, at, out);
+    return at + 1;
+  }
+
+  /** A byte that means what it says wherever it stands. */
+  #text(chunk: Uint8Array, at: number, out: Uint8Array[]): number {
+    const byte = chunk[at]!;
+    if (byte === CR && chunk[at + 1] === LF) {
+      this.#after = After.CRLF;
+      return at + 2;
+    }
+    if (byte !== CR && byte !== LF) {
+      this.#after = After.TEXT;
+      return at + 1;
+    }
+    this.#pass(chunk, at, out);
+    if (byte === LF) return this.#bare(at, out);
+    this.#after = After.CR;
+    return at + 1;
   }
 
   /** The end mark was read. */
@@ -142,16 +128,20 @@ export class ContentReader {
     this.#ended = true;
   }
 
-  /** Passes on what comes before `at`; gives where the next view begins. */
-  #pass(chunk: Uint8Array, from: number, at: number, out: Uint8Array[]): number {
-    if (from < at) this.#emit(chunk.subarray(from, at), out);
-    return at + 1;
+  /** Passes on what comes before `at`; the byte there is not passed on. */
+  #pass(chunk: Uint8Array, at: number, out: Uint8Array[]): void {
+    const from = this.#from;
+    if (from < at) this.#emit(from || at < chunk.length ? chunk.subarray(from, at) : chunk, out);
+    this.#from = at + 1;
   }
 
-  #bare(out: Uint8Array[]): After {
+  /** The LF at `at` is a line end all the same. */
+  #bare(at: number, out: Uint8Array[]): number {
     this.bareLf = true;
     this.#emit(CRLF, out);
-    return After.BARE_LF;
+    this.#from = at + 1;
+    this.#after = After.BARE_LF;
+    return at + 1;
   }
 
   #emit(bytes: Uint8Array, out: Uint8Array[]): void {

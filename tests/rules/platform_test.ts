@@ -59,6 +59,8 @@ const LISTED = new Map([
   ["shared/maildrop/file_format.ts", "SHA-256"],
   ["shared/parameters/mod.ts", "reads the table of Postfix's parameters"],
   ["shared/queue/content_files.ts", "writes and reads large contents"],
+  ["shared/queue/spare_files.ts", "keeps files of removed contents"],
+  ["shared/queue/contract_stores.ts", "makes stores for the contract's tests"],
   ["shared/queue/sqlite_schema.ts", "the database"],
   ["shared/role/confine.ts", "makes the worker, and gives up permissions"],
   ["shared/role/control.ts", "the control channel, the process's end"],
