@@ -42,7 +42,8 @@ export class Reception {
     if (!socket.remoteAddress) return void socket.destroy();
     if (this.#sessions.size >= settings.sessionLimit) {
       warning(`all ${settings.sessionLimit} sessions are in use: see smtpd_session_limit`);
-      return void socket.end(BUSY.wire);
+      // Nothing that this client does may keep its descriptor in use.
+      return void socket.end(BUSY.wire, () => socket.destroy());
     }
     this.#serve(socket).catch((error) => warning(`session: ${reason(error)}`));
   }

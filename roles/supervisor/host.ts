@@ -32,6 +32,17 @@ export function hostAddresses(): string[] {
   return Deno.networkInterfaces().map(({ address }) => address);
 }
 
+/** How many descriptors a process may have open; Infinity where that cannot be known. */
+export function descriptorLimit(): number {
+  try {
+    // Deno lets nobody read /proc/self/limits.
+    const { stdout } = new Deno.Command("sh", { args: ["-c", "ulimit -n"] }).outputSync();
+    return Number(new TextDecoder().decode(stdout)) || Infinity;
+  } catch {
+    return Infinity;
+  }
+}
+
 /** More of a hosts file is not handed over. */
 const MAX_HOSTS_BYTES = 256 * 1024;
 

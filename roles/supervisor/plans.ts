@@ -14,10 +14,11 @@ import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
 import type { TlsMaterial } from "../../shared/role/channel.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
-import { hostAddresses, hostsFile } from "./host.ts";
+import { descriptorLimit, hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
 import type { Handover } from "./member.ts";
 import { launch, type Layers } from "./launch.ts";
@@ -58,6 +59,8 @@ const SINGLE: ReadonlySet<string> = new Set([
   "smtp",
   "virtual",
 ]);
+/** Descriptors of a role that serves clients beside theirs: its own, and a backlog (511) of clients to be turned away. */
+const OTHER_DESCRIPTORS = 600;
 /** Services that exist even if master.cf, perhaps a Postfix one, does not list them. */
 const IMPLIED = ["dns", "postlogd"];
 
@@ -181,13 +184,26 @@ function parameters({ row, entry }: Wanted, system: System): Record<string, stri
   const texts = system.configuration.texts(parametersOf(row.role), entry);
   if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
-  if (row.inet && entry?.maxproc) texts["smtpd_session_limit"] = String(entry.maxproc);
+  if (row.inet) {
+    const wanted = Number(entry?.maxproc || texts["smtpd_session_limit"]);
+    texts["smtpd_session_limit"] = String(sessionLimit(wanted, descriptorLimit()));
+  }
   if (row.role !== "dns") return texts;
   return {
     ...texts,
     dns_servers: nameServersOf(system.settings, system.host).join(" "),
     dns_hosts: texts["dns_hosts"] || hostsFile(),
   };
+}
+
+/** As many clients as are wanted, if there are descriptors: a listener that cannot accept once never does again. */
+export function sessionLimit(wanted: number, descriptors: number): number {
+  const most = Math.max(1, descriptors - OTHER_DESCRIPTORS);
+  if (wanted <= most) return wanted;
+  warning(
+    `smtpd_session_limit: ${wanted} clients need a larger limit of open files (ulimit -n): at most ${most} are served`,
+  );
+  return most;
 }
 
 function processCount(service: string, { configuration }: System): number {

@@ -82,5 +82,7 @@ function fetchMail(system: System): void {
 
 function leftovers(system: System): string[] {
   const places = [`${system.queue}/queue/content`, `${system.queue}/maildrop`];
-  return [...places, ...maildirs(system, "tmp")].flatMap(filesBelow);
+  // qmgr keeps a few files for contents to come.
+  return [...places, ...maildirs(system, "tmp")].flatMap(filesBelow)
+    .filter((path) => !/\/spare-[^/]*$/.test(path));
 }
