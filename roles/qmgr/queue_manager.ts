@@ -41,6 +41,8 @@ export interface Parts {
   readonly completer: Completer;
   readonly claims: Claims;
   readonly now: () => number;
+  /** For the schedule: a clock that is set must neither hold mail back nor wake us without end. */
+  readonly steady: () => number;
 }
 
 export class QueueManager {
@@ -93,7 +95,7 @@ export class QueueManager {
   #turn(): void {
     this.#turning = false;
     if (this.#stopped) return;
-    const now = this.parts.now();
+    const now = this.parts.steady();
     for (;;) {
       const entry = this.scheduler.next(now);
       if (!entry) break;
@@ -188,7 +190,7 @@ export class QueueManager {
   }
 
   #enqueue(message: ActiveMessage, groups: Map<string, Map<string, Group>>): void {
-    const now = this.parts.now();
+    const now = this.parts.steady();
     for (const [transport, destinations] of groups) {
       const { waiting, suspended } = this.scheduler.enqueue(
         transport,
@@ -221,7 +223,7 @@ export class QueueManager {
   }
 
   #learn(entry: Entry<ActiveMessage>, { lesson }: Attempt): Suspended<ActiveMessage>[] {
-    const now = this.parts.now();
+    const now = this.parts.steady();
     if (lesson === "unreachable") {
       const { transport } = entry.destination;
       warning(
