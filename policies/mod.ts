@@ -74,7 +74,7 @@ export const policies: readonly Row[] = [
   {
     role: "qmgr",
     because: "it alone writes the queue, and decides what is delivered next",
-    answers: ["intake", "outcomes", "queue"],
+    answers: ["intake", "outcomes", "queue", "flush"],
     calls: ["rewrite", "bounce", "delivery"],
     reads: ["database"],
     writes: ["database"],

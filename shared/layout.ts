@@ -10,6 +10,7 @@ export const PUBLIC_SERVICES: ReadonlySet<string> = new Set([
   "pickup",
   "showq",
   "queue",
+  "flush",
   "control",
 ]);
 

@@ -2,7 +2,7 @@
 
 import { EX } from "../../shared/errors.ts";
 import type { CommandIo } from "./io.ts";
-import { CommandError, listQueue, queueCommand, runningQueue } from "./queue_access.ts";
+import { CommandError, listQueue, queueCommand, runningFlush } from "./queue_access.ts";
 import { jsonLines, mailqText } from "./queue_listing.ts";
 
 const USAGE = "usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | " +
@@ -66,11 +66,11 @@ async function flush(
   queueDirectory: string,
   request: { id: string; site: string },
 ): Promise<number> {
-  const queue = await runningQueue(queueDirectory);
+  const running = await runningFlush(queueDirectory);
   try {
-    await queue.call("flush", request);
+    await running.call("flush", request);
     return EX.OK;
   } finally {
-    queue.close();
+    running.close();
   }
 }

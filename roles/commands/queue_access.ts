@@ -5,7 +5,7 @@ import { Compile } from "typebox/compile";
 import { type Client, client } from "../../shared/ipc/client.ts";
 import { concat } from "../../shared/ipc/frame.ts";
 import { databaseDirectory, socketPath } from "../../shared/layout.ts";
-import { Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
+import { flushService, Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
 import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
 import { openReader } from "../../shared/queue/sqlite_reader.ts";
 import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
@@ -57,7 +57,9 @@ export async function* listQueue(
   onDirect: (why: string) => void,
 ): AsyncGenerator<Listed> {
   const path = socketPath(queueDirectory, "showq");
-  if (await probe(path) === "up") return yield* askShowq(path);
+  const state = await probe(path);
+  if (state === "up") return yield* askShowq(path);
+  if (state === "denied") throw notAllowed("view", "authorized_mailq_users");
   onDirect(`no answer at ${path}`);
   const reader = openForReading(queueDirectory);
   if (!reader) return;
@@ -153,19 +155,21 @@ function onStore(store: QueueStore, action: Action, which: "ALL" | string[]): Pr
   return action === "delete" ? store.remove(which) : store[action](which);
 }
 
-/** qmgr's service, for what only a running system can do. Throws CommandError. */
-export async function runningQueue(
+function notAllowed(what: string, parameter: string): CommandError {
+  const text = `User ${Deno.uid()} is not allowed to ${what} the mail queue (${parameter})`;
+  return new CommandError(text, EX.NOPERM);
+}
+
+/** What any user may ask of a running qmgr. Throws CommandError. */
+export async function runningFlush(
   queueDirectory: string,
-): Promise<Client<typeof queueService.calls>> {
-  const path = socketPath(queueDirectory, "queue");
+): Promise<Client<typeof flushService.calls>> {
+  const path = socketPath(queueDirectory, "flush");
   switch (await probe(path)) {
     case "up":
-      return client(queueService, { path });
+      return client(flushService, { path });
     case "denied":
-      throw new CommandError(
-        "Cannot flush mail queue: only root and the owner of the mail system may",
-        EX.NOPERM,
-      );
+      throw notAllowed("flush", "authorized_flush_users");
     case "down":
       throw new CommandError("Cannot flush mail queue - mail system is down");
   }

@@ -3,7 +3,12 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
 import { databaseDirectory } from "../../shared/layout.ts";
-import { type Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
+import {
+  flushService,
+  type Listed,
+  queueService,
+  showqService,
+} from "../../shared/protocols/queue.ts";
 import { listingBytes } from "../../shared/queue/show.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
 import { type FakeIo, fakeIo } from "../../tests/support/fake_io.ts";
@@ -11,6 +16,7 @@ import { mailq } from "./mailq.ts";
 import { postcat } from "./postcat.ts";
 import { postqueue } from "./postqueue.ts";
 import { postsuper } from "./postsuper.ts";
+import { sendmail } from "./sendmail.ts";
 import { listedLines } from "./queue_access.ts";
 
 const IDS = ["4jWb0l24cGzJDLg", "4jWb0l1yZvzJDLZ", "4jWb1j0jWRzJDLj"] as const;
@@ -303,7 +309,7 @@ Deno.test("a running system's listing is streamed, long messages in several line
   });
 });
 
-Deno.test("a running system is asked to flush, and to act", async () => {
+Deno.test("a running system is asked to act", async () => {
   const io = fakeIo();
   const asked: unknown[] = [];
   const act = (name: string) => (request: unknown) => {
@@ -315,21 +321,32 @@ Deno.test("a running system is asked to flush, and to act", async () => {
     release: act("release"),
     delete: act("delete"),
     requeue: act("requeue"),
-    flush: act("flush"),
   };
   await serving(io, "queue", answer(queueService, handlers), async () => {
+    assertEquals(await postsuper(["-d", IDS[0], "-r", "ALL"], io), 0);
+  });
+  assertEquals(asked, [
+    ["delete", { which: [IDS[0]] }],
+    ["requeue", { which: "ALL" }],
+  ]);
+});
+
+Deno.test("a running system is asked to flush by the service that is for everybody", async () => {
+  const io = fakeIo();
+  const asked: unknown[] = [];
+  const flush = (request: unknown) => {
+    asked.push(request);
+    return Promise.resolve({ count: 1 });
+  };
+  await serving(io, "flush", answer(flushService, { flush }), async () => {
     for (const args of [["-f"], ["-i", IDS[0]], ["-s", "example.com"]]) {
       assertEquals(await postqueue(args, io), 0);
     }
-    assertEquals(await postsuper(["-d", IDS[0], "-r", "ALL"], io), 0);
-    assertEquals(asked, [
-      ["flush", { id: "", site: "" }],
-      ["flush", { id: IDS[0], site: "" }],
-      ["flush", { id: "", site: "example.com" }],
-      ["delete", { which: [IDS[0]] }],
-      ["requeue", { which: "ALL" }],
-    ]);
+    assertEquals(await sendmail(["-q"], io), 0);
+    assertEquals(await sendmail(["-qRexample.com"], io), 0);
   });
+  const site = { id: "", site: "example.com" }, all = { id: "", site: "" };
+  assertEquals(asked, [all, { id: IDS[0], site: "" }, site, all, site]);
 });
 
 Deno.test("listedLines() refuses whatever is not a listing", async () => {

@@ -8,7 +8,7 @@ import type { Lock } from "./lock.ts";
 import type { Verdict } from "./message.ts";
 import type { QueueManager } from "./queue_manager.ts";
 
-/** Answers the commands of postqueue and postsuper; each reply says how many messages it concerned. */
+/** Answers the commands of postsuper; each reply says how many messages it concerned. */
 export function answerQueue(
   manager: QueueManager,
   store: QueueStore,
@@ -41,14 +41,6 @@ export function answerQueue(
       command(async () => {
         const count = judge(which, "requeue") + await store.requeue(which);
         feeder.want("incoming");
-        return count;
-      }),
-    flush: ({ id, site }) =>
-      command(async () => {
-        manager.scheduler.revive();
-        const count = await store.retry(id ? [id] : "ALL", site || undefined);
-        feeder.want("incoming");
-        manager.changed();
         return count;
       }),
   });

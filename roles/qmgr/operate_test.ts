@@ -105,12 +105,52 @@ test("flush by site tries only mail for that site", {
   const a = await world.enqueue(["a@a.example"]), b = await world.enqueue(["b@b.example"]);
   await world.untilIn(a, "deferred");
   await world.untilIn(b, "deferred");
-  assertEquals((await world.queue.call("flush", { id: "", site: "A.example" })).reply, {
+  assertEquals((await world.flush.call("flush", { id: "", site: "A.example" })).reply, {
     count: 1,
   });
   await world.until(() => world.requests.length === 3);
   await world.untilIn(a, "deferred");
   assertEquals(world.requests[2]!.nexthop, "a.example");
+});
+
+test("flushing in a loop is one run a second, and each of it is answered", {
+  agent: (request) => all(request, deferred),
+}, async (world) => {
+  const queueId = await world.enqueue(["a@a.example"]);
+  await world.untilIn(queueId, "deferred");
+  let runs = 0;
+  const retry = world.store.retry.bind(world.store);
+  world.store.retry = (which, site) => (runs++, retry(which, site));
+  const started = performance.now();
+  assertEquals((await world.flush.call("flush", { id: "", site: "" })).reply, { count: 1 });
+  await world.untilIn(queueId, "deferred");
+  const asked = Array.from({ length: 200 }, () => world.flush.call("flush", { id: "", site: "" }));
+  const counts = (await Promise.all(asked)).map(({ reply }) => reply.count);
+  assert(performance.now() - started >= 1000);
+  assertEquals([runs, new Set(counts)], [2, new Set([1])]);
+});
+
+test("ids and sites that are flushed together are one run each", {
+  agent: (request) => all(request, deferred),
+}, async (world) => {
+  const ids: string[] = [];
+  for (const site of ["a", "b", "c"]) ids.push(await world.enqueue([`x@${site}.example`]));
+  for (const id of ids) await world.untilIn(id, "deferred");
+  const asked: unknown[] = [];
+  const retry = world.store.retry.bind(world.store);
+  world.store.retry = (which, site) => (asked.push([which, site]), retry(which, site));
+  await world.flush.call("flush", { id: "4dXyZ12345z1", site: "" });
+  const counts = await Promise.all([
+    world.flush.call("flush", { id: ids[0]!, site: "" }),
+    world.flush.call("flush", { id: ids[1]!, site: "" }),
+    world.flush.call("flush", { id: ids[1]!, site: "" }),
+    world.flush.call("flush", { id: "", site: "C.example" }),
+    world.flush.call("flush", { id: "", site: "c.example" }),
+  ]);
+  assertEquals(counts.map(({ reply }) => reply.count), [3, 3, 3, 3, 3]);
+  assertEquals(asked.slice(1), [[[ids[0], ids[1]], undefined], ["ALL", "c.example"]]);
+  await world.until(() => world.requests.length === 6);
+  for (const id of ids) await world.untilIn(id, "deferred");
 });
 
 test("commands about mail that is not there concern nothing", {}, async (world) => {
@@ -119,7 +159,7 @@ test("commands about mail that is not there concern nothing", {}, async (world) 
       count: 0,
     });
   }
-  assertEquals((await world.queue.call("flush", { id: "4dXyZ12345z1", site: "" })).reply, {
+  assertEquals((await world.flush.call("flush", { id: "4dXyZ12345z1", site: "" })).reply, {
     count: 0,
   });
 });
@@ -129,7 +169,7 @@ test("mail on hold never expires", { agent: (r) => all(r, deferred) }, async (wo
   await world.untilIn(queueId, "deferred");
   await world.queue.call("hold", { which: "ALL" });
   world.ahead = 50 * 86_400_000;
-  await world.queue.call("flush", { id: "", site: "" });
+  await world.flush.call("flush", { id: "", site: "" });
   await world.enqueue(["b@x"]);
   await world.until(() => world.requests.length === 2);
   assertEquals([(await world.store.find(queueId))!.queue, world.reports.length], ["hold", 0]);

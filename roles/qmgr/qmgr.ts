@@ -8,6 +8,7 @@ import { Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { Completer } from "./complete.ts";
 import { Feeder } from "./feed.ts";
+import { Flusher } from "./flush.ts";
 import { FreeSpace } from "./free_space.ts";
 import { Intake } from "./intake.ts";
 import { Lock } from "./lock.ts";
@@ -52,6 +53,7 @@ export class Qmgr {
   #reports: Reports;
   #router: Router;
   #intake: Intake;
+  #flusher: Flusher;
   #space: FreeSpace;
   #claims: Claims;
   #timers: ReturnType<typeof setTimeout>[] = [];
@@ -85,6 +87,7 @@ export class Qmgr {
     );
     this.#feeder = new Feeder(store, committer, this.manager, lock, now);
     this.#feeder.longestPause = params.maximalBackoffTime * 1000;
+    this.#flusher = new Flusher(this.manager, store, this.#feeder, lock);
     this.#space = new FreeSpace(world.directory, steady, spaceLimits(params));
     this.#intake = new Intake(
       store,
@@ -100,6 +103,7 @@ export class Qmgr {
       this.#intake.answerer,
       answerOutcomes(this.manager, committer, this.#claims, lock),
       answerQueue(this.manager, store, this.#feeder, lock),
+      this.#flusher.answerer,
     ];
     this.#setRunDelay(params);
   }
@@ -133,6 +137,7 @@ export class Qmgr {
     clearInterval(this.#runTimer);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#feeder.stop();
+    this.#flusher.stop();
     await this.manager.stop(DRAIN_MS);
     this.#claims.end();
     await this.world.store.close();

@@ -91,7 +91,7 @@ test("only recipients that were deferred are tried again", {
   const queueId = await world.enqueue(["a@x", "b@x", "c@x"]);
   await world.untilIn(queueId, "deferred");
   world.ahead = AHEAD;
-  assertEquals((await world.queue.call("flush", { id: "", site: "" })).reply, { count: 1 });
+  assertEquals((await world.flush.call("flush", { id: "", site: "" })).reply, { count: 1 });
   await world.untilEmpty();
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [
     [0, 1, 2],
@@ -126,7 +126,7 @@ test("a report that cannot be made is made later, and nothing is delivered twice
   const queueId = await world.enqueue(["a@x"]);
   await world.untilIn(queueId, "deferred");
   assertEquals(world.reports.length, 0);
-  await world.queue.call("flush", { id: queueId, site: "" });
+  await world.flush.call("flush", { id: queueId, site: "" });
   await world.untilEmpty();
   assertEquals([world.reports.length, world.requests.length], [1, 1]);
 });
@@ -256,7 +256,7 @@ test(
       "to=<c@bad>, relay=none, delay=D, dsn=4.4.1, status=deferred " +
         "(delivery temporarily suspended: connect to bad: refused)",
     );
-    await world.queue.call("flush", { id: third, site: "" });
+    await world.flush.call("flush", { id: third, site: "" });
     await world.until(() => world.requests.filter(({ nexthop }) => nexthop === "bad").length === 3);
   },
 );
@@ -367,7 +367,7 @@ test("the sender is warned of a delay once", {
   const queueId = await world.enqueue(["a@x"], { arrived });
   await world.untilIn(queueId, "deferred");
   assertEquals((await world.store.find(queueId))!.warned, true);
-  await world.queue.call("flush", { id: "", site: "" });
+  await world.flush.call("flush", { id: "", site: "" });
   await world.until(() => world.requests.length === 2);
   await world.untilIn(queueId, "deferred");
   assertEquals(world.reports.map(({ kind, retryUntil }) => [kind, retryUntil]), [
@@ -390,7 +390,7 @@ test("large content is streamed to the agent from the store", {
   const queueId = await world.enqueue(["a@x"], { content: large() });
   await world.untilEmpty();
   assertEquals(world.lines(queueId).at(-1), "removed");
-  assertEquals([...Deno.readDirSync(`${world.directory}/content`)], []);
+  assertEquals(world.contents(), []);
 });
 
 test("content that breaks off is not queued", {}, async (world) => {
@@ -399,7 +399,7 @@ test("content that breaks off is not queued", {}, async (world) => {
     throw new Error("client went away");
   }
   await assertRejects(() => world.enqueue(["a@x"], { content: broken() }));
-  await world.until(() => [...Deno.readDirSync(`${world.directory}/content`)].length === 0);
+  await world.until(() => world.contents().length === 0);
   assertEquals((await world.store.counts()).active, 0);
 });
 
@@ -423,7 +423,7 @@ for (const size of [100, 500_000]) {
     await world.untilEmpty();
     assertEquals(await world.enqueue(["a@x"], { content: content(), source }), first);
     assertEquals(world.requests.length, 1);
-    assertEquals([...Deno.readDirSync(`${world.directory}/content`)].length, 0);
+    assertEquals(world.contents(), []);
     const settled = { id: "b".repeat(64), settled: ["a".repeat(64)] };
     await world.enqueue(["b@x"], { source: settled });
     assertEquals(await world.enqueue(["a@x"], { source }) === first, false);
@@ -441,7 +441,7 @@ test("content that cannot be read moves its message to corrupt", {
   });
   await world.untilIn(queueId, "deferred");
   Deno.truncateSync(`${world.directory}/content/${queueId}`, 5);
-  await world.queue.call("flush", { id: "", site: "" });
+  await world.flush.call("flush", { id: "", site: "" });
   await world.untilIn(queueId, "corrupt");
 });
 

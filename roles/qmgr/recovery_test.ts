@@ -139,7 +139,7 @@ Deno.test("every recipient of accepted mail is sent, reported or queued, whereve
         return Promise.resolve("4dXyZ12345z1");
       },
     });
-    await next.queue.call("flush", { id: "", site: "" });
+    await next.flush.call("flush", { id: "", site: "" });
     await next.untilEmpty();
     assertEquals(accepted.filter((address) => !finished.has(address)), []);
   }

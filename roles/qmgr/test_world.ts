@@ -10,7 +10,12 @@ import { parseAll } from "../../shared/parameters/declare.ts";
 import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
-import { intakeService, outcomesService, queueService } from "../../shared/protocols/queue.ts";
+import {
+  flushService,
+  intakeService,
+  outcomesService,
+  queueService,
+} from "../../shared/protocols/queue.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
 import { openStore, type SqliteStore } from "../../shared/queue/sqlite_store.ts";
 import type { DeliveryClient } from "./agents.ts";
@@ -93,6 +98,7 @@ export class World implements AsyncDisposable {
   readonly qmgr: Qmgr;
   readonly intake;
   readonly queue;
+  readonly flush;
   readonly outcomes;
   #servers: Server[] = [];
   #sockets = Deno.makeTempDirSync();
@@ -117,6 +123,7 @@ export class World implements AsyncDisposable {
     for (const answerer of this.qmgr.answers) this.#serve(answerer);
     this.intake = client(intakeService, { path: `${this.#sockets}/intake` });
     this.queue = client(queueService, { path: `${this.#sockets}/queue` });
+    this.flush = client(flushService, { path: `${this.#sockets}/flush` });
     this.outcomes = client(outcomesService, { path: `${this.#sockets}/outcomes` });
   }
 
@@ -156,6 +163,12 @@ export class World implements AsyncDisposable {
     const request = { envelope, recipients, ...(source ? { source } : {}) };
     const { reply } = await this.intake.call("enqueue", request, content);
     return reply.already ?? envelope.queueId;
+  }
+
+  /** Queue ids of messages whose content is in a file. */
+  contents(): string[] {
+    return [...Deno.readDirSync(`${this.directory}/content`)].map(({ name }) => name)
+      .filter((name) => !name.startsWith("spare-"));
   }
 
   /** The log lines of one message, without its id; times made equal. */
@@ -208,7 +221,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose]() {
-    for (const each of [this.intake, this.queue, this.outcomes]) each.close();
+    for (const each of [this.intake, this.queue, this.flush, this.outcomes]) each.close();
     await this.qmgr.drain();
     await Promise.all(this.#servers.map((each) => new Promise((done) => each.close(done))));
     Deno.removeSync(this.#sockets, { recursive: true });

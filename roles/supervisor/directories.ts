@@ -55,8 +55,17 @@ function make(path: string, mode: number, owner: User | null): void {
   }
 }
 
-/** Anybody may wake pickup and list the queue; the rest of public/ is for the owner of the system. */
-const FOR_EVERYBODY: ReadonlySet<string> = new Set(["pickup", "showq"]);
+/** Anybody may wake pickup, list and flush the queue; the rest of public/ is for the owner of the system. */
+const FOR_EVERYBODY: ReadonlySet<string> = new Set(["pickup", "showq", "flush"]);
+
+/** Of these the configuration says who may enter their directories (`openService`). */
+const AUTHORIZED: ReadonlySet<string> = new Set(["flush", "showq"]);
+
+/** Lets every user reach one of AUTHORIZED, or root and the owner of the system alone; also while it is answered. */
+export function openService(queue: string, service: string, toAll: boolean, host: Host): void {
+  const owner = host.mailOwner && { ...host.mailOwner, uid: 0 };
+  make(socketDirectory(queue, service), host.root ? (toAll ? 0o755 : 0o710) : 0o700, owner);
+}
 
 /** Binds a service's socket in its own directory; a stale one of a former start is removed. */
 export function bindService(queue: string, service: string, host: Host): Handle {
@@ -84,7 +93,9 @@ export function clearSocket(queue: string, service: string, host: Host): void {
       `queue_directory: ${path} is longer than a socket's path may be (${MAX_SOCKET_PATH}): choose a shorter directory`,
     );
   }
-  make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);
+  if (!AUTHORIZED.has(service)) {
+    make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);
+  }
   try {
     Deno.removeSync(path);
   } catch (error) {

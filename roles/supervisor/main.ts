@@ -19,6 +19,7 @@ import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { answer } from "../../shared/ipc/server.ts";
 import { pidFile, socketPath } from "../../shared/layout.ts";
 import { info, warning } from "../../shared/log/log.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { flushLog, installSink } from "../../shared/role/sink.ts";
 import {
@@ -26,6 +27,7 @@ import {
   makeDirectories,
   makeLogFile,
   makeOwned,
+  openService,
   protectSocket,
 } from "./directories.ts";
 import { readHost } from "./host.ts";
@@ -107,6 +109,9 @@ export function prepare(configuration: Configuration, host: Host): void {
   const queue = configuration.value("queue_directory");
   const settings = settingsOf(configuration);
   makeDirectories(queue, host);
+  const { authorizedFlushUsers, authorizedMailqUsers } = configuration.typed(supervisorParameters);
+  openService(queue, "flush", authorizedFlushUsers, host);
+  openService(queue, "showq", authorizedMailqUsers, host);
   for (const row of rowsInUse(configuration)) {
     const { writes, user } = grantOf(row, row.role, settings, host);
     if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeOwned(path, user));

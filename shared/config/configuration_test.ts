@@ -348,3 +348,15 @@ Deno.test("a Configuration takes any bytes without failing", () => {
     { numRuns: 60 },
   );
 });
+
+Deno.test("who may flush: everybody or the owner, and a list of users is named as not supported", () => {
+  for (const text of ["static:anyone", "static:all", "root"]) {
+    assertEquals(messages(`authorized_flush_users = ${text}`), []);
+  }
+  const [text, ...more] = messages("authorized_flush_users = !www, static:all");
+  assertEquals(more, []);
+  assertMatch(
+    text!,
+    /^warning: main.cf, line 1: authorized_flush_users: lists of users are not supported: root and /,
+  );
+});

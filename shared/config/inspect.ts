@@ -116,6 +116,8 @@ function checkValues(configuration: Configuration): Problem[] {
   const problems: Problem[] = [];
   for (const name of new Set([...configuration.main.entries.keys(), ...catalogue.keys()])) {
     configuration.value(name);
+    const caution = catalogue.get(name)?.caution?.(configuration.value(name));
+    if (caution) problems.push(problem("warning", configuration.blame(name), name, caution));
     const error = failure(configuration, name);
     if (error) problems.push(problem("fatal", configuration.blame(name), ...error));
   }

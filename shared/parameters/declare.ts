@@ -12,6 +12,8 @@ export interface Parameter<T = unknown> {
   readonly doc: string;
   /** From fully expanded main.cf text; throws ConfigError that says what would be right. */
   readonly parse: (text: string) => T;
+  /** What does not hold although the text is right; undefined when all of it does. */
+  readonly caution?: (text: string) => string | undefined;
   /** This project's own, not one of Postfix's. */
   readonly own?: boolean;
   /** Names are `<transport>` + this suffix; `name` is then the default_... parameter. */

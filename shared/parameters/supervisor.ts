@@ -17,6 +17,33 @@ const places = {
   }),
 };
 
+/** Who may use a public service: every local user, or root and the owner of the system alone. */
+function users(name: string, fallback: string, notes: { doc: string }): Parameter<boolean> {
+  return {
+    name,
+    fallback,
+    ...notes,
+    parse: isEverybody,
+    caution: (text) =>
+      isEverybody(text) || text === "root"
+        ? undefined
+        : "lists of users are not supported: root and the owner of the mail system may, nobody else",
+  };
+}
+
+function isEverybody(text: string): boolean {
+  return /^static:[^\s,]+$/.test(text);
+}
+
+const authorizations = {
+  authorizedFlushUsers: users("authorized_flush_users", "static:anyone", {
+    doc: "Who may flush the queue: static:anyone, or else root and the owner of the system.",
+  }),
+  authorizedMailqUsers: users("authorized_mailq_users", "static:anyone", {
+    doc: "Who may list the queue: static:anyone, or else root and the owner of the system.",
+  }),
+};
+
 const compatibilityLevel: Parameter<string> = {
   name: "compatibility_level",
   fallback: "3.11",
@@ -87,6 +114,7 @@ export const supervisorParameters = {
   inetInterfaces: addressing.inetInterfaces,
   ...places,
   compatibilityLevel,
+  ...authorizations,
   ...processes,
   ...keys,
 };

@@ -1,4 +1,7 @@
-/** qmgr's three services: intake takes mail in, outcomes takes back what a dead qmgr missed, queue is for operators. */
+/**
+ * qmgr's services: intake takes mail in, outcomes takes back what a dead qmgr missed, queue is for operators, flush for
+ * everybody.
+ */
 
 import Type, { type Static } from "typebox";
 import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
@@ -54,6 +57,7 @@ const Which = Type.Union([
 ]);
 export type Which = Static<typeof Which>;
 
+/** For root and the owner of the system. */
 export const queueService = service("queue", {
   hold: call({
     request: shape({ which: Which }),
@@ -79,7 +83,11 @@ export const queueService = service("queue", {
     deadlineSeconds: 600,
     headerBytes: 1 << 20,
   }),
-  /** Try now: everything (`ids` and `site` empty), one message, or all mail for a site; forgets dead destinations. */
+});
+
+/** Any local user may ask for this (`authorized_flush_users`), and for nothing else of the queue. */
+export const flushService = service("flush", {
+  /** Try now: everything (`id` and `site` empty), one message, or all mail for a site; forgets dead destinations. */
   flush: call({
     request: shape({ id: line(40), site: line(MAX_ADDRESS) }),
     reply: shape({ count: count() }),

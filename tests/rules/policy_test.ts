@@ -44,7 +44,7 @@ Deno.test("each called service has exactly one answerer", () => {
 
 Deno.test("each answered service is one that somebody calls, or a public one", () => {
   const called = new Set(policies.flatMap((row) => row.calls));
-  const forCommands = new Set(["pickup", "showq", "queue", "log"]);
+  const forCommands = new Set(["pickup", "showq", "queue", "flush", "log"]);
   const answered = policies.flatMap((row) => row.answers);
   none(
     answered.filter((service) => !called.has(service) && !forCommands.has(service)),

@@ -13,7 +13,17 @@ export interface FakeIo extends CommandIo {
 export function fakeIo(main = "", input = ""): FakeIo {
   const directory = Deno.makeTempDirSync();
   const queueDirectory = `${directory}/q`;
-  for (const name of ["", "/maildrop", "/public", "/public/showq", "/public/queue", "/private"]) {
+  for (
+    const name of [
+      "",
+      "/maildrop",
+      "/public",
+      "/public/showq",
+      "/public/queue",
+      "/public/flush",
+      "/private",
+    ]
+  ) {
     Deno.mkdirSync(queueDirectory + name);
   }
   Deno.writeTextFileSync(

@@ -1,0 +1,100 @@
+/**
+ * flush: mail is tried now because somebody asked. Any local user may ask, as often as he likes, so requests that come
+ * close together are one run, and between two runs is a rest: flushing takes no more than a fifth of qmgr's time.
+ */
+
+import { answer, type Answerer } from "../../shared/ipc/server.ts";
+import { flushService } from "../../shared/protocols/queue.ts";
+import type { QueueStore } from "../../shared/queue/store.ts";
+import type { Feeder } from "./feed.ts";
+import type { Lock } from "./lock.ts";
+import type { QueueManager } from "./queue_manager.ts";
+
+/** The least rest, and the rest after a long run as a multiple of it. */
+const REST_MS = 1000;
+const RESTS_PER_RUN = 4;
+/** Whoever names more than this for one run means everything. A site costs a look at all deferred mail, an id does not. */
+const MAX_IDS = 1000;
+const MAX_SITES = 10;
+
+/** What the next run is about. */
+class Wanted {
+  all = false;
+  ids = new Set<string>();
+  sites = new Set<string>();
+
+  add(id: string, site: string): void {
+    if (id) this.ids.add(id);
+    else if (site) this.sites.add(site.toLowerCase());
+    else this.all = true;
+    if (this.ids.size > MAX_IDS || this.sites.size > MAX_SITES) this.all = true;
+  }
+}
+
+export class Flusher {
+  readonly answerer: Answerer = answer(flushService, {
+    flush: async ({ id, site }) => ({ count: await this.#ask(id, site) }),
+  });
+  #wanted = new Wanted();
+  /** The run that takes more requests in; undefined when none waits. */
+  #next: Promise<number> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  /** By performance.now(): a clock that is set back must not stop flushing. */
+  #restUntil = 0;
+  #resting: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly manager: QueueManager,
+    readonly store: QueueStore,
+    readonly feeder: Feeder,
+    readonly lock: Lock,
+  ) {}
+
+  /** No run begins any more. */
+  stop(): void {
+    clearTimeout(this.#resting);
+    this.#restUntil = Infinity;
+  }
+
+  /** Resolves when what was asked for has been done, to how many messages that run concerned. */
+  #ask(id: string, site: string): Promise<number> {
+    this.#wanted.add(id, site);
+    if (this.#next) return this.#next;
+    const next = this.#next = this.#last.then(() => this.#run());
+    this.#last = next.catch(() => {});
+    return next;
+  }
+
+  async #run(): Promise<number> {
+    const rest = this.#restUntil - performance.now();
+    if (rest > 0) {
+      await new Promise<void>((resolve) => {
+        if (rest < Infinity) this.#resting = setTimeout(resolve, rest);
+      });
+    }
+    const wanted = this.#wanted;
+    this.#wanted = new Wanted();
+    this.#next = undefined;
+    const started = performance.now();
+    try {
+      return await this.lock.run(() => this.#retry(wanted));
+    } finally {
+      const ended = performance.now();
+      const rest = Math.max(REST_MS, (ended - started) * RESTS_PER_RUN);
+      this.#restUntil = Math.max(this.#restUntil, ended + rest);
+    }
+  }
+
+  async #retry({ all, ids, sites }: Wanted): Promise<number> {
+    this.manager.scheduler.revive();
+    let count = 0;
+    if (all) count = await this.store.retry("ALL");
+    else {
+      if (ids.size) count += await this.store.retry([...ids]);
+      for (const site of sites) count += await this.store.retry("ALL", site);
+    }
+    this.feeder.want("incoming");
+    this.manager.changed();
+    return count;
+  }
+}
