@@ -76,10 +76,12 @@ export class ContentFiles {
     const path = this.#path(queueId);
     try {
       // Who reads a file has to read on in it, whatever comes next.
-      if (this.#read.has(path) || !this.#spares.take(path)) Deno.removeSync(path);
+      if (!this.#read.has(path) && this.#spares.take(path)) return;
     } catch {
-      // The next start removes it.
+      // What cannot be kept is removed.
     }
+    // It takes milliseconds where blocks are discarded; what fails is left to the next start.
+    Deno.remove(path).catch(() => {});
   }
 
   /** Gives back the space that no message needs. */

@@ -6,41 +6,51 @@
 
 import { join } from "@std/path";
 
-const MAX_FILES = 32;
-/** Larger files are removed: one large message must not take the disk for good. */
+/** What they may take of the disk together. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Larger files are removed: one large message must not take the place of many. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
+interface Spare {
+  readonly name: string;
+  readonly size: number;
+}
+
 export class SpareFiles {
-  #names: string[] = [];
+  #spares: Spare[] = [];
+  #bytes = 0;
   #made = 0;
 
   constructor(readonly directory: string) {}
 
   /** Takes over the file at `path`; false when it has to be removed. Throws what the system says. */
   take(path: string): boolean {
-    if (this.#names.length >= MAX_FILES) return false;
-    if (Deno.statSync(path).size > MAX_FILE_BYTES) return false;
+    const { size } = Deno.statSync(path);
+    if (size > MAX_FILE_BYTES || this.#bytes + size > MAX_BYTES) return false;
     // Not a queue id: what a crash leaves of it is an orphan.
     const name = join(this.directory, `spare-${this.#made++}`);
     Deno.renameSync(path, name);
-    this.#names.push(name);
+    this.#spares.push({ name, size });
+    this.#bytes += size;
     return true;
   }
 
   /** Gives one the name `path`, which must be free; false when there is none. Its bytes are there until they are written over. */
   give(path: string): boolean {
-    const name = this.#names.at(-1);
-    if (!name) return false;
+    const spare = this.#spares.at(-1);
+    if (!spare) return false;
     // Renaming would replace what is there.
-    Deno.linkSync(name, path);
-    this.#names.pop();
-    Deno.removeSync(name);
+    Deno.linkSync(spare.name, path);
+    this.#spares.pop();
+    this.#bytes -= spare.size;
+    Deno.removeSync(spare.name);
     return true;
   }
 
   /** Gives all the space back. */
   clear(): void {
-    for (const name of this.#names.splice(0)) {
+    this.#bytes = 0;
+    for (const { name } of this.#spares.splice(0)) {
       try {
         Deno.removeSync(name);
       } catch {
