@@ -12,10 +12,13 @@ import { Drop } from "../../shared/maildrop/drop.ts";
 import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_format.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import { sendmailParameters } from "../../shared/parameters/pickup.ts";
+import { reply } from "../../shared/smtp/reply.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
 import { type CommandIo, loadForCommand } from "./io.ts";
 import { mailq } from "./mailq.ts";
 import { postqueue } from "./postqueue.ts";
+import { smtpSession } from "./sendmail_smtp.ts";
+import { Incomplete } from "./sendmail_smtp_input.ts";
 import { HeaderRecipients, MAX_HEADER_BYTES } from "./sendmail_header.ts";
 import { messageLines } from "./sendmail_message.ts";
 import { parseSendmail, type SendmailOptions, UsageError } from "./sendmail_options.ts";
@@ -32,6 +35,7 @@ const utf8 = new TextDecoder();
 
 /** Nothing was saved; the text says why. */
 class NotSaved extends Error {}
+class TooBig extends NotSaved {}
 
 /** Does what a program that calls sendmail expects (reference 1.8). */
 export async function sendmail(args: string[], io: CommandIo): Promise<number> {
@@ -57,19 +61,29 @@ export async function sendmail(args: string[], io: CommandIo): Promise<number> {
     case "unsupported":
       io.err(`sendmail: fatal: not supported: ${options.argument}\n`);
       return EX.USAGE;
+    case "unavailable":
+      io.err(`sendmail: fatal: ${options.argument}\n`);
+      return EX.UNAVAILABLE;
+    case "smtp":
+      return await configured(options, io, (params) => speakSmtp(options, params, io));
     case "submit":
-      return await submit(options, io);
+      return await configured(options, io, async (params) => {
+        await wake(params.queueDirectory, await save(options, params, io));
+      });
   }
 }
 
-async function submit(options: SendmailOptions, io: CommandIo): Promise<number> {
+/** Does what needs the configuration; the exit code. */
+async function configured(
+  options: SendmailOptions,
+  io: CommandIo,
+  work: (params: Params) => Promise<void>,
+): Promise<number> {
   try {
     const configuration = loadForCommand(io, options.configDirectory ?? io.configDirectory);
     // Trouble elsewhere in the configuration does not concern us: the message is saved.
     if (configuration.unreadable) throw new ConfigError(configuration.unreadable);
-    const params = configuration.typed(sendmailParameters);
-    const file = await save(options, params, io);
-    await wake(params.queueDirectory, file);
+    await work(configuration.typed(sendmailParameters));
     return EX.OK;
   } catch (error) {
     if (error instanceof ConfigError) io.err(`sendmail: fatal: ${error.message}\n`);
@@ -85,17 +99,27 @@ async function save(options: SendmailOptions, params: Params, io: CommandIo): Pr
       "Recipient addresses must be specified on the command line or via the -t option",
     );
   }
-  const { fixLineEndings, messageSizeLimit } = params;
+  const { fixLineEndings } = params;
   const lines = messageLines(io.input ?? new ReadableStream(), { ...options, fixLineEndings });
   const header = options.fromHeader ? await readHeader(lines) : { bytes: [], recipients: [] };
   const recipients = [...new Set([...options.recipients, ...header.recipients])];
   if (!recipients.length) throw new NotSaved("No recipient addresses found in message header");
-  const envelope = toEnvelope(options, recipients, io);
-  const drop = new Drop(maildropDirectory(params.queueDirectory), Deno.uid());
+  const envelope = toEnvelope(options, toSender(options.sender, io), recipients, io);
+  return await write(envelope, header.bytes, lines, params);
+}
+
+/** The message into a file of the maildrop; its name. Throws when nothing was saved. */
+async function write(
+  envelope: Submitted,
+  header: readonly Uint8Array[],
+  lines: AsyncIterable<Uint8Array>,
+  { queueDirectory, messageSizeLimit }: Params,
+): Promise<string> {
+  const drop = new Drop(maildropDirectory(queueDirectory), Deno.uid());
   try {
     const out = new Steps((bytes) => writer.content(bytes), messageSizeLimit);
     const writer = new SubmissionWriter((bytes) => drop.write(bytes), envelope);
-    for (const part of header.bytes) out.write(part);
+    for (const part of header) out.write(part);
     for await (const part of lines) out.write(part);
     out.flush();
     writer.seal();
@@ -104,6 +128,33 @@ async function save(options: SendmailOptions, params: Params, io: CommandIo): Pr
     drop.abandon();
     throw error;
   }
+}
+
+/** -bs: each message of the session is saved like one on standard input. */
+async function speakSmtp(options: SendmailOptions, params: Params, io: CommandIo): Promise<void> {
+  const { myhostname: hostname, mailName, messageSizeLimit, queueDirectory } = params;
+  await smtpSession(io.input ?? new ReadableStream(), {
+    hostname,
+    mailName,
+    messageSizeLimit,
+    out: (text) => io.out(text),
+    async submit({ sender, recipients, smtputf8 }, content) {
+      try {
+        // A dot has been read, and CRLF may be LF: this is a pipe.
+        const lines = messageLines(content, { fixLineEndings: "always", dotEnds: false });
+        const to = [...new Set(recipients)];
+        const envelope = toEnvelope({ ...options, smtputf8 }, sender, to, io);
+        const file = await write(envelope, [], lines, params);
+        await wake(queueDirectory, file);
+        return reply(250, "2.0.0", `Ok: saved as ${file}`);
+      } catch (error) {
+        if (error instanceof TooBig) return reply(552, "5.3.4", "Error: message file too big");
+        if (error instanceof Incomplete) throw error;
+        io.err(`sendmail: warning: ${reason(error)}\n`);
+        return reply(451, "4.3.0", "Error: queue file write error");
+      }
+    },
+  });
 }
 
 interface Header {
@@ -132,12 +183,12 @@ async function readHeader(lines: AsyncGenerator<Uint8Array>): Promise<Header> {
 
 function toEnvelope(
   options: SendmailOptions,
+  sender: string,
   recipients: readonly string[],
   io: CommandIo,
 ): Submitted {
   const long = recipients.find((address) => address.length > MAX_ADDRESS);
   if (long) throw new NotSaved(`recipient address too long: ${long.slice(0, 100)}...`);
-  const sender = toSender(options.sender, io);
   const all = [sender, ...recipients].join("");
   return {
     sender,
@@ -178,7 +229,7 @@ class Steps {
 
   write(bytes: Uint8Array): void {
     this.#total += bytes.length;
-    if (this.limit && this.#total > this.limit) throw new NotSaved("message file too big");
+    if (this.limit && this.#total > this.limit) throw new TooBig("message file too big");
     if (this.#used + bytes.length > STEP_BYTES) this.flush();
     if (bytes.length > STEP_BYTES) return this.to(bytes);
     this.#buffer.set(bytes, this.#used);

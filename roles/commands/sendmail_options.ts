@@ -3,11 +3,19 @@
 import { addressList } from "../../shared/maildrop/address_list.ts";
 
 /** What sendmail is asked to do. */
-export type Mode = "submit" | "list" | "flush" | "flush id" | "flush site" | "unsupported";
+export type Mode =
+  | "submit"
+  | "smtp"
+  | "list"
+  | "flush"
+  | "flush id"
+  | "flush site"
+  | "unavailable"
+  | "unsupported";
 
 export interface SendmailOptions {
   readonly mode: Mode;
-  /** The id or site to flush, or what is not supported. */
+  /** The id or site to flush, or what is not supported or not there yet. */
   readonly argument: string;
   readonly configDirectory: string | undefined;
   /** As given with -f or -r; undefined when not. */
@@ -59,7 +67,13 @@ export function parseSendmail(args: readonly string[]): SendmailOptions {
     warnings: [],
   };
   const operands: string[] = [];
-  for (const [option, argument] of options(args, operands)) set(draft, option, argument);
+  let verbose = 0;
+  for (const [option, argument] of options(args, operands)) {
+    if (option === "v") verbose++;
+    set(draft, option, argument);
+  }
+  // Once asks for a report of the delivery by mail; more often is about debugging.
+  if (verbose === 1 && !draft.notify.length) draft.notify = ["SUCCESS", "FAILURE", "DELAY"];
   draft.recipients = operands.flatMap(toAddresses);
   return draft;
 }
@@ -141,14 +155,22 @@ function set(draft: Draft, option: string, argument: string): void {
     case "b":
       return setMode(draft, argument);
     case "I":
-      return unsupported(draft, "-I: newaliases");
+      return unavailable(draft, NEWALIASES);
     case "q":
       return setFlush(draft, argument);
     case "X":
       // Without V it is Sendmail's traffic log.
       if (argument.startsWith("V")) unsupported(draft, "-XV: VERP");
   }
-  // -A -c -d -e -h -L -m -n -p -U -v -x say things that only Sendmail does.
+  // -A -c -d -e -h -L -m -n -p -U -x say things that only Sendmail does.
+}
+
+const NEWALIASES = "there is no alias database to make: Postern does not read /etc/aliases yet";
+
+/** What sendmail is asked for is known, and is not built yet. */
+function unavailable(draft: Draft, what: string): void {
+  draft.mode = "unavailable";
+  draft.argument = what;
 }
 
 function unsupported(draft: Draft, what: string): void {
@@ -198,14 +220,18 @@ function setMode(draft: Draft, argument: string): void {
       draft.mode = "list";
       return;
     case "s":
-      return unsupported(draft, "-bs: SMTP on standard input and output");
+      draft.mode = "smtp";
+      return;
     case "v":
-      return unsupported(draft, "-bv: verification by mail");
+      return unavailable(
+        draft,
+        "-bv: nothing was verified: Postern cannot try a delivery without delivering yet",
+      );
     case "i":
-      return unsupported(draft, "-bi: newaliases");
+      return unavailable(draft, NEWALIASES);
     case "d":
     case "l":
-      return unsupported(draft, `-b${argument}: start the system with "postern start"`);
+      return unsupported(draft, `-b${argument}: start the system with "postern serve"`);
     case "h":
     case "H":
       return;

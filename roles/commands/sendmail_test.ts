@@ -159,8 +159,9 @@ const MODES: [string[], string, string][] = [
   [["-q"], "flush", ""],
   [["-qIABC"], "flush id", "ABC"],
   [["-qRexample.com"], "flush site", "example.com"],
-  [["-bs"], "unsupported", "-bs: SMTP on standard input and output"],
-  [["-bi"], "unsupported", "-bi: newaliases"],
+  [["-bs"], "smtp", ""],
+  [["-bh"], "submit", ""],
+  [["-bl"], "unsupported", '-bl: start the system with "postern serve"'],
   [["-O", "requiretls=yes", "a@x"], "unsupported", "-O requiretls=yes"],
 ];
 
@@ -288,4 +289,25 @@ Deno.test("sendmail without a maildrop exits 75", async () => {
   } finally {
     io.remove();
   }
+});
+
+Deno.test("sendmail -bi says that there are no aliases yet, and -bv that nothing was verified", async () => {
+  for (
+    const [arg, why] of [["-bi", /alias/], ["-I", /alias/], [
+      "-bv",
+      /nothing was verified/,
+    ]] as const
+  ) {
+    const { code, files, err } = await submitted([arg, "a@x"], "Subject: x\n");
+    assertEquals([code, files], [69, []]);
+    assertMatch(err, why);
+  }
+});
+
+Deno.test("sendmail -v asks for a report of the delivery, and twice -v for nothing", async () => {
+  const { files } = await submitted(["-v", "a@x"], "Subject: x\n");
+  assertEquals(files[0]!.envelope.notify, ["SUCCESS", "FAILURE", "DELAY"]);
+  assertEquals((await submitted(["-vv", "a@x"], "S: x\n")).files[0]!.envelope.notify, []);
+  const never = await submitted(["-v", "-N", "never", "a@x"], "S: x\n");
+  assertEquals(never.files[0]!.envelope.notify, ["NEVER"]);
 });

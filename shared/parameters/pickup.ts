@@ -7,6 +7,8 @@ export const pickupParameters = { ...identity, ...queue, ...sizes };
 
 /** Read by the sendmail command alone. */
 export const sendmailParameters = {
+  myhostname: identity.myhostname,
+  mailName: identity.mailName,
   ...queue,
   ...sizes,
   fixLineEndings: choice("sendmail_fix_line_endings", "always", ["always", "strict", "never"], {
