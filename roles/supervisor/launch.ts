@@ -69,12 +69,17 @@ function inWorker(grant: Grant, runtime: Runtime, { binds, inspect }: LaunchOpti
   ];
 }
 
+/**
+ * A role has one thread's worth of work: V8's helper threads cost more than they save. And what passes through a role soon
+ * becomes garbage: a small young generation finds it while it is still in the cache, and keeps half the memory.
+ */
+const V8_FLAGS = "--v8-flags=--single-threaded,--max-semi-space-size=2";
+
 function denoRun(runtime: Runtime, inspect: string | undefined): string[] {
   return [
     disguised(runtime.deno),
     "run",
-    // A role has the CPU of one thread's worth of work: V8's helper threads cost more than they save.
-    "--v8-flags=--single-threaded",
+    V8_FLAGS,
     ...(inspect === undefined ? [] : [`--inspect=${inspect}`]),
   ];
 }
