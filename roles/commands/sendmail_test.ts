@@ -268,7 +268,7 @@ const FAILURES: [string, string[], string, string, number, RegExp][] = [
   ],
   ["an unknown option", ["-Z", "a@x"], "x\n", "", 64, /invalid option -- 'Z'/],
   ["an address too long", [`${"a".repeat(2000)}@x`], "x\n", "", 75, /recipient address too long/],
-  ["-bs", ["-bs"], "", "", 64, /not supported: -bs/],
+  ["-bl", ["-bl"], "", "", 64, /not supported: -bl: start the system with "postern serve"/],
 ];
 
 for (const [what, args, input, main, code, why] of FAILURES) {
@@ -310,4 +310,52 @@ Deno.test("sendmail -v asks for a report of the delivery, and twice -v for nothi
   assertEquals((await submitted(["-vv", "a@x"], "S: x\n")).files[0]!.envelope.notify, []);
   const never = await submitted(["-v", "-N", "never", "a@x"], "S: x\n");
   assertEquals(never.files[0]!.envelope.notify, ["NEVER"]);
+});
+
+Deno.test("-t reads any header, and takes no control character for an address", () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      "To: a@x",
+      " b@y,",
+      "Bcc: c <d@z>",
+      "__proto__: a@x",
+      "Resent-To: r@x",
+      "x",
+      "",
+    ),
+    fc.string({ unit: fc.constantFrom(...'To:CcB ab@.<>(),;"\\\u0000\u0085\r\té') }),
+  );
+  fc.assert(fc.property(fc.array(line), (lines) => {
+    const recipients = recipientsOf(lines.join("\n"));
+    assertEquals(new Set(recipients).size, recipients.length);
+    for (const address of recipients) {
+      assertEquals(address !== "" && !/\p{Cc}/u.test(address), true, JSON.stringify(address));
+    }
+  }));
+});
+
+Deno.test("parseSendmail() reads any command line or refuses it with UsageError", () => {
+  const word = fc.oneof(
+    fc.constantFrom(
+      "-N",
+      "-R",
+      "-V",
+      "-f",
+      "-b",
+      "-O",
+      "-q",
+      "--",
+      "__proto__",
+      "constructor",
+      "-o",
+    ),
+    fc.string(),
+  );
+  fc.assert(fc.property(fc.array(word), (args) => {
+    try {
+      parseSendmail(args);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
+  }));
 });

@@ -84,3 +84,29 @@ Deno.test("parseMainCf() takes any bytes without failing, and its own values bac
     },
   ));
 });
+
+Deno.test("parseMainCf() gives every entry back, whatever its name, and however its lines are folded", () => {
+  const name = fc.oneof(
+    fc.constantFrom("__proto__", "constructor", "hasOwnProperty", "toString"),
+    fc.stringMatching(/^[a-z_]{1,12}$/),
+  );
+  const words = fc.array(fc.stringMatching(/^[!-"$-~]{1,10}$/), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(
+      fc.dictionary(name, words),
+      fc.constantFrom("\n ", "\n\t", "\n# c\n "),
+      (all, fold) => {
+        const text = Object.entries(all).map(([name, words]) =>
+          `${name} =${fold}${words.join(fold)}\n`
+        );
+        const { entries, problems } = parseMainCf(text.join("#\n\n"), "main.cf");
+        assertEquals(problems, []);
+        const white = fold.at(-1)!;
+        assertEquals(
+          [...entries.values()].map(({ name, raw }) => [name, raw]),
+          Object.entries(all).map(([name, words]) => [name, words.join(white)]),
+        );
+      },
+    ),
+  );
+});

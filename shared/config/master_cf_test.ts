@@ -129,3 +129,17 @@ Deno.test("parseMasterCf() takes any bytes without failing", () => {
     parseMasterCf(`__proto__ unix ${words.join(" ")}`, "master.cf");
   }));
 });
+
+Deno.test("parseMasterCf() gives services and their overrides back, whatever they are called", () => {
+  const name = fc.constantFrom("__proto__", "constructor", "toString", "smtp", "a.b-c_d+e");
+  const text = fc.stringMatching(/^[!-z|~]([ -z|~]{0,20}[!-z|~])?$/);
+  const overrides = fc.array(fc.tuple(name, text), { maxLength: 4 });
+  fc.assert(fc.property(name, overrides, (service, overrides) => {
+    const options = overrides.map(([name, value]) => ` -o { ${name} = ${value} }`).join("\n ");
+    const line = `${service} unix n - n - - smtp\n ${options}\n`;
+    const { services, problems } = parseMasterCf(line, "master.cf");
+    assertEquals(problems, []);
+    assertEquals(services.map(({ name }) => name), [service]);
+    assertEquals(services[0]!.overrides, new Map(overrides));
+  }));
+});

@@ -158,3 +158,62 @@ Deno.test("readSubmission() refuses a true start followed by foreign bytes", asy
     }),
   );
 });
+
+/** Names that every object has: nothing may come of them. */
+const INHERITED = ["__proto__", "constructor", "hasOwnProperty", "toString", "prototype"];
+
+Deno.test("a submission of any envelope and lines is read as it was written", async () => {
+  const address = fc.string({ unit: "grapheme", maxLength: 30 }).filter((text) =>
+    !/\p{Cc}/u.test(text)
+  );
+  const line = fc.uint8Array({ maxLength: 40 }).map((bytes) =>
+    bytes.filter((byte) => byte !== 10 && byte !== 13)
+  );
+  const envelope = fc.record({
+    sender: fc.oneof(address, fc.constantFrom(...INHERITED)),
+    recipients: fc.array(fc.oneof(address, fc.constantFrom(...INHERITED)), {
+      minLength: 1,
+      maxLength: 5,
+    }),
+    gateway: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(envelope, fc.array(line, { maxLength: 5 }), async (some, lines) => {
+      const message = new Uint8Array(lines.flatMap((bytes) => [...bytes, 13, 10]));
+      const submission = await read(file(message, some));
+      assertEquals(submission.envelope, { ...plain, ...some });
+      const parts: number[] = [];
+      for await (const part of submission.content()) parts.push(...part);
+      assertEquals(new Uint8Array(parts), message);
+    }),
+  );
+});
+
+Deno.test("readSubmission() refuses a submission that was damaged in any way", async () => {
+  const whole = file("Subject: x\r\n\r\nbody\r\n");
+  const damage = fc.record({
+    at: fc.nat(whole.length - 1),
+    remove: fc.nat(20),
+    insert: fc.uint8Array({ maxLength: 20 }),
+  });
+  await fc.assert(fc.asyncProperty(damage, async ({ at, remove, insert }) => {
+    const bytes = new Uint8Array([...whole.slice(0, at), ...insert, ...whole.slice(at + remove)]);
+    const same = bytes.length === whole.length && bytes.every((byte, n) => byte === whole[n]);
+    if (!same) await assertRejects(() => read(bytes), NotASubmission);
+  }));
+});
+
+Deno.test("readSubmission() takes no envelope of another shape, though the checksum is right", async () => {
+  const key = fc.oneof(fc.constantFrom(...INHERITED, ...Object.keys(plain)), fc.string());
+  const other = fc.oneof(
+    fc.jsonValue(),
+    fc.dictionary(key, fc.jsonValue()),
+    // With one field too many; JSON.parse makes `__proto__` one of the object's own.
+    fc.constantFrom(...INHERITED).map((name) =>
+      JSON.parse(`{${JSON.stringify(plain).slice(1, -1)},${JSON.stringify(name)}:{"a":1}}`)
+    ),
+  );
+  await fc.assert(fc.asyncProperty(other, async (envelope) => {
+    await assertRejects(async () => await read(await forged(envelope)), NotASubmission);
+  }));
+});

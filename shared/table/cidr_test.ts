@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { StorageError } from "../errors.ts";
 import { Bench } from "./testing.ts";
 
@@ -54,3 +55,28 @@ for (const [why, source, text] of broken) {
     assertThrows(() => bench.table("cidr", source).lookup("::1"), StorageError, `line 1: ${text}`);
   });
 }
+
+Deno.test("networks of any text are read or refused with StorageError, and any key is looked up", () => {
+  using bench = new Bench();
+  const text = fc.string({ unit: fc.constantFrom(..."0129./:[]!af if endif\n\t#".split("")) });
+  const key = fc.oneof(text, fc.ipV4(), fc.ipV6(), fc.constantFrom("__proto__", "constructor"));
+  fc.assert(fc.property(text, key, (source, key) => {
+    try {
+      const value = bench.table("cidr", source).lookup(key);
+      assertEquals(value === null || typeof value === "string", true);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+    }
+    bench.later();
+  }));
+});
+
+Deno.test("an address is in the network of its own, and in no other of that length", () => {
+  using bench = new Bench();
+  fc.assert(fc.property(fc.ipV4(), fc.ipV4(), (mine, other) => {
+    const table = bench.table("cidr", `${mine}/32 mine\n`);
+    assertEquals(table.lookup(mine), "mine");
+    if (other !== mine) assertEquals(table.lookup(other), null);
+    bench.later();
+  }));
+});

@@ -128,3 +128,28 @@ Deno.test("a source of any text is read or refused, never anything else", () => 
     bench.later();
   }));
 });
+
+Deno.test("every kind of text table has exactly the keys that were written, also those that objects have", () => {
+  using bench = new Bench();
+  const inherited = ["__proto__", "constructor", "hasownproperty", "tostring", "valueof"];
+  const key = fc.oneof(fc.constantFrom(...inherited), fc.stringMatching(/^[a-z0-9@._-]{1,12}$/));
+  const value = fc.oneof(
+    fc.constantFrom(...inherited),
+    fc.stringMatching(/^[!-~]([ -~]{0,20}[!-~])?$/),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom("texthash", "hash", "lmdb"),
+      fc.dictionary(key, value),
+      (type, all) => {
+        const text = Object.entries(all).map(([key, value]) => `${key} ${value}\n`).join("");
+        const table = bench.table(type, text);
+        for (const [key, value] of Object.entries(all)) assertEquals(table.lookup(key), value);
+        for (const key of inherited) {
+          if (!Object.hasOwn(all, key)) assertEquals(table.lookup(key), null);
+        }
+        bench.later();
+      },
+    ),
+  );
+});
