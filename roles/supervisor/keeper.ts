@@ -107,7 +107,9 @@ export class Keeper {
     clearTimeout(this.#timer);
     for (const member of this.#members) member.drain(true);
     const end = performance.now() + ms;
-    while (this.#members.size && performance.now() < end) await new Promise((r) => setTimeout(r, 10));
+    while (this.#members.size && performance.now() < end) {
+      await new Promise((r) => setTimeout(r, 10));
+    }
     for (const member of this.#members) member.kill();
     while (this.#members.size && performance.now() < end + 500) {
       await new Promise((r) => setTimeout(r, 10));
