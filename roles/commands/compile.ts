@@ -1,6 +1,7 @@
 /** `compile`: the whole system as one program, with every role inside; for developers, from a clone. */
 
 import { join } from "@std/path";
+import { V8_FLAGS } from "../../policies/deno_flags.ts";
 import { policies } from "../../policies/mod.ts";
 import { EX } from "../../shared/errors.ts";
 import type { CommandIo } from "./io.ts";
@@ -12,7 +13,7 @@ const DATA = ["config", "shared/parameters/postfix_parameters.tsv"];
 const RUNTIME = [
   "--unstable-worker-options",
   ...new Set(policies.flatMap((row) => row.unstable ?? []).map((name) => `--unstable-${name}`)),
-  "--v8-flags=--single-threaded",
+  V8_FLAGS,
 ];
 
 /** Runs `deno compile` with the flags given (permissions, `--output`); 69 with one message when its runtime is missing. */

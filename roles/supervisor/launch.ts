@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "@std/path";
 import { bwrapArguments, disguised, type Runtime } from "../../policies/bwrap.ts";
-import { denoFlags } from "../../policies/deno_flags.ts";
+import { denoFlags, V8_FLAGS } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 import type { Bind } from "../../shared/role/channel.ts";
@@ -68,12 +68,6 @@ function inWorker(grant: Grant, runtime: Runtime, { binds, inspect }: LaunchOpti
     ...worker,
   ];
 }
-
-/**
- * A role has one thread's worth of work: V8's helper threads cost more than they save. And what passes through a role soon
- * becomes garbage: a small young generation finds it while it is still in the cache, and keeps half the memory.
- */
-const V8_FLAGS = "--v8-flags=--single-threaded,--max-semi-space-size=2";
 
 function denoRun(runtime: Runtime, inspect: string | undefined): string[] {
   return [
