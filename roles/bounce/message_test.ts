@@ -1,0 +1,194 @@
+/** What a notification says, and that nothing foreign gets out of its place in it. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { textBytes } from "../../shared/mail/header.ts";
+import { mailDate } from "../../shared/mail/date.ts";
+import type { Report } from "../../shared/protocols/bounce.ts";
+import { NOW, ORIGINAL, recipient, report, scene } from "./test_scene.ts";
+
+/** The text of the report for this, without notice and head. */
+async function fields(asked: Report): Promise<string> {
+  const { report: ask, sent } = scene();
+  await ask(asked);
+  return sent[0]!.text.split("delivery-status\r\n\r\n")[1]!.split("\r\n\r\n--")[0]!;
+}
+
+Deno.test("report() gives ORCPT as it came, decoded and without controls", async () => {
+  const from = (orcpt: string) => fields(report({ recipients: [recipient({ orcpt })] }));
+  assertStringIncludes(await from("rfc822;a+2Bb@x"), "Original-Recipient: rfc822;a+b@x\r\n");
+  assertStringIncludes(
+    await from("rfc822;a+0D+0ABcc:b"),
+    "Original-Recipient: rfc822;a??Bcc:b\r\n",
+  );
+});
+
+Deno.test("report() gives a local reason under the name of this system", async () => {
+  const text = await fields(
+    report({
+      recipients: [recipient({}, { remoteMta: "", diagnostic: "", text: "no such user" })],
+    }),
+  );
+  assertStringIncludes(text, "Diagnostic-Code: X-Postern; no such user");
+  assert(!text.includes("Remote-MTA"));
+});
+
+Deno.test("report() says until when a delayed message is tried", async () => {
+  const text = await fields(
+    report({ kind: "delay", retryUntil: NOW + 1, recipients: [recipient({}, { dsn: "4.4.1" })] }),
+  );
+  assertStringIncludes(text, `Action: delayed\r\nStatus: 4.4.1`);
+  assertStringIncludes(text, `Will-Retry-Until: ${mailDate(NOW + 1)}`);
+});
+
+Deno.test("report() tells delivered from relayed", async () => {
+  for (const success of ["delivered", "relayed"]) {
+    const text = await fields(
+      report({ kind: "success", recipients: [recipient({}, { dsn: "2.0.0", success })] }),
+    );
+    assertStringIncludes(text, `Action: ${success}\r\nStatus: 2.0.0`);
+  }
+});
+
+for (
+  const [why, asked, original] of [
+    ["RET=HDRS", report({}, { ret: "HDRS" }), ORIGINAL],
+    ["a large message", report({ size: 50_001 }), ORIGINAL],
+    ["more content than the size says", report(), ORIGINAL + "x".repeat(50_000)],
+    ["a delay", report({ kind: "delay" }), ORIGINAL],
+    ["a success", report({ kind: "success" }), ORIGINAL],
+  ] as const
+) {
+  Deno.test(`report() quotes only the headers for ${why}`, async () => {
+    const { report: ask, sent } = scene();
+    await ask(asked, original);
+    const quoted = sent[0]!.text.split("text/rfc822-headers\r\n\r\n")[1]!;
+    assertEquals(quoted.split("\r\n--")[0], ORIGINAL.split("\r\n\r\n")[0] + "\r\n");
+  });
+}
+
+Deno.test("report() quotes no more than bounce_size_limit of endless headers, in whole lines", async () => {
+  const { report: ask, sent } = scene({ bounce_size_limit: "100" });
+  await ask(report({ size: 10_000 }), "X: y\r\n".repeat(1000));
+  const quoted = sent[0]!.text.split("text/rfc822-headers\r\n\r\n")[1]!.split("\r\n--")[0]!;
+  assertEquals(quoted, "X: y\r\n".repeat(16));
+});
+
+Deno.test("report() uses the global types for SMTPUTF8", async () => {
+  const { report: ask, sent } = scene();
+  await ask(report({ recipients: [recipient({ address: "jö@x" })] }, { smtputf8: true }));
+  const { text, submission } = sent[0]!;
+  assertEquals([submission.envelope.smtputf8, submission.envelope.body], [true, "8bit"]);
+  for (
+    const part of [
+      "report-type=global-delivery-status",
+      "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit",
+      "Content-Type: message/global\r\n",
+      "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit",
+      "Final-Recipient: utf-8; j\xc3\xb6@x",
+    ]
+  ) assertStringIncludes(text, part);
+});
+
+Deno.test("report() writes addresses beyond ASCII in ASCII without SMTPUTF8", async () => {
+  const text = await fields(report({ recipients: [recipient({ address: "jö@x" })] }));
+  assertStringIncludes(text, "Final-Recipient: utf-8; j\\x{F6}@x\r\n");
+});
+
+Deno.test("report() marks 8-bit content as such", async () => {
+  const { report: ask, sent } = scene();
+  await ask(report(), "Subject: x\r\n\r\n\xff\r\n");
+  assertEquals(sent[0]!.submission.envelope.body, "8bit");
+  assertStringIncludes(sent[0]!.text, "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n");
+});
+
+const PYTHON = `
+import email, email.policy, sys, json
+data = sys.stdin.buffer.read()
+m = email.message_from_bytes(data, policy=email.policy.SMTP.clone(raise_on_defect=True))
+assert m.get_content_type() == "multipart/report", m.get_content_type()
+notice, status, original = m.get_payload()
+assert all(len(line) <= 998 for line in data.split(b"\\r\\n")), "long line"
+groups = status.get_payload()
+print(json.dumps({
+  "report": m.get_param("report-type"),
+  "notice": notice.get_content().splitlines()[0],
+  "status": [[[k, str(v)] for k, v in g.items()] for g in groups],
+  "subject": str(original.get_payload()[0]["Subject"]),
+}))
+`;
+
+/** What Python's email package makes of a message; every defect is an error. */
+async function parse(text: string) {
+  const child = new Deno.Command("python3", {
+    args: ["-c", PYTHON],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(textBytes(text));
+  await writer.close();
+  const { stdout, stderr, success } = await child.output();
+  assert(success, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+Deno.test("report() writes what a strict parser reads as a delivery report", async () => {
+  const { report: ask, sent } = scene();
+  const reason = "said: " + "x".repeat(1500) + " " + "y z ".repeat(100);
+  const hostile = { text: reason, diagnostic: reason, remoteMta: "mx" };
+  await ask(report({ recipients: [recipient({}, hostile), recipient({ address: "a b@x" })] }));
+  const parsed = await parse(sent[0]!.text);
+  assertEquals([parsed.report, parsed.notice, parsed.subject], [
+    "delivery-status",
+    "This is the mail system at host mx.example.net.",
+    "x",
+  ]);
+  assertEquals(parsed.status.length, 3);
+  assertEquals(parsed.status[2][0], ["Final-Recipient", 'rfc822; "a b"@x']);
+});
+
+Deno.test("report() keeps everything foreign inside its part", () =>
+  fc.assert(fc.asyncProperty(
+    fc.string({ maxLength: 300, unit: "grapheme" }),
+    fc.string({ maxLength: 300 }),
+    fc.boolean(),
+    async (foreign, original, smtputf8) => {
+      // deno-lint-ignore no-control-regex
+      const line = foreign.replace(/[\x00-\x1f\x7f]/g, "");
+      const { report: ask, sent } = scene();
+      const recipients = [recipient({ address: line, original: line }, { text: line.repeat(5) })];
+      const quoted = `X: y\r\n\r\n${original.replace(/[\r\n]|[^\0-\xff]/g, "")}\r\n`;
+      await ask(report({ recipients, size: quoted.length }, { smtputf8 }), quoted);
+      const { text } = sent[0]!;
+      const boundary = /boundary="(.*)"/.exec(text)![1]!;
+      assertEquals(text.split(`--${boundary}`).length, 5);
+      assertEquals(/(^|[^\r])\n|\r($|[^\n])/.test(text), false);
+      assertEquals(text.endsWith(`${quoted}\r\n--${boundary}--\r\n`), true);
+    },
+  )));
+
+Deno.test("report() makes no line that SMTP cannot carry, and an ASCII status part without SMTPUTF8", () => {
+  const hostile = fc.tuple(
+    fc.string({ unit: "binary", maxLength: 20 }),
+    fc.constantFrom("a", " ", "é", "\u{1f4ec}", '"', "\\", "\u2028", "\x9b", "--", ":"),
+    fc.nat({ max: 980 }),
+    // deno-lint-ignore no-control-regex
+  ).map(([text, more, times]) => (text + more.repeat(times)).replace(/[\x00-\x1f\x7f]/g, ""));
+  return fc.assert(fc.asyncProperty(
+    hostile.map((text) => text.slice(0, 1000)),
+    hostile,
+    async (address, text) => {
+      const { report: ask, sent } = scene();
+      const told = recipient({ address, original: address }, { text, diagnostic: text });
+      await ask(report({ recipients: [told] }, { sender: address || "joe@example.org" }));
+      const lines = sent[0]!.text.split("\r\n");
+      for (const line of lines) assert(line.length <= 998, `${line.length} bytes: ${line}`);
+      const status = sent[0]!.text.split("Content-Type: message/delivery-status")[1]!
+        .split("\r\n--")[0]!;
+      // deno-lint-ignore no-control-regex
+      assertEquals(/[^\x00-\x7f]/.test(status), false);
+    },
+  ));
+});
