@@ -185,6 +185,7 @@ export class Transaction {
     const stuffer = this.#stuffer();
     try {
       if (content.whole) {
+        if (wire.unread) return await this.#ask("", this.phases.body);
         wire.write(stuffWhole(content.whole, stuffer));
         this.#noteBroken(stuffer);
         return undefined;

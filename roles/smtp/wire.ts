@@ -53,7 +53,12 @@ export class Wire {
     return this.#replies.length > 0 || !this.#parser.idle;
   }
 
+  /** Sends commands. What the server said before cannot be meant for them, unless it is that it leaves. */
   send(text: string): void {
+    if (this.unread && !this.#leaving && this.#replies[0]?.code !== 421) {
+      this.#replies = [];
+      return this.#end("protocol", "reply before its command");
+    }
     this.socket.write(encoder.encode(text));
   }
 
