@@ -7,6 +7,9 @@ import { jsonLines, mailqText } from "./queue_listing.ts";
 
 const USAGE = "usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | " +
   "postqueue -s site";
+/** Output waits for so much, or so long, before it is written. */
+const JOIN_CHARS = 16 * 1024;
+const JOIN_MS = 100;
 const NAME = /^[0-9A-Za-z]{1,40}$/;
 const SITE = /^\[?[A-Za-z0-9._:-]{1,255}\]?(?::[0-9]{1,5})?$/;
 
@@ -57,8 +60,20 @@ function messages(queueDirectory: string, io: CommandIo) {
   });
 }
 
+/** Prints the first piece at once, and what follows joined: a system call for each line takes longer than the line. */
 async function print(pieces: AsyncIterable<string>, io: CommandIo): Promise<number> {
-  for await (const piece of pieces) if (piece) io.out(piece);
+  let text = "", due = 0;
+  try {
+    for await (const piece of pieces) {
+      text += piece;
+      if (text.length < JOIN_CHARS && performance.now() < due) continue;
+      io.out(text);
+      text = "";
+      due = performance.now() + JOIN_MS;
+    }
+  } finally {
+    if (text) io.out(text);
+  }
   return EX.OK;
 }
 
