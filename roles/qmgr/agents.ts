@@ -23,6 +23,8 @@ export interface Attempt {
   readonly lesson: { readonly site: Problem | null } | "unreachable" | "local";
   /** The message cannot be read. */
   readonly damaged?: boolean;
+  /** The agent died: it may have delivered, and may not. */
+  readonly lost?: boolean;
   /** Outcomes of our own making, which no agent has logged. */
   readonly unlogged?: boolean;
   /** Tells the agent that its outcomes are durable. */
@@ -102,7 +104,9 @@ function failure(
     };
   }
   warning(`transport ${transport}: ${reason(error)}`);
-  if (error instanceof CallError) return broken(recipients);
+  if (error instanceof CallError) {
+    return { ...broken(recipients), lost: error.code === "unavailable" };
+  }
   return { ...deferAll(recipients, "4.3.0", "queue file read error"), lesson: "local" };
 }
 

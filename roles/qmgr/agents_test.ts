@@ -31,28 +31,39 @@ async function attempt(path: string) {
   setSink(() => {});
   const agent: DeliveryClient = client(deliveryService("smtp"), { path });
   const store = { content: () => Promise.reject(new Error("not asked")) };
-  const { lesson, outcomes } = await new Agents(() => agent, store).deliver(entry(), false);
+  const { lesson, outcomes, lost = false } = await new Agents(() => agent, store).deliver(
+    entry(),
+    false,
+  );
   agent.close();
-  return [lesson, outcomes[0]!.text];
+  return [lesson, outcomes[0]!.text, lost];
 }
 
 Deno.test("deliver() finds a transport without a socket unreachable", async () => {
-  assertEquals(await attempt("/nonexistent/s"), ["unreachable", "mail transport unavailable"]);
+  assertEquals(await attempt("/nonexistent/s"), [
+    "unreachable",
+    "mail transport unavailable",
+    false,
+  ]);
 });
 
 Deno.test("deliver() finds a transport unreachable when nobody listens", async () => {
   const directory = Deno.makeTempDirSync();
   Deno.listen({ transport: "unix", path: `${directory}/s` }).close();
-  assertEquals(await attempt(`${directory}/s`), ["unreachable", "mail transport unavailable"]);
+  assertEquals(await attempt(`${directory}/s`), [
+    "unreachable",
+    "mail transport unavailable",
+    false,
+  ]);
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("deliver() blames the site when an agent dies in mid-delivery", async () => {
+Deno.test("deliver() says that an agent is lost that dies in mid-delivery", async () => {
   const directory = Deno.makeTempDirSync();
   const server = createServer((socket) => socket.once("data", () => socket.destroy()));
   server.listen(`${directory}/s`);
   const text = "unknown mail transport error";
-  assertEquals(await attempt(`${directory}/s`), [{ site: { dsn: "4.3.0", text } }, text]);
+  assertEquals(await attempt(`${directory}/s`), [{ site: { dsn: "4.3.0", text } }, text, true]);
   await new Promise((resolve) => server.close(resolve));
   Deno.removeSync(directory, { recursive: true });
 });

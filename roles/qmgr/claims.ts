@@ -44,9 +44,7 @@ export class Claims {
   /** Keeps a recipient out of the schedule if it is claimed; its message waits for it. */
   withhold(message: ActiveMessage, recipient: NumberedRecipient): boolean {
     if (this.#claimed === 0 || !this.#isClaimed(message.queueId, recipient.n)) return false;
-    message.withheld ??= new Map();
-    message.withheld.set(recipient.n, recipient);
-    message.pending++;
+    message.withhold(recipient);
     return true;
   }
 

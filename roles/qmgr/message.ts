@@ -17,7 +17,7 @@ export class ActiveMessage {
   /** What has to end before the message is complete: entries that wait or run, recipients withheld, routing. */
   pending = 0;
   readonly running: Entry<ActiveMessage>[] = [];
-  /** Recipients that an agent still delivers for a former qmgr. */
+  /** Recipients that an agent still delivers for a former qmgr, or may have delivered before it died. */
   withheld: Map<number, NumberedRecipient> | undefined;
   /** The store has recipients that failed, that were delivered, or that wait for another attempt. */
   failed = false;
@@ -28,6 +28,8 @@ export class ActiveMessage {
   /** All parts have ended; the last changes are being made durable. */
   completing = false;
   verdict: Verdict | undefined;
+  /** How often recipients were tried again at once because their agent died. */
+  retries = 0;
 
   constructor(
     readonly envelope: Envelope,
@@ -48,6 +50,13 @@ export class ActiveMessage {
   /** Recipients are left that were not read yet. */
   get unread(): boolean {
     return this.nextRecipient < this.recipientCount;
+  }
+
+  /** Keeps a recipient out of the schedule; the message waits for it. */
+  withhold(recipient: NumberedRecipient): void {
+    this.withheld ??= new Map();
+    this.withheld.set(recipient.n, recipient);
+    this.pending++;
   }
 
   isRunning(n: number): boolean {

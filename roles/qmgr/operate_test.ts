@@ -1,34 +1,7 @@
 /** What operators do to a running qmgr's mail. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
-import { all, deferred, type Options, sent, World } from "./test_world.ts";
-
-function test(title: string, options: Options, run: (world: World) => Promise<void>): void {
-  Deno.test(title, async () => {
-    await using world = await World.open(options);
-    await run(world);
-  });
-}
-
-/** Agents that wait; each test has its own. */
-class Gate {
-  waiting: { request: DeliveryRequest; reply: (reply: DeliveryReply) => void }[] = [];
-  agent = (request: DeliveryRequest) =>
-    new Promise<DeliveryReply>((reply) => this.waiting.push({ request, reply }));
-
-  open(outcome = sent): void {
-    for (const { request, reply } of this.waiting.splice(0)) reply(all(request, outcome));
-  }
-}
-
-function gated(title: string, run: (world: World, gate: Gate) => Promise<void>): void {
-  Deno.test(title, async () => {
-    const gate = new Gate();
-    await using world = await World.open({ agent: gate.agent });
-    await run(world, gate);
-  });
-}
+import { all, deferred, Gate, gated, sent, test, World } from "./test_world.ts";
 
 /** One delivery runs, one waits behind two others, one message is deferred. */
 async function busy(world: World, gate: Gate) {

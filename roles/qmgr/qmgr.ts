@@ -69,7 +69,7 @@ export class Qmgr {
     this.#completer = new Completer(store, committer, this.#reports, clock, retrySettings(params));
     this.#claims = new Claims((queueId, n) => {
       const message = this.manager.messages.get(queueId);
-      if (message) this.manager.release(message, n);
+      if (message) this.manager.release(message, [n]);
     });
     this.manager = new QueueManager(
       {

@@ -23,6 +23,10 @@ const deliveries = counter("qmgr_deliveries", "deliveries handed to agents");
 
 /** Recipients of one message that are read at a time. */
 const MAX_PAGE = 5000;
+/** Recipients of an agent that died rest so long: if it has only lost us, it claims them meanwhile. */
+const RETRY_MS = 2000;
+/** A message whose agents die more often waits its ordinary time: it may be what kills them. */
+const MAX_RETRIES = 3;
 
 /** The bounds of what is in memory. */
 export interface ActiveLimits {
@@ -54,12 +58,14 @@ export class QueueManager {
   reserved = 0;
   /** Content held in memory. */
   contentBytes = 0;
+  retryMs = RETRY_MS;
   #held = 0;
   #running = 0;
   #turning = false;
   #stopped = false;
   #onIdle: (() => void) | undefined;
   #wake: ReturnType<typeof setTimeout> | undefined;
+  #retries = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(readonly parts: Parts, settings: SchedulerSettings, public limits: ActiveLimits) {
     this.scheduler = new Scheduler(settings, { warn: warning, info });
@@ -110,6 +116,7 @@ export class QueueManager {
   async stop(milliseconds: number): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#wake);
+    for (const timer of this.#retries) clearTimeout(timer);
     if (this.#running === 0) return;
     let timer;
     await new Promise<void>((resolve) => {
@@ -129,13 +136,17 @@ export class QueueManager {
     this.#conclude(message, []);
   }
 
-  /** A recipient that was withheld for a former qmgr's agent is delivered from here after all. */
-  release(message: ActiveMessage, n: number): void {
-    const recipient = message.withheld?.get(n);
-    if (!recipient) return;
-    message.withheld!.delete(n);
-    message.pending--;
-    this.#route(message, [recipient]);
+  /** Recipients that were withheld are delivered from here after all; those that are not withheld any more are left alone. */
+  release(message: ActiveMessage, numbers: readonly number[]): void {
+    const recipients: NumberedRecipient[] = [];
+    for (const n of numbers) {
+      const recipient = message.withheld?.get(n);
+      if (!recipient) continue;
+      message.withheld!.delete(n);
+      message.pending--;
+      recipients.push(recipient);
+    }
+    if (recipients.length) this.#route(message, recipients);
   }
 
   /** Outcomes that a former qmgr's agent reports for a recipient that is not being delivered from here. */
@@ -213,16 +224,31 @@ export class QueueManager {
     const attempt = await this.parts.agents.deliver(entry, this.scheduler.keep(entry, now));
     stopAt?.("outcome.received");
     message.running.splice(message.running.indexOf(entry), 1);
-    if (attempt.unlogged) this.#logAll(entry, attempt.outcomes);
-    this.#suspend(this.#learn(entry, attempt));
+    const again = attempt.lost === true && this.#tryAgainSoon(entry);
+    const outcomes = again ? [] : attempt.outcomes;
+    if (attempt.unlogged) this.#logAll(entry, outcomes);
+    this.#suspend(this.#learn(entry, again ? "local" : attempt.lesson));
     this.changed();
     if (attempt.damaged) this.judge(message, "corrupt");
-    await this.#conclude(message, attempt.outcomes);
+    await this.#conclude(message, outcomes);
     attempt.settle();
     if (--this.#running === 0) this.#onIdle?.();
   }
 
-  #learn(entry: Entry<ActiveMessage>, { lesson }: Attempt): Suspended<ActiveMessage>[] {
+  /** Nobody knows what became of these recipients: they are tried again after a rest, a few times. */
+  #tryAgainSoon({ message, recipients }: Entry<ActiveMessage>): boolean {
+    if (this.#stopped || message.verdict || message.retries >= MAX_RETRIES) return false;
+    message.retries++;
+    for (const recipient of recipients) message.withhold(recipient);
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      this.release(message, recipients.map(({ n }) => n));
+    }, this.retryMs);
+    this.#retries.add(timer);
+    return true;
+  }
+
+  #learn(entry: Entry<ActiveMessage>, lesson: Attempt["lesson"]): Suspended<ActiveMessage>[] {
     const now = this.parts.steady();
     if (lesson === "unreachable") {
       const { transport } = entry.destination;

@@ -263,3 +263,42 @@ export class World implements AsyncDisposable {
     this.#servers.push(server);
   }
 }
+
+/** Agents that wait until the test ends their deliveries. */
+export class Gate {
+  waiting: { request: DeliveryRequest; reply: (reply: DeliveryReply) => void }[] = [];
+  agent = (request: DeliveryRequest): Promise<DeliveryReply> =>
+    new Promise((reply) => this.waiting.push({ request, reply }));
+
+  open(outcome = sent): void {
+    for (const { request, reply } of this.waiting.splice(0)) reply(all(request, outcome));
+  }
+}
+
+/** A test with a world of its own. */
+export function test(
+  title: string,
+  options: Options,
+  run: (world: World) => Promise<void>,
+): void {
+  Deno.test(title, async () => {
+    await using world = await World.open(options);
+    await run(world);
+  });
+}
+
+/** The same, with agents of its own that wait. */
+export function gated(
+  title: string,
+  run: (world: World, gate: Gate) => Promise<void>,
+  params?: Partial<Params>,
+): void {
+  Deno.test(title, async () => {
+    const gate = new Gate();
+    await using world = await World.open({
+      agent: (request) => gate.agent(request),
+      ...(params ? { params } : {}),
+    });
+    await run(world, gate);
+  });
+}

@@ -1,74 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { NumberedRecipient } from "../message.ts";
-import { type Entry, type Group, Scheduler } from "./scheduler.ts";
-import type { TransportSettings } from "./settings.ts";
+import type { Entry } from "./scheduler.ts";
+import { type Message, messages, REFUSED, Scene, to } from "./test_scene.ts";
 import { testScheduler } from "./test_settings.ts";
-
-type Message = string;
-const REFUSED = { dsn: "4.4.1", text: "connect to mx: Connection refused" };
-
-function recipients(count: number): NumberedRecipient[] {
-  return Array.from({ length: count }, (_, n) => {
-    const address = `r${n}@x`;
-    return { n, address, original: address, orcpt: "", notify: [] };
-  });
-}
-
-const to = (key: string, count = 1): Group => ({
-  nexthop: key,
-  key,
-  recipients: recipients(count),
-});
-
-/** A scheduler, and the deliveries that it has handed out. */
-class Scene {
-  warnings: string[] = [];
-  now = 1_000_000;
-  scheduler;
-
-  constructor(
-    part: Partial<TransportSettings> = {},
-    others: Record<string, Partial<TransportSettings>> = {},
-    readonly settings = testScheduler(part, others),
-  ) {
-    this.scheduler = new Scheduler<Message>(settings, {
-      warn: (text) => this.warnings.push(text),
-      info: () => {},
-    });
-  }
-
-  add(message: Message, groups: Group[], transport = "smtp") {
-    return this.scheduler.enqueue(transport, message, groups, this.now);
-  }
-
-  next(): Entry<Message> | undefined {
-    return this.scheduler.next(this.now);
-  }
-
-  /** Everything that may be handed out now. */
-  all(): Entry<Message>[] {
-    const entries = [];
-    for (let entry; (entry = this.next());) entries.push(entry);
-    return entries;
-  }
-
-  /** Messages in the order of delivery, each delivered at once. */
-  order(count = Infinity): string[] {
-    const order = [];
-    for (let entry; order.length < count && (entry = this.next());) {
-      order.push(entry.message);
-      this.scheduler.finished(entry, null, this.now);
-    }
-    return order;
-  }
-
-  end(entry: Entry<Message>, problem: typeof REFUSED | null = null) {
-    return this.scheduler.finished(entry, problem, this.now);
-  }
-}
-
-const messages = (entries: readonly Entry<Message>[]) => entries.map(({ message }) => message);
 
 Deno.test("next() begins with two deliveries to a destination, and more as they succeed", () => {
   const scene = new Scene();
@@ -304,48 +238,6 @@ Deno.test("configure() applies a new limit to destinations that are known", () =
   scene.scheduler.configure(testScheduler({ concurrencyLimit: 1 }));
   for (const entry of running) scene.end(entry);
   assertEquals(scene.all().length, 1);
-});
-
-Deno.test("a small message overtakes a large mailing after a few deliveries", () => {
-  const scene = new Scene({ recipientLimit: 1, initialConcurrency: 1, concurrencyLimit: 1 });
-  scene.add("big", [to("a", 200)]);
-  scene.order(4);
-  scene.add("small", [to("a")]);
-  assertEquals(scene.order(3).indexOf("small"), 0);
-});
-
-Deno.test("a large mailing lets one overtake for each five of its own deliveries, and three in advance", () => {
-  const scene = new Scene({ recipientLimit: 1, initialConcurrency: 1, concurrencyLimit: 1 });
-  scene.add("big", [to("a", 1000)]);
-  for (let i = 0; i < 300; i++) scene.add(`small${i}`, [to("a")]);
-  const order = scene.order(500);
-  const small = order.filter((each) => each !== "big").length;
-  assertEquals(small, 86);
-  // And those that overtake do so in order.
-  assertEquals(order.filter((each) => each !== "big")[0], "small0");
-});
-
-Deno.test("a mailing is not overtaken where slots cost nothing or one", () => {
-  for (const slotCost of [0, 1]) {
-    const scene = new Scene({ slotCost, recipientLimit: 1, concurrencyLimit: 1 });
-    scene.add("big", [to("a", 100)]);
-    scene.add("small", [to("a")]);
-    assertEquals(scene.order().indexOf("small"), 100);
-  }
-});
-
-Deno.test("a message of few deliveries is not overtaken", () => {
-  const scene = new Scene({ recipientLimit: 1, concurrencyLimit: 1 });
-  scene.add("medium", [to("a", 14)]);
-  scene.add("small", [to("a")]);
-  assertEquals(scene.order().indexOf("small"), 14);
-});
-
-Deno.test("a message too large for the slots waits behind a mailing", () => {
-  const scene = new Scene({ recipientLimit: 1, concurrencyLimit: 1 });
-  scene.add("big", [to("a", 30)]);
-  scene.add("large too", [to("a", 20)]);
-  assertEquals(scene.order().indexOf("large too"), 30);
 });
 
 Deno.test("every recipient is handed out once, whatever ends how and when", () => {

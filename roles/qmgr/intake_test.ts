@@ -1,0 +1,57 @@
+/** How mail comes into a qmgr: all of it or nothing, and once. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { CallError } from "../../shared/ipc/failure.ts";
+import { all, deferred, gated, test } from "./test_world.ts";
+
+test("content that breaks off is not queued", {}, async (world) => {
+  async function* broken() {
+    yield await Promise.resolve(new Uint8Array(400_000));
+    throw new Error("client went away");
+  }
+  await assertRejects(() => world.enqueue(["a@x"], { content: broken() }));
+  await world.until(() => world.contents().length === 0);
+  assertEquals((await world.store.counts()).active, 0);
+});
+
+test("a queue id that is taken is refused", { agent: (r) => all(r, deferred) }, async (world) => {
+  const queueId = await world.enqueue(["a@x"]);
+  await assertRejects(() => world.enqueue(["b@x"], { queueId }), CallError, "taken");
+  await world.enqueue(["c@x"]);
+});
+
+for (const size of [100, 500_000]) {
+  test(`a submission of ${size} bytes that comes twice is delivered once`, {}, async (world) => {
+    const content = () =>
+      (async function* () {
+        yield await Promise.resolve(new Uint8Array(size / 2));
+        yield new Uint8Array(size / 2);
+      })();
+    const source = { id: "a".repeat(64), settled: [] };
+    const both = [1, 2].map(() => world.enqueue(["a@x"], { content: content(), source }));
+    const [first, again] = await Promise.all(both);
+    assertEquals(again, first);
+    await world.untilEmpty();
+    assertEquals(await world.enqueue(["a@x"], { content: content(), source }), first);
+    assertEquals(world.requests.length, 1);
+    assertEquals(world.contents(), []);
+    const settled = { id: "b".repeat(64), settled: ["a".repeat(64)] };
+    await world.enqueue(["b@x"], { source: settled });
+    assertEquals(await world.enqueue(["a@x"], { source }) === first, false);
+    await world.untilEmpty();
+  });
+}
+
+gated("mail beyond the active limit waits in incoming, and follows", async (world, gate) => {
+  for (let i = 0; i < 10; i++) await world.enqueue([`r${i}@x`]);
+  assertEquals(await world.store.counts(), {
+    incoming: 7,
+    active: 3,
+    deferred: 0,
+    hold: 0,
+    corrupt: 0,
+  });
+  await world.until(() => (gate.open(), world.requests.length === 10));
+  gate.open();
+  await world.untilEmpty();
+}, { qmgrMessageActiveLimit: 3 });

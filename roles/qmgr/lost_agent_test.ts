@@ -1,0 +1,78 @@
+/** Agents that die in the middle: nobody knows what became of their recipients, and nobody else is to blame. */
+
+import { assertEquals } from "@std/assert";
+import { CallError } from "../../shared/ipc/failure.ts";
+import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import { all, sent, World } from "./test_world.ts";
+
+/** The next deliveries end with the death of their agent. */
+function mortal(deaths: number) {
+  return (request: DeliveryRequest) => {
+    if (deaths-- > 0) throw new CallError("unavailable", "smtp: connection closed");
+    return all(request, sent);
+  };
+}
+
+Deno.test("recipients of an agent that died are tried again soon, and the site is not blamed", async () => {
+  await using world = await World.open({ agent: mortal(3) });
+  world.qmgr.manager.retryMs = 10;
+  const queueId = await world.enqueue(["a@x", "b@x"]);
+  await world.untilEmpty();
+  assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [
+    [0, 1],
+    [0, 1],
+    [0, 1],
+    [0, 1],
+  ]);
+  // Nothing in the log says deferred, and the destination was never left alone.
+  assertEquals(world.lines(queueId).map((line) => line.split(" ")[0]), [
+    "from=<sender@example.com>,",
+    "removed",
+  ]);
+});
+
+Deno.test("a message that kills its agents again and again waits its ordinary time", async () => {
+  await using world = await World.open({ agent: mortal(Infinity) });
+  world.qmgr.manager.retryMs = 10;
+  const queueId = await world.enqueue(["a@x"]);
+  await world.untilIn(queueId, "deferred");
+  assertEquals(world.requests.length, 4);
+  const text = "relay=none, delay=D, dsn=4.3.0, status=deferred (unknown mail transport error)";
+  assertEquals(world.lines(queueId).at(-1), `to=<a@x>, ${text}`);
+});
+
+Deno.test("an agent that only lost its connection keeps its recipients, and its report counts", async () => {
+  await using world = await World.open({ agent: mortal(1) });
+  world.qmgr.manager.retryMs = 200;
+  const queueId = await world.enqueue(["a@x", "b@x"]);
+  await world.until(() => world.requests.length === 1);
+  const working = world.outcomes.call("working", { queueId, recipients: [0, 1] });
+  // Long after the rest: it has not been tried again, for it is claimed.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assertEquals(world.requests.length, 1);
+  await world.outcomes.call("report", { queueId, outcomes: [sent(0), sent(1)] });
+  await working;
+  await world.untilEmpty();
+  assertEquals(world.requests.length, 1);
+});
+
+Deno.test("a report that comes while recipients rest is taken", async () => {
+  await using world = await World.open({ agent: mortal(1) });
+  world.qmgr.manager.retryMs = 200;
+  const queueId = await world.enqueue(["a@x", "b@x"]);
+  await world.until(() => world.qmgr.manager.messages.get(queueId)?.withheld?.size === 2);
+  await world.outcomes.call("report", { queueId, outcomes: [sent(0)] });
+  await world.untilEmpty();
+  assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0, 1], [1]]);
+});
+
+Deno.test("a message that is deleted while its recipients rest is not tried again", async () => {
+  await using world = await World.open({ agent: mortal(1) });
+  world.qmgr.manager.retryMs = 100;
+  const queueId = await world.enqueue(["a@x"]);
+  const { manager } = world.qmgr;
+  await world.until(() => manager.messages.get(queueId)?.withheld?.size === 1);
+  manager.judge(manager.messages.get(queueId)!, "delete");
+  await world.untilEmpty();
+  assertEquals(world.requests.length, 1);
+});
