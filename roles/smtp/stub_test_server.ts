@@ -213,3 +213,24 @@ export async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** Delivers one message to a server with this script; status, dsn and text of each recipient. */
+export async function outcomes(
+  script: Script,
+  changed: Record<string, string> = {},
+  recipients?: string[],
+) {
+  await using server = await new StubServer(script).listen();
+  const agent = deliverer(settings(changed));
+  const reply = await agent.deliver(request(server.nexthop, recipients), content());
+  agent.pool.close();
+  return {
+    reply,
+    server,
+    seen: reply.outcomes.sort((a, b) => a.n - b.n).map((each) => [
+      each.status,
+      each.dsn,
+      each.text.replaceAll(String(server.port), "PORT"),
+    ]),
+  };
+}
