@@ -26,12 +26,12 @@
 
 import type { StatementSync } from "node:sqlite";
 import { reason, StorageError } from "../errors.ts";
-import { concat } from "../ipc/frame.ts";
 import { warning } from "../log/log.ts";
 import type { Outcome, Recipient } from "../mail/envelope.ts";
 import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
+import { ContentFile, keepContent } from "./kept_content.ts";
 import { messageOf, type MessageRow } from "./record.ts";
 import { MESSAGE_COLUMNS, SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
@@ -49,17 +49,10 @@ import {
   SOURCE_AGE_MS,
 } from "./store.ts";
 
-/** Content above this gets a file of its own: the log would write it twice. */
-export const MAX_DATABASE_CONTENT = 256 * 1024;
 /** Messages that an operator's command changes before others get their turn. */
 const COMMAND_PAGE = 500;
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
 const NONE_ALREADY: ReadonlyMap<NewMessage, string> = new Map();
-
-/** A content file, written and synced. */
-class ContentFile {
-  constructor(readonly queueId: string, readonly size: number) {}
-}
 
 /** Where the last page of due messages ended. */
 interface Position {
@@ -114,7 +107,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     source: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<Kept> {
-    const kept = await this.#take(queueId, source);
+    const kept = await keepContent(queueId, source, this.files);
     if (!signal.aborted) return kept;
     await this.discard(kept);
     throw new StorageError(`keep ${queueId}: the sender gave up`);
@@ -257,21 +250,6 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     return Promise.resolve();
   }
 
-  /** Small content in memory, anything longer in a file. */
-  async #take(queueId: string, source: AsyncIterable<Uint8Array>): Promise<Kept> {
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    const chunks = source[Symbol.asyncIterator]();
-    for (;;) {
-      const { done, value } = await chunks.next();
-      if (done) return concat(parts, size);
-      parts.push(value);
-      size += value.length;
-      if (size > MAX_DATABASE_CONTENT) break;
-    }
-    return new ContentFile(queueId, await this.files.write(queueId, continued(parts, chunks)));
-  }
-
   /** (none) -> incoming or active; false when the queue id is taken. */
   #add({ envelope, recipients, content, queue, source }: NewMessage): boolean {
     const { queueId, arrived } = envelope;
@@ -399,17 +377,5 @@ export class SqliteStore extends SqliteReader implements QueueStore {
         throw error;
       }
     });
-  }
-}
-
-async function* continued(
-  first: readonly Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield* first;
-  for (;;) {
-    const { done, value } = await rest.next();
-    if (done) return;
-    yield value;
   }
 }
