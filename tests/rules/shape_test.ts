@@ -2,8 +2,8 @@
 
 import { none, product, roleOf, sources } from "./sources.ts";
 
-const MAX_FILE_LINES = 500;
-const MAX_FUNCTION_LINES = 80;
+const MAX_FILE_LINES = 400;
+const MAX_FUNCTION_LINES = 60;
 /** Files that may be longer, each with its reason. */
 const LONG_FILES = new Map<string, string>([]);
 
@@ -43,8 +43,9 @@ function functions(text: string): { name: string; lines: number }[] {
     const name = match?.[2] ?? match?.[3];
     if (!match || !name || /^(if|for|while|switch|return|catch)$/.test(name)) return [];
     if (match[3] && match[1] === "") return []; // A call at the top level, not a method.
+    if (/[;}]$/.test(line)) return []; // It ends where it begins.
     const end = lines.findIndex((later, n) => n > at && later.startsWith(`${match[1]}}`));
-    return end < 0 || /;$/.test(line) ? [] : [{ name, lines: end - at + 1 }];
+    return end < 0 ? [] : [{ name, lines: end - at + 1 }];
   });
 }
 
