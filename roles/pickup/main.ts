@@ -10,7 +10,7 @@
  * Fails    cleanup away: everything waits; garbage is left with one log line, and removed after a day.
  */
 
-import { answer } from "../../shared/ipc/server.ts";
+import { answer, ANY_USER } from "../../shared/ipc/server.ts";
 import { maildropDirectory } from "../../shared/layout.ts";
 import { pickupParameters } from "../../shared/parameters/pickup.ts";
 import { bounceService } from "../../shared/protocols/bounce.ts";
@@ -44,7 +44,7 @@ role({
             await maildrop.wake(file);
             return {};
           },
-        }),
+        }, ANY_USER),
       ],
       busy: () => maildrop.busy,
       drain: () => maildrop.stop(),

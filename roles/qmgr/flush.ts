@@ -3,7 +3,7 @@
  * close together are one run, and between two runs is a rest: flushing takes no more than a fifth of qmgr's time.
  */
 
-import { answer, type Answerer } from "../../shared/ipc/server.ts";
+import { answer, type Answerer, ANY_USER } from "../../shared/ipc/server.ts";
 import { flushService } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
 import type { Feeder } from "./feed.ts";
@@ -34,7 +34,7 @@ class Wanted {
 export class Flusher {
   readonly answerer: Answerer = answer(flushService, {
     flush: async ({ id, site }) => ({ count: await this.#ask(id, site) }),
-  });
+  }, ANY_USER);
   #wanted = new Wanted();
   /** The run that takes more requests in; undefined when none waits. */
   #next: Promise<number> | undefined;

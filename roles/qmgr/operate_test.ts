@@ -97,7 +97,7 @@ test("flushing in a loop is one run a second, and each of it is answered", {
   const started = performance.now();
   assertEquals((await world.flush.call("flush", { id: "", site: "" })).reply, { count: 1 });
   await world.untilIn(queueId, "deferred");
-  const asked = Array.from({ length: 200 }, () => world.flush.call("flush", { id: "", site: "" }));
+  const asked = Array.from({ length: 8 }, () => world.flush.call("flush", { id: "", site: "" }));
   const counts = (await Promise.all(asked)).map(({ reply }) => reply.count);
   assert(performance.now() - started >= 1000);
   assertEquals([runs, new Set(counts)], [2, new Set([1])]);

@@ -10,7 +10,7 @@
  * Fails    a queue that cannot be read ends that request; the next one opens it anew.
  */
 
-import { answer, Streamed } from "../../shared/ipc/server.ts";
+import { answer, ANY_USER, Streamed } from "../../shared/ipc/server.ts";
 import { databaseDirectory } from "../../shared/layout.ts";
 import { showqParameters } from "../../shared/parameters/showq.ts";
 import { showqService } from "../../shared/protocols/queue.ts";
@@ -23,7 +23,8 @@ role({
   parameters: showqParameters,
   start({ params }) {
     const directory = databaseDirectory(params.queueDirectory);
-    return { answers: [answer(showqService, { list })] };
+    // Each listing holds the database open.
+    return { answers: [answer(showqService, { list }, { ...ANY_USER, conversations: 1 })] };
 
     // deno-lint-ignore require-await
     async function list() {

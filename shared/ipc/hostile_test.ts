@@ -4,12 +4,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import Type from "typebox";
-import { Stage, turn, until } from "../../tests/support/ipc.ts";
+import { Stage } from "../../tests/support/ipc.ts";
+import { turn, until } from "../../tests/support/waiting.ts";
 import { setSink } from "../log/log.ts";
 import { call, count, line, service, shape } from "./declare.ts";
 import { CallError } from "./failure.ts";
 import { concat, encode, type Frame, FrameReader, Kind, MORE } from "./frame.ts";
-import type { Answerer } from "./server.ts";
+import { answer, type Answerer, ANY_USER } from "./server.ts";
 
 const lines: string[] = [];
 setSink((severity, text) => void lines.push(`${severity}: ${text}`));
@@ -178,6 +179,38 @@ Deno.test("a caller of endless bad requests is cut off before it fills the log",
   for (let id = 1; id <= 500; id++) raw.write(...encode(Kind.REQUEST, 0, id, text("{}")));
   await until(() => raw.closed);
   assert(lines.length < 150, `${lines.length} lines`);
+});
+
+/** Serves `target` to any user on the stage's path; `keep` never answers. */
+async function serveUsers(stage: Stage): Promise<Answerer> {
+  const answerer = answer(target, {
+    say: ({ text }) => Promise.resolve({ text }),
+    put: () => Promise.resolve({}),
+    keep: () => new Promise<never>(() => {}),
+  }, ANY_USER);
+  await stage.listen((socket) => answerer.attach(socket));
+  return answerer;
+}
+
+Deno.test("users who keep connections open neither take all descriptors nor keep others out", async () => {
+  await using stage = new Stage();
+  const answerer = await serveUsers(stage);
+  using stack = new DisposableStack();
+  for (let i = 0; i < ANY_USER.connections * 2; i++) stack.use(new Raw(stage.path));
+  const client = stage.client(target);
+  assertEquals((await client.call("say", { text: "well" })).reply.text, "well");
+  assert(answerer.connections <= ANY_USER.connections, `${answerer.connections} connections`);
+});
+
+Deno.test("a user who asks without end is cut off before the questions fill memory", async () => {
+  await using stage = new Stage();
+  const answerer = await serveUsers(stage);
+  using raw = new Raw(stage.path);
+  for (let id = 1; id <= ANY_USER.conversations + 1; id++) {
+    raw.write(...encode(Kind.REQUEST, CALLS.keep, id, text("{}")));
+  }
+  await until(() => raw.closed);
+  assertEquals(answerer.busy, 0);
 });
 
 Deno.test("late frames of a conversation that is over are ignored", async () => {

@@ -11,8 +11,19 @@ import type { Calls, ReplyOf, RequestOf, Service } from "./declare.ts";
 import { encodeFailure, isBug } from "./failure.ts";
 import { credit, creditBytes, type Frame, Kind } from "./frame.ts";
 
-/** More conversations than this at once on one connection: the peer is broken. */
-const MAX_CONVERSATIONS = 50_000;
+/** How much callers may have open at once. */
+export interface CallerLimits {
+  /** With one more, the oldest connection is ended. */
+  readonly connections: number;
+  /** On one connection; with more, the peer is broken. */
+  readonly conversations: number;
+}
+
+/** Other roles: there are as many as the supervisor started. */
+const ROLES: CallerLimits = { connections: Infinity, conversations: 50_000 };
+/** Commands of any local user: they ask once and leave, and must not get at the role's descriptors and memory. */
+export const ANY_USER: CallerLimits = { connections: 100, conversations: 8 };
+
 /** More bad requests than this on one connection: it would fill the log. */
 const MAX_BAD_REQUESTS = 100;
 
@@ -52,7 +63,11 @@ export interface Answerer {
 }
 
 /** Binds handlers to a service. */
-export function answer<C extends Calls>(service: Service<C>, handlers: Handlers<C>): Answerer {
+export function answer<C extends Calls>(
+  service: Service<C>,
+  handlers: Handlers<C>,
+  callers = ROLES,
+): Answerer {
   const table = callTable(service);
   const limit = headerLimit(service);
   const peers = new Set<Peer>();
@@ -69,11 +84,20 @@ export function answer<C extends Calls>(service: Service<C>, handlers: Handlers<
     },
     attach(socket) {
       // deno-lint-ignore no-explicit-any
-      const peer: Peer = new Peer(service.name, socket, table, handlers as any, limit, () => {
-        peers.delete(peer);
-        if (peers.size === 0) drained?.();
-      });
+      const peer: Peer = new Peer(
+        service.name,
+        socket,
+        table,
+        handlers as any,
+        callers,
+        limit,
+        () => {
+          peers.delete(peer);
+          if (peers.size === 0) drained?.();
+        },
+      );
       peers.add(peer);
+      if (peers.size > callers.connections) peers.values().next().value!.end();
       if (drained) peer.goAway();
     },
     drain() {
@@ -147,6 +171,7 @@ class Peer {
     socket: Socket,
     readonly table: Table,
     readonly handlers: Record<string, AnyHandler>,
+    readonly callers: CallerLimits,
     readonly limit: (call: number, kind: number) => number,
     closed: () => void,
   ) {
@@ -155,6 +180,10 @@ class Peer {
       this.open.clear();
       closed();
     });
+  }
+
+  end(): void {
+    this.#connection.destroy("too many connections");
   }
 
   goAway(): void {
@@ -187,8 +216,8 @@ class Peer {
     const entry = this.table[frame.call]!;
     const id = frame.conversation;
     if (this.open.has(id)) throw new PeerError(`${this.service}: conversation ${id} twice`);
-    if (this.open.size >= MAX_CONVERSATIONS) {
-      throw new PeerError(`${this.service}: over ${MAX_CONVERSATIONS} conversations`);
+    if (this.open.size >= this.callers.conversations) {
+      throw new PeerError(`${this.service}: over ${this.callers.conversations} conversations`);
     }
     let request: unknown;
     try {
