@@ -76,10 +76,21 @@ export function bindService(queue: string, service: string, host: Host): Handle 
   return handle;
 }
 
-/** Moves a socket that a role has bound into the service's place, over a former one if there is one. */
+/**
+ * Moves a socket that a role has bound into the service's place, over a former one if there is one. Throws when it is none.
+ * The role owns the directory that it comes from, and might put a link there between our look and our chmod: so it is moved
+ * first to where nobody else can.
+ */
 export function placeSocket(queue: string, service: string, from: string, host: Host): void {
-  protect(from, service, host);
-  Deno.renameSync(from, socketPath(queue, service));
+  const path = socketPath(queue, service), moved = `${path}.new`;
+  Deno.renameSync(from, moved);
+  const { isSocket, nlink } = Deno.lstatSync(moved);
+  if (!isSocket || nlink !== 1) {
+    Deno.removeSync(moved, { recursive: true });
+    throw new Error(`${from}: not a socket of its own`);
+  }
+  protect(moved, service, host);
+  Deno.renameSync(moved, path);
 }
 
 /** How much longer the name may be under which a role binds (`bindDirectory`). */

@@ -1,7 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import type { Host } from "../../policies/grant.ts";
-import { socketDirectory } from "../../shared/layout.ts";
-import { clearSocket, makeDirectories, openService } from "./directories.ts";
+import { bindDirectory, socketDirectory, socketPath } from "../../shared/layout.ts";
+import { clearSocket, makeDirectories, openService, placeSocket } from "./directories.ts";
 
 const ROOT: Host = {
   root: true,
@@ -30,3 +30,21 @@ Deno.test({
     }
   },
 });
+
+for (const [what, link] of [["a symbolic", Deno.symlinkSync], ["a hard", Deno.linkSync]] as const) {
+  Deno.test(`${what} link in a socket's place changes nobody's mode, and gets nowhere`, () => {
+    const queue = Deno.makeTempDirSync();
+    const foreign = `${queue}/foreign`, from = `${bindDirectory(queue, "flush")}/1`;
+    try {
+      Deno.mkdirSync(bindDirectory(queue, "flush"), { recursive: true });
+      Deno.writeTextFileSync(foreign, "", { mode: 0o600 });
+      link(foreign, from);
+      const host: Host = { root: false, mailOwner: null, nameServers: [] };
+      assertThrows(() => placeSocket(queue, "flush", from, host));
+      assertEquals(Deno.statSync(foreign).mode! & 0o777, 0o600);
+      assertThrows(() => Deno.lstatSync(socketPath(queue, "flush")), Deno.errors.NotFound);
+    } finally {
+      Deno.removeSync(queue, { recursive: true });
+    }
+  });
+}

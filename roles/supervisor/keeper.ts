@@ -5,6 +5,7 @@
  *   idle -> starting -> running -> (dies) waiting -> starting ...     waiting becomes failed after MAX_FAILURES in a row
  */
 
+import { reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
@@ -156,8 +157,14 @@ export class Keeper {
     const own = this.plan.ownSockets?.();
     const binds = own?.binds ?? [];
     const events: MemberEvents = {
-      ready: () => {
-        own?.listening();
+      ready: (fresh) => {
+        try {
+          own?.listening();
+        } catch (error) {
+          // It takes its own socket away: that must not end us.
+          warning(`process ${this.plan.role} pid ${fresh.pid}: ${reason(error)}: killed`);
+          return fresh.kill();
+        }
         this.#reason = "";
         this.#settle();
       },

@@ -94,6 +94,27 @@ Deno.test("Keeper hands over listeners, then parameters, then says go", async ()
   await keeper.stop(100);
 });
 
+Deno.test("Keeper survives a role that is ready twice, and one whose socket is not there", async () => {
+  let moved = 0;
+  const own = {
+    binds: [],
+    listening() {
+      if (++moved > 1) throw new Deno.errors.NotFound("no such socket");
+    },
+  };
+  const { children, keeper } = setup({ ownSockets: () => own });
+  const started = keeper.start();
+  children[0]!.begin();
+  children[0]!.say({ type: "ready" });
+  await started;
+  assertEquals([moved, keeper.status().state], [1, "running"]);
+  children[0]!.kill();
+  await turn(150);
+  children[1]!.begin();
+  assertEquals(keeper.status().state, "waiting");
+  await keeper.stop(100);
+});
+
 Deno.test("Keeper starts a process that died again after a pause", async () => {
   const { children, keeper } = setup();
   const started = keeper.start();

@@ -85,6 +85,8 @@ export class Member {
       case "up":
         return this.#begin();
       case "ready":
+        // Once: what follows moves its sockets into their places.
+        if (this.state !== "starting") return;
         this.state = "ready";
         this.#lastPong = performance.now();
         return this.events.ready(this);

@@ -14,6 +14,7 @@ import type { Endpoint } from "./listeners.ts";
 /** What one process is to bind, and what happens when it listens. */
 export interface OwnSockets {
   readonly binds: readonly Bind[];
+  /** Throws when a socket that should be there is not; called once. */
   listening(): void;
 }
 

@@ -84,18 +84,11 @@ export function answer<C extends Calls>(
     },
     attach(socket) {
       // deno-lint-ignore no-explicit-any
-      const peer: Peer = new Peer(
-        service.name,
-        socket,
-        table,
-        handlers as any,
-        callers,
-        limit,
-        () => {
-          peers.delete(peer);
-          if (peers.size === 0) drained?.();
-        },
-      );
+      const any = handlers as any;
+      const peer: Peer = new Peer(service.name, socket, table, any, callers, limit, () => {
+        peers.delete(peer);
+        if (peers.size === 0) drained?.();
+      });
       peers.add(peer);
       if (peers.size > callers.connections) peers.values().next().value!.end();
       if (drained) peer.goAway();
