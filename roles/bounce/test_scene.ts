@@ -6,6 +6,7 @@ import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { bounceParameters } from "../../shared/parameters/bounce.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { type CleanupClient, Notifier } from "./notify.ts";
 
 export const NOW = 1_700_000_000_000;
@@ -15,17 +16,12 @@ export const ORIGINAL = "Received: a\r\n\tb\r\nSubject: x\r\nFrom: joe\r\n\r\nbo
 export function report(more: Partial<Omit<Report, "envelope">> = {}, envelope = {}): Report {
   return {
     kind: "failure",
-    envelope: {
+    envelope: testEnvelope({
       queueId: QUEUE_ID,
       sender: "joe@example.org",
       arrived: NOW - 60_000,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
       ...envelope,
-    },
+    }),
     size: ORIGINAL.length,
     recipients: [recipient()],
     retryUntil: 0,

@@ -7,6 +7,7 @@ import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Lookup } from "../../shared/rewrite_cache.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { Cleanup, type Intake, type Reply, type Submission } from "./submit.ts";
 
 export const RECEIVED = "Received: by mx.example.com (Postern) id 4dXyZ12345z1\r\n";
@@ -30,16 +31,11 @@ export function recipient(address: string, more: Partial<Recipient> = {}): Recip
 
 export function submission(more: Partial<Submission> = {}): Submission {
   return {
-    envelope: {
+    envelope: testEnvelope({
       queueId: QUEUE_ID,
       sender: "joe@example.org",
       arrived: 1_700_000_000_000,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
-    },
+    }),
     recipients: [recipient("anna@example.com")],
     local: false,
     fullName: "",

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { readSubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
 import { reply } from "../../shared/smtp/reply.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
+import { namesIn } from "../../tests/support/files.ts";
 import { sendmail } from "./sendmail.ts";
 import { type SmtpMessage, smtpSession } from "./sendmail_smtp.ts";
 import { Incomplete } from "./sendmail_smtp_input.ts";
@@ -138,7 +139,7 @@ Deno.test("sendmail -bs leaves what it was given in the maildrop", async () => {
     assertEquals(await sendmail(["-bs"], io), 0);
     assertMatch(io.written.out, /^250 2\.0\.0 Ok: saved as [0-9a-f]{32}\r$/m);
     assertMatch(io.written.out, /^552 5\.3\.4 Error: message file too big\r$/m);
-    const names = [...Deno.readDirSync(`${io.queueDirectory}/maildrop`)].map(({ name }) => name);
+    const names = namesIn(`${io.queueDirectory}/maildrop`);
     assertEquals(names.length, 1);
     const bytes = Deno.readFileSync(`${io.queueDirectory}/maildrop/${names[0]}`);
     const { envelope, content } = await readSubmission((buffer, at) => {

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { readSubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
+import { namesIn } from "../../tests/support/files.ts";
 import { sendmail } from "./sendmail.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
 import { messageLines, type MessageOptions } from "./sendmail_message.ts";
@@ -183,7 +184,7 @@ async function submitted(args: string[], input: string, main = "") {
   const io = fakeIo(main, input);
   try {
     const code = await sendmail(args, io);
-    const names = [...Deno.readDirSync(`${io.queueDirectory}/maildrop`)].map(({ name }) => name);
+    const names = namesIn(`${io.queueDirectory}/maildrop`);
     const files: { envelope: Submitted; text: string }[] = [];
     for (const name of names) {
       const bytes = Deno.readFileSync(`${io.queueDirectory}/maildrop/${name}`);

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { setSink } from "../../shared/log/log.ts";
-import { Drop } from "../../shared/maildrop/drop.ts";
-import { SubmissionWriter } from "../../shared/maildrop/file_format.ts";
+import { namesIn } from "../../tests/support/files.ts";
+import { submit } from "../../tests/support/maildrop.ts";
+import { until } from "../../tests/support/waiting.ts";
 import { type Fate, type Found, GARBAGE_MS, Maildrop } from "./maildrop.ts";
 
 /** A maildrop in a temporary directory, and what happened there. */
@@ -56,37 +57,14 @@ async function within(test: (bench: Bench) => Promise<void>): Promise<void> {
 /** One look at everything, to the end of all that it began. */
 async function look({ maildrop }: Bench): Promise<void> {
   await maildrop.scan();
-  await settle(() => !maildrop.busy);
-}
-
-async function settle(done: () => boolean): Promise<void> {
-  for (let turn = 0; !done(); turn++) {
-    if (turn > 5000) throw new Error("nothing came of it");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await until(() => !maildrop.busy);
 }
 
 function submission(directory: string, recipient = "you@example.com"): string {
-  const drop = new Drop(directory, Deno.uid());
-  const writer = new SubmissionWriter((bytes) => drop.write(bytes), {
-    sender: "me",
-    recipients: [recipient],
-    fullName: "",
-    notify: [],
-    ret: "",
-    envid: "",
-    smtputf8: false,
-    gateway: false,
-    nonce: crypto.randomUUID(),
-  });
-  writer.content(new TextEncoder().encode("Subject: x\r\n\r\nx\r\n"));
-  writer.seal();
-  return drop.commit();
+  return submit(directory, { sender: "me", recipients: [recipient] }, "Subject: x\r\n\r\nx\r\n");
 }
 
-function names({ directory }: Bench): string[] {
-  return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
-}
+const names = ({ directory }: Bench) => namesIn(directory).sort();
 
 const NAME = "0123456789abcdef".repeat(2);
 
@@ -104,7 +82,7 @@ Deno.test("wake() with a name takes that file without a scan", () =>
   within(async (bench) => {
     submission(bench.directory, "other@example.com");
     await bench.maildrop.wake(submission(bench.directory, "named@example.com"));
-    await settle(() => !bench.maildrop.busy);
+    await until(() => !bench.maildrop.busy);
     assertEquals(bench.found.map(({ submission }) => submission.envelope.recipients[0]), [
       "named@example.com",
     ]);
@@ -114,7 +92,7 @@ Deno.test("wake() with a path instead of a name looks at the maildrop only", () 
   within(async (bench) => {
     submission(bench.directory);
     await bench.maildrop.wake("../../etc/passwd");
-    await settle(() => !bench.maildrop.busy);
+    await until(() => !bench.maildrop.busy);
     assertEquals(bench.found.length, 1);
     assertEquals(bench.log, []);
   }));
@@ -353,11 +331,11 @@ Deno.test("a submission does not wait for a maildrop full of garbage to be read"
     const started = performance.now();
     await bench.maildrop.wake(submission(bench.directory));
     // 1000 files of a user wait before its next one; other users' would not.
-    await settle(() => bench.found.length === 1);
+    await until(() => bench.found.length === 1);
     assertEquals(scanned, false);
     assert(performance.now() - started < 2000);
     await scan;
-    await settle(() => !bench.maildrop.busy);
+    await until(() => !bench.maildrop.busy);
     const named = bench.log.filter((line) => line.includes("no submission:"));
     assertEquals(new Set(named).size, named.length);
     assert(named.length >= 1000 && named.length <= 2000, `${named.length} lines`);

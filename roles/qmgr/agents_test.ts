@@ -5,22 +5,17 @@ import { createServer } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { deliveryService } from "../../shared/protocols/delivery.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { Agents, type DeliveryClient } from "./agents.ts";
 import { ActiveMessage } from "./message.ts";
 import { Destination, Entry } from "./scheduler/destination.ts";
 import { testSettings } from "./scheduler/test_settings.ts";
 
 function entry(): Entry<ActiveMessage> {
-  const envelope = {
+  const envelope = testEnvelope({
     queueId: "5BLRxP2sDnzbqJvXTK",
     sender: "",
-    arrived: 0,
-    client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-    smtputf8: false,
-    body: "7bit" as const,
-    ret: "" as const,
-    envid: "",
-  };
+  });
   const message = new ActiveMessage(envelope, 1, 1, 0, false, new Uint8Array(1));
   const destination = new Destination<ActiveMessage>("smtp", "x", "x", testSettings());
   const recipient = { n: 0, address: "a@x", original: "", orcpt: "", notify: [] };

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
 import type { Answerer } from "../../shared/ipc/server.ts";
 import { setSink } from "../../shared/log/log.ts";
-import type { Envelope, Outcome, Recipient, Source } from "../../shared/mail/envelope.ts";
+import type { Outcome, Recipient, Source } from "../../shared/mail/envelope.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
@@ -18,6 +18,7 @@ import {
 } from "../../shared/protocols/queue.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
 import { openStore, type SqliteStore } from "../../shared/queue/sqlite_store.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import type { DeliveryClient } from "./agents.ts";
 import { Qmgr } from "./qmgr.ts";
 import type { BounceClient } from "./reports.ts";
@@ -145,16 +146,11 @@ export class World implements AsyncDisposable {
       source?: Source;
     } = {},
   ): Promise<string> {
-    const envelope: Envelope = {
+    const envelope = testEnvelope({
       queueId: part.queueId ?? nextId(),
       sender: part.sender ?? "sender@example.com",
       arrived: part.arrived ?? Date.now() + this.ahead,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
-    };
+    });
     const recipients = addresses.map((address) => (
       { address, original: address, orcpt: "", notify: part.notify ?? [] }
     ));

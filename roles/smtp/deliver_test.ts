@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { until } from "../../tests/support/waiting.ts";
 import {
   content,
   deliverer,
@@ -9,7 +10,6 @@ import {
   settings,
   streamed,
   StubServer,
-  until,
   zone,
 } from "./stub_test_server.ts";
 

@@ -1,13 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  content,
-  deliverer,
-  logged,
-  request,
-  settings,
-  StubServer,
-  until,
-} from "./stub_test_server.ts";
+import { until } from "../../tests/support/waiting.ts";
+import { content, deliverer, logged, request, settings, StubServer } from "./stub_test_server.ts";
 
 Deno.test("deliver() uses a kept session again, and says so in the log", async () => {
   await using server = await new StubServer().listen();

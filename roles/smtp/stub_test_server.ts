@@ -12,6 +12,7 @@ import {
 } from "../../shared/parameters/smtp.ts";
 import type { DnsAnswer } from "../../shared/protocols/dns.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { Deliverer } from "./deliver.ts";
 import type { Ask } from "./lookup.ts";
 
@@ -144,17 +145,11 @@ export function request(
 ): DeliveryRequest {
   const { keep = false, size = 12, ...envelope } = changed;
   return {
-    envelope: {
-      queueId: "4dXyZ12345z1",
+    envelope: testEnvelope({
       sender: "from@example.org",
       arrived: Date.now(),
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
       ...envelope,
-    },
+    }),
     size,
     nexthop,
     recipients: recipients.map((address, n) => (
@@ -204,14 +199,6 @@ export function zone(records: Record<string, string[] | DnsAnswer["status"]>): A
     });
     return Promise.resolve({ ...empty, status: "ok", records: answers });
   };
-}
-
-export async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("waited in vain");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** Delivers one message to a server with this script; status, dsn and text of each recipient. */

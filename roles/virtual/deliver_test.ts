@@ -7,6 +7,7 @@ import { parseAll } from "../../shared/parameters/declare.ts";
 import { virtualParameters } from "../../shared/parameters/virtual.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Lookup, LookupParameter } from "../../shared/rewrite_cache.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { VirtualDelivery } from "./deliver.ts";
 import { give } from "./owner.ts";
 
@@ -69,16 +70,7 @@ class Scene implements Disposable {
 
 function request(recipients: string[]): DeliveryRequest {
   return {
-    envelope: {
-      queueId: "4dXyZ12345z1",
-      sender: "joe@example.org",
-      arrived: 0,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
-    },
+    envelope: testEnvelope(),
     size: 10,
     nexthop: "example.com",
     recipients: recipients.map((address, i) => ({

@@ -10,22 +10,18 @@ import {
 } from "../protocols/delivery.ts";
 import { outcomesService } from "../protocols/queue.ts";
 import { setSink } from "../log/log.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
+import { until } from "../../tests/support/waiting.ts";
 import { type Deliver, deliveryAnswerer } from "./agent.ts";
 
 const QUEUE_ID = "4dXyZ12345z1";
 
 function request(recipients: number[]): DeliveryRequest {
   return {
-    envelope: {
+    envelope: testEnvelope({
       queueId: QUEUE_ID,
       sender: "a@example.com",
-      arrived: 0,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
-    },
+    }),
     size: 3,
     nexthop: "example.com",
     recipients: recipients.map((n) => ({
@@ -121,14 +117,6 @@ class Scene implements AsyncDisposable {
       this.#servers.map((each) => new Promise((resolve) => each.close(() => resolve(0)))),
     );
     Deno.removeSync(this.directory, { recursive: true });
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("waited in vain");
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

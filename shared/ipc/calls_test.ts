@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import Type from "typebox";
-import { Stage, turn, until } from "../../tests/support/ipc.ts";
+import { Stage } from "../../tests/support/ipc.ts";
+import { turn, until } from "../../tests/support/waiting.ts";
 import { StorageError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
 import { call, count, line, service, shape } from "./declare.ts";

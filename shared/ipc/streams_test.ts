@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { bytes, Stage, turn, until } from "../../tests/support/ipc.ts";
+import { bytes, Stage } from "../../tests/support/ipc.ts";
+import { turn, until } from "../../tests/support/waiting.ts";
 import { PeerError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
 import { type Content, TooLong, WINDOW_BYTES } from "./content.ts";

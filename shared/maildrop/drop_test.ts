@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { StorageError } from "../errors.ts";
+import { namesIn } from "../../tests/support/files.ts";
 import { Drop, FILE_NAME } from "./drop.ts";
 
 function within(test: (directory: string) => void): void {
@@ -11,17 +12,13 @@ function within(test: (directory: string) => void): void {
   }
 }
 
-function names(directory: string): string[] {
-  return [...Deno.readDirSync(directory)].map((entry) => entry.name);
-}
-
 Deno.test("a drop has its final name only when it is committed", () =>
   within((directory) => {
     const drop = new Drop(directory, Deno.uid());
     drop.write(new TextEncoder().encode("x"));
-    assertEquals(names(directory), [`tmp.${drop.name}`]);
+    assertEquals(namesIn(directory), [`tmp.${drop.name}`]);
     assertEquals(drop.commit(), drop.name);
-    assertEquals(names(directory), [drop.name]);
+    assertEquals(namesIn(directory), [drop.name]);
     assertMatch(drop.name, FILE_NAME);
     assertEquals(Deno.readTextFileSync(`${directory}/${drop.name}`), "x");
   }));
@@ -31,7 +28,7 @@ Deno.test("an abandoned drop leaves nothing", () =>
     const drop = new Drop(directory, Deno.uid());
     drop.write(new TextEncoder().encode("x"));
     drop.abandon();
-    assertEquals(names(directory), []);
+    assertEquals(namesIn(directory), []);
   }));
 
 Deno.test("a drop in our own directory is ours alone, in another's it is readable, whatever the umask", () =>

@@ -1,13 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../errors.ts";
-import { until } from "../../tests/support/ipc.ts";
+import { namesIn } from "../../tests/support/files.ts";
+import { until } from "../../tests/support/waiting.ts";
 import { concat } from "../ipc/frame.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
 import { ContentFiles } from "./content_files.ts";
 import { DamagedRecord } from "./store.ts";
 
 const nextId = queueIdSource();
-const names = (directory: string) => [...Deno.readDirSync(directory)].map(({ name }) => name);
 const text = (bytes: number, fill: string) => new Uint8Array(bytes).fill(fill.charCodeAt(0));
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -38,7 +38,7 @@ test("write() writes over a removed file, and nothing of that one is read again"
   await files.write(first, once(text(700_000, "a")));
   files.remove(first);
   await files.write(second, once(text(300_000, "b")));
-  assertEquals(names(files.directory), [second]);
+  assertEquals(namesIn(files.directory), [second]);
   assertEquals(await collect(await files.read(second, 300_000)), text(300_000, "b"));
 });
 
@@ -57,13 +57,13 @@ test("remove() keeps no more than 64 MiB, and no file that is large", async (fil
   const ids = Array.from({ length: 20 }, nextId);
   for (const id of ids) await files.write(id, once(text(4_000_000, "a")));
   for (const id of ids) files.remove(id);
-  await until(() => names(files.directory).length === 16);
+  await until(() => namesIn(files.directory).length === 16);
   files.clear();
-  assertEquals(names(files.directory), []);
+  assertEquals(namesIn(files.directory), []);
   const large = nextId();
   await files.write(large, once(text(5_000_000, "a")));
   files.remove(large);
-  await until(() => names(files.directory).length === 0);
+  await until(() => namesIn(files.directory).length === 0);
 });
 
 test("sweep() removes what a crash left of removed files", async (files) => {
@@ -71,7 +71,7 @@ test("sweep() removes what a crash left of removed files", async (files) => {
   await files.write(id, once(text(10, "a")));
   files.remove(id);
   assertEquals(new ContentFiles(files.directory).sweep(() => true), 1);
-  assertEquals(names(files.directory), []);
+  assertEquals(namesIn(files.directory), []);
 });
 
 test("write() leaves no file under the id when its source fails", async (files) => {
@@ -83,7 +83,7 @@ test("write() leaves no file under the id when its source fails", async (files) 
     throw await Promise.resolve(new Error("gone"));
   };
   await assertRejects(() => files.write(second, failing()), Error, "gone");
-  assertEquals(names(files.directory).filter((name) => !name.startsWith("spare-")), []);
+  assertEquals(namesIn(files.directory).filter((name) => !name.startsWith("spare-")), []);
 });
 
 test("write() refuses an id that is taken, and leaves that one's file", async (files) => {

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { ConfigError, StorageError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { openReader } from "./sqlite_reader.ts";
 import { openStore } from "./sqlite_store.ts";
 import { DamagedRecord, type NewMessage, type QueueStore } from "./store.ts";
@@ -14,16 +15,11 @@ const LARGE = 400_000;
 
 function message(queue: "active" | "incoming" = "incoming"): NewMessage {
   return {
-    envelope: {
+    envelope: testEnvelope({
       queueId: nextId(),
       sender: "s@example.com",
       arrived: 1,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
-    },
+    }),
     recipients: [{ address: "a@x", original: "a@x", orcpt: "", notify: [] }],
     content: new TextEncoder().encode("Subject: x\r\n\r\n"),
     queue,

@@ -1,8 +1,9 @@
 /** One round of one case on one server: from the first connection until the last message is at its destination. */
 
 import { load, percentile } from "../support/load.ts";
-import { find, run } from "../support/peers.ts";
+import { CountingSink, find, run } from "../support/peers.ts";
 import { Sink } from "../support/sink.ts";
+import { namesIn } from "../support/files.ts";
 import type { Case, Figures, Server } from "./cases.ts";
 
 /** Messages of the pass that measures latency, as a part of those that measure speed. */
@@ -81,41 +82,18 @@ async function sink(port: number): Promise<Destination> {
     const own = await Sink.start({ port, forget: true });
     return { count: () => own.count, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
   }
-  const child = new Deno.Command(program, {
-    args: [...(Deno.uid() === 0 ? ["-u", "nobody"] : []), "-c", `127.0.0.1:${port}`, "1000"],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  let counted = 0;
-  const counting = (async () => {
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      counted = Number(/.*mesg=(\d+)/s.exec(text)?.[1] ?? counted);
-    }
-  })();
+  const counting = new CountingSink(program, port, 1000);
   await new Promise((resolve) => setTimeout(resolve, 400));
   return {
-    count: () => counted,
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      await child.status;
-      await counting;
-    },
+    count: () => counting.count,
+    [Symbol.asyncDispose]: () => counting[Symbol.asyncDispose](),
   };
 }
 
 async function maildir(path: string): Promise<Destination> {
   const directory = `${path}/new`;
-  const names = () => {
-    try {
-      return [...Deno.readDirSync(directory)];
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
-  };
-  for (const { name } of names()) await Deno.remove(`${directory}/${name}`);
-  return { count: () => names().length, [Symbol.asyncDispose]: () => Promise.resolve() };
+  for (const name of namesIn(directory)) await Deno.remove(`${directory}/${name}`);
+  return { count: () => namesIn(directory).length, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** Processor time of the whole machine: user, nice, system, and the interrupts'. */

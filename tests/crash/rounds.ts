@@ -4,10 +4,9 @@
  * the commit of its outcome; all copies then have the same queue id.
  */
 
-import { Drop } from "../../shared/maildrop/drop.ts";
-import { SubmissionWriter } from "../../shared/maildrop/file_format.ts";
 import { maildropDirectory } from "../../shared/layout.ts";
 import { ID_HEADER, load } from "../support/load.ts";
+import { submit } from "../support/maildrop.ts";
 import { AUTHOR, REFUSED, Scene } from "./scene.ts";
 
 export interface CrashOptions {
@@ -196,21 +195,11 @@ class Run {
     const ids: string[] = [];
     for (let i = 0; i < messages; i++) {
       const id = `${prefix}-${i}`;
-      const drop = new Drop(maildropDirectory(this.scene.system.queue), Deno.uid());
-      const writer = new SubmissionWriter((bytes) => drop.write(bytes), {
-        sender: AUTHOR,
-        recipients: ["u1@sink.test"],
-        fullName: "",
-        notify: [],
-        ret: "",
-        envid: "",
-        smtputf8: false,
-        gateway: false,
-        nonce: crypto.randomUUID(),
-      });
-      writer.content(new TextEncoder().encode(`${ID_HEADER}: ${id}\r\n\r\nhello\r\n`));
-      writer.seal();
-      drop.commit();
+      submit(
+        maildropDirectory(this.scene.system.queue),
+        { sender: AUTHOR, recipients: ["u1@sink.test"] },
+        `${ID_HEADER}: ${id}\r\n\r\nhello\r\n`,
+      );
       ids.push(id);
       accepted();
       await pause(LOOK_MS);

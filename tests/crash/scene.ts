@@ -8,6 +8,7 @@ import { openReader } from "../../shared/queue/sqlite_reader.ts";
 import { ID_HEADER } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
+import { namesIn } from "../support/files.ts";
 
 /** Retries come soon, so that mail that a crash deferred arrives within the test. */
 export const QUICK = [
@@ -105,12 +106,12 @@ export class Scene implements AsyncDisposable {
 
   /** Files in the maildrop. */
   maildrop(): string[] {
-    return names(maildropDirectory(this.system.queue));
+    return namesIn(maildropDirectory(this.system.queue));
   }
 
   /** Content files of the queue; those that are kept to be written over are not content. */
   contentFiles(): string[] {
-    return names(contentDirectory(databaseDirectory(this.system.queue)))
+    return namesIn(contentDirectory(databaseDirectory(this.system.queue)))
       .filter((name) => !name.startsWith("spare-"));
   }
 
@@ -137,7 +138,7 @@ export class Scene implements AsyncDisposable {
 
   #readMaildir(user: string, counts: Map<string, string[]>): void {
     const directory = `${this.system.mail}/${user}/new`;
-    for (const name of names(directory)) {
+    for (const name of namesIn(directory)) {
       const path = `${directory}/${name}`;
       if (!this.#seen.has(path)) count(counts, tryRead(path));
       this.#seen.add(path);
@@ -164,15 +165,6 @@ async function textOf(
   if (found instanceof Uint8Array) return new TextDecoder().decode(found);
   for await (const first of found) return new TextDecoder().decode(first);
   return "";
-}
-
-function names(directory: string): string[] {
-  try {
-    return [...Deno.readDirSync(directory)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }
 
 /** A file's text; empty when it is gone already. */

@@ -19,6 +19,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { connect } from "node:net";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
+import { WRONG_ENDS } from "./script.ts";
 
 const MAIN = `
 smtpd_forbid_bare_newline_exclusions =
@@ -102,20 +103,6 @@ function assertUnhurt({ system }: Scene): void {
   }
 }
 
-const WRONG_ENDS = [
-  "\n.\n",
-  "\n.\r\n",
-  "\r\n.\n",
-  "\r.\r",
-  "\r.\r\n",
-  "\r\n.\r",
-  "\r\n.\r\r\n",
-  "\r\r\n.\r\r\n",
-  "\r\n\0.\r\n",
-  "\r\n.\0\r\n",
-  "\r\n. \r\n",
-  "\r\n..\r\n",
-];
 const HIDDEN = "MAIL FROM:<evil@src.test>\r\nRCPT TO:<evil@sink.test>\r\nDATA\r\nhidden\r\n";
 
 /** The lines that a correct end of data and no other leaves, without the dots of transport. */

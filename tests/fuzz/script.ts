@@ -52,13 +52,14 @@ const COMMANDS = [
   "x".repeat(3000),
 ];
 /** What might be taken for the end of data, or hide it. */
-const ENDS = [
+export const WRONG_ENDS = [
   "\n.\n",
   "\n.\r\n",
   "\r\n.\n",
   "\r.\r",
   "\r.\r\n",
   "\r\n.\r",
+  "\r\n.\r\r\n",
   "\r\n\0.\r\n",
   "\r\n.\0\r\n",
   "\r\n..\r\n",
@@ -150,7 +151,7 @@ function someone(random: Random): string[] {
 
 /** Content in which another transaction hides behind what is no end of data. */
 function smuggling(random: Random, id: string): string {
-  const body = `hidden${random.pick(ENDS)}${SMUGGLED}x\r\n`;
+  const body = `hidden${random.pick(WRONG_ENDS)}${SMUGGLED}x\r\n`;
   return `MAIL FROM:<s-${id}@src.test>\r\nRCPT TO:<r1@sink.test>\r\nDATA\r\n` +
     `${tracked(id, body)}.\r\n`;
 }
@@ -162,7 +163,7 @@ function damaged(random: Random, text: string): string {
     const insert = random.pick([
       "",
       text.slice(at, end),
-      random.pick(ENDS),
+      random.pick(WRONG_ENDS),
       random.bytes(1 + random.below(4)),
       "\r",
       "\n",

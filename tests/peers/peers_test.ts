@@ -1,7 +1,7 @@
 /** Other people's clients and servers against ours. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { peerTest, run } from "../support/peers.ts";
+import { CountingSink, peerTest, run } from "../support/peers.ts";
 import { freePort, System } from "../support/system.ts";
 
 peerTest("swaks sends a message over STARTTLS", ["swaks", "openssl"], async (peers) => {
@@ -32,31 +32,14 @@ peerTest(
   ["smtp-source", "smtp-sink"],
   async (peers) => {
     const port = await freePort();
-    const sink = new Deno.Command(peers["smtp-sink"], {
-      args: [...(Deno.uid() === 0 ? ["-u", "nobody"] : []), "-c", `127.0.0.1:${port}`, "100"],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    let counted = 0;
-    const counting = (async () => {
-      for await (const text of sink.stdout.pipeThrough(new TextDecoderStream())) {
-        counted = Number(/.*mesg=(\d+)/s.exec(text)?.[1] ?? counted);
-      }
-    })();
-    try {
-      await using system = await System.start({ sink: `smtp:[127.0.0.1]:${port}` });
-      await run(peers["smtp-source"], [
-        ...["-d", "-s", "10", "-m", "100", "-l", "4096", "-f", "s@src.test", "-t", "u1@sink.test"],
-        `127.0.0.1:${system.port}`,
-      ]);
-      await system.until(() => counted >= 100);
-      await system.until(async () => (await system.listing()).length === 0);
-      assertEquals(counted, 100);
-    } finally {
-      sink.kill();
-      await sink.status;
-      await counting;
-    }
+    await using sink = new CountingSink(peers["smtp-sink"], port, 100);
+    await using system = await System.start({ sink: `smtp:[127.0.0.1]:${port}` });
+    await run(peers["smtp-source"], [
+      ...["-d", "-s", "10", "-m", "100", "-l", "4096", "-f", "s@src.test", "-t", "u1@sink.test"],
+      `127.0.0.1:${system.port}`,
+    ]);
+    await system.until(() => sink.count >= 100);
+    await system.until(async () => (await system.listing()).length === 0);
+    assertEquals(sink.count, 100);
   },
 );

@@ -3,6 +3,7 @@
 import { connect } from "node:net";
 import { PeakMemory } from "../support/processes.ts";
 import { System } from "../support/system.ts";
+import { namesIn } from "../support/files.ts";
 import { DigestSink } from "./digest_sink.ts";
 import { megabytes, type Report } from "./figures.ts";
 import { Digest, LargeMessage } from "./large_content.ts";
@@ -41,7 +42,7 @@ export async function largeMessages(options: LargeOptions, report: Report): Prom
   report({ name: `${name}: all accepted after`, value: seconds(), unit: "s" });
   const directory = `${system.mail}/u1/new`;
   await system.until(
-    () => sink.digests.size >= count && filesIn(directory).length >= count,
+    () => sink.digests.size >= count && namesIn(directory).length >= count,
     ARRIVE_MS,
   );
   report({ name: `${name}: all delivered twice after`, value: seconds(), unit: "s" });
@@ -105,7 +106,7 @@ async function send(port: number, message: LargeMessage): Promise<void> {
 /** Digests of a Maildir's messages by their ids. */
 async function digestsIn(directory: string): Promise<Map<string, string>> {
   const digests = new Map<string, string>();
-  for (const name of filesIn(directory)) {
+  for (const name of namesIn(directory)) {
     const digest = new Digest("\n");
     using file = await Deno.open(`${directory}/${name}`);
     for await (const chunk of file.readable) digest.push(chunk);
@@ -113,15 +114,6 @@ async function digestsIn(directory: string): Promise<Map<string, string>> {
     digests.set(id, value);
   }
   return digests;
-}
-
-function filesIn(directory: string): string[] {
-  try {
-    return [...Deno.readDirSync(directory)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }
 
 function whole(name: string, value: number, least: number) {

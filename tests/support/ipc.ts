@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { type Client, client, type Reach } from "../../shared/ipc/client.ts";
 import type { Calls, Service } from "../../shared/ipc/declare.ts";
 import { answer, type Answerer, type Handlers } from "../../shared/ipc/server.ts";
+import { turn } from "./waiting.ts";
 
 /** A unix socket in a temporary directory, what answers on it, and the end of both. */
 export class Stage implements AsyncDisposable {
@@ -49,19 +50,6 @@ export class Stage implements AsyncDisposable {
     for (const each of this.#clients) each.close();
     await this.kill();
     await Deno.remove(this.directory, { recursive: true });
-    await turn();
-  }
-}
-
-/** Lets what is under way in this process happen. */
-export function turn(milliseconds = 5): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** Waits until `what` holds; throws after a while. */
-export async function until(what: () => boolean, milliseconds = 5000): Promise<void> {
-  for (const end = Date.now() + milliseconds; !what();) {
-    if (Date.now() > end) throw new Error(`still not so: ${what}`);
     await turn();
   }
 }

@@ -80,3 +80,35 @@ export async function run(
   }
   return out;
 }
+
+/** Postfix's smtp-sink on a port of 127.0.0.1, which counts what it takes; at most `connections` at once. */
+export class CountingSink implements AsyncDisposable {
+  count = 0;
+  #child;
+  #counting;
+
+  constructor(program: string, port: number, connections: number) {
+    this.#child = new Deno.Command(program, {
+      args: [
+        ...(Deno.uid() === 0 ? ["-u", "nobody"] : []),
+        ...["-c", `127.0.0.1:${port}`, String(connections)],
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#counting = this.#read();
+  }
+
+  async #read(): Promise<void> {
+    for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+      this.count = Number(/.*mesg=(\d+)/s.exec(text)?.[1] ?? this.count);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill();
+    await this.#child.status;
+    await this.#counting;
+  }
+}
