@@ -7,6 +7,24 @@ import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
 import { MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import {
+  BAD_RECIPIENT,
+  BAD_SENDER,
+  BYE,
+  GO_AHEAD,
+  MAIL_OK,
+  MAIL_SYNTAX,
+  NEED_MAIL,
+  NEED_RCPT,
+  NESTED_MAIL,
+  NO_RECIPIENTS,
+  NOT_RECOGNIZED,
+  OK,
+  RCPT_OK,
+  RCPT_SYNTAX,
+  TOO_BIG,
+  TOO_MANY_RECIPIENTS,
+} from "../../shared/smtp/replies.ts";
 import { SmtpInput } from "./sendmail_smtp_input.ts";
 
 /** What a client has said of one message. */
@@ -31,23 +49,7 @@ export interface SmtpOptions {
 /** After so many errors in a row nobody sensible is there. */
 const MAX_ERRORS = 20;
 
-const OK = reply(250, "2.0.0", "Ok");
-const BYE = reply(221, "2.0.0", "Bye");
-const MAIL_OK = reply(250, "2.1.0", "Ok");
-const RCPT_OK = reply(250, "2.1.5", "Ok");
-const GO_AHEAD = reply(354, "", "End data with <CR><LF>.<CR><LF>");
-const NOT_RECOGNIZED = reply(500, "5.5.2", "Error: command not recognized");
 const TOO_LONG = reply(500, "5.5.2", "Error: line too long");
-const NESTED_MAIL = reply(503, "5.5.1", "Error: nested MAIL command");
-const NEED_MAIL = reply(503, "5.5.1", "Error: need MAIL command");
-const NEED_RCPT = reply(503, "5.5.1", "Error: need RCPT command");
-const NO_RECIPIENTS = reply(554, "5.5.1", "Error: no valid recipients");
-const MAIL_SYNTAX = reply(501, "5.5.4", "Syntax: MAIL FROM:<address>");
-const RCPT_SYNTAX = reply(501, "5.5.4", "Syntax: RCPT TO:<address>");
-const BAD_SENDER = reply(501, "5.1.7", "Bad sender address syntax");
-const BAD_RECIPIENT = reply(501, "5.1.3", "Bad recipient address syntax");
-const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Error: too many recipients");
-const TOO_BIG = reply(552, "5.3.4", "Message size exceeds fixed limit");
 const TOO_MANY_ERRORS = reply(421, "4.7.0", "Error: too many errors");
 
 /** Holds one session, to QUIT or to the end of the input. */

@@ -4,8 +4,9 @@
  */
 
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { NEED_RCPT, NO_RECIPIENTS } from "../../shared/smtp/replies.ts";
 import { checkData } from "./checks.ts";
-import { NEED_RCPT, NO_RECIPIENTS, NOT_IMPLEMENTED } from "./replies.ts";
+import { NOT_IMPLEMENTED } from "./replies.ts";
 import { endOfMessage, Intake, keepUp } from "./content.ts";
 import type { Session } from "./session.ts";
 

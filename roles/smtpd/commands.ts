@@ -2,6 +2,14 @@
 
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import {
+  BYE,
+  GO_AHEAD,
+  NEED_RCPT,
+  NO_RECIPIENTS,
+  NOT_RECOGNIZED,
+  OK,
+} from "../../shared/smtp/replies.ts";
 import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
 import { notSmtp } from "../../shared/log/lines.ts";
@@ -14,12 +22,8 @@ import { eventAllowed } from "./limits.ts";
 import { mail, needsUtf8, rcpt } from "./mail.ts";
 import {
   afterBdat,
-  GO_AHEAD,
   HELO_FIRST,
-  NEED_RCPT,
-  NO_RECIPIENTS,
   NOT_IMPLEMENTED,
-  OK,
   READY_FOR_TLS,
   UNICODE_WITHOUT_SMTPUTF8,
 } from "./replies.ts";
@@ -41,9 +45,7 @@ export interface Command {
   run(session: Session, argument: string): Maybe<Reply | undefined>;
 }
 
-const BYE = reply(221, "2.0.0", "Bye");
 const NO_RULES = reply(221, "2.7.0", "Error: I can break rules, too. Goodbye.");
-const NOT_RECOGNIZED = reply(500, "5.5.2", "Error: command not recognized");
 const BAD_SYNTAX = reply(500, "5.5.2", "Error: bad syntax");
 const NOT_AUTHORIZED = reply(550, "5.7.0", "Error: insufficient authorization");
 

@@ -7,6 +7,18 @@ import type { Recipient } from "../../shared/mail/envelope.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import {
+  BAD_RECIPIENT,
+  BAD_SENDER,
+  MAIL_OK,
+  MAIL_SYNTAX,
+  NEED_MAIL,
+  NESTED_MAIL,
+  RCPT_OK,
+  RCPT_SYNTAX,
+  TOO_BIG,
+  TOO_MANY_RECIPIENTS,
+} from "../../shared/smtp/replies.ts";
 import { warning } from "../../shared/log/log.ts";
 import { reason } from "../../shared/errors.ts";
 import { checkRecipient, checkSender, refusedOr } from "./checks.ts";
@@ -17,17 +29,6 @@ import { temporaryFailure } from "./restrictions.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 import { Transaction } from "./transaction.ts";
-
-const MAIL_OK = reply(250, "2.1.0", "Ok");
-const RCPT_OK = reply(250, "2.1.5", "Ok");
-const NESTED_MAIL = reply(503, "5.5.1", "Error: nested MAIL command");
-const NEED_MAIL = reply(503, "5.5.1", "Error: need MAIL command");
-const MAIL_SYNTAX = reply(501, "5.5.4", "Syntax: MAIL FROM:<address>");
-const RCPT_SYNTAX = reply(501, "5.5.4", "Syntax: RCPT TO:<address>");
-const BAD_SENDER = reply(501, "5.1.7", "Bad sender address syntax");
-const BAD_RECIPIENT = reply(501, "5.1.3", "Bad recipient address syntax");
-const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Error: too many recipients");
-const TOO_BIG = reply(552, "5.3.4", "Message size exceeds fixed limit");
 
 /** Addresses that only SMTPUTF8 may carry (RFC 6531 3.3). */
 export function needsUtf8(address: string): boolean {

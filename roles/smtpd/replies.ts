@@ -2,12 +2,8 @@
 
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 
-export const OK = reply(250, "2.0.0", "Ok");
-export const GO_AHEAD = reply(354, "", "End data with <CR><LF>.<CR><LF>");
 export const READY_FOR_TLS = reply(220, "2.0.0", "Ready to start TLS");
 export const HELO_FIRST = reply(503, "5.5.1", "Error: send HELO/EHLO first");
-export const NEED_RCPT = reply(503, "5.5.1", "Error: need RCPT command");
-export const NO_RECIPIENTS = reply(554, "5.5.1", "Error: no valid recipients");
 export const NOT_IMPLEMENTED = reply(502, "5.5.1", "Error: command not implemented");
 export const UNICODE_WITHOUT_SMTPUTF8 = reply(
   553,
