@@ -6,7 +6,7 @@ import { join } from "@std/path";
 export const MAX_SOCKET_PATH = 107;
 
 /** Services that users' commands may reach: their sockets are in `public/`, the others in `private/`. */
-export const PUBLIC_SERVICES: ReadonlySet<string> = new Set([
+const PUBLIC_SERVICES: ReadonlySet<string> = new Set([
   "pickup",
   "showq",
   "queue",

@@ -10,7 +10,7 @@ import type { Resolved, rewriteService } from "./protocols/rewrite.ts";
 /** How long an answer is used: a changed table shows within this. */
 export const FRESH_MS = 2000;
 /** The most answers kept for each call: a sender of random addresses cannot fill memory. */
-export const MAX_ENTRIES = 5000;
+const MAX_ENTRIES = 5000;
 
 type Calls = typeof rewriteService.calls;
 export type Recipient = ReplyOf<Calls, "recipient">;

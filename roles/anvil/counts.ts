@@ -8,7 +8,7 @@ export type Kind = "connection" | "message" | "recipient" | "newtls" | "auth";
 const KINDS: readonly Kind[] = ["connection", "message", "recipient", "newtls", "auth"];
 
 /** So many clients are remembered: an attacker has more addresses than we have memory. */
-export const MAX_CLIENTS = 100_000;
+const MAX_CLIENTS = 100_000;
 
 interface Client {
   connections: number;

@@ -119,7 +119,7 @@ function recipientLines(recipient: Recipient, open: boolean): string[] {
 const CR = 13, LF = 10;
 
 /** The wanted parts of the message with the line ends of files; the empty line between belongs to the body. */
-export async function writeContent(
+async function writeContent(
   content: Sendable,
   parts: Pick<Parts, "header" | "body">,
   out: (bytes: Uint8Array) => void,

@@ -48,7 +48,7 @@ export interface Options {
 const nextId = queueIdSource();
 
 /** The parameters as they are by default. */
-export function defaultParams(part: Partial<Params> = {}): Params {
+function defaultParams(part: Partial<Params> = {}): Params {
   const texts: Record<string, string> = {};
   for (const each of Object.values(qmgrParameters)) {
     texts[each.name] = each.suffix ? JSON.stringify({ "": each.fallback }) : each.fallback;

@@ -59,7 +59,7 @@ function bad(recipient: string): Resolved {
 }
 
 /** The steps of resolve, for callers that have further steps. */
-export function* resolveSteps(
+function* resolveSteps(
   settings: Settings,
   sender: string,
   address: string,

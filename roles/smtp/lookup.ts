@@ -171,7 +171,7 @@ export class Lookup {
 }
 
 /** Postfix's words for what DNS did not say. */
-export function nameError(name: string, type: string, status: DnsAnswer["status"]): Trouble {
+function nameError(name: string, type: string, status: DnsAnswer["status"]): Trouble {
   const why = status === "nxdomain"
     ? "Host not found"
     : status === "none"

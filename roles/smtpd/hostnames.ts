@@ -14,7 +14,7 @@ export function validHostname(name: string): boolean {
 }
 
 /** `[192.0.2.1]` or `[IPv6:2001:db8::1]`. */
-export function isAddressLiteral(text: string): boolean {
+function isAddressLiteral(text: string): boolean {
   const [, inner] = /^\[(?:IPv6:)?([^\]]+)\]$/i.exec(text) ?? [];
   return inner !== undefined && isAddress(inner);
 }

@@ -5,7 +5,7 @@ import type { Host, User } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
 
 /** Looks up a user of /etc/passwd. */
-export function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
+function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
   for (const line of passwd.split("\n")) {
     const [user, , uid, gid] = line.split(":");
     if (user === name && uid && gid) return { name, uid: Number(uid), gid: Number(gid) };

@@ -22,7 +22,7 @@ export interface MemberEvents {
 }
 
 /** A role whose event loop does not answer for so long is stuck. */
-export const STUCK_MS = 30_000;
+const STUCK_MS = 30_000;
 /** A role that is not ready so long after it was started hangs. */
 const START_MS = 20_000;
 

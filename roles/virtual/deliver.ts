@@ -20,7 +20,7 @@ type Verdict = Pick<Outcome, "status" | "dsn" | "text">;
 const deliveries = counter("virtual_delivered", "messages delivered to a mailbox");
 
 /** Files that one request has open at once. */
-export const MAX_OPEN_FILES = 100;
+const MAX_OPEN_FILES = 100;
 const SENT: Verdict = { status: "sent", dsn: "2.0.0", text: "delivered to maildir" };
 const TOO_MANY: Verdict = {
   status: "deferred",

@@ -56,7 +56,7 @@ export class DirectorySync {
 const syncFile = promisify(fsync);
 
 /** fsync of a directory; throws what the system says. */
-export async function fsyncDirectory(path: string): Promise<void> {
+async function fsyncDirectory(path: string): Promise<void> {
   const directory = openSync(path, "r");
   try {
     await syncFile(directory);

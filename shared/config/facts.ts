@@ -3,7 +3,7 @@
 import { dirname, fromFileUrl, join, resolve } from "@std/path";
 
 /** This program's version: `mail_version`. */
-export const VERSION = "0.1.0";
+const VERSION = "0.1.0";
 
 /** A test injects its own. */
 export interface Facts {

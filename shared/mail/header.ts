@@ -4,7 +4,7 @@
  */
 
 /** Beyond this the rest is taken for body: an attacker could make us hold a message of any size. */
-export const MAX_HEADER_SECTION_BYTES = 1 << 20;
+const MAX_HEADER_SECTION_BYTES = 1 << 20;
 
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, COLON = 58, DEL = 127;
 

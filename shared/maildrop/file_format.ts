@@ -44,13 +44,11 @@ export type Submitted = Static<typeof Submitted>;
 const submitted = Compile(Submitted);
 
 /** The longest envelope: within `ENVELOPE_HEADER_BYTES` when pickup hands it to cleanup, which needs twice as much. */
-export const MAX_ENVELOPE_BYTES = 4 * 1024 * 1024;
+const MAX_ENVELOPE_BYTES = 4 * 1024 * 1024;
 const MAGIC = "postern submission 1 ";
 /** The first line: the magic, at most seven digits, a newline. */
 const MAX_HEAD_BYTES = MAGIC.length + 8;
 const TRAILER_BYTES = "sha256 ".length + 64 + 1;
-/** What every submission has beside envelope and message: a size limit leaves room for it. */
-export const OVERHEAD_BYTES = MAX_HEAD_BYTES + 1 + TRAILER_BYTES;
 /** Files are read in steps of this. */
 const STEP_BYTES = 64 * 1024;
 /** After checking so many bytes, others get their turn. */

@@ -11,7 +11,7 @@ import {
 } from "./store.ts";
 
 /** A message with more recipients takes several lines of the listing, one after the other. */
-export const RECIPIENTS_PER_LINE = 1000;
+const RECIPIENTS_PER_LINE = 1000;
 /** The longest line: so many recipients, their reasons escaped. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 /** Lines are joined up to about this. */

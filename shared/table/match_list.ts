@@ -1,17 +1,17 @@
 /**
- * Lists that a domain or an address is matched against: mydestination, relay_domains, mynetworks. Entries are names or
- * networks, `type:table` lookups, `/file` includes, each with `!` to except what it matches. The first that matches decides.
+ * Lists that a domain is matched against: mydestination, relay_domains. Entries are names, `type:table` lookups and `/file`
+ * includes, each with `!` to except what it matches. The first that matches decides.
  */
 
 import { ConfigError, StorageError } from "../errors.ts";
 import { splitList } from "../parameters/declare.ts";
 import { TextFile } from "./file.ts";
-import { type AddressBytes, contains, parseAddress, parseNetwork } from "./network.ts";
+import { parseNetwork } from "./network.ts";
 import { type Environment, type MaybePromise, openTable, RUNNING } from "./table.ts";
 import "./types.ts";
 
 /** Files that include files, up to here. */
-export const MAX_INCLUDES = 10;
+const MAX_INCLUDES = 10;
 
 /** How names match the domains below them (parent_domain_matches_subdomains). */
 export type Parents =
@@ -23,12 +23,12 @@ export type Parents =
   | "dot";
 
 /** Says yes or no, or nothing where it does not match. */
-type Entry<S> = (subject: S) => MaybePromise<boolean | undefined>;
-type Matcher<S> = (subject: S) => MaybePromise<boolean>;
+type Entry = (domain: string) => MaybePromise<boolean | undefined>;
+type Matcher = (domain: string) => MaybePromise<boolean>;
 
 /** Names of domains or hosts. */
 export class DomainList {
-  #entries: Entry<string>[];
+  #entries: Entry[];
 
   /** Throws ConfigError for an entry that cannot be understood. */
   constructor(items: readonly string[], parents: Parents, environment = RUNNING) {
@@ -44,47 +44,16 @@ export class DomainList {
   }
 }
 
-interface Address {
-  readonly text: string;
-  readonly bytes: AddressBytes;
-}
-
-/** IP networks and addresses, `127.0.0.0/8 [::1]/128`. */
-export class AddressList {
-  #entries: Entry<Address>[];
-
-  /** Throws ConfigError for an entry that cannot be understood. */
-  constructor(items: readonly string[], environment = RUNNING) {
-    const network = (item: string) => {
-      const network = parseNetwork(item);
-      if (network === undefined) throw new ConfigError(`bad net/mask pattern: "${item}"`);
-      if (typeof network === "string") throw new ConfigError(network);
-      return ({ bytes }: Address) => contains(network, bytes);
-    };
-    this.#entries = parse(items, network, (table) => ({ text }) => {
-      const value = table.lookup(text);
-      return value instanceof Promise ? value.then((value) => value !== null) : value !== null;
-    }, environment);
-  }
-
-  /** True if the address, without brackets, is of the list; text that is no address never is. */
-  matches(ip: string): MaybePromise<boolean> {
-    const text = ip.toLowerCase();
-    const bytes = parseAddress(text);
-    return bytes ? orNo(decide(this.#entries, { text, bytes })) : false;
-  }
-}
-
 /** The first entry that says anything; undefined if none does. */
-function decide<S>(
-  entries: readonly Entry<S>[],
-  subject: S,
+function decide(
+  entries: readonly Entry[],
+  domain: string,
   start = 0,
 ): MaybePromise<boolean | undefined> {
   for (let i = start; i < entries.length; i++) {
-    const said = entries[i]!(subject);
+    const said = entries[i]!(domain);
     if (said instanceof Promise) {
-      return said.then((said) => said ?? decide(entries, subject, i + 1));
+      return said.then((said) => said ?? decide(entries, domain, i + 1));
     }
     if (said !== undefined) return said;
   }
@@ -97,13 +66,13 @@ function orNo(said: MaybePromise<boolean | undefined>): MaybePromise<boolean> {
 
 type Lookup = ReturnType<typeof openTable>;
 
-function parse<S>(
+function parse(
   items: readonly string[],
-  plain: (item: string) => Matcher<S>,
-  table: (table: Lookup) => Matcher<S>,
+  plain: (item: string) => Matcher,
+  table: (table: Lookup) => Matcher,
   environment: Environment,
   depth = 0,
-): Entry<S>[] {
+): Entry[] {
   return items.map((text) => {
     const item = text.replace(/^!+/, "");
     const yes = (text.length - item.length) % 2 === 0;
@@ -116,8 +85,8 @@ function parse<S>(
     }
     const isTable = /^[a-z]+:./.test(item) && parseNetwork(item) === undefined;
     const matches = isTable ? table(openTable(item, environment)) : plain(item);
-    return (subject) => {
-      const matched = matches(subject);
+    return (domain) => {
+      const matched = matches(domain);
       if (matched instanceof Promise) return matched.then((matched) => matched ? yes : undefined);
       return matched ? yes : undefined;
     };
@@ -125,20 +94,20 @@ function parse<S>(
 }
 
 /** The entries of a file, in place of its name. */
-function included<S>(
+function included(
   path: string,
   yes: boolean,
-  parse: (items: string[]) => Entry<S>[],
+  parse: (items: string[]) => Entry[],
   { clock, depth }: { clock: () => number; depth: number },
-): Entry<S> {
+): Entry {
   if (depth > MAX_INCLUDES) throw new StorageError(`${path}: included deeper than ${MAX_INCLUDES}`);
   const file = new TextFile(path, (text) => {
     const kept = text.split("\n").filter((line) => !line.trimStart().startsWith("#"));
     return parse(splitList(kept.join("\n")));
   }, clock);
   const turn = (said: boolean | undefined) => said === undefined ? undefined : said === yes;
-  return (subject) => {
-    const said = decide(file.get(), subject);
+  return (domain) => {
+    const said = decide(file.get(), domain);
     return said instanceof Promise ? said.then(turn) : turn(said);
   };
 }

@@ -36,15 +36,6 @@ export function registerTable(names: readonly string[], open: OpenTable): void {
 
 const SPEC = /^([a-z]+):([^]+)$/;
 
-/** What is wrong with a specification itself, or undefined; files are not looked at. */
-export function checkTable(spec: string): string | undefined {
-  try {
-    open(spec, RUNNING);
-  } catch (error) {
-    return reason(error);
-  }
-}
-
 /** Time as the process has it. */
 export const RUNNING: Environment = { clock: () => performance.now() };
 

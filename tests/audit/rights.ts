@@ -33,7 +33,7 @@ const KEPT = new Map<string, string>([
 ]);
 
 /** Every right that a row grants, in words. */
-export function rightsOf(row: Row): string[] {
+function rightsOf(row: Row): string[] {
   return [
     ...row.calls.map((name) => `calls ${name}`),
     // The row says who answers; each other role may write lines where the configuration has a log file.

@@ -11,7 +11,7 @@ import { System } from "../support/system.ts";
 import { namesIn } from "../support/files.ts";
 
 /** Retries come soon, so that mail that a crash deferred arrives within the test. */
-export const QUICK = [
+const QUICK = [
   "minimal_backoff_time = 1s",
   "maximal_backoff_time = 2s",
   "queue_run_delay = 1s",
@@ -147,7 +147,7 @@ export class Scene implements AsyncDisposable {
 }
 
 /** A message's own id, in the text of the message or of a report about it. */
-export function idOf(text: string): string | undefined {
+function idOf(text: string): string | undefined {
   return new RegExp(`^${ID_HEADER}: (\\S+)`, "m").exec(text)?.[1];
 }
 
