@@ -20,8 +20,8 @@ export class ContentFiles {
   /** Files that somebody reads, and how many do. */
   #read = new Map<string, number>();
 
-  /** `directory` is made, with mode 0700, by `prepare`. */
-  constructor(readonly directory: string) {
+  /** `directory` is made, with mode 0700, by `prepare`. Whoever is not its owner reads while the owner writes. */
+  constructor(readonly directory: string, readonly owner = true) {
     this.#spares = new SpareFiles(directory);
   }
 
@@ -117,6 +117,7 @@ export class ContentFiles {
         const buffer = new Uint8Array(Math.min(READ_BYTES, left));
         const count = await storage(what, () => file.read(buffer));
         if (count === null) throw new DamagedRecord(`${what}: ${left} bytes are missing`);
+        if (!this.owner && !await isAt(path, file)) throw new StorageError(`${what}: it has gone`);
         left -= count;
         yield buffer.subarray(0, count);
       }
@@ -143,6 +144,16 @@ export class ContentFiles {
   async #sync(): Promise<void> {
     using directory = await Deno.open(this.directory, { read: true });
     await directory.sync();
+  }
+}
+
+/** False when the owner may have begun to write over the file: it loses its name before. */
+async function isAt(path: string, file: Deno.FsFile): Promise<boolean> {
+  try {
+    const [named, open] = await Promise.all([Deno.stat(path), file.stat()]);
+    return named.ino === open.ino;
+  } catch {
+    return false;
   }
 }
 

@@ -53,6 +53,18 @@ test("remove() leaves a file that is being read to its reader", async (files) =>
   assertEquals(concat([begun.value!, rest]), text(700_000, "a"));
 });
 
+test("another process never reads the next message's bytes as those of one that is gone", async (files) => {
+  const [first, second] = [nextId(), nextId()];
+  await files.write(first, once(text(700_000, "a")));
+  const other = new ContentFiles(files.directory, false);
+  const reading = (await other.read(first, 700_000))[Symbol.asyncIterator]();
+  await reading.next();
+  files.remove(first);
+  await files.write(second, once(text(700_000, "b")));
+  await assertRejects(() => reading.next(), StorageError, "it has gone");
+  assertEquals(await collect(await other.read(second, 700_000)), text(700_000, "b"));
+});
+
 test("remove() keeps no more than 64 MiB, and no file that is large", async (files) => {
   const ids = Array.from({ length: 20 }, nextId);
   for (const id of ids) await files.write(id, once(text(4_000_000, "a")));

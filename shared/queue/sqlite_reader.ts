@@ -33,8 +33,8 @@ export class SqliteReader implements QueueReader {
   protected readonly files: ContentFiles;
   #statements = new Map<string, StatementSync>();
 
-  constructor(protected readonly db: DatabaseSync, directory: string) {
-    this.files = new ContentFiles(contentDirectory(directory));
+  constructor(protected readonly db: DatabaseSync, directory: string, owner = false) {
+    this.files = new ContentFiles(contentDirectory(directory), owner);
   }
 
   async *list(): AsyncGenerator<Listed> {

@@ -76,7 +76,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #sources: Sources;
 
   constructor(directory: string) {
-    super(openDatabase(directory), directory);
+    super(openDatabase(directory), directory, true);
     this.#addMessage = this.db.prepare(
       `INSERT INTO messages (queue_id, queue, next_try, size, recipients, place, envelope)
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING`,
