@@ -49,6 +49,8 @@ interface Head {
   begun: boolean;
   type: string;
   boundary: string;
+  /** There was an encoding. */
+  encoded: boolean;
   eightBit: boolean;
 }
 
@@ -188,7 +190,7 @@ export class To7Bit {
     this.#out.push(...field.parts);
   }
 
-  /** A field is whole: the first Content-Type counts, and an encoding that is to be replaced is left out. */
+  /** A field is whole: the first of each name counts. An encoding that is to be replaced is left out, and what contradicts it. */
   #endField(): void {
     const field = this.#field;
     if (!field) return;
@@ -196,9 +198,10 @@ export class To7Bit {
     const text = decoder.decode(concat(field.parts)), value = text.slice(text.indexOf(":") + 1);
     if (field.name === TYPE && !this.#head.type) {
       Object.assign(this.#head, parseContentType(value));
-    } else if (field.name === ENCODING && /^\s*(?:8bit|binary)\b/i.test(value)) {
-      this.#head.eightBit = true;
-      return;
+    } else if (field.name === ENCODING) {
+      if (!this.#head.encoded) this.#head.eightBit = /^\s*(?:8bit|binary)\b/i.test(value);
+      this.#head.encoded = true;
+      if (this.#head.eightBit) return;
     }
     this.#out.push(...field.parts);
   }
@@ -238,7 +241,7 @@ export class To7Bit {
 }
 
 function newHead(): Head {
-  return { begun: false, type: "", boundary: "", eightBit: false };
+  return { begun: false, type: "", boundary: "", encoded: false, eightBit: false };
 }
 
 /** What `--boundary` this line is, if it is (RFC 2046 5.1.1). */

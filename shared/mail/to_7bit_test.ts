@@ -282,3 +282,18 @@ Deno.test("To7Bit takes any bytes, and gives the same however they are cut", () 
     assertEquals(decodeQuoted(convert(text, small, cuts)), decodeQuoted(convert(text, small)));
   }));
 });
+
+for (
+  const [what, fields, body, converted] of [
+    ["8bit and then base64", ["8bit", "base64"], "\u00e9", ["quoted-printable", "=E9"]],
+    ["base64 and then 8bit", ["base64", "8bit"], "6Q==", ["base64", "6Q=="]],
+  ] as const
+) {
+  Deno.test(`of ${what} the first encoding counts, as it does for readers`, () => {
+    const head = fields.map((each) => `Content-Transfer-Encoding: ${each}\r\n`).join("");
+    const text = convert(`${head}\r\n${body}\r\n`);
+    const [encoding, encoded] = converted;
+    assertEquals(text.split("\r\n")[0], `Content-Transfer-Encoding: ${encoding}`);
+    assertEquals(text.split("\r\n\r\n")[1], `${encoded}\r\n`);
+  });
+}
