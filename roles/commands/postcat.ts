@@ -7,12 +7,11 @@ import { withoutControls } from "../../shared/log/printable.ts";
 import { OPEN } from "../../shared/queue/store.ts";
 import { showMessage, type Shown } from "../../shared/queue/show.ts";
 import type { CommandIo } from "./io.ts";
-import { CommandError, openForReading, queueCommand } from "./queue_access.ts";
+import { CommandError, openForReading, QUEUE_ID_WORD, queueCommand } from "./queue_access.ts";
 import { arrival } from "./queue_listing.ts";
 
 const USAGE = "usage: postcat [-b (body text)] [-c config_dir] [-e (envelope records)] " +
   "[-h (header text)] [-q (access queue)] [-v] [queue_id(s)...]";
-const NAME = /^[0-9A-Za-z]{1,40}$/;
 
 interface Parts {
   readonly envelope: boolean;
@@ -36,7 +35,7 @@ function parse(args: readonly string[]): { parts: Parts; ids: string[] } {
   if (!letters.includes("q")) {
     throw new CommandError("the queue has no message files: name a queue ID, postcat -q ID", 1);
   }
-  const wrong = ids.find((id) => !NAME.test(id));
+  const wrong = ids.find((id) => !QUEUE_ID_WORD.test(id));
   if (wrong !== undefined) throw new CommandError(`bad mail queue id: ${wrong}`, 1);
   const all = !/[beh]/.test(letters);
   const has = (letter: string) => all || letters.includes(letter);

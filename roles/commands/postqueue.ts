@@ -2,7 +2,13 @@
 
 import { EX } from "../../shared/errors.ts";
 import type { CommandIo } from "./io.ts";
-import { CommandError, listQueue, queueCommand, runningFlush } from "./queue_access.ts";
+import {
+  CommandError,
+  listQueue,
+  QUEUE_ID_WORD,
+  queueCommand,
+  runningFlush,
+} from "./queue_access.ts";
 import { jsonLines, mailqText } from "./queue_listing.ts";
 
 const USAGE = "usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | " +
@@ -10,7 +16,6 @@ const USAGE = "usage: postqueue -f | postqueue -i queueid | postqueue -j | postq
 /** Output waits for so much, or so long, before it is written. */
 const JOIN_CHARS = 16 * 1024;
 const JOIN_MS = 100;
-const NAME = /^[0-9A-Za-z]{1,40}$/;
 const SITE = /^\[?[A-Za-z0-9._:-]{1,255}\]?(?::[0-9]{1,5})?$/;
 
 /** One action for each call; exit codes as Postfix's, 69 when it cannot be done. */
@@ -25,7 +30,7 @@ export function postqueue(args: string[], io: CommandIo): Promise<number> {
       case "f":
         return await flush(queueDirectory, { id: "", site: "" });
       case "i":
-        if (!NAME.test(argument)) {
+        if (!QUEUE_ID_WORD.test(argument)) {
           throw new CommandError(`Cannot flush queue ID - invalid name: "${argument}"`);
         }
         return await flush(queueDirectory, { id: argument, site: "" });

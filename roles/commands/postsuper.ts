@@ -6,6 +6,7 @@ import {
   type Action,
   CommandError,
   listQueue,
+  QUEUE_ID_WORD,
   type QueueActions,
   queueActions,
   queueCommand,
@@ -14,7 +15,6 @@ import {
 const USAGE = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-h queue_id (hold)] " +
   "[-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] " +
   "[-s (structure fix)] [-v (verbose)] [queue...]";
-const NAME = /^[0-9A-Za-z]{1,40}$/;
 const QUEUES = ["incoming", "active", "deferred", "hold", "corrupt"] as const;
 /** Requests under way at once: enough that their commits are joined. */
 const AT_ONCE = 50;
@@ -77,7 +77,7 @@ function parse(args: readonly string[]): Wanted {
     } else if (letter in VERBS) {
       const name = attached || args[++at];
       if (name === undefined) throw new CommandError(USAGE, 1);
-      if (name !== "-" && !NAME.test(name)) {
+      if (name !== "-" && !QUEUE_ID_WORD.test(name)) {
         throw new CommandError(`Invalid queue ID: "${name}"`, 1);
       }
       ids.set(letter, [...ids.get(letter) ?? [], name]);
@@ -98,7 +98,7 @@ async function readNames(io: CommandIo): Promise<string[]> {
     if (text.length > MAX_INPUT_BYTES) throw new CommandError("standard input: too long", 1);
   }
   const names = text.split("\n").map((line) => line.trim()).filter(Boolean);
-  const wrong = names.find((name) => !NAME.test(name));
+  const wrong = names.find((name) => !QUEUE_ID_WORD.test(name));
   if (wrong !== undefined) throw new CommandError(`standard input: bad queue ID: "${wrong}"`, 1);
   return names;
 }

@@ -13,6 +13,9 @@ import { openStore } from "../../shared/queue/sqlite_store.ts";
 import type { QueueReader, QueueStore } from "../../shared/queue/store.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
+/** What users may write for a queue id, ours or not: what is none of ours is simply not in the queue. */
+export const QUEUE_ID_WORD = /^[0-9A-Za-z]{1,40}$/;
+
 /** A command cannot go on: its text, and its exit code. */
 export class CommandError extends Error {
   override name = "CommandError";

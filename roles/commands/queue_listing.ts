@@ -1,5 +1,6 @@
 /** The queue's listing for people, as mailq prints it, and for programs, as JSON lines (reference 9.6). */
 
+import { DAYS, MONTHS } from "../../shared/calendar.ts";
 import { external } from "../../shared/mail/address.ts";
 import { printable } from "../../shared/log/printable.ts";
 import type { Listed } from "../../shared/protocols/queue.ts";
@@ -54,9 +55,6 @@ function recipientLines(recipients: Recipients): string {
   }
   return text;
 }
-
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** `Sat Nov 21 01:56:39` in local time, from seconds since the epoch. */
 export function arrival(seconds: number): string {

@@ -13,6 +13,7 @@ import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_for
 import type { Values } from "../../shared/parameters/declare.ts";
 import { sendmailParameters } from "../../shared/parameters/pickup.ts";
 import { reply } from "../../shared/smtp/reply.ts";
+import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/replies.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
 import { type CommandIo, loadForCommand } from "./io.ts";
 import { mailq } from "./mailq.ts";
@@ -148,10 +149,10 @@ async function speakSmtp(options: SendmailOptions, params: Params, io: CommandIo
         await wake(queueDirectory, file);
         return reply(250, "2.0.0", `Ok: saved as ${file}`);
       } catch (error) {
-        if (error instanceof TooBig) return reply(552, "5.3.4", "Error: message file too big");
+        if (error instanceof TooBig) return FILE_TOO_BIG;
         if (error instanceof Incomplete) throw error;
         io.err(`sendmail: warning: ${reason(error)}\n`);
-        return reply(451, "4.3.0", "Error: queue file write error");
+        return WRITE_ERROR;
       }
     },
   });

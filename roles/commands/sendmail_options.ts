@@ -1,5 +1,6 @@
 /** sendmail's command line (reference 1.8): Sendmail's and Postfix's letters, in any order, up to `--`. */
 
+import { MAX_ENVID } from "../../shared/mail/envelope.ts";
 import { addressList } from "../../shared/maildrop/address_list.ts";
 
 /** What sendmail is asked to do. */
@@ -192,9 +193,6 @@ function setReturn(draft: Draft, argument: string): void {
   if (word === "FULL" || word === "HDRS") draft.ret = word;
   else draft.warnings.push("bad -R option value -- ignored");
 }
-
-/** The longest ENVID, in xtext (RFC 3461 4.4). */
-const MAX_ENVID = 100;
 
 function setEnvelopeId(draft: Draft, argument: string): void {
   const xtext = argument.replace(

@@ -3,6 +3,7 @@
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import {
+  BAD_RECIPIENT,
   BYE,
   GO_AHEAD,
   NEED_RCPT,
@@ -202,7 +203,7 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
       `Syntax: VRFY address${settings.smtputf8Enable ? " [SMTPUTF8]" : ""}`,
     );
   }
-  if (!path?.address) return reply(501, "5.1.3", "Bad recipient address syntax");
+  if (!path?.address) return BAD_RECIPIENT;
   if (!path.rest && needsUtf8(path.address)) return UNICODE_WITHOUT_SMTPUTF8;
   let resolved;
   try {

@@ -1,6 +1,6 @@
 /** The parameters of MAIL and RCPT (RFC 1870 SIZE, 6152 BODY, 6531 SMTPUTF8, 3461 RET, ENVID, NOTIFY, ORCPT). */
 
-import { MAX_ADDRESS, type Recipient } from "../../shared/mail/envelope.ts";
+import { MAX_ADDRESS, MAX_ENVID, type Recipient } from "../../shared/mail/envelope.ts";
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import type { Settings } from "./settings.ts";
@@ -12,7 +12,6 @@ const MAX_PARAMETERS = 100;
 const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})*$/;
 /** utf-8-addr-xtext and -unitext of RFC 6533 3, loosely. */
 const UTF8_XTEXT = /^([!-*,-<>-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
-const MAX_ENVID = 100;
 
 const DSN_DISABLED = reply(501, "5.7.1", "DSN support is disabled");
 const bad = (text: string) => reply(501, "5.5.4", text);

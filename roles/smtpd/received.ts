@@ -1,5 +1,6 @@
 /** The Received header that smtpd writes above each message (RFC 5321 4.4; reference 3.3). */
 
+import { DAYS, MONTHS } from "../../shared/calendar.ts";
 import { external } from "../../shared/mail/address.ts";
 
 export interface Hop {
@@ -31,8 +32,6 @@ export function received(hop: Hop): string {
     `${tls}${by}${to}${receivedDate(hop.arrived)}\r\n`;
 }
 
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 // This locale has the abbreviations that people know, CEST for instance.
 const zoneName = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 

@@ -1,5 +1,6 @@
 /** One log event as a line: Postfix's text form (reference 9) or a JSON object. */
 
+import { MONTHS } from "../calendar.ts";
 import type { Severity } from "./log.ts";
 import { withoutControls } from "./printable.ts";
 
@@ -9,8 +10,6 @@ export interface Origin {
   readonly pid: number;
   readonly hostname: string;
 }
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** `Nov 21 01:02:03 host postfix/smtpd[42]: text`; the day is padded with a space. */
 export function formatText(origin: Origin, severity: Severity, text: string): string {

@@ -1,6 +1,6 @@
 /**
  * The log of a role: severities with Postfix's meaning, lines that tools parse made by `lines.ts`, everything printable.
- * Where lines go is decided once, at start, by `shared/role.ts`.
+ * Where lines go is decided once, at start, by `shared/role/role.ts`.
  */
 
 import { printable } from "./printable.ts";

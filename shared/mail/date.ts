@@ -1,7 +1,6 @@
 /** Dates as messages carry them: RFC 5322 3.3, in local time with a numeric zone. */
 
-const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+import { DAYS, MONTHS } from "../calendar.ts";
 
 let lastSecond = NaN;
 let lastDate = "";

@@ -2,6 +2,7 @@
 
 import Type, { type Static } from "typebox";
 import { count, line, shape } from "../ipc/declare.ts";
+import { QUEUE_ID } from "./queue_id.ts";
 
 /** The longest address taken anywhere: `line_length_limit` bounds a command, this bounds what is stored. */
 export const MAX_ADDRESS = 1000;
@@ -9,6 +10,8 @@ export const MAX_ADDRESS = 1000;
 export const MAX_RECIPIENTS = 50_000;
 /** The longest text of a remote reply or local reason that is kept. */
 export const MAX_REASON = 2000;
+/** The longest ENVID, in xtext (RFC 3461 4.4). */
+export const MAX_ENVID = 100;
 
 /** NOTIFY of RFC 3461 4.1; empty means the default, failure and delay. */
 export const Notify = Type.Array(
@@ -46,8 +49,7 @@ export type Client = Static<typeof Client>;
 /** Everything about a message but its recipients and content. */
 export const Envelope = shape({
   queueId: Type.String({
-    pattern:
-      "^[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{10,16}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,12}$",
+    pattern: QUEUE_ID.source,
   }),
   /** Internal form; empty is the null sender. */
   sender: line(MAX_ADDRESS),
@@ -60,7 +62,7 @@ export const Envelope = shape({
   /** RET= of RFC 3461; empty when not given. */
   ret: Type.Union([Type.Literal(""), Type.Literal("FULL"), Type.Literal("HDRS")]),
   /** ENVID= of RFC 3461, still in xtext; empty when not given. */
-  envid: line(100),
+  envid: line(MAX_ENVID),
 });
 export type Envelope = Static<typeof Envelope>;
 

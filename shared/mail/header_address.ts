@@ -28,7 +28,7 @@ interface Token {
 }
 
 /** Comments nest no deeper than this; what is deeper is read as if it had ended. */
-const MAX_COMMENT_DEPTH = 100;
+export const MAX_COMMENT_DEPTH = 100;
 
 /** Cuts a value into tokens (RFC 5322 3.2), at most `limit`: the rest of a longer value is not looked at. */
 class Tokens {

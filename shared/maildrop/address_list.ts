@@ -3,12 +3,12 @@
  * comments, groups and routes are left out, `a b` is two addresses, and whatever is not closed ends with the text.
  */
 
+import { MAX_COMMENT_DEPTH } from "../mail/header_address.ts";
+
 const ATOM = /[^\s\p{Cc}()<>[\]:;@\\,."]+/uy;
 const SPACE = /[\s\p{Cc}]+/uy;
 const QUOTED = /"((?:[^"\\]|\\.)*)("|\\?$)/suy;
 const LITERAL = /\[[^\[\]\\\s\p{Cc}]*\]?/uy;
-/** Comments may be nested; deeper than this is not mail. */
-const MAX_COMMENT_DEPTH = 100;
 
 /** Every address in internal form; empty ones (`<>`) are left out. */
 export function addressList(text: string): string[] {

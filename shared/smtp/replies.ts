@@ -18,3 +18,5 @@ export const BAD_SENDER = reply(501, "5.1.7", "Bad sender address syntax");
 export const BAD_RECIPIENT = reply(501, "5.1.3", "Bad recipient address syntax");
 export const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Error: too many recipients");
 export const TOO_BIG = reply(552, "5.3.4", "Message size exceeds fixed limit");
+export const FILE_TOO_BIG = reply(552, "5.3.4", "Error: message file too big");
+export const WRITE_ERROR = reply(451, "4.3.0", "Error: queue file write error");
