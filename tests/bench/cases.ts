@@ -1,4 +1,4 @@
-/** The cases of the benchmark: those of side_by_side.sh. */
+/** The cases of the benchmark. */
 
 export interface Case {
   readonly name: string;

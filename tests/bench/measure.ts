@@ -52,7 +52,7 @@ async function passed(
   return { seconds: (performance.now() - began) / 1000, cpuMs: cpuMs() - cpu };
 }
 
-/** Sends by smtp-source where it is installed, as side_by_side.sh does. */
+/** Sends by smtp-source where it is installed. */
 async function send(server: Server, what: Case): Promise<void> {
   const source = find("smtp-source");
   if (!source) {

@@ -50,7 +50,7 @@ function exists(path: string): boolean {
 
 const NOBODY = 65534;
 
-/** A Postfix with a queue and configuration of its own, set as in side_by_side.sh; needs root. */
+/** A Postfix with a queue and configuration of its own, set as this system is by default; needs root. */
 export async function startPostfix(sinkPort: number): Promise<Server> {
   const directory = await Deno.makeTempDir({ prefix: "postern-bench-" });
   await Deno.chmod(directory, 0o755);

@@ -7,6 +7,8 @@
 import { maildropDirectory } from "../../shared/layout.ts";
 import { ID_HEADER, load } from "../support/load.ts";
 import { submit } from "../support/maildrop.ts";
+import { Random } from "../support/random.ts";
+import { pause } from "../support/waiting.ts";
 import { AUTHOR, REFUSED, Scene } from "./scene.ts";
 
 export interface CrashOptions {
@@ -71,7 +73,7 @@ export async function crashRounds(options: CrashOptions): Promise<Count> {
 }
 
 class Run {
-  #random: () => number;
+  #random: Random;
   #deck: Victim[] = [];
   /** Every accepted id, with what was killed in its round and the next. */
   #accepted = new Map<string, Victim[]>();
@@ -82,12 +84,12 @@ class Run {
   #kills: Record<string, number> = Object.fromEntries(VICTIMS.map((each) => [each, 0]));
 
   constructor(readonly scene: Scene, readonly options: CrashOptions) {
-    this.#random = randomNumbers(options.seed);
+    this.#random = new Random(options.seed);
   }
 
   async round(round: number): Promise<void> {
     const victim = this.#next();
-    const moment = 1 + Math.floor(this.#random() * this.options.messages * 0.7);
+    const moment = 1 + this.#random.below(this.options.messages * 0.7);
     let count = 0, killed: Promise<void> | undefined;
     const accepted = () => {
       if (++count === moment) killed = this.#kill(victim);
@@ -140,7 +142,7 @@ class Run {
 
   #next(): Victim {
     if (!this.#deck.length) this.#deck = [...VICTIMS];
-    return this.#deck.splice(Math.floor(this.#random() * this.#deck.length), 1)[0]!;
+    return this.#deck.splice(this.#random.below(this.#deck.length), 1)[0]!;
   }
 
   async #kill(victim: Victim): Promise<void> {
@@ -235,18 +237,4 @@ class Run {
   #arrived(id: string): boolean {
     return this.scene.delivered.has(id) || this.scene.reported.has(id);
   }
-}
-
-/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from "node:net";
 import { Oracle } from "./oracle.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 import { cutOff, script, transaction } from "./script.ts";
 
 const SILENCE_MS = 30_000;

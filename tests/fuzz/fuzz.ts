@@ -4,7 +4,7 @@ import { type Received, Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 import { play } from "./client.ts";
 import type { Promised } from "./oracle.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { ID_HEADER, sum, SUM_HEADER } from "./script.ts";
 
 export interface FuzzOptions {

@@ -1,6 +1,6 @@
 /** What a hostile client says: valid transactions, commands in any order, damage and noise, as text of one char a byte. */
 
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 export const ID_HEADER = "X-Fuzz-Id";
 export const SUM_HEADER = "X-Fuzz-Sum";

@@ -6,7 +6,8 @@ import { run } from "../support/peers.ts";
 import { peakKib, PeakMemory } from "../support/processes.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
-import { megabytes, pause, type Report } from "./figures.ts";
+import { pause } from "../support/waiting.ts";
+import { megabytes, type Report } from "./figures.ts";
 import { DEAD, generate } from "./generate.ts";
 
 const FIRST_DELIVERY_SECONDS = 10;

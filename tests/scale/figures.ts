@@ -41,7 +41,3 @@ export function lineOf(figure: Figure): string {
 export function megabytes(kib: number): number {
   return kib / 1024;
 }
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}

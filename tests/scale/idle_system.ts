@@ -2,7 +2,8 @@
 
 import { cost, processTree } from "../support/processes.ts";
 import { System } from "../support/system.ts";
-import { megabytes, pause, type Report } from "./figures.ts";
+import { pause } from "../support/waiting.ts";
+import { megabytes, type Report } from "./figures.ts";
 
 const START_SECONDS = 2;
 const SUM_MB = 300;

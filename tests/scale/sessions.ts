@@ -4,7 +4,8 @@ import { load, percentile } from "../support/load.ts";
 import { cost, descriptorLimit, processTree } from "../support/processes.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
-import { megabytes, pause, type Report } from "./figures.ts";
+import { pause } from "../support/waiting.ts";
+import { megabytes, type Report } from "./figures.ts";
 import { IdleClient } from "./idle_client.ts";
 
 const SMTPD_MB = 500;

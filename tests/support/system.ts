@@ -25,7 +25,7 @@ const sandbox = Deno.env.get("POSTERN_SANDBOX") ?? "auto";
 
 /** What tests may say about the system. */
 export interface Options {
-  /** More main.cf lines, after those of `mainCf`. */
+  /** More main.cf lines, after those that every test has. */
   readonly main?: string;
   /** More master.cf lines. */
   readonly master?: string;

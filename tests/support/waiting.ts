@@ -3,9 +3,13 @@
 /** Generous: only a test that fails waits so long. */
 const WITHIN_MS = 10_000;
 
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 /** Lets what is under way in this process happen. */
 export function turn(milliseconds = 5): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return pause(milliseconds);
 }
 
 /** Waits until `what` holds; throws after a while. */
