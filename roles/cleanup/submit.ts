@@ -17,7 +17,14 @@ import { type Head, output, readHead } from "./head.ts";
 import { HeaderRules, type Treated } from "./header.ts";
 import type { Origin } from "./missing.ts";
 import { type Addresses, RecipientRules } from "./recipients.ts";
-import { NO_RECIPIENTS, PROTOCOL_ERROR, Refusal, TOO_MANY_HOPS, WRITE_ERROR } from "./refusal.ts";
+import {
+  NO_RECIPIENTS,
+  NO_SPACE,
+  PROTOCOL_ERROR,
+  Refusal,
+  TOO_MANY_HOPS,
+  WRITE_ERROR,
+} from "./refusal.ts";
 
 type Calls = typeof cleanupService.calls;
 export type Submission = RequestOf<Calls, "submit">;
@@ -75,7 +82,7 @@ export class Cleanup {
       // When the submitter is gone nobody hears the answer; everything else that failed is ours, and temporary.
       if (!(error instanceof CallError)) throw error;
       warning(`${envelope.queueId}: queue file write error: ${reason(error)}`);
-      return WRITE_ERROR;
+      return error.code === "full" ? NO_SPACE : WRITE_ERROR;
     }
   }
 

@@ -227,6 +227,16 @@ for (const code of ["storage", "unavailable", "deadline", "bug", "refused"] as c
   });
 }
 
+Deno.test("submit() answers 452 when the queue is full", async () => {
+  const call = (() => Promise.reject(new CallError("full", "intake: no"))) as Intake["call"];
+  assertEquals(await scene({}, {}, call).submit(`${RECEIVED}\r\n`), {
+    queued: false,
+    code: 452,
+    dsn: "4.3.1",
+    text: "Insufficient system storage",
+  });
+});
+
 for (
   const [sender, expected] of [
     ["joe", "joe@example.com"],

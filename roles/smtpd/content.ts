@@ -11,6 +11,7 @@ import { ContentReader } from "./end_of_data.ts";
 import { FirstLine } from "./first_line.ts";
 import { Flow, type Submitted } from "./flow.ts";
 import { received } from "./received.ts";
+import { NO_SPACE } from "./replies.ts";
 import type { Session } from "./session.ts";
 
 const messages = counter("smtpd_messages", "messages accepted");
@@ -153,7 +154,12 @@ function verdict(session: Session, intake: Intake, submitted: Submitted, prefix:
   }
   const { queued, code, dsn, text } = submitted.verdict;
   stopAt?.("smtpd.queued");
-  if (!queued) return code >= 400 && code < 600 ? reply(code, dsn, text) : INTERNAL_ERROR;
+  const { clock, space } = session.services;
+  if (!queued) {
+    if (dsn === NO_SPACE.dsn) space.full(clock.now());
+    return code >= 400 && code < 600 ? reply(code, dsn, text) : INTERNAL_ERROR;
+  }
+  space.taken();
   messages.add();
   contentBytes.add(intake.reader.size);
   session.delivered();

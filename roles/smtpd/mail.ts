@@ -22,7 +22,7 @@ import {
 import { warning } from "../../shared/log/log.ts";
 import { reason } from "../../shared/errors.ts";
 import { checkRecipient, checkSender, refusedOr } from "./checks.ts";
-import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
+import { afterBdat, HELO_FIRST, NO_SPACE, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
 import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
 import { eventAllowed } from "./limits.ts";
 import { temporaryFailure } from "./restrictions.ts";
@@ -63,8 +63,10 @@ function begin(session: Session, argument: string): Maybe<Reply> {
     return session.refuse(TOO_BIG);
   }
   return refusedOr(session, checkSender(session, path.address), () => {
+    const { clock, space } = session.services;
+    if (!space.admits(clock.now())) return session.refuse(NO_SPACE);
     transaction.sender = path.address;
-    transaction.arrived = session.services.clock.now();
+    transaction.arrived = clock.now();
     session.transaction = transaction;
     session.enter("mail");
     if (!session.settings.delayOpenUntilValidRcpt) giveQueueId(session);

@@ -11,6 +11,7 @@ import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
 import { PeerNames } from "./peer_names.ts";
 import type { Anvil, Clock, Services } from "./services.ts";
+import { Space } from "./space.ts";
 
 export interface Clients {
   readonly cleanup: Client<typeof cleanupService.calls>;
@@ -34,6 +35,7 @@ export function services(clients: Clients, service: string, peerNames: boolean):
   return {
     clock,
     anvil: anvil(clients.anvil, service),
+    space: new Space(),
     recipient: (sender, address) => rewrite.recipient(sender, address),
     submit: async (envelope, recipients, content) => {
       const { reply } = await clients.cleanup.call(

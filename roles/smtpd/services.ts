@@ -5,6 +5,7 @@ import type { Sendable } from "../../shared/ipc/content.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
 import type { Verdict } from "./flow.ts";
+import type { Space } from "./space.ts";
 
 /** Answered at once where the answer is at hand. */
 export type Maybe<T> = T | Promise<T>;
@@ -28,6 +29,7 @@ export interface Anvil {
 export interface Services {
   readonly clock: Clock;
   readonly anvil: Anvil;
+  readonly space: Space;
   /** Where a recipient goes and whether it is listed; throws CallError. */
   recipient(sender: string, address: string): Maybe<RecipientAnswer>;
   /** Hands a message to cleanup; throws CallError. */

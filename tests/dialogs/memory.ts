@@ -22,6 +22,7 @@ import type { Maybe, Services } from "../../roles/smtpd/services.ts";
 import { type Peer, Session } from "../../roles/smtpd/session.ts";
 import { type Settings, settings } from "../../roles/smtpd/settings.ts";
 import type { Transport } from "../../roles/smtpd/wire.ts";
+import { Space } from "../../roles/smtpd/space.ts";
 import { type Connection, directives } from "./dialog.ts";
 
 /** Everything that a dialog's head says. */
@@ -123,6 +124,7 @@ export function stubServices(
   );
   return {
     clock: { now, sleep: (ms) => (clock.time += ms, Promise.resolve()) },
+    space: new Space(),
     anvil: {
       connect: () => Promise.resolve({ connections: count, rate: count }),
       disconnect: () => {},

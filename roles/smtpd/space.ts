@@ -1,0 +1,29 @@
+/** Whether the queue has room, as far as it is known here: smtpd sees no disk, only what became of the last message. */
+
+/** After a message that did not fit, MAIL is refused for so long; then one message may try. */
+const REFUSE_MS = 5000;
+
+export class Space {
+  #until = 0;
+
+  /** A message did not fit. */
+  full(now: number): void {
+    this.#until = now + REFUSE_MS;
+  }
+
+  /** A message was queued. */
+  taken(): void {
+    this.#until = 0;
+  }
+
+  /** False while no mail should come; `now` is in milliseconds. */
+  admits(now: number): boolean {
+    if (this.#until === 0) return true;
+    const left = this.#until - now;
+    // A clock that was set back must not refuse mail for long.
+    if (left > 0 && left <= REFUSE_MS) return false;
+    // This one tries; the others wait for what becomes of it.
+    this.full(now);
+    return true;
+  }
+}

@@ -1,0 +1,30 @@
+import { assertEquals } from "@std/assert";
+import { Space } from "./space.ts";
+
+Deno.test("admits() refuses mail for seconds after one did not fit, then lets one try at a time", () => {
+  const space = new Space();
+  assertEquals(space.admits(1000), true);
+  space.full(1000);
+  assertEquals([1000, 5999, 6000, 6001, 10_999, 11_000].map((now) => space.admits(now)), [
+    false,
+    false,
+    true,
+    false,
+    false,
+    true,
+  ]);
+});
+
+Deno.test("admits() takes all mail again once a message was queued", () => {
+  const space = new Space();
+  space.full(1000);
+  assertEquals(space.admits(6000), true);
+  space.taken();
+  assertEquals([6000, 6001].map((now) => space.admits(now)), [true, true]);
+});
+
+Deno.test("admits() does not refuse mail for a year because the clock was set back by one", () => {
+  const space = new Space();
+  space.full(40_000_000_000);
+  assertEquals(space.admits(1000), true);
+});
