@@ -15,6 +15,11 @@ export class StorageError extends Error {
   override name = "StorageError";
 }
 
+/** There is no room for more mail: as above, and whoever hears it asks for none for a while. */
+export class FullError extends StorageError {
+  override name = "FullError";
+}
+
 /** An invariant of our own does not hold: stop this role and start it again. */
 export class BugError extends Error {
   override name = "BugError";

@@ -1,7 +1,7 @@
 /** No mail is taken when the queue's file system runs full (reference 7.1). */
 
 import { statfsSync } from "node:fs";
-import { StorageError } from "../../shared/errors.ts";
+import { FullError } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 
 /** How long one look is good for. */
@@ -20,12 +20,12 @@ export class FreeSpace {
     readonly look: (directory: string) => number = freeBytes,
   ) {}
 
-  /** Throws StorageError when there is less than `queue_minfree`, or than one and a half of the largest message. */
+  /** Throws FullError when there is less than `queue_minfree`, or than one and a half of the largest message. */
   check(): void {
     if (this.now() - this.#lookedAt >= FRESH_MS) this.#look();
     const { minimum, messageSize } = this.limits;
     if (this.#free < Math.max(minimum, messageSize * 1.5)) {
-      throw new StorageError(`not enough free space in mail queue: ${this.#free} bytes`);
+      throw new FullError(`not enough free space in mail queue: ${this.#free} bytes`);
     }
   }
 

@@ -2,15 +2,15 @@
 
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { BugError, PeerError, StorageError } from "../errors.ts";
+import { BugError, FullError, PeerError, StorageError } from "../errors.ts";
 import { TooLong } from "./content.ts";
 import { line, shape } from "./declare.ts";
 
 /**
  * `unavailable`: the answerer cannot be reached or went away. `deadline`: it did not answer in time. `storage`: its disk or
- * tables cannot be used now. `refused`: it does not accept this request. `bug`: it broke. All mean "later" to a client.
+ * tables cannot be used now; `full`: for want of room. `refused`: it does not accept this request. `bug`: it broke. All mean "later" to a client.
  */
-export type FailureCode = "unavailable" | "deadline" | "storage" | "refused" | "bug";
+export type FailureCode = "unavailable" | "deadline" | "storage" | "full" | "refused" | "bug";
 
 /** What every failed call throws. */
 export class CallError extends PeerError {
@@ -21,7 +21,12 @@ export class CallError extends PeerError {
 }
 
 const Failure = Compile(shape({
-  code: Type.Union([Type.Literal("storage"), Type.Literal("refused"), Type.Literal("bug")]),
+  code: Type.Union([
+    Type.Literal("storage"),
+    Type.Literal("full"),
+    Type.Literal("refused"),
+    Type.Literal("bug"),
+  ]),
   text: line(500),
 }));
 
@@ -29,7 +34,9 @@ const CONTROL = /[^ -~]/g;
 
 /** The header of an ERROR frame for what a handler threw. */
 export function encodeFailure(error: unknown): Uint8Array {
-  const code = error instanceof StorageError
+  const code = error instanceof FullError
+    ? "full"
+    : error instanceof StorageError
     ? "storage"
     : error instanceof PeerError || error instanceof TooLong
     ? "refused"
