@@ -5,6 +5,7 @@ import { reason } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
+import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/replies.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { checkEndOfData } from "./checks.ts";
 import { ContentReader } from "./end_of_data.ts";
@@ -17,8 +18,6 @@ import type { Session } from "./session.ts";
 const messages = counter("smtpd_messages", "messages accepted");
 const contentBytes = counter("smtpd_content_bytes", "content bytes of accepted messages");
 
-const TOO_BIG = reply(552, "5.3.4", "Error: message file too big");
-const WRITE_ERROR = reply(451, "4.3.0", "Error: queue file write error");
 const INTERNAL_ERROR = reply(451, "4.3.0", "Error: internal protocol error");
 const encoder = new TextEncoder();
 
@@ -135,7 +134,7 @@ export async function endOfMessage(
 
 function contentRefused(session: Session, intake: Intake): Reply | undefined {
   const { settings } = session;
-  if (intake.tooBig) return TOO_BIG;
+  if (intake.tooBig) return FILE_TOO_BIG;
   if (!intake.reader.bareLf || intake.reader.options.lenient) return undefined;
   if (settings.forbidBareNewline === "note") session.sawBareLf = true;
   if (settings.forbidBareNewline !== "reject") return undefined;
