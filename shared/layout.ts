@@ -1,6 +1,6 @@
 /** Where things are under `queue_directory`: declared once for the supervisor, the policy, the roles and the commands. */
 
-import { join } from "@std/path";
+import { join, resolve } from "@std/path";
 
 /** The longest path that a unix socket can be bound to (sun_path less its NUL). */
 export const MAX_SOCKET_PATH = 107;
@@ -49,7 +49,7 @@ export function ownSyslogSocket(queueDirectory: string): string {
   return join(syslogDirectory(queueDirectory), "postlogd");
 }
 
-/** The supervisor's process id. */
-export function pidFile(queueDirectory: string): string {
-  return join(queueDirectory, "pid", "master.pid");
+/** The supervisor's process id; `directory` is process_id_directory. */
+export function pidFile(queueDirectory: string, directory: string): string {
+  return resolve(queueDirectory, directory, "master.pid");
 }

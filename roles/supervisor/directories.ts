@@ -7,7 +7,6 @@ import {
   databaseDirectory,
   maildropDirectory,
   MAX_SOCKET_PATH,
-  pidFile,
   socketDirectory,
   socketPath,
 } from "../../shared/layout.ts";
@@ -17,7 +16,6 @@ import { bindUnix, type Handle } from "./handles.ts";
 export function makeDirectories(queue: string, host: Host): void {
   const owner = host.mailOwner;
   make(queue, host.root ? 0o755 : 0o700, null);
-  make(dirname(pidFile(queue)), host.root ? 0o755 : 0o700, null);
   // Roles reach the sockets through their group; other users do not.
   make(`${queue}/private`, host.root ? 0o710 : 0o700, owner && { ...owner, uid: 0 });
   make(`${queue}/public`, host.root ? 0o755 : 0o700, null);

@@ -58,7 +58,11 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const { configuration } = options;
   const host = readHost(configuration.value("mail_owner"));
   const queue = configuration.value("queue_directory");
-  const release = await takePidFile(queue, host.root);
+  const release = await takePidFile(
+    queue,
+    pidFile(queue, configuration.value("process_id_directory")),
+    host.root,
+  );
   const layers = await chooseLayers(configuration.value("sandbox"), host);
   prepare(configuration, host);
   const stage = reachable(findRuntime(), host, layers);
@@ -131,11 +135,10 @@ export function prepare(configuration: Configuration, host: Host): void {
 }
 
 /** Refuses a second start on the same queue; returns what removes the pid file. */
-async function takePidFile(queue: string, root: boolean): Promise<() => void> {
+async function takePidFile(queue: string, file: string, root: boolean): Promise<() => void> {
   if (await answers(socketPath(queue, "control"))) {
     throw new ConfigError(`the Postern mail system is already running on ${queue}`);
   }
-  const file = pidFile(queue);
   Deno.mkdirSync(dirname(file), { recursive: true, mode: root ? 0o755 : 0o700 });
   Deno.writeTextFileSync(file, `${Deno.pid}\n`);
   return () => Deno.removeSync(file);

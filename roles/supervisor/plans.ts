@@ -185,7 +185,7 @@ function parameters({ row, entry }: Wanted, system: System): Record<string, stri
   if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
   if (row.inet) {
-    const wanted = Number(entry?.maxproc || texts["smtpd_session_limit"]);
+    const wanted = clientLimit(system.configuration, entry);
     texts["smtpd_session_limit"] = String(sessionLimit(wanted, descriptorLimit()));
   }
   if (row.role !== "dns") return texts;
@@ -194,6 +194,15 @@ function parameters({ row, entry }: Wanted, system: System): Record<string, stri
     dns_servers: nameServersOf(system.settings, system.host).join(" "),
     dns_hosts: texts["dns_hosts"] || hostsFile(),
   };
+}
+
+/** How many clients an smtpd should serve: its maxproc, or what main.cf says of `-`, or smtpd_session_limit. */
+export function clientLimit(configuration: Configuration, entry: MasterEntry | undefined): number {
+  // The default of default_process_limit counts Postfix's processes, each with one client: it is no limit here.
+  const isSet = configuration.main.entries.has("default_process_limit");
+  const otherwise = isSet ? Number(configuration.value("default_process_limit")) : 0;
+  const maxproc = entry?.maxproc ?? otherwise;
+  return maxproc || Number(configuration.value("smtpd_session_limit", entry));
 }
 
 /** As many clients as are wanted, if there are descriptors: a listener that cannot accept once never does again. */

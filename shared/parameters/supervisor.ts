@@ -9,11 +9,8 @@ const places = {
   configDirectory: text("config_directory", "/etc/postern", {
     doc: "The directory of main.cf and master.cf; known from -c or MAIL_CONFIG, not from main.cf.",
   }),
-  dataDirectory: text("data_directory", "/var/lib/postfix", {
-    doc: "The directory of caches and other data that may be lost.",
-  }),
   processIdDirectory: text("process_id_directory", "pid", {
-    doc: "The directory of lock and process id files, below queue_directory.",
+    doc: "The directory of the process id file, below queue_directory unless it begins with /.",
   }),
 };
 
@@ -67,7 +64,7 @@ const processes = {
   },
   defaultProcessLimit: int("default_process_limit", "100", {
     min: 1,
-    doc: "The most processes of a service whose maxproc column in master.cf is -.",
+    doc: "Where main.cf sets it: the most clients of an smtpd whose maxproc column is -.",
   }),
   defaultProcessCount: perTransport(
     int("default_process_count", "1", {

@@ -1,6 +1,6 @@
 /** Start, reload and stop under traffic: no refused and no broken connection, nothing lost. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ID_HEADER, load } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { SmtpClient } from "../support/smtp.ts";
@@ -70,4 +70,12 @@ Deno.test("SIGTERM under load ends it with exit 0 in 10 s, and nothing that got 
     const here = arrived();
     return accepted.every((id) => here.has(id));
   });
+});
+
+Deno.test("the process id is in process_id_directory while it runs", async () => {
+  await using system = await System.start({ main: "process_id_directory = elsewhere" });
+  const file = `${system.queue}/elsewhere/master.pid`;
+  assert(Number(await Deno.readTextFile(file)) > 1);
+  await system.stop();
+  await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
 });

@@ -38,19 +38,12 @@ Deno.test("each parameter is documented by a sentence", () => {
   );
 });
 
-/** Accepted so that an existing main.cf needs no change, each with what takes its place. */
-const ACCEPTED = new Map([
-  ["data_directory", "no role keeps a cache on disk yet"],
-  ["process_id_directory", "shared/layout.ts: the pid file is where Postfix's default is"],
-  ["default_process_limit", "default_process_count: one process serves many clients"],
-]);
-
 Deno.test("each parameter is read somewhere", () => {
   const readers = product.filter(({ path }) => !path.startsWith("shared/parameters/"))
     .map(({ code }) => code).join("\n");
   const defaults = declarations.map(({ code }) => code).join("\n");
   const unread = declared.filter(({ key, name }) =>
-    !ACCEPTED.has(name) && !new RegExp(`\\b${key}\\b`).test(readers) &&
+    !new RegExp(`\\b${key}\\b`).test(readers) &&
     !readers.includes(`"${name}"`) && !defaults.includes(`$${name}`)
   );
   none(

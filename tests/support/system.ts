@@ -76,7 +76,6 @@ export class System implements AsyncDisposable {
     );
     const lines = [
       `queue_directory = ${this.queue}`,
-      `data_directory = ${this.directory}/data`,
       "mail_owner = nobody",
       `sandbox = ${sandbox}`,
       "myhostname = mx.postern.test",
