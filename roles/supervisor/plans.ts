@@ -173,8 +173,9 @@ function single(row: Row, { layers }: System): boolean {
 
 /** Which of the services that this one calls must be asked for before connecting. */
 function requestable(grant: Grant, system: System): string[] {
+  const wanted = wantedServices(system.configuration);
   const onRequest = new Set(
-    wantedServices(system.configuration).filter(({ row }) => row.start === "on request")
+    wanted.filter(({ row }) => row.start === "on request")
       .flatMap(({ row, service }) => answersOf(row, service)),
   );
   return Object.keys(grant.sockets).filter((name) => onRequest.has(name));
