@@ -26,6 +26,8 @@ export const AUTHOR = "u2@box.test";
 
 export interface SceneOptions {
   readonly main?: string;
+  /** Has postlogd write a file, which needs a place that the system may write to. */
+  readonly log?: boolean;
   /** Where roles stop: ROLE:POINT:COUNT. */
   readonly stopAt?: string;
   /** Prepares the place of the queue before the first start. */
@@ -41,7 +43,7 @@ export class Scene implements AsyncDisposable {
 
   private constructor(readonly sink: Sink, readonly system: System) {}
 
-  static async start({ main = "", stopAt, place }: SceneOptions = {}): Promise<Scene> {
+  static async start({ main = "", log = false, stopAt, place }: SceneOptions = {}): Promise<Scene> {
     const deferred = new Set<string>();
     let transaction = "";
     const sink = await Sink.start({
@@ -53,10 +55,11 @@ export class Scene implements AsyncDisposable {
         return "450 4.2.1 come again";
       },
     });
-    const system = await System.prepare({
-      sink: `smtp:[127.0.0.1]:${sink.port}`,
-      main: `${QUICK}\n${main}`,
-    });
+    const relay = `smtp:[127.0.0.1]:${sink.port}`;
+    const system = await System.prepare();
+    const maillog = log ? `maillog_file = ${system.directory}/log/maillog\n` : "";
+    await system.configure({ sink: relay, main: `${QUICK}\n${maillog}${main}` });
+    if (log) await system.logDirectory();
     const scene = new Scene(sink, system);
     try {
       place?.(system.queue);

@@ -67,6 +67,13 @@ export class System implements AsyncDisposable {
     return system;
   }
 
+  /** Makes `log/` for postlogd to write to. */
+  async logDirectory(): Promise<void> {
+    const path = `${this.directory}/log`;
+    await Deno.mkdir(path);
+    if (Deno.uid() === 0) await Deno.chown(path, NOBODY, NOBODY);
+  }
+
   /** Writes main.cf and master.cf. */
   async configure({ main = "", master = "", sink }: Options): Promise<void> {
     const shipped = await Deno.readTextFile(join(root, "config", "master.cf"));
