@@ -89,6 +89,14 @@ for (const tools of eachStore()) {
     assertEquals((await store.find(late.queueId))!.nextTry, T0 + 1000);
   });
 
+  test("any amount of mail that was put off for too long is due now", async (store) => {
+    for (let n = 0; n < 1001; n++) {
+      await submit(store, { id: `${n}`.padStart(64, "0"), settled: [] }, T0 + 9000);
+    }
+    assertEquals(await store.hasten("incoming", T0, T0 + 5000), 1001);
+    assertEquals(await store.hasten("incoming", T0, T0 + 5000), 0);
+  });
+
   test("a source that nobody settled is forgotten at a start long after", async (store) => {
     await submit(store, source("a"));
     await submit(store, source("b"), T0 + 1000);

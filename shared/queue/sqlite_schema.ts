@@ -77,6 +77,8 @@ export function openDatabase(directory: string): DatabaseSync {
     const db = new DatabaseSync(path, { timeout: BUSY_MS });
     // page_size must come first: it is fixed once the log is in use.
     db.exec("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    // There is no place for temporary files: nothing but the queue can be written.
+    db.exec("PRAGMA temp_store = MEMORY");
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     const version = versionOf(db);
@@ -96,6 +98,7 @@ export function openReadOnly(directory: string): DatabaseSync {
   const path = databaseFile(directory);
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
+    db.exec("PRAGMA temp_store = MEMORY");
     const version = versionOf(db);
     const readable = version >= READABLE_VERSION && version <= SCHEMA_VERSION;
     if (!readable) throw unknownVersion(path, version);

@@ -49,7 +49,7 @@ import {
   SOURCE_AGE_MS,
 } from "./store.ts";
 
-/** Messages that an operator's command changes before others get their turn. */
+/** Messages that one step changes before others get their turn. */
 const COMMAND_PAGE = 500;
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
 const NONE_ALREADY: ReadonlyMap<NewMessage, string> = new Map();
@@ -152,15 +152,20 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     return { refused, already };
   }
 
-  // deno-lint-ignore require-await
   async hasten(queue: "incoming" | "deferred", now: number, latest: number): Promise<number> {
     if (latest > Number.MAX_SAFE_INTEGER) return 0;
-    return this.#change(
-      "UPDATE messages SET next_try = ? WHERE queue = ? AND queue <> 'active' AND next_try > ?",
-      now,
-      queue,
-      latest,
-    );
+    for (let changed = 0;;) {
+      const page = this.#change(
+        `UPDATE messages SET next_try = ? WHERE id IN (SELECT id FROM messages
+           WHERE queue = ? AND queue <> 'active' AND next_try > ? LIMIT ${COMMAND_PAGE})`,
+        now,
+        queue,
+        latest,
+      );
+      changed += page;
+      if (page < COMMAND_PAGE) return changed;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   // deno-lint-ignore require-await

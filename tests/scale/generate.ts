@@ -8,7 +8,7 @@ import { openStore } from "../../shared/queue/sqlite_store.ts";
 const BATCH = 5000;
 const SMALLEST_BYTES = 1024, LARGEST_BYTES = 2048;
 /** Mail that is not due is tried again within this time, evenly spread. */
-const LATER_MS = { from: 3_600_000, to: 7_200_000 };
+const LATER_MS = { from: 1_800_000, to: 3_600_000 };
 /** How many dead destinations the mail is for. */
 export const DEAD = 200;
 /** Each so many due messages are for a destination that answers. */
