@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 import { concat, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 /** How many content bytes may be under way unread in one conversation. */
-export const WINDOW_BYTES = 512 * 1024;
+export const WINDOW_BYTES = 256 * 1024;
 /** Credit is returned in steps of this. */
 const CREDIT_STEP = WINDOW_BYTES / 4;
 /** What is longer than this is cut into several chunks. */
