@@ -1,8 +1,7 @@
 /** Content on its way into an SMTP conversation: dots stuffed (RFC 5321 4.5.2), over-long lines broken. */
 
-import { findLineEnd, wordsOf } from "../../shared/mail/scan.ts";
-
 import { concat } from "../../shared/ipc/frame.ts";
+import { findLineEnd, wordsOf } from "../../shared/mail/scan.ts";
 import { type MimeLimits, To7Bit } from "../../shared/mail/to_7bit.ts";
 
 const LF = 10, CR = 13, SPACE = 32, DOT = 46;

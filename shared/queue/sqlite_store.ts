@@ -251,6 +251,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
    * may not write cannot open the database.
    */
   override close(): Promise<void> {
+    this.files.clear();
     this.guard(() => this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
     return Promise.resolve();
   }

@@ -93,6 +93,13 @@ test("commit() leaves no content under the name of a message that is removed", a
   assertEquals(left.filter((name) => !name.startsWith("spare-")), []);
 });
 
+test("close() leaves no bytes of messages that were removed", async (directory) => {
+  const store = openStore(directory);
+  await store.commit({ ...EMPTY, removed: [await addLarge(store)] });
+  await store.close();
+  assertEquals([...Deno.readDirSync(`${directory}/content`)], []);
+});
+
 test("openStore() refuses a database of another version", async (directory) => {
   await add(openStore(directory));
   edit(directory, "PRAGMA user_version = 99");
