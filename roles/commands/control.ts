@@ -2,6 +2,7 @@
 
 import { EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
+import { probe } from "../../shared/ipc/probe.ts";
 import { socketPath } from "../../shared/layout.ts";
 import { controlService, type ServiceStatus } from "../../shared/protocols/control.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
@@ -43,7 +44,7 @@ export function reload(args: string[], io: CommandIo): Promise<number> {
 export function stop(args: string[], io: CommandIo): Promise<number> {
   return asked("stop", args, io, async (control, path) => {
     await control.call("stop", {});
-    while (await connects(path)) await new Promise((resolve) => setTimeout(resolve, 100));
+    while (await probe(path) === "up") await new Promise((resolve) => setTimeout(resolve, 100));
     return EX.OK;
   });
 }
@@ -59,7 +60,7 @@ async function asked(
   const { directory } = takeConfigDirectory(args, io);
   const configuration = loadForCommand(io, directory);
   const path = socketPath(configuration.value("queue_directory"), "control");
-  if (!(await connects(path))) {
+  if (await probe(path) !== "up") {
     io.err(`${name}: the Postern mail system is not running (no answer at ${path})\n`);
     return EX.UNAVAILABLE;
   }
@@ -71,14 +72,5 @@ async function asked(
     return EX.UNAVAILABLE;
   } finally {
     control.close();
-  }
-}
-
-async function connects(path: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -4,6 +4,7 @@ import { EX, PeerError, reason } from "../../shared/errors.ts";
 import { Compile } from "typebox/compile";
 import { type Client, client } from "../../shared/ipc/client.ts";
 import { concat } from "../../shared/ipc/frame.ts";
+import { probe } from "../../shared/ipc/probe.ts";
 import { databaseDirectory, socketPath } from "../../shared/layout.ts";
 import { flushService, Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
 import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
@@ -41,16 +42,6 @@ export async function queueCommand(
     if (error instanceof Deno.errors.BrokenPipe) return EX.OK;
     io.err(`${name}: fatal: ${reason(error)}\n`);
     return error instanceof CommandError ? error.code : EX.UNAVAILABLE;
-  }
-}
-
-/** Whether somebody answers at a socket, and whether we may ask. */
-export async function probe(path: string): Promise<"up" | "down" | "denied"> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-    return "up";
-  } catch (error) {
-    return error instanceof Deno.errors.PermissionDenied ? "denied" : "down";
   }
 }
 

@@ -5,6 +5,7 @@ import { answersOf, type Host } from "../../policies/grant.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
+import { probe } from "../../shared/ipc/probe.ts";
 import { socketPath } from "../../shared/layout.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { type Alone, grantAlone, printed, runAlone } from "../supervisor/alone.ts";
@@ -109,15 +110,11 @@ async function start(
 
 /** True when a system answers on its control socket; throws ConfigError when it is somebody else's. */
 async function answers(control: string, queue: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path: control })).close();
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) return false;
-    throw new ConfigError(
-      `queue_directory: ${queue} belongs to another user: run this as that user, or add --stub`,
-    );
-  }
+  const state = await probe(control);
+  if (state !== "denied") return state === "up";
+  throw new ConfigError(
+    `queue_directory: ${queue} belongs to another user: run this as that user, or add --stub`,
+  );
 }
 
 /** Throws ConfigError when the role alone could do nothing, or would do harm. */

@@ -16,6 +16,7 @@ import { dirname } from "@std/path";
 import { grantOf, type Host } from "../../policies/grant.ts";
 import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
+import { probe } from "../../shared/ipc/probe.ts";
 import { answer } from "../../shared/ipc/server.ts";
 import { pidFile, socketPath } from "../../shared/layout.ts";
 import { info, warning } from "../../shared/log/log.ts";
@@ -136,21 +137,12 @@ export function prepare(configuration: Configuration, host: Host): void {
 
 /** Refuses a second start on the same queue; returns what removes the pid file. */
 async function takePidFile(queue: string, file: string, root: boolean): Promise<() => void> {
-  if (await answers(socketPath(queue, "control"))) {
+  if (await probe(socketPath(queue, "control")) === "up") {
     throw new ConfigError(`the Postern mail system is already running on ${queue}`);
   }
   Deno.mkdirSync(dirname(file), { recursive: true, mode: root ? 0o755 : 0o700 });
   Deno.writeTextFileSync(file, `${Deno.pid}\n`);
   return () => Deno.removeSync(file);
-}
-
-async function answers(path: string): Promise<boolean> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function installLog(configuration: Configuration): void {
