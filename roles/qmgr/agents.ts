@@ -2,6 +2,7 @@
 
 import { BugError, reason } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
+import { arrivesWhole } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
@@ -11,6 +12,7 @@ import {
   deliveryService,
 } from "../../shared/protocols/delivery.ts";
 import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
+import { LentContent } from "./lent_content.ts";
 import type { ActiveMessage, NumberedRecipient } from "./message.ts";
 import type { Entry, Problem } from "./scheduler/scheduler.ts";
 
@@ -36,17 +38,23 @@ const nothing = () => {};
 const CANNOT_CONNECT = /: connect E[A-Z]+/;
 
 export class Agents {
+  readonly lent: LentContent;
+
   constructor(
     readonly clientOf: (transport: string) => DeliveryClient,
     readonly store: Pick<QueueReader, "content">,
-  ) {}
+  ) {
+    this.lent = new LentContent(store);
+  }
 
   /** Hands an entry to its agent; whatever happens there comes back as outcomes, never as an error. */
   async deliver(entry: Entry<ActiveMessage>, keep: boolean): Promise<Attempt> {
     const { message, recipients, destination: { transport, nexthop } } = entry;
     const { envelope, size, activeAt } = message;
+    let contentKey: string | undefined;
     try {
       const content = message.content ?? await this.store.content(envelope.queueId);
+      if (!arrivesWhole(content)) contentKey = this.lent.lend(envelope.queueId);
       const request: DeliveryRequest = {
         envelope,
         size,
@@ -54,6 +62,7 @@ export class Agents {
         recipients: recipients as DeliveryRequest["recipients"],
         activeAt,
         keep,
+        ...(contentKey === undefined ? {} : { contentKey }),
       };
       const client = this.clientOf(transport);
       const { reply, settle } = await client.call("deliver", request, content);
@@ -64,6 +73,8 @@ export class Agents {
       return { ...broken(recipients), settle };
     } catch (error) {
       return failure(transport, recipients, error);
+    } finally {
+      if (contentKey !== undefined) this.lent.end(contentKey);
     }
   }
 }

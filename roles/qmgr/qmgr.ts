@@ -71,12 +71,13 @@ export class Qmgr {
       const message = this.manager.messages.get(queueId);
       if (message) this.manager.release(message, [n]);
     });
+    const agents = new Agents((transport) => world.clientOf(transport), store);
     this.manager = new QueueManager(
       {
         store,
         committer,
         router: this.#router,
-        agents: new Agents((transport) => world.clientOf(transport), store),
+        agents,
         completer: this.#completer,
         claims: this.#claims,
         now,
@@ -101,7 +102,7 @@ export class Qmgr {
     );
     this.answers = [
       this.#intake.answerer,
-      answerOutcomes(this.manager, committer, this.#claims, lock),
+      answerOutcomes(this.manager, committer, this.#claims, agents.lent, lock),
       answerQueue(this.manager, store, this.#feeder, lock),
       this.#flusher.answerer,
     ];

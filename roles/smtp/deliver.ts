@@ -7,13 +7,14 @@ import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Server } from "./connect.ts";
 import { type Destination, parseNexthop } from "./destination.ts";
-import { Job } from "./job.ts";
+import { type Again, Job, NoSecondContent } from "./job.ts";
 import { type Ask, Lookup } from "./lookup.ts";
 import { Pool } from "./pool.ts";
 import { openSession, type Session, type TlsWanted } from "./session.ts";
 import { Sweeper } from "./sweeper.ts";
 import { type Phases, phases, Transaction } from "./transaction.ts";
 import {
+  secondContentTrouble,
   SiteError,
   StaleError,
   StreamError,
@@ -30,15 +31,20 @@ export class Deliverer {
   #lookup: Lookup;
   #phases: Phases;
 
-  constructor(readonly settings: SmtpSettings, ask: Ask, random: () => number = Math.random) {
+  constructor(
+    readonly settings: SmtpSettings,
+    ask: Ask,
+    readonly again: Again,
+    random: () => number = Math.random,
+  ) {
     this.pool = new Pool(settings, this.#sweeper);
     this.#lookup = new Lookup(settings, ask, random);
     this.#phases = phases(settings);
   }
 
-  /** Delivers; throws only when the content breaks off, and then nothing was delivered. */
+  /** Delivers; throws only when the content breaks off at first reading, and then nothing was delivered. */
   async deliver(request: DeliveryRequest, content: Content): Promise<DeliveryReply> {
-    const job = new Job(request, content);
+    const job = new Job(request, content, this.again);
     const likely = this.pool.isBusy(request.nexthop) || request.keep;
     const tried = await this.#reuse(job, likely);
     if (job.open.length && job.canSend) await this.#tryAll(job, likely, tried);
@@ -148,7 +154,9 @@ export class Deliverer {
     } catch (error) {
       session.usable = false;
       if (error instanceof StreamError) job.failedRest(streamTrouble(error, session.server));
-      else if (!(error instanceof StaleError)) throw error;
+      else if (error instanceof NoSecondContent) {
+        job.failedRest(secondContentTrouble(error, session.server));
+      } else if (!(error instanceof StaleError)) throw error;
       else return false;
     } finally {
       this.pool.give(job.request.nexthop, session, likely);

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { until } from "../../tests/support/waiting.ts";
+import type { Again } from "./job.ts";
 import {
   content,
   deliverer,
@@ -179,6 +180,45 @@ Deno.test("deliver() tries the next server for whoever was not decided", async (
   );
   assertEquals(reply.siteProblem, null);
 });
+
+/** A delivery of content in chunks to a server that hangs up after DATA, then to a good one. */
+async function afterBreak(again: Again) {
+  await using breaking = await new StubServer({ DATA: "close" }).listen();
+  const broken = new StubServer({ ".": "close" });
+  await using first = await broken.listen();
+  await using good = await new StubServer().listen();
+  const nexthop = `${breaking.nexthop} ${first.nexthop} ${good.nexthop}`;
+  const asked = { ...request(nexthop), contentKey: "key" };
+  const reply = await deliverer(settings(), undefined, again)
+    .deliver(asked, streamed(["a\r\n", "b\r\n"]));
+  return { reply, contents: [first.contents, good.contents] };
+}
+
+Deno.test("deliver() reads streamed content once more for the next server", async () => {
+  const keys: string[] = [];
+  const { reply, contents } = await afterBreak((key) => {
+    keys.push(key);
+    return Promise.resolve(streamed(["a\r\n", "b\r\n"]));
+  });
+  assertEquals(reply.outcomes[0]!.status, "sent");
+  // A server that never asked for content did not use it up.
+  assertEquals(keys, ["key"]);
+  assertEquals(contents, [["a\r\nb\r\n"], ["a\r\nb\r\n"]]);
+});
+
+for (
+  const [why, again] of [
+    ["is refused", () => Promise.reject(new Error("no such delivery"))],
+    ["breaks off", () => Promise.resolve(streamed(["a\r\n"], false))],
+  ] as [string, Again][]
+) {
+  Deno.test(`deliver() defers, and ends no data, when content ${why} the second time`, async () => {
+    const { reply, contents } = await afterBreak(again);
+    assertEquals([reply.outcomes[0]!.status, reply.outcomes[0]!.dsn], ["deferred", "4.3.0"]);
+    assertMatch(reply.outcomes[0]!.text, /^queue file could not be read again for 127\.0\.0\.1/);
+    assertEquals([contents[1], reply.siteProblem], [[], null]);
+  });
+}
 
 Deno.test("deliver() uses a fallback relay when the domain is not found, and defers without one", async () => {
   await using relay = await new StubServer().listen();

@@ -1,5 +1,6 @@
 /** One delivery request under way: who is still open, what was noted, what became of each. */
 
+import { reason } from "../../shared/errors.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import { delivered } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
@@ -11,6 +12,12 @@ import type { Trouble } from "./trouble.ts";
 
 type RequestedRecipient = DeliveryRequest["recipients"][number];
 
+/** Asks qmgr for the content of a delivery under way from its beginning. */
+export type Again = (contentKey: string) => Promise<Content>;
+
+/** Content that was sent once already cannot be read a second time. */
+export class NoSecondContent extends Error {}
+
 /** A recipient without an outcome yet. */
 export interface Open {
   readonly recipient: RequestedRecipient;
@@ -21,8 +28,9 @@ export interface Open {
 
 export class Job {
   open: Open[];
-  /** Content can be sent once, unless all of it is at hand. */
-  contentUsed = false;
+  #contentUsed = false;
+  /** It could not be read a second time. */
+  #contentLost = false;
   /** The session in use, for log lines. */
   session: Session | undefined;
   #outcomes: Outcome[] = [];
@@ -32,7 +40,11 @@ export class Job {
   /** Troubles of the attempt before, logged when another server is tried. */
   #unlogged = new Set<Trouble>();
 
-  constructor(readonly request: DeliveryRequest, readonly content: Content) {
+  constructor(
+    readonly request: DeliveryRequest,
+    readonly content: Content,
+    readonly again: Again,
+  ) {
     this.open = request.recipients.map((recipient) => ({ recipient }));
   }
 
@@ -42,7 +54,24 @@ export class Job {
 
   /** Another server can be given the content. */
   get canSend(): boolean {
-    return !this.contentUsed || this.content.whole !== undefined;
+    if (!this.#contentUsed || this.content.whole) return true;
+    return this.request.contentKey !== undefined && !this.#contentLost;
+  }
+
+  /** The content from its beginning, for one server. What reading it throws is NoSecondContent but for the first. */
+  chunks(): AsyncIterable<Uint8Array> {
+    const first = !this.#contentUsed;
+    this.#contentUsed = true;
+    return first ? this.content : this.#secondChunks();
+  }
+
+  async *#secondChunks(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* await this.again(this.request.contentKey!);
+    } catch (error) {
+      this.#contentLost = true;
+      throw new NoSecondContent(reason(error));
+    }
   }
 
   /** Milliseconds since the message arrived. */

@@ -23,10 +23,15 @@ role({
   parameters: smtpParameters,
   start(context) {
     const settings = smtpSettings(context.params, context.role === "lmtp" ? "lmtp" : "smtp");
-    const deliverer = new Deliverer(settings, asker(context.client(dnsService)));
+    const outcomes = context.client(outcomesService);
+    const deliverer = new Deliverer(
+      settings,
+      asker(context.client(dnsService)),
+      async (contentKey) => (await outcomes.call("content", { contentKey })).content,
+    );
     const agent = deliveryAnswerer(
       context.service,
-      context.client(outcomesService),
+      outcomes,
       (request, content) => deliverer.deliver(request, content),
     );
     return {

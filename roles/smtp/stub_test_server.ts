@@ -14,6 +14,7 @@ import type { DnsAnswer } from "../../shared/protocols/dns.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
 import { Deliverer } from "./deliver.ts";
+import type { Again } from "./job.ts";
 import type { Ask } from "./lookup.ts";
 
 /**
@@ -179,11 +180,17 @@ export function logged(): string[] {
 }
 const lines: string[] = [];
 
-export function deliverer(made: SmtpSettings = settings(), ask: Ask = noDns): Deliverer {
+export function deliverer(
+  made: SmtpSettings = settings(),
+  ask: Ask = noDns,
+  again: Again = noSecond,
+): Deliverer {
   lines.length = 0;
   setSink((_severity, text) => lines.push(text));
-  return new Deliverer(made, ask, () => 0);
+  return new Deliverer(made, ask, again, () => 0);
 }
+
+const noSecond: Again = () => Promise.reject(new Error("asked for content again"));
 
 const noDns: Ask = (name) => Promise.reject(new Error(`asked for ${name}`));
 

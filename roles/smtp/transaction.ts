@@ -36,7 +36,7 @@ export function phases(settings: SmtpSettings): Phases {
 
 const END_OF_DATA = "end of DATA";
 
-/** Sends the job's message to everyone who is open. Throws StreamError, StaleError, or what reading content throws. */
+/** Sends the job's message to everyone who is open. Throws StreamError, StaleError, or what reading its content throws. */
 export class Transaction {
   #accepted: Open[] = [];
 
@@ -153,7 +153,6 @@ export class Transaction {
     const { session, job } = this;
     // From here on this session is in the middle of something until the last reply is here.
     session.usable = false;
-    job.contentUsed = true;
     const early = await this.#send();
     if (early) {
       // A verdict before the end: never a yes, and the session cannot go on.
@@ -181,16 +180,16 @@ export class Transaction {
 
   /** Writes the content and what ends it; returns a reply that came too early. */
   async #send(): Promise<Reply | undefined> {
-    const { wire } = this.session, { content } = this.job;
+    const { wire } = this.session, { whole } = this.job.content;
     const stuffer = this.#stuffer();
     try {
-      if (content.whole) {
+      if (whole) {
         if (wire.unread) return await this.#ask("", this.phases.body);
-        wire.write(stuffWhole(content.whole, stuffer));
+        wire.write(stuffWhole(whole, stuffer));
         this.#noteBroken(stuffer);
         return undefined;
       }
-      for await (const chunk of content) {
+      for await (const chunk of this.job.chunks()) {
         if (wire.unread) return await this.#ask("", this.phases.body);
         if (!wire.write(stuffer.push(chunk))) await wire.drained(this.phases.body);
       }

@@ -64,6 +64,12 @@ export function streamTrouble(error: StreamError, peer: Peer): Trouble {
   return { dsn, text, relay: peer.relay, site: true };
 }
 
+/** The server was ready for content that we could not read once more: our own trouble. */
+export function secondContentTrouble(error: Error, peer: Peer): Trouble {
+  const text = `queue file could not be read again for ${peer.label}: ${error.message}`;
+  return { dsn: "4.3.0", text, relay: peer.relay, site: false };
+}
+
 /** `host H said: ...`: a reply that did not take a recipient or the message. A code that does not fit is no verdict. */
 export function replyTrouble(reply: Reply, command: string, peer: Peer): Trouble {
   const fits = reply.class === 4 || reply.class === 5;

@@ -16,6 +16,11 @@ const INLINE_BYTES = 128 * 1024;
 /** What a caller may send: bytes at hand, or a stream. */
 export type Sendable = Uint8Array | AsyncIterable<Uint8Array>;
 
+/** True for content that arrives as `whole`. */
+export function arrivesWhole(content: Sendable): content is Uint8Array {
+  return content instanceof Uint8Array && content.length <= INLINE_BYTES;
+}
+
 /** There is more content than its reader takes. */
 export class TooLong extends RangeError {
   override name = "TooLong";
@@ -173,7 +178,7 @@ export async function sendContent(
   content: Sendable,
   onSender: (sender: Sender) => void,
 ): Promise<void> {
-  if (content instanceof Uint8Array && content.length <= INLINE_BYTES) {
+  if (arrivesWhole(content)) {
     return connection.send(kind, call, id, header, content);
   }
   const sender = new Sender({

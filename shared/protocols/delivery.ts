@@ -11,6 +11,9 @@ import {
   Recipient,
 } from "../mail/envelope.ts";
 
+/** Chars of a content key: a UUID. */
+export const CONTENT_KEY_CHARS = 36;
+
 export const DeliveryRequest = shape({
   envelope: Envelope,
   /** Content bytes, headers included. */
@@ -26,6 +29,8 @@ export const DeliveryRequest = shape({
   activeAt: count(),
   /** More mail for this destination is close: keep the session. */
   keep: Type.Boolean(),
+  /** For content that comes in a stream: what `outcomes.content` asks for, to send it to a second server. */
+  contentKey: Type.Optional(line(CONTENT_KEY_CHARS)),
 });
 export type DeliveryRequest = Static<typeof DeliveryRequest>;
 

@@ -13,6 +13,7 @@ import {
   Recipient,
   Source,
 } from "../mail/envelope.ts";
+import { CONTENT_KEY_CHARS } from "./delivery.ts";
 
 /** Asked by cleanup alone. The reply comes after the commit: the message is durable. */
 export const intakeService = service("intake", {
@@ -30,7 +31,7 @@ export const intakeService = service("intake", {
   }),
 });
 
-/** Asked by delivery agents whose qmgr died in mid-delivery. */
+/** Asked by delivery agents about what they are delivering. */
 export const outcomesService = service("outcomes", {
   /** "I am still delivering these": qmgr keeps them out of its schedule until this conversation ends. */
   working: call({
@@ -40,6 +41,13 @@ export const outcomesService = service("outcomes", {
     }),
     reply: shape({}),
     deadlineSeconds: 0,
+  }),
+  /** The content of a delivery under way once more, for a second server; nobody but its agent knows the key. */
+  content: call({
+    request: shape({ contentKey: line(CONTENT_KEY_CHARS) }),
+    reply: shape({}),
+    contentOut: true,
+    deadlineSeconds: 60,
   }),
   /** Outcomes that the former qmgr may not have committed; the reply comes after the commit. */
   report: call({
