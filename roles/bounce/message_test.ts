@@ -95,6 +95,22 @@ Deno.test("report() writes addresses beyond ASCII in ASCII without SMTPUTF8", as
   assertStringIncludes(text, "Final-Recipient: utf-8; j\\x{F6}@x\r\n");
 });
 
+Deno.test("report() lets nothing that a remote server says turn its text around or hide it", async () => {
+  const said = "550 \u202eno\u061c\u200b\u009b2J \u{e0041}";
+  const hostile = { text: said, diagnostic: said, remoteMta: "mx\u2066" };
+  const { report: ask, sent } = scene();
+  const told = recipient({ address: "j\u200fö\\@x", original: "b\u2069@x" }, hostile);
+  await ask(report({ recipients: [told] }, { smtputf8: true }));
+  const [, notice, status] = sent[0]!.text.split(/^--.*$/m).map((part) =>
+    new TextDecoder().decode(textBytes(part))
+  );
+  for (const part of [notice!, status!]) {
+    assertEquals(/(?![\r\n])[\p{Cc}\p{Cf}]/u.test(part), false, JSON.stringify(part));
+  }
+  // Programs have the address as it is (RFC 6533 3).
+  assertStringIncludes(status!, 'Final-Recipient: utf-8; "j\\x{200F}ö\\x{5C}\\x{5C}"@x\r\n');
+});
+
 Deno.test("report() marks 8-bit content as such", async () => {
   const { report: ask, sent } = scene();
   await ask(report(), "Subject: x\r\n\r\n\xff\r\n");

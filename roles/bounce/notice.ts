@@ -1,5 +1,6 @@
 /** The part of a report that people read. The first line is Postfix's: programs look for it. */
 
+import { withoutControls } from "../../shared/log/printable.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
@@ -58,7 +59,8 @@ ${WORDING[report.kind](report)}
 `.replaceAll("\n", "\r\n");
   const paragraphs = report.recipients.map(({ address, original, outcome }) => {
     const from = original && original !== address ? ` (expanded from <${external(original)}>)` : "";
-    return `\r\n${fold(`<${external(address)}>${from}: ${outcome.text}`)}\r\n`;
+    const text = withoutControls(`<${external(address)}>${from}: ${outcome.text}`);
+    return `\r\n${fold(text)}\r\n`;
   });
   return head + paragraphs.join("");
 }

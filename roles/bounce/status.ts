@@ -1,5 +1,6 @@
 /** The part of a report that programs read: message/delivery-status (RFC 3464 2, RFC 6533 3). */
 
+import { withoutControls } from "../../shared/log/printable.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
@@ -42,10 +43,12 @@ function recipientFields(recipient: Recipient, report: Report, token: string): s
     from && `Original-Recipient: ${from}`,
     `Action: ${action(report.kind, recipient)}`,
     `Status: ${outcome.dsn}`,
-    outcome.remoteMta && `Remote-MTA: dns; ${outcome.remoteMta}`,
-    outcome.diagnostic
-      ? `Diagnostic-Code: smtp; ${outcome.diagnostic}`
-      : `Diagnostic-Code: X-${token}; ${outcome.text}`,
+    outcome.remoteMta && withoutControls(`Remote-MTA: dns; ${outcome.remoteMta}`),
+    withoutControls(
+      outcome.diagnostic
+        ? `Diagnostic-Code: smtp; ${outcome.diagnostic}`
+        : `Diagnostic-Code: X-${token}; ${outcome.text}`,
+    ),
     report.kind === "delay" && report.retryUntil
       ? `Will-Retry-Until: ${mailDate(report.retryUntil)}`
       : "",
@@ -58,22 +61,24 @@ function action(kind: Report["kind"], { outcome }: Recipient): string {
   return outcome.success === "relayed" ? "relayed" : "delivered";
 }
 
-/** An address with its type; beyond ASCII it is written so that no 8-bit is needed where there may be none. */
+/**
+ * An address with its type. What is not for people's eyes is written in ASCII, and all beyond ASCII is where nothing else is
+ * allowed (RFC 6533 3).
+ */
 function typed(address: string, utf8: boolean): string {
   const text = external(address);
   if (/^[\0-\x7f]*$/.test(text)) return `rfc822; ${text}`;
-  if (utf8) return `utf-8; ${text}`;
   const escaped = text.replace(/[^!-~]|\\/gu, (char) => {
+    if (utf8 && char !== "\\" && withoutControls(char) === char) return char;
     const code = char.codePointAt(0)!.toString(16).toUpperCase();
     return `\\x{${code.padStart(2, "0")}}`;
   });
   return `utf-8; ${escaped}`;
 }
 
-/** xtext (RFC 3461 4) as what it stands for; controls, which must reach no header, become `?`. */
+/** xtext (RFC 3461 4) as what it stands for; controls must reach no header. */
 function fromXtext(text: string): string {
-  return text
-    .replace(/\+([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
-    // deno-lint-ignore no-control-regex
-    .replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+  return withoutControls(
+    text.replace(/\+([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))),
+  );
 }

@@ -4,6 +4,7 @@ import { EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { socketPath } from "../../shared/layout.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
 import { controlService, type ServiceStatus } from "../../shared/protocols/control.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
@@ -23,7 +24,7 @@ export function status(args: string[], io: CommandIo): Promise<number> {
 }
 
 function row({ service, role, state, restarts, pids, reason }: ServiceStatus): string {
-  const why = reason && state !== "running" ? `  ${reason}` : "";
+  const why = reason && state !== "running" ? `  ${withoutControls(reason)}` : "";
   return `${service.padEnd(14)}${role.padEnd(12)}${state.padEnd(10)}${
     String(restarts).padEnd(10)
   }` +

@@ -2,7 +2,7 @@
 
 import { DAYS, MONTHS } from "../../shared/calendar.ts";
 import { external } from "../../shared/mail/address.ts";
-import { printable } from "../../shared/log/printable.ts";
+import { printable, printableJson } from "../../shared/log/printable.ts";
 import type { Listed } from "../../shared/protocols/queue.ts";
 
 export const EMPTY = "Mail queue is empty\n";
@@ -92,7 +92,7 @@ function recipientJson({ address, orig_address, delay_reason }: Recipients[numbe
 
 function object(value: Record<string, unknown>): string {
   const fields = Object.entries(value).map(([name, each]) =>
-    `${JSON.stringify(name)}: ${JSON.stringify(each)}`
+    `${JSON.stringify(name)}: ${printableJson(each)}`
   );
   return `{${fields.join(", ")}}`;
 }

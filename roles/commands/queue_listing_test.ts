@@ -17,6 +17,12 @@ function listed(values: Partial<Listed> = {}): Listed {
   };
 }
 
+const HOSTILE = listed({
+  sender: "\u009b2J@x",
+  recipients: [{ address: "\u202eevil@x", delay_reason: "x\u0085y\u061cz\u{e0041}" }],
+});
+const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}]/u;
+
 async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
   for (const value of values) yield await Promise.resolve(value);
 }
@@ -92,12 +98,15 @@ Deno.test("mailq joins the lines of a message with many recipients", async () =>
 });
 
 Deno.test("mailq lets no escape sequence through to the terminal", async () => {
-  const hostile = listed({
-    sender: "\u009b2J",
-    recipients: [{ address: "\u202eevil", delay_reason: "x\u0085y" }],
-  });
-  const shown = await text(mailqText(each([hostile])));
-  assertEquals(/[\u0080-\u009f\u202e]/.test(shown), false);
+  const shown = await text(mailqText(each([HOSTILE])));
+  assertEquals(UNSEEN.test(shown), false);
+});
+
+Deno.test("postqueue -j escapes what a terminal would act on, and programs read it back", async () => {
+  const shown = await text(jsonLines(each([HOSTILE])));
+  assertEquals(UNSEEN.test(shown), false);
+  const { sender, recipients } = JSON.parse(shown);
+  assertEquals([sender, recipients], [HOSTILE.sender, HOSTILE.recipients]);
 });
 
 Deno.test("postqueue -j prints what Postfix prints", async () => {

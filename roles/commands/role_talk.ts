@@ -3,6 +3,7 @@
 import { client } from "../../shared/ipc/client.ts";
 import type { Call } from "../../shared/ipc/declare.ts";
 import { reason } from "../../shared/errors.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
 import { serviceNamed } from "../../shared/protocols/mod.ts";
 import { sample } from "./role_sample.ts";
 import { contentText, readable } from "./role_stubs.ts";
@@ -68,7 +69,7 @@ export class Talk {
       const given = json ? parsed(json) : {};
       await this.#call(name, found, { ...sample(found.call.request) as object, ...given });
     } catch (error) {
-      this.out(`<<< ${reason(error)}\n`);
+      this.out(`<<< ${withoutControls(reason(error))}\n`);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
+import { withoutControls } from "../../shared/log/printable.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { canonical, isHostname, type Message, type ResourceRecord } from "./packet.ts";
 
@@ -10,6 +11,7 @@ const MAX_ALIASES = 10;
 /** Records of one answer that are handed on; a site that lists more can do without the rest. */
 const MAX_RECORDS = 100;
 const MAX_DATA = 4000;
+const MAX_TEXT = 500;
 
 /** The answer in a message whose question has been checked. `code` is 0 or 3. */
 export function interpret(message: Message, name: string, type: RecordType): DnsAnswer {
@@ -35,8 +37,7 @@ export function interpret(message: Message, name: string, type: RecordType): Dns
 
 /** No usable answer: try again later. */
 export function failure(text: string): DnsAnswer {
-  // deno-lint-ignore no-control-regex
-  const clean = text.replace(/[\u0000-\u001f\u007f]/g, "?").slice(0, 500);
+  const clean = withoutControls(text.slice(0, MAX_TEXT));
   return { status: "fail", text: clean, records: [], secure: false, ttl: 0 };
 }
 
@@ -87,9 +88,7 @@ function usable(type: RecordType, data: any): { data: string; preference: number
     case "TXT": {
       const parts: Uint8Array[] = Array.isArray(data) ? data : [data];
       const text = Buffer.concat(parts.map((part) => Buffer.from(part))).toString("utf8");
-      // deno-lint-ignore no-control-regex
-      const clean = text.replace(/[\u0000-\u001f\u007f]/g, "?").slice(0, MAX_DATA);
-      return { data: clean, preference: 0 };
+      return { data: withoutControls(text.slice(0, MAX_DATA)), preference: 0 };
     }
     case "SRV": {
       const host = canonical(String(data?.target));

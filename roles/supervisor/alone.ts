@@ -5,6 +5,7 @@ import { answersOf, type Grant, grantOf, type Host } from "../../policies/grant.
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { EX } from "../../shared/errors.ts";
 import { socketDirectory } from "../../shared/layout.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
 import { commandLine, type LaunchOptions, type Layers, roleEnvironment } from "./launch.ts";
 import { Listeners } from "./listeners.ts";
 import { Member } from "./member.ts";
@@ -98,7 +99,9 @@ function untilItEnds(alone: Alone, system: System, events: AloneEvents): Promise
       idle() {},
       exit: (gone, how) => {
         if (stopping || !how) return resolve(EX.OK);
-        console.error(`${plan.role}: ${how}${gone.fatal ? `: ${gone.fatal.text}` : ""}`);
+        console.error(
+          `${plan.role}: ${how}${gone.fatal ? `: ${withoutControls(gone.fatal.text)}` : ""}`,
+        );
         resolve(gone.fatal?.config ? EX.CONFIG : EX.SOFTWARE);
       },
     });

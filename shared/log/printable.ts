@@ -1,10 +1,14 @@
-/** Foreign text made fit for a log line. */
+/**
+ * Text of others (remote servers, clients, headers) made fit for people: for a log line, a terminal, a report. What ends a
+ * line, moves a cursor, turns text around or hides it is decided here and nowhere else.
+ */
 
-const UNPRINTABLE =
-  // deno-lint-ignore no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Nearly all text is this, and needs no more than one look. */
+const PLAIN = /^[ -~]*$/;
+/** Controls, formats (direction, joiners, tags), separators of lines, what nobody sees, broken text. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]/gu;
 
-/** Each control character, direction override or broken byte becomes `?`. Text is cut at `MAX_LOG_TEXT`. */
+/** Each character that is not for people's eyes becomes `?`. Text is cut at `MAX_LOG_TEXT`. */
 export function printable(text: string): string {
   const cut = text.length > MAX_LOG_TEXT ? text.slice(0, MAX_LOG_TEXT) + "..." : text;
   return withoutControls(cut);
@@ -12,7 +16,16 @@ export function printable(text: string): string {
 
 /** The same for a whole line, whatever its length. */
 export function withoutControls(line: string): string {
-  return line.toWellFormed().replace(UNPRINTABLE, "?");
+  return PLAIN.test(line) ? line : line.replace(UNPRINTABLE, "?");
+}
+
+/** JSON on one line, with such characters escaped: whoever reads it back has the text as it was. */
+export function printableJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  return PLAIN.test(json) ? json : json.replace(UNPRINTABLE, (character) => {
+    const units = Array.from({ length: character.length }, (_, n) => character.charCodeAt(n));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+  });
 }
 
 /** Longer texts are cut: a peer must not be able to fill the log with one line. */

@@ -8,6 +8,7 @@
 
 import process from "node:process";
 import { EX, reason } from "../errors.ts";
+import { withoutControls } from "../log/printable.ts";
 import { endByHand, type Exit, ignoreInterrupts } from "./control.ts";
 import type { FromRole } from "./channel.ts";
 
@@ -28,7 +29,7 @@ export function confine(module: string, permissions: string): Promise<never> {
   } as WorkerOptions);
   worker.addEventListener("error", (event) => {
     event.preventDefault();
-    console.error(`${module}: ${event.message}`);
+    console.error(`${module}: ${withoutControls(event.message)}`);
     process.exit(EX.SOFTWARE);
   });
   worker.addEventListener("message", ({ data }: MessageEvent<FromRole | Exit>) => {

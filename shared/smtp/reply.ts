@@ -3,10 +3,10 @@
  * session writes it to the client.
  */
 
+import { withoutControls } from "../log/printable.ts";
+
 /** Text of more bytes than this is cut: RFC 5321 4.5.3.1.5 gives a reply line 512. */
 const MAX_TEXT_BYTES = 510;
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 // deno-lint-ignore no-control-regex
 const ASCII = /^[\u0000-\u007f]*$/;
 const encoder = new TextEncoder();
@@ -57,8 +57,8 @@ export function reply(code: number, dsn: string, text: string | readonly string[
 }
 
 function fit(text: string): string {
-  const cut = text.slice(0, MAX_TEXT_BYTES).replace(CONTROL, "?");
+  const cut = withoutControls(text.slice(0, MAX_TEXT_BYTES));
   if (ASCII.test(cut)) return cut;
   const { read } = encoder.encodeInto(cut, new Uint8Array(MAX_TEXT_BYTES));
-  return cut.slice(0, read).toWellFormed();
+  return cut.slice(0, read);
 }

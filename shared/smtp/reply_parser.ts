@@ -4,6 +4,7 @@
  */
 
 import { PeerError } from "../errors.ts";
+import { withoutControls } from "../log/printable.ts";
 
 export interface ReplyLimits {
   /** Bytes of one line that are kept; the rest of it is read and dropped. */
@@ -141,8 +142,7 @@ function enhancedCode(line: Uint8Array, replyClass: number): string {
   return Number(text[0]) === replyClass && replyClass !== 3 ? text : "";
 }
 
-/** UTF-8 with every control character replaced: the text goes into logs, reports and reasons. */
+/** The text goes into logs, reports and reasons. */
 function printableText(line: Uint8Array): string {
-  // deno-lint-ignore no-control-regex
-  return decoder.decode(line).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?");
+  return withoutControls(decoder.decode(line));
 }

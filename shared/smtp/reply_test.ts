@@ -19,7 +19,7 @@ Deno.test("reply() makes the class of the enhanced code that of the code", () =>
 });
 
 Deno.test("reply() lets no line break or control character through", () => {
-  assertEquals(reply(500, "5.5.2", "a\r\n250 b\0").wire, "500 5.5.2 a??250 b?\r\n");
+  assertEquals(reply(500, "5.5.2", "a\r\n250 b\0\u202e").wire, "500 5.5.2 a??250 b??\r\n");
 });
 
 Deno.test("soft() turns a permanent refusal into a temporary one, and leaves others alone", () => {
