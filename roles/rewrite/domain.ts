@@ -1,21 +1,11 @@
 /** Which domains an address may have. */
 
-import ipaddr from "ipaddr.js";
 import { toASCII } from "tr46";
-import { parseAddress } from "../../shared/table/network.ts";
+import { parseAddress } from "../../shared/net/network.ts";
 
 /** RFC 1035 2.3.4. */
 const MAX_HOSTNAME = 255;
 const MAX_LABEL = 63;
-
-/** The address of `[192.0.2.1]` or `[IPv6:2001:db8::1]` in its usual form; undefined if it is neither (RFC 5321 4.1.3). */
-export function literalAddress(domain: string): string | undefined {
-  const match = /^\[(ipv6:)?([^[\]]+)\]$/i.exec(domain);
-  if (!match) return undefined;
-  const bytes = parseAddress(match[2]!);
-  if (!bytes || (match[1] && bytes.length !== 16)) return undefined;
-  return ipaddr.fromByteArray([...bytes]).toString();
-}
 
 /** True for four decimal numbers with dots. */
 export function isNumeric(domain: string): boolean {

@@ -1,11 +1,11 @@
 /** What the parameters amount to: open tables and lists, and which domains are ours. */
 
 import { ConfigError } from "../../shared/errors.ts";
+import { literalAddress } from "../../shared/net/network.ts";
 import { type Values } from "../../shared/parameters/declare.ts";
 import { rewriteParameters } from "../../shared/parameters/rewrite.ts";
 import { DomainList } from "../../shared/table/match_list.ts";
 import { type Environment, RUNNING, TableList } from "../../shared/table/table.ts";
-import { literalAddress } from "./domain.ts";
 import type { MaybePromise } from "./steps.ts";
 
 export type Params = Values<typeof rewriteParameters>;

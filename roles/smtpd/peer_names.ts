@@ -2,8 +2,8 @@
 
 import { validHostname } from "./hostnames.ts";
 import { info, warning } from "../../shared/log/log.ts";
+import { plainAddress } from "../../shared/net/network.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
-import { plainAddress } from "./networks.ts";
 import type { Clock, Maybe } from "./services.ts";
 
 /** A client is never kept waiting for its name longer than this: then it is unknown. */

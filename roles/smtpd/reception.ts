@@ -3,8 +3,8 @@
 import type { Socket } from "node:net";
 import { reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
+import { plainAddress } from "../../shared/net/network.ts";
 import { reply } from "../../shared/smtp/reply.ts";
-import { plainAddress } from "./networks.ts";
 import type { Services } from "./services.ts";
 import { logTls, type Peer, Session, type TlsSession } from "./session.ts";
 import type { Settings } from "./settings.ts";

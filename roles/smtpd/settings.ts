@@ -7,7 +7,7 @@ import type { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
-import { type Matcher, networks } from "./networks.ts";
+import { addressesOf, isDefault, type Matcher, networks } from "./networks.ts";
 import type { ListName } from "./check.ts";
 import { compile, demandClosedRelay, type Step } from "./restrictions.ts";
 
@@ -37,7 +37,7 @@ export interface Settings extends Omit<Params, "mynetworks"> {
 /** Compiles; throws ConfigError that names the parameter. */
 export function settings(params: Params, hasTls: boolean): Settings {
   const { mynetworks, inetInterfaces, myhostname } = params;
-  if (params.mynetworksStyle !== "host" && mynetworks.join(" ") === "127.0.0.0/8 [::1]/128") {
+  if (params.mynetworksStyle !== "host" && isDefault(mynetworks)) {
     throw new ConfigError("mynetworks_style: only host is supported: set mynetworks instead");
   }
   if (params.tlsSecurityLevel === "encrypt" && !hasTls) {
@@ -56,7 +56,7 @@ export function settings(params: Params, hasTls: boolean): Settings {
     ...params,
     tls,
     mynetworks: matcher("mynetworks", mynetworks),
-    ownAddresses: networks("inet_interfaces", ["127.0.0.1", "::1", ...literals(inetInterfaces)]),
+    ownAddresses: networks("inet_interfaces", ["127.0.0.1", "::1", ...addressesOf(inetInterfaces)]),
     uncounted: matcher("smtpd_client_event_limit_exceptions", params.eventLimitExceptions),
     bareLfExcluded: matcher(
       "smtpd_forbid_bare_newline_exclusions",
@@ -120,10 +120,6 @@ function recipientLists(params: Params): ListName[] {
   return params.relayBeforeRecipientRestrictions
     ? [...early, "relay", "recipient"]
     : [...early, "recipient", "relay"];
-}
-
-function literals(interfaces: readonly string[]): string[] {
-  return interfaces.filter((each) => /^[0-9.]+$|:/.test(each));
 }
 
 /** Words, and `regexp:{{/pattern/ result} ...}` whose patterns RE2 matches: no pattern can take forever. */

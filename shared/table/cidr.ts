@@ -1,7 +1,7 @@
 /** `cidr:` tables: the first network that has the address (cidr_table(5)). */
 
+import { type AddressBytes, contains, parseAddress, parseNetwork } from "../net/network.ts";
 import { TextFile } from "./file.ts";
-import { type AddressBytes, contains, parseAddress, parseNetwork } from "./network.ts";
 import { firstMatch, parseRules, type Rule } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 

@@ -4,9 +4,9 @@
  */
 
 import { ConfigError, StorageError } from "../errors.ts";
+import { parseNetwork } from "../net/network.ts";
 import { splitList } from "../parameters/declare.ts";
 import { TextFile } from "./file.ts";
-import { parseNetwork } from "./network.ts";
 import { type Environment, type MaybePromise, openTable, RUNNING } from "./table.ts";
 import "./types.ts";
 

@@ -42,7 +42,7 @@ const NOT_FOREIGN = new Map([
   ["shared/parameters/declare.ts", "main.cf values, after shared/config"],
   ["shared/parameters/mod.ts", "parameter names, after shared/config"],
   ["shared/queue/sqlite_reader.ts", "our own database, by SQLite's parser"],
-  ["shared/table/network.ts", "networks of tables and main.cf"],
+  ["shared/net/network.ts", "networks of tables and main.cf"],
 ]);
 
 const LOOKS_LIKE_ONE =

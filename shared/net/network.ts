@@ -1,4 +1,4 @@
-/** IP addresses and networks as bytes: what cidr tables and address lists compare. */
+/** IP addresses and networks as bytes: what cidr tables, address lists and `mynetworks` compare. */
 
 import ipaddr from "ipaddr.js";
 
@@ -21,6 +21,31 @@ export function parseAddress(text: string): AddressBytes | undefined {
   return ipaddr.IPv4.parse(text).toByteArray();
 }
 
+/** The usual form of an address. */
+export function addressText(bytes: AddressBytes): string {
+  return ipaddr.fromByteArray([...bytes]).toString();
+}
+
+/** A peer's address as it is written everywhere: no zone, IPv4 in its own form; what is no address stays as it is. */
+export function plainAddress(text: string): string {
+  const bare = text.replace(/%.*$/, "");
+  return parseAddress(bare) ? ipaddr.process(bare).toString() : bare;
+}
+
+/** The address of `[192.0.2.1]` or `[IPv6:2001:db8::1]` in its usual form; undefined if it is neither (RFC 5321 4.1.3). */
+export function literalAddress(domain: string): string | undefined {
+  const match = /^\[(ipv6:)?([^[\]]+)\]$/i.exec(domain);
+  if (!match) return undefined;
+  const bytes = parseAddress(match[2]!);
+  if (!bytes || (match[1] && bytes.length !== 16)) return undefined;
+  return addressText(bytes);
+}
+
+/** The address with all but its first `bits` cleared. */
+export function firstBits(bytes: AddressBytes, bits: number): AddressBytes {
+  return bytes.map((byte, i) => byte & mask(i, bits));
+}
+
 /**
  * `192.0.2.0/24`, `[2001:db8::]/32`, or one address. Undefined if it is no network at all, a text if it is one with a
  * mistake: bits after the mask mean that something else was meant.
@@ -33,8 +58,7 @@ export function parseNetwork(text: string): Network | string | undefined {
   const bits = match[3] === undefined ? all : Number(match[3]);
   if (bits > all) return `bad net/mask pattern: "${text}"`;
   if (bytes.some((byte, i) => byte & ~mask(i, bits))) {
-    const network = bytes.map((byte, i) => byte & mask(i, bits));
-    const shown = ipaddr.fromByteArray(network).toString();
+    const shown = addressText(firstBits(bytes, bits));
     const proper = all === 128 ? `[${shown}]/${bits}` : `${shown}/${bits}`;
     return `non-null host address bits in "${text}", perhaps "${proper}" is meant`;
   }
