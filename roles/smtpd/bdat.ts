@@ -8,6 +8,7 @@ import { NEED_RCPT, NO_RECIPIENTS } from "../../shared/smtp/replies.ts";
 import { checkData } from "./checks.ts";
 import { NOT_IMPLEMENTED } from "./replies.ts";
 import { endOfMessage, Intake, keepUp } from "./content.ts";
+import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 
 /** The count is unknown, so what follows cannot be told from commands: 521 ends the session. */
@@ -20,8 +21,8 @@ interface Chunk {
   readonly last: boolean;
 }
 
-/** Answers one chunk; undefined when the client went away in its middle. */
-export async function bdat(session: Session, argument: string): Promise<Reply | undefined> {
+/** Answers one chunk, at once when it has arrived whole; undefined when the client went away in its middle. */
+export function bdat(session: Session, argument: string): Maybe<Reply | undefined> {
   if (session.settings.discarded.has("chunking")) {
     // Its bytes will come all the same.
     session.closing = true;
@@ -30,15 +31,18 @@ export async function bdat(session: Session, argument: string): Promise<Reply | 
   const chunk = parse(argument);
   if (!chunk) return BAD_SYNTAX;
   const refused = cannotTake(session, chunk);
-  if (refused) return await discard(session, chunk, refused);
-  if (session.stage === "rcpt") {
-    const denied = await checkData(session);
-    if (denied) return await discard(session, chunk, session.refuse(denied));
-    session.transaction.intake = new Intake(session, false);
-    session.contentBytes = 0;
-    session.enter("bdat");
-  }
-  return await take(session, session.transaction.intake!, chunk);
+  if (refused) return discard(session, chunk, refused);
+  const { intake } = session.transaction;
+  return intake ? take(session, intake, chunk) : begin(session, chunk);
+}
+
+async function begin(session: Session, chunk: Chunk): Promise<Reply | undefined> {
+  const denied = await checkData(session);
+  if (denied) return await discard(session, chunk, session.refuse(denied));
+  const intake = session.transaction.intake = new Intake(session, false);
+  session.contentBytes = 0;
+  session.enter("bdat");
+  return await take(session, intake, chunk);
 }
 
 function parse(argument: string): Chunk | undefined {
@@ -58,21 +62,42 @@ function cannotTake({ stage, settings, contentBytes }: Session, chunk: Chunk): R
   return messageSizeLimit && total > messageSizeLimit ? TOO_BIG : undefined;
 }
 
-async function take(session: Session, intake: Intake, chunk: Chunk): Promise<Reply | undefined> {
+function take(session: Session, intake: Intake, chunk: Chunk): Maybe<Reply | undefined> {
+  // A client may send a million chunks of one byte: each costs no wait, no promise and no write of its own.
+  if (session.wire.held < chunk.size) return takeAsItComes(session, intake, chunk);
+  if (chunk.size) pass(session, intake, chunk.size);
+  if (intake.crowded) return keepUp(session, intake).then(() => taken(session, intake, chunk));
+  return taken(session, intake, chunk);
+}
+
+async function takeAsItComes(
+  session: Session,
+  intake: Intake,
+  chunk: Chunk,
+): Promise<Reply | undefined> {
   const { wire } = session;
   wire.arm();
   for (let left = chunk.size; left > 0;) {
     if (wire.held === 0 && !await wire.ready()) return undefined;
-    const bytes = wire.take(left);
-    left -= bytes.length;
-    session.contentBytes += bytes.length;
-    intake.take(bytes);
+    left -= pass(session, intake, left);
     if (intake.crowded) await keepUp(session, intake);
   }
-  wire.disarm();
+  return taken(session, intake, chunk);
+}
+
+/** Hands what has arrived on, so many bytes at most; how many it was. */
+function pass(session: Session, intake: Intake, most: number): number {
+  const bytes = session.wire.take(most);
+  session.contentBytes += bytes.length;
+  intake.take(bytes);
+  return bytes.length;
+}
+
+function taken(session: Session, intake: Intake, chunk: Chunk): Maybe<Reply> {
+  session.wire.disarm();
   if (!chunk.last) return reply(250, "2.0.0", `Ok: ${chunk.size} bytes`);
   intake.finish();
-  return await endOfMessage(session, intake, `${chunk.size} bytes `);
+  return endOfMessage(session, intake, `${chunk.size} bytes `);
 }
 
 /** Reads and drops a chunk; the transaction is over, and more chunks of it may be on their way. */

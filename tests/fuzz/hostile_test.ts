@@ -17,6 +17,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect } from "node:net";
+import { peakKib } from "../support/processes.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 import { WRONG_ENDS } from "./script.ts";
@@ -60,7 +61,7 @@ async function scene(more: { main?: string; lmtp?: boolean } = {}): Promise<Scen
 function say(system: System, parts: Iterable<string>, until: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(system.port, "127.0.0.1");
-    let replies = "", wake = () => {}, ended = false;
+    let replies = "", last = "", wake = () => {}, ended = false;
     const end = (error?: Error) => {
       ended = true;
       clearTimeout(timer);
@@ -76,7 +77,8 @@ function say(system: System, parts: Iterable<string>, until: RegExp): Promise<st
     socket.setEncoding("latin1");
     socket.on("data", (text) => {
       replies += text;
-      if (until.test(replies.slice(-500))) end();
+      last = `${last}${text}`.slice(-500);
+      if (until.test(last)) end();
     });
     socket.on("error", () => {});
     socket.on("close", () => end());
@@ -96,8 +98,7 @@ function assertUnhurt({ system }: Scene): void {
   assertEquals(system.output.match(/^.*(panic|fatal): .*$/gm), null);
   for (const role of ["smtpd", "cleanup", "qmgr", "rewrite"]) {
     for (const pid of system.processes(role)) {
-      const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-      const mebibytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)![1]) / 1024;
+      const mebibytes = peakKib(pid) / 1024;
       assert(mebibytes < MAX_ROLE_MIB, `${role} needed ${Math.round(mebibytes)} MiB`);
     }
   }
@@ -156,17 +157,17 @@ Deno.test("wrong ends of data hide no message in a Maildir", async () => {
   assertUnhurt(here);
 });
 
-Deno.test("a hundred thousand BDAT chunks of a byte make one message, in bounded memory", async () => {
+Deno.test("a million BDAT chunks of a byte make one message, in bounded memory", async () => {
   await using here = await scene();
-  const chunks = Array.from({ length: 100 }, () => "BDAT 1\r\nx".repeat(1000));
+  const chunks = Array.from({ length: 100 }, () => "BDAT 1\r\nx".repeat(10_000));
   const replies = await say(
     here.system,
     [`${ENVELOPE}BDAT 4\r\n\r\n\r\n`, ...chunks, "BDAT 0 LAST\r\n"],
     /queued as/,
   );
-  assertEquals(replies.match(/^250 2\.0\.0 Ok: 1 bytes\r$/gm)?.length, 100_000);
+  assertEquals(replies.match(/^250 2\.0\.0 Ok: 1 bytes\r$/gm)?.length, 1e6);
   await here.system.until(() => here.sink.received.length === 1, PATIENCE_MS);
-  assert(here.sink.received[0]!.content.endsWith(`\r\n\r\n${"x".repeat(100_000)}\r\n`));
+  assert(here.sink.received[0]!.content.endsWith(`\r\n\r\n${"x".repeat(1e6)}\r\n`));
   assertUnhurt(here);
 });
 
