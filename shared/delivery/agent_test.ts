@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createServer, type Server, type Socket } from "node:net";
+import { PeerError } from "../errors.ts";
 import { client } from "../ipc/client.ts";
 import { answer, type Answerer } from "../ipc/server.ts";
 import type { Outcome } from "../mail/envelope.ts";
@@ -92,6 +93,7 @@ class Scene implements AsyncDisposable {
             });
           });
         },
+        content: () => Promise.reject(new PeerError("not asked here")),
         report: (asked) => {
           this.heard.reported.push(asked);
           return Promise.resolve({});
