@@ -2,7 +2,7 @@
 
 import { isIP } from "node:net";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
-import { canonical, isHostname } from "./packet.ts";
+import { canonical, isTarget } from "./packet.ts";
 
 /** Addresses of one name that are kept. */
 const MAX_ADDRESSES = 100;
@@ -15,7 +15,7 @@ export class Hosts {
     for (const line of text.split("\n")) {
       const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
       if (!isIP(address)) continue;
-      const hosts = names.map(canonical).filter(isHostname);
+      const hosts = names.map(canonical).filter(isTarget);
       if (hosts[0] && !this.#names.has(address)) this.#names.set(address, hosts[0]);
       for (const host of hosts) this.#add(host, address);
     }

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import { withoutControls } from "../../shared/log/printable.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
-import { canonical, isHostname, type Message, type ResourceRecord } from "./packet.ts";
+import { canonical, isTarget, type Message, type ResourceRecord } from "./packet.ts";
 
 /** An alias of an alias of an alias: beyond this it is a loop. */
 const MAX_ALIASES = 10;
@@ -77,13 +77,13 @@ function usable(type: RecordType, data: any): { data: string; preference: number
     case "MX": {
       const host = canonical(String(data?.exchange));
       // The root alone is a null MX (RFC 7505).
-      return host === "" || isHostname(host)
+      return host === "" || isTarget(host)
         ? { data: host, preference: data.preference }
         : undefined;
     }
     case "PTR": {
       const host = canonical(String(data));
-      return isHostname(host) ? { data: host, preference: 0 } : undefined;
+      return isTarget(host) ? { data: host, preference: 0 } : undefined;
     }
     case "TXT": {
       const parts: Uint8Array[] = Array.isArray(data) ? data : [data];
@@ -92,7 +92,7 @@ function usable(type: RecordType, data: any): { data: string; preference: number
     }
     case "SRV": {
       const host = canonical(String(data?.target));
-      if (host !== "" && !isHostname(host)) return undefined;
+      if (host !== "" && !isTarget(host)) return undefined;
       return { data: `${data.weight} ${data.port} ${host || "."}`, preference: data.priority };
     }
     case "TLSA": {

@@ -90,8 +90,11 @@ export function isName(name: string): boolean {
     name.split(".").every((label) => label.length > 0 && label.length <= 63);
 }
 
-/** A name that mail may be sent to; anything else in an answer is dropped. */
-export function isHostname(name: string): boolean {
+/**
+ * A name that mail may be sent to; anything else in an answer is dropped. Looser than isHostname() of shared/net, which
+ * judges what people write: sites do publish numbers and labels that end with a hyphen, and their mail arrives.
+ */
+export function isTarget(name: string): boolean {
   return isName(name) && /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/.test(name);
 }
 

@@ -9,7 +9,7 @@ import { isDotAtom } from "../../shared/mail/address.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
 import { literalAddress } from "../../shared/net/network.ts";
 import type { AddressClass, Resolved } from "../../shared/protocols/rewrite.ts";
-import { isHostname, isNumeric } from "./domain.ts";
+import { isDomain, isNumeric } from "./domain.ts";
 import { rewriteExposed, withoutTrailingDot } from "./rewrite.ts";
 import { classOf, routeOf } from "./route.ts";
 import type { Settings } from "./settings.ts";
@@ -73,7 +73,7 @@ function* resolveSteps(
   if (recipient.length > MAX_ADDRESS) return bad(address);
   const sound = domain.startsWith("[")
     ? literalAddress(domain) !== undefined
-    : isHostname(domain, params.smtputf8Enable);
+    : isDomain(domain, params.smtputf8Enable);
   if (!sound) return bad(recipient);
 
   const folded = domain.toLowerCase();

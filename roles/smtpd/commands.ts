@@ -11,6 +11,7 @@ import {
   NOT_RECOGNIZED,
   OK,
 } from "../../shared/smtp/replies.ts";
+import { isHostname } from "../../shared/net/hostname.ts";
 import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
 import { notSmtp } from "../../shared/log/lines.ts";
@@ -18,7 +19,6 @@ import { info } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
 import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./checks.ts";
-import { validHostname } from "./hostnames.ts";
 import { eventAllowed } from "./limits.ts";
 import { mail, needsUtf8, rcpt } from "./mail.ts";
 import {
@@ -226,7 +226,7 @@ function etrn(session: Session, argument: string): Maybe<Reply> {
   }
   if (!argument || argument.includes(" ")) return reply(500, "", "Syntax: ETRN domain");
   const domain = /^[@#]/.test(argument) ? argument.slice(1) : argument;
-  if (!validHostname(domain)) return reply(501, "", "Error: invalid parameter syntax");
+  if (!isHostname(domain)) return reply(501, "", "Error: invalid parameter syntax");
   const answer = () => reply(459, "", `<${argument}>: service unavailable`);
   return refusedOr(session, checkEtrn(session, argument), answer);
 }

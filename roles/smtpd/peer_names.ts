@@ -1,7 +1,7 @@
 /** Names of clients: the PTR record, believed only if the name leads back to the address (reference 9.3). */
 
-import { validHostname } from "./hostnames.ts";
 import { info, warning } from "../../shared/log/log.ts";
+import { isHostname } from "../../shared/net/hostname.ts";
 import { plainAddress } from "../../shared/net/network.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import type { Clock, Maybe } from "./services.ts";
@@ -58,7 +58,7 @@ export class PeerNames {
     const pointer = await this.query(address, "PTR");
     const name = pointer.records[0]?.data.replace(/\.$/, "") ?? "";
     if (pointer.status !== "ok") return { name: UNKNOWN, ttl: 0 };
-    if (!validHostname(name)) {
+    if (!isHostname(name)) {
       info(`malformed host name of address ${address}: ${name}`);
       return { name: UNKNOWN, ttl: 0 };
     }
