@@ -49,6 +49,7 @@ export class Connection {
     maxHeader: (call: number, kind: number) => number,
     readonly take: (frame: Frame) => void,
     readonly onClose: (error: PeerError) => void,
+    readonly warn: (text: string) => void = warning,
   ) {
     this.#reader = new FrameReader(maxHeader);
     if ("patienceMs" in peer) {
@@ -159,7 +160,7 @@ export class Connection {
   #violated(error: unknown): void {
     if (this.#closed) return;
     broken.add();
-    if (error instanceof PeerError) warning(`ipc: ${error.message}: connection ended`);
+    if (error instanceof PeerError) this.warn(`ipc: ${error.message}: connection ended`);
     else panic(`ipc: ${error instanceof Error ? error.stack : error}`);
     this.#close(error instanceof PeerError ? error : new PeerError(reason(error)));
   }

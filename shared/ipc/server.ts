@@ -3,7 +3,8 @@
 import type { Socket } from "node:net";
 import { counter } from "../counters.ts";
 import { BugError, PeerError, reason } from "../errors.ts";
-import { panic, warning } from "../log/log.ts";
+import { panic } from "../log/log.ts";
+import { seldom } from "../log/seldom.ts";
 import { callTable, encodeHeader, headerLimit } from "./check.ts";
 import { Connection } from "./connection.ts";
 import { Content, type Sendable, sendContent, type Sender } from "./content.ts";
@@ -24,7 +25,7 @@ const ROLES: CallerLimits = { connections: Infinity, conversations: 50_000 };
 /** Commands of any local user: they ask once and leave, and must not get at the role's descriptors and memory. */
 export const ANY_USER: CallerLimits = { connections: 100, conversations: 8 };
 
-/** More bad requests than this on one connection: it would fill the log. */
+/** More bad requests than this on one connection: the peer is broken. */
 const MAX_BAD_REQUESTS = 100;
 
 const refused = counter("ipc_refused_requests", "requests that were not of the declared shape");
@@ -71,6 +72,8 @@ export function answer<C extends Calls>(
   const table = callTable(service);
   const limit = headerLimit(service);
   const peers = new Set<Peer>();
+  // One for all connections: whoever is cut off comes again.
+  const warn = seldom();
   let drained: (() => void) | undefined;
   return {
     service: service.name,
@@ -85,7 +88,7 @@ export function answer<C extends Calls>(
     attach(socket) {
       // deno-lint-ignore no-explicit-any
       const any = handlers as any;
-      const peer: Peer = new Peer(service.name, socket, table, any, callers, limit, () => {
+      const peer: Peer = new Peer(service.name, socket, table, any, callers, limit, warn, () => {
         peers.delete(peer);
         if (peers.size === 0) drained?.();
       });
@@ -166,13 +169,14 @@ class Peer {
     readonly handlers: Record<string, AnyHandler>,
     readonly callers: CallerLimits,
     readonly limit: (call: number, kind: number) => number,
+    readonly warn: (text: string) => void,
     closed: () => void,
   ) {
     this.#connection = new Connection(socket, limit, (frame) => this.#take(frame), (error) => {
       for (const open of this.open.values()) open.abandon(error);
       this.open.clear();
       closed();
-    });
+    }, warn);
   }
 
   end(): void {
@@ -240,7 +244,7 @@ class Peer {
   #refuse(frame: Frame, error: unknown): void {
     refused.add();
     if (++this.#badRequests > MAX_BAD_REQUESTS) throw error;
-    warning(`ipc: ${reason(error)}`);
+    this.warn(`ipc: ${reason(error)}`);
     this.#connection.send(Kind.ERROR, frame.call, frame.conversation, encodeFailure(error));
   }
 
@@ -263,7 +267,7 @@ class Peer {
     sendContent(this.#connection, Kind.REPLY, open.call, id, header, answer.content, (sender) => {
       open.sender = sender;
     }).then(() => this.#end(id, open), (error) => {
-      warning(`${this.service}: reply content: ${reason(error)}`);
+      this.warn(`${this.service}: reply content: ${reason(error)}`);
       this.#fail(id, open, error);
     });
   }
