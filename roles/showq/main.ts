@@ -18,13 +18,15 @@ import { listingBytes } from "../../shared/queue/show.ts";
 import { openReader } from "../../shared/queue/sqlite_reader.ts";
 import { role } from "../../shared/role/role.ts";
 
+/** Each listing holds the database open, and one of a million messages takes more than a minute. */
+const CALLERS = { ...ANY_USER, conversations: 1, drainMs: 120_000 };
+
 role({
   name: "showq",
   parameters: showqParameters,
   start({ params }) {
     const directory = databaseDirectory(params.queueDirectory);
-    // Each listing holds the database open.
-    return { answers: [answer(showqService, { list }, { ...ANY_USER, conversations: 1 })] };
+    return { answers: [answer(showqService, { list }, CALLERS)] };
 
     // deno-lint-ignore require-await
     async function list() {

@@ -227,6 +227,33 @@ Deno.test("a user who asks without end is cut off before the questions fill memo
   assertEquals(answerer.busy, 0);
 });
 
+Deno.test("drain() waits neither for users who stay, nor without end for their calls", async () => {
+  await using stage = new Stage();
+  const answerer = await serveUsers(stage);
+  using idle = new Raw(stage.path);
+  using asking = new Raw(stage.path);
+  asking.write(...encode(Kind.REQUEST, CALLS.keep, 1, text("{}")));
+  await until(() => answerer.busy === 1 && answerer.connections === 2);
+  const started = performance.now();
+  const drained = answerer.drain();
+  await until(() => idle.closed);
+  assertEquals([asking.closed, answerer.busy], [false, 1]);
+  await drained;
+  assert(performance.now() - started >= ANY_USER.drainMs);
+});
+
+Deno.test("drain() of a service for any user answers the call that crosses with it", async () => {
+  await using stage = new Stage();
+  const answerer = await serveUsers(stage);
+  using raw = new Raw(stage.path);
+  await until(() => answerer.connections === 1);
+  const drained = answerer.drain();
+  raw.write(...good(1));
+  await drained;
+  await until(() => raw.closed);
+  assertEquals(raw.kinds(1), [Kind.REPLY]);
+});
+
 Deno.test("late frames of a conversation that is over are ignored", async () => {
   await using stage = new Stage();
   await serve(stage);

@@ -18,12 +18,16 @@ export interface CallerLimits {
   readonly connections: number;
   /** On one connection; with more, the peer is broken. */
   readonly conversations: number;
+  /** So many milliseconds after drain() began no caller is waited for any more. */
+  readonly drainMs: number;
 }
 
 /** Other roles: there are as many as the supervisor started. */
-const ROLES: CallerLimits = { connections: Infinity, conversations: 50_000 };
+const ROLES: CallerLimits = { connections: Infinity, conversations: 50_000, drainMs: Infinity };
 /** Commands of any local user: they ask once and leave, and must not get at the role's descriptors and memory. */
-export const ANY_USER: CallerLimits = { connections: 100, conversations: 8 };
+export const ANY_USER: CallerLimits = { connections: 100, conversations: 8, drainMs: 2000 };
+/** A call that crosses with the goodbye arrives within this. */
+const CROSSING_MS = 200;
 
 /** More bad requests than this on one connection: the peer is broken. */
 const MAX_BAD_REQUESTS = 100;
@@ -56,7 +60,10 @@ export type Handlers<C extends Calls> = {
 export interface Answerer {
   readonly service: string;
   attach(socket: Socket): void;
-  /** Asks callers to go elsewhere; resolves when each has left, so that a call that crosses with it is answered. */
+  /**
+   * Asks callers to go elsewhere; resolves when each has left, so that a call that crosses with it is answered. Users need not
+   * listen: those without a call under way are ended, and soon all others.
+   */
   drain(): Promise<void>;
   /** Conversations under way. */
   readonly busy: number;
@@ -93,15 +100,24 @@ export function answer<C extends Calls>(
         if (peers.size === 0) drained?.();
       });
       peers.add(peer);
-      if (peers.size > callers.connections) peers.values().next().value!.end();
+      if (peers.size > callers.connections) {
+        peers.values().next().value!.end("too many connections");
+      }
       if (drained) peer.goAway();
     },
-    drain() {
-      return new Promise<void>((resolve) => {
-        drained = resolve;
-        for (const peer of peers) peer.goAway();
-        if (peers.size === 0) resolve();
-      });
+    async drain() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      drained = resolve;
+      for (const peer of peers) peer.goAway();
+      if (peers.size === 0) return;
+      const endAfter = (ms: number, which: (peer: Peer) => boolean) =>
+        setTimeout(() => [...peers].filter(which).forEach((peer) => peer.end("it leaves")), ms);
+      const timers = callers.drainMs === Infinity ? [] : [
+        endAfter(CROSSING_MS, (peer) => peer.open.size === 0),
+        endAfter(callers.drainMs, () => true),
+      ];
+      await promise;
+      timers.forEach(clearTimeout);
     },
   };
 }
@@ -179,8 +195,8 @@ class Peer {
     }, warn);
   }
 
-  end(): void {
-    this.#connection.destroy("too many connections");
+  end(why: string): void {
+    this.#connection.destroy(why);
   }
 
   goAway(): void {
