@@ -5,7 +5,7 @@ import { reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
-import { notified } from "../../shared/log/lines.ts";
+import { notification, notified } from "../../shared/log/lines.ts";
 import { warning } from "../../shared/log/log.ts";
 import { localPartOf } from "../../shared/mail/address.ts";
 import type { bounceParameters } from "../../shared/parameters/bounce.ts";
@@ -32,20 +32,6 @@ interface Notification {
   /** Null for a report to a sender; for a postmaster an address whose mail is never answered. */
   readonly from: string;
 }
-
-/** The words of the log line, by reader and kind. */
-const LOGGED = {
-  sender: {
-    failure: "sender non-delivery",
-    delay: "sender delay",
-    success: "sender delivery status",
-  },
-  postmaster: {
-    failure: "postmaster non-delivery",
-    delay: "postmaster delay",
-    success: "postmaster delivery status",
-  },
-} as const;
 
 export class Notifier {
   #classes: Set<string>;
@@ -112,7 +98,7 @@ export class Notifier {
     original: Original,
     source?: string,
   ): Promise<string> {
-    const about = report.envelope.queueId, kind = LOGGED[reader][report.kind];
+    const about = report.envelope.queueId, name = notification(reader, report.kind);
     const queueId = this.nextQueueId(), now = this.now();
     // The postmaster learns that there was a message, not what it said.
     const quoted = reader === "postmaster" && report.envelope.sender && original.whole
@@ -128,11 +114,11 @@ export class Notifier {
     );
     if (!reply.queued) {
       const { code, dsn, text } = reply;
-      throw new StorageError(`${about}: ${kind} notification failed: ${code} ${dsn} ${text}`);
+      throw new StorageError(`${about}: ${name} failed: ${code} ${dsn} ${text}`);
     }
     stopAt?.("notice.queued");
     reports.add();
-    notified(about, kind, reply.already ?? queueId);
+    notified(about, name, reply.already ?? queueId);
     return reply.already ?? queueId;
   }
 }

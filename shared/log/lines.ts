@@ -175,19 +175,24 @@ export function delivered(delivery: Delivery): void {
   );
 }
 
-/** bounce: a report was sent. */
-export function notified(
-  queueId: string,
-  kind:
-    | "sender non-delivery"
-    | "sender delay"
-    | "sender delivery status"
-    | "postmaster non-delivery"
-    | "postmaster delay"
-    | "postmaster delivery status",
-  report: string,
-): void {
-  info(`${queueId}: ${kind} notification: ${report}`);
+/** What a report is about, as the log has it. */
+const NOTIFICATIONS = {
+  failure: "non-delivery",
+  delay: "delay",
+  success: "delivery status",
+} as const;
+
+/** bounce: the name of a report, such as `sender non-delivery notification`. */
+export function notification(
+  reader: "sender" | "postmaster",
+  kind: keyof typeof NOTIFICATIONS,
+): string {
+  return `${reader} ${NOTIFICATIONS[kind]} notification`;
+}
+
+/** bounce: a report was sent; `name` is that of `notification()`. */
+export function notified(queueId: string, name: string, report: string): void {
+  info(`${queueId}: ${name}: ${report}`);
 }
 
 /** Seconds with at most two significant digits above a resolution of 10 ms: `0.57`, `2.3`, `120`, `0`. */

@@ -178,13 +178,18 @@ const GOLDEN: [string, () => void, string][] = [
   ],
   [
     "sender non-delivery notification",
-    () => lines.notified(ID, "sender non-delivery", "4jWb1k3HdCzJDMX"),
+    () => lines.notified(ID, lines.notification("sender", "failure"), "4jWb1k3HdCzJDMX"),
     `${ID}: sender non-delivery notification: 4jWb1k3HdCzJDMX`,
   ],
   [
     "sender delay notification",
-    () => lines.notified(ID, "sender delay", "4jWb1k3HdCzJDMX"),
+    () => lines.notified(ID, lines.notification("sender", "delay"), "4jWb1k3HdCzJDMX"),
     `${ID}: sender delay notification: 4jWb1k3HdCzJDMX`,
+  ],
+  [
+    "postmaster delivery status notification",
+    () => lines.notified(ID, lines.notification("postmaster", "success"), "4jWb1k3HdCzJDMX"),
+    `${ID}: postmaster delivery status notification: 4jWb1k3HdCzJDMX`,
   ],
 ];
 
@@ -282,7 +287,7 @@ const CONSUMERS: [string, RegExp, () => void][] = [
   [
     "postfix_exporter: notifications",
     /: sender non-delivery notification: /,
-    () => lines.notified(ID, "sender non-delivery", ID),
+    () => lines.notified(ID, lines.notification("sender", "failure"), ID),
   ],
   [
     "pflogsumm: queue id and sender",
