@@ -1,8 +1,21 @@
-/** File systems that fail on demand: small ones, and one whose disk loses writes. Root only. */
+/**
+ * File systems that fail on demand: small ones, and one whose disk loses writes. Root mounts them; an ordinary user gets
+ * the small ones in a user namespace (`user_namespace.ts`).
+ */
 
-/** Why these cannot be used here; undefined when they can. */
-export function unusable(): string | undefined {
-  if (Deno.uid() !== 0) return "only root can mount";
+/** In the environment: directories that are small disks already, with colons between them. */
+export const MOUNTED = "POSTERN_SMALL_DISKS";
+/** Room enough for a queue and a few messages. */
+export const SMALL_DISK_SIZE = "16m";
+export const PAGE_BYTES = 4096;
+const mounted = (Deno.env.get(MOUNTED) ?? "").split(":").filter(Boolean);
+
+/** Small disks can be had: whoever runs this may mount, or finds them mounted. */
+export const hasSmallDisks = Deno.uid() === 0 || mounted.length > 0;
+
+/** Why there is no disk here that loses writes; undefined when there is. */
+export function noFailingDisk(): string | undefined {
+  if (Deno.uid() !== 0) return "only root can use loop devices";
   try {
     run("mkfs.ext4", "-V");
     run("losetup", "--find");
@@ -13,20 +26,24 @@ export function unusable(): string | undefined {
 
 /** A tmpfs; `fill` takes its free space away. */
 export class SmallDisk implements Disposable {
+  readonly directory: string;
   #filler: string;
+  #ours = mounted.length === 0;
 
-  constructor(readonly directory: string, megabytes: number) {
-    Deno.mkdirSync(directory, { recursive: true });
-    run("mount", "-t", "tmpfs", "-o", `size=${megabytes}m,mode=0755`, "postern-test", directory);
-    this.#filler = `${directory}/filler`;
+  constructor(size = SMALL_DISK_SIZE) {
+    this.directory = mounted.shift() ?? mountPoint();
+    if (this.#ours) {
+      run("mount", "-t", "tmpfs", "-o", `size=${size},mode=0755`, "postern-test", this.directory);
+    }
+    this.#filler = `${this.directory}/filler`;
   }
 
-  /** Leaves so many bytes free, in pages of 4 KiB. */
+  /** Leaves so many bytes free, in whole pages. */
   fill(left = 0): void {
     this.empty();
     using file = Deno.openSync(this.#filler, { write: true, create: true });
-    const free = Number(run("stat", "-f", "-c", "%a", this.directory)) * 4096;
-    const page = new Uint8Array(4096);
+    const page = new Uint8Array(PAGE_BYTES);
+    const free = Number(run("stat", "-f", "-c", "%a", this.directory)) * page.length;
     for (let size = 0; size + left < free; size += page.length) {
       try {
         file.writeSync(page);
@@ -45,27 +62,25 @@ export class SmallDisk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    run("umount", "--lazy", this.directory);
+    // Those that were here before end with their namespace.
+    if (this.#ours) unmount(this.directory);
   }
 }
 
 /** An ext4 on a loop device whose blocks are on a small disk: when that is full, writes end in EIO at the next sync. */
 export class FailingDisk implements Disposable {
-  #under: SmallDisk;
-  #image: string;
+  readonly directory = mountPoint();
+  #under = new SmallDisk("24m");
+  #image = `${this.#under.directory}/image`;
   #device = "";
 
-  constructor(readonly directory: string) {
-    const under = `${directory}.under`;
-    this.#under = new SmallDisk(under, 24);
-    this.#image = `${under}/image`;
+  constructor() {
     run("truncate", "--size=256M", this.#image);
     run("mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", this.#image);
-    Deno.mkdirSync(directory, { recursive: true });
-    this.mount();
+    this.#mount();
   }
 
-  mount(): void {
+  #mount(): void {
     this.#device = run("losetup", "--find", "--show", this.#image);
     run("mount", "-o", "errors=continue", this.#device, this.directory);
   }
@@ -88,22 +103,33 @@ export class FailingDisk implements Disposable {
 
   /** What an operator does then: check it, and mount it again. */
   repair(): void {
-    this.#unmount();
+    run("umount", "--lazy", this.directory);
     // 1 is "errors were corrected".
     run("sh", "-c", `e2fsck -fy ${this.#image} >/dev/null 2>&1 || test $? -eq 1`);
-    this.mount();
+    run("losetup", "--detach", this.#device);
+    this.#mount();
   }
 
   [Symbol.dispose](): void {
-    this.#unmount();
+    unmount(this.directory);
+    run("losetup", "--detach", this.#device);
     this.#under[Symbol.dispose]();
   }
-
-  #unmount(): void {
-    run("umount", "--lazy", this.directory);
-    run("losetup", "--detach", this.#device);
-  }
 }
+
+function mountPoint(): string {
+  const directory = Deno.makeTempDirSync({ prefix: "postern-disk-" });
+  Deno.chmodSync(directory, 0o755);
+  return directory;
+}
+
+/** Takes a disk and its mount point away. */
+function unmount(directory: string): void {
+  run("umount", "--lazy", directory);
+  Deno.removeSync(directory);
+}
+
+/** A program's output, when it succeeds. */
 
 function run(program: string, ...args: string[]): string {
   const { success, stdout, stderr } = new Deno.Command(program, { args }).outputSync();

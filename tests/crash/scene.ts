@@ -30,8 +30,8 @@ export interface SceneOptions {
   readonly log?: boolean;
   /** Where roles stop: ROLE:POINT:COUNT. */
   readonly stopAt?: string;
-  /** Prepares the place of the queue before the first start. */
-  readonly place?: (queueDirectory: string) => void;
+  /** Where the queue is; in the system's own directory otherwise. */
+  readonly queue?: string;
 }
 
 export class Scene implements AsyncDisposable {
@@ -43,7 +43,8 @@ export class Scene implements AsyncDisposable {
 
   private constructor(readonly sink: Sink, readonly system: System) {}
 
-  static async start({ main = "", log = false, stopAt, place }: SceneOptions = {}): Promise<Scene> {
+  static async start(options: SceneOptions = {}): Promise<Scene> {
+    const { main = "", log = false, stopAt, queue } = options;
     const deferred = new Set<string>();
     let transaction = "";
     const sink = await Sink.start({
@@ -56,13 +57,12 @@ export class Scene implements AsyncDisposable {
       },
     });
     const relay = `smtp:[127.0.0.1]:${sink.port}`;
-    const system = await System.prepare();
+    const system = await System.prepare(queue === undefined ? {} : { queue });
     const maillog = log ? `maillog_file = ${system.directory}/log/maillog\n` : "";
     await system.configure({ sink: relay, main: `${QUICK}\n${maillog}${main}` });
     if (log) await system.logDirectory();
     const scene = new Scene(sink, system);
     try {
-      place?.(system.queue);
       await system.start(stopAt ? { POSTERN_STOP_AT: stopAt } : {});
     } catch (error) {
       await scene[Symbol.asyncDispose]();

@@ -33,8 +33,12 @@ export interface Options {
   readonly sink?: string;
 }
 
+export interface Place {
+  /** Where the queue is; in the system's own directory otherwise. */
+  readonly queue?: string;
+}
+
 export class System implements AsyncDisposable {
-  readonly queue: string;
   readonly mail: string;
   readonly configuration: string;
   /** Everything that it printed: also the log, where no maillog_file is set. */
@@ -42,8 +46,11 @@ export class System implements AsyncDisposable {
   #child: Deno.ChildProcess | undefined;
   #status: Promise<number> = Promise.resolve(-1);
 
-  private constructor(readonly directory: string, readonly port: number) {
-    this.queue = `${directory}/queue`;
+  private constructor(
+    readonly directory: string,
+    readonly port: number,
+    readonly queue = `${directory}/queue`,
+  ) {
     this.mail = `${directory}/mail`;
     this.configuration = `${directory}/conf`;
   }
@@ -56,9 +63,9 @@ export class System implements AsyncDisposable {
   }
 
   /** Writes its configuration without starting it. */
-  static async prepare(options: Options = {}): Promise<System> {
+  static async prepare(options: Options & Place = {}): Promise<System> {
     const directory = await Deno.makeTempDir({ prefix: "postern-" });
-    const system = new System(directory, await freePort());
+    const system = new System(directory, await freePort(), options.queue);
     // Roles run as another user, and must reach what is theirs.
     await Deno.chmod(directory, 0o755);
     for (const each of [system.mail, system.configuration]) await Deno.mkdir(each);
