@@ -7,12 +7,11 @@ import { EX } from "../../shared/errors.ts";
 import { socketDirectory } from "../../shared/layout.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { commandLine, type LaunchOptions, type Layers, roleEnvironment } from "./launch.ts";
-import { Listeners } from "./listeners.ts";
 import { Member } from "./member.ts";
-import { OwnSocketPlaces } from "./own_sockets.ts";
-import { planOf, type System, type Wanted } from "./plans.ts";
+import { planOf, type Wanted } from "./plans.ts";
 import { findRuntime, reachable } from "./runtime.ts";
 import { settingsOf } from "./settings.ts";
+import { type System, systemOn } from "./system.ts";
 
 /** A role that is to run alone. */
 export interface Alone {
@@ -59,24 +58,14 @@ function quoted(word: string): string {
 export async function runAlone(alone: Alone, events: AloneEvents): Promise<number> {
   const { configuration, host, layers, directory } = alone;
   const stage = reachable(findRuntime(), host, layers);
-  const listeners = new Listeners(directory, host);
-  const system: System = {
-    configuration,
-    settings: settingsOf(configuration),
-    host,
-    runtime: stage.runtime,
-    layers,
-    listeners,
-    ownSockets: new OwnSocketPlaces(directory, host),
-    adopt: () => system,
-  };
+  const system = systemOn({ configuration, host, runtime: stage.runtime, layers, directory });
   for (const service of answersOf(alone.wanted.row, alone.wanted.service)) {
     Deno.mkdirSync(socketDirectory(directory, service), { recursive: true, mode: 0o755 });
   }
   try {
     return await untilItEnds(alone, system, events);
   } finally {
-    listeners.close();
+    system.listeners.close();
     stage.dispose();
   }
 }

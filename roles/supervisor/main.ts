@@ -32,9 +32,7 @@ import {
   protectSocket,
 } from "./directories.ts";
 import { readHost } from "./host.ts";
-import { Listeners } from "./listeners.ts";
-import { OwnSocketPlaces } from "./own_sockets.ts";
-import { logsToService, rowsInUse, type System } from "./plans.ts";
+import { logsToService, rowsInUse } from "./plans.ts";
 import {
   chooseLayers,
   describeLayers,
@@ -45,6 +43,7 @@ import {
 } from "./runtime.ts";
 import { settingsOf } from "./settings.ts";
 import { Supervisor } from "./supervisor.ts";
+import { systemOn } from "./system.ts";
 
 /** What the serve command gives the supervisor. */
 export interface ServeOptions {
@@ -67,20 +66,13 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const layers = await chooseLayers(configuration.value("sandbox"), host);
   prepare(configuration, host);
   const stage = reachable(findRuntime(), host, layers);
-  const system: System = {
+  const system = systemOn({
     configuration,
-    settings: settingsOf(configuration),
     host,
     runtime: stage.runtime,
     layers,
-    listeners: new Listeners(queue, host),
-    ownSockets: new OwnSocketPlaces(queue, host),
-    adopt: (next) => ({
-      configuration: next,
-      settings: settingsOf(next),
-      host: readHost(next.value("mail_owner")),
-    }),
-  };
+    directory: queue,
+  });
   try {
     await run(new Supervisor(system), options, describeLayers(layers, host));
   } finally {

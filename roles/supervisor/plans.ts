@@ -4,11 +4,9 @@ import {
   answersOf,
   type Grant,
   grantOf,
-  type Host,
   nameServersOf,
   ROLE_OF_COMMAND,
 } from "../../policies/grant.ts";
-import type { Runtime } from "../../policies/bwrap.ts";
 import { policies, policyOf, type Row } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
@@ -21,22 +19,10 @@ import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { descriptorLimit, hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
 import type { Handover } from "./member.ts";
-import { launch, type Layers } from "./launch.ts";
-import type { OwnSocketPlaces, OwnSockets } from "./own_sockets.ts";
-import { type Endpoint, endpointsOf, type Listeners } from "./listeners.ts";
-
-/** Everything that stands while the system runs. */
-export interface System {
-  readonly configuration: Configuration;
-  readonly settings: Settings;
-  readonly host: Host;
-  readonly runtime: Runtime;
-  readonly layers: Layers;
-  readonly listeners: Listeners;
-  readonly ownSockets: OwnSocketPlaces;
-  /** What changes of this when a new configuration comes. */
-  adopt(configuration: Configuration): Pick<System, "configuration" | "settings" | "host">;
-}
+import { launch } from "./launch.ts";
+import type { OwnSockets } from "./own_sockets.ts";
+import { type Endpoint, endpointsOf } from "./listeners.ts";
+import type { System } from "./system.ts";
 
 /** A service that is to run: a line of master.cf, or one that every system has. */
 export interface Wanted {

@@ -7,7 +7,8 @@ import { info, warning } from "../../shared/log/log.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { Keeper, type Plan } from "./keeper.ts";
-import { inetEndpoints, plansOf, type System } from "./plans.ts";
+import { inetEndpoints, plansOf } from "./plans.ts";
+import { adopt, type System } from "./system.ts";
 
 /** How often each role is asked for a sign of life. */
 const BEAT_MS = 10_000;
@@ -45,7 +46,7 @@ export class Supervisor {
 
   /** Puts a new configuration in force without refusing or breaking a connection. Rejects with what is wrong. */
   async reload(configuration: Configuration): Promise<void> {
-    const next = { ...this.system, ...this.system.adopt(configuration) };
+    const next = adopt(this.system, configuration);
     if (next.settings.value("queue_directory") !== this.system.settings.value("queue_directory")) {
       throw new ConfigError(
         "queue_directory: cannot change while the system runs: stop and start it",
