@@ -1,5 +1,6 @@
 /** What is done to a header section: hops counted, headers dropped, completed and rewritten (reference 5.4). */
 
+import { parseEncoding } from "../../shared/mail/content_type.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
 import {
   byteText,
@@ -161,5 +162,5 @@ function messageIds(
 
 function isEightBit(bytes: Uint8Array, seen: Map<string, Field>): boolean {
   const field = seen.get("content-transfer-encoding");
-  return field !== undefined && /^8bit\b/i.test(fieldText(bytes, field));
+  return field !== undefined && parseEncoding(fieldText(bytes, field)) === "8bit";
 }

@@ -125,8 +125,10 @@ Deno.test("submit() logs the message id, on one line, and that of mail sent agai
 
 Deno.test("submit() takes 8-bit from Content-Transfer-Encoding", async () => {
   const { submit, queue } = scene();
-  await submit(`${RECEIVED}Content-Transfer-Encoding: 8BIT\r\n\r\n`);
-  assertEquals(queue[0]!.body, "8bit");
+  for (const encoding of ["8BIT", "(a comment) 8bit", "8bit-foo"]) {
+    await submit(`${RECEIVED}Content-Transfer-Encoding: ${encoding}\r\n\r\n`);
+  }
+  assertEquals(queue.map(({ body }) => body), ["8bit", "8bit", "7bit"]);
 });
 
 Deno.test("submit() refuses a message without Received", async () => {

@@ -1,4 +1,4 @@
-/** The value of a Content-Type field (RFC 2045 5.1), as far as the structure of a message hangs on it. */
+/** The values of Content-Type and Content-Transfer-Encoding (RFC 2045 5.1, 6.1), as far as the structure of a message hangs on them. */
 
 export interface ContentType {
   /** In lower case: `multipart/mixed`. */
@@ -20,6 +20,11 @@ export function parseContentType(value: string): ContentType {
     if (name === "boundary") return { type, boundary: found };
   }
   return { type, boundary: "" };
+}
+
+/** The mechanism of a Content-Transfer-Encoding in lower case, whatever follows it; empty when there is none. */
+export function parseEncoding(value: string): string {
+  return new Cursor(value).token().toLowerCase();
 }
 
 /** RFC 2045 5.1: what a token may not have. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseContentType } from "./content_type.ts";
+import { parseContentType, parseEncoding } from "./content_type.ts";
 
 for (
   const [value, type, boundary] of [
@@ -24,6 +24,26 @@ for (
   });
 }
 
+for (
+  const [value, mechanism] of [
+    [" 8bit", "8bit"],
+    [" 8BIT\r\n", "8bit"],
+    [" (8bit (is) what\r\n\tI \\) say) Binary (x)", "binary"],
+    [" 8bit(x)", "8bit"],
+    [" 8bit; x", "8bit"],
+    [" 8bit-foo", "8bit-foo"],
+    [" 8bit.", "8bit."],
+    [' "8bit"', ""],
+    [" (8bit)", ""],
+    [" (8bit", ""],
+    ["", ""],
+  ] as const
+) {
+  Deno.test(`parseEncoding() reads ${JSON.stringify(value)}`, () => {
+    assertEquals(parseEncoding(value), mechanism);
+  });
+}
+
 Deno.test("parseContentType() reads any text", () => {
   const characters = fc.constantFrom(...'multipart/mixed; boundary=x"\\()\r\n\t\u00ff');
   fc.assert(fc.property(fc.array(characters, { maxLength: 60 }), (made) => {
@@ -36,6 +56,7 @@ Deno.test("parseContentType() is quick with half a megabyte of brackets", () => 
   const before = performance.now();
   parseContentType("multipart/mixed;" + "(".repeat(500_000));
   parseContentType("multipart/mixed;" + "\\".repeat(500_000));
+  parseEncoding("(".repeat(500_000));
   // Minutes if it were quadratic.
   assertEquals(performance.now() - before < 10_000, true);
 });

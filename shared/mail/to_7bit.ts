@@ -13,7 +13,7 @@
  */
 
 import { concat } from "../ipc/frame.ts";
-import { parseContentType } from "./content_type.ts";
+import { parseContentType, parseEncoding } from "./content_type.ts";
 import { FieldNames } from "./header.ts";
 import { QuotedPrintable } from "./quoted_printable.ts";
 
@@ -32,6 +32,7 @@ const MAX_FIELD_BYTES = 16 * 1024;
 /** The longest name that makes a line a field: RFC 5322 2.1.1 has no longer lines. */
 const MAX_NAME_BYTES = 998;
 const TYPE = "content-type", ENCODING = "content-transfer-encoding";
+const EIGHT_BIT: ReadonlySet<string> = new Set(["8bit", "binary"]);
 const NAMES = new FieldNames([TYPE, ENCODING]);
 const decoder = new TextDecoder("latin1");
 const encoder = new TextEncoder();
@@ -199,7 +200,7 @@ export class To7Bit {
     if (field.name === TYPE && !this.#head.type) {
       Object.assign(this.#head, parseContentType(value));
     } else if (field.name === ENCODING) {
-      if (!this.#head.encoded) this.#head.eightBit = /^\s*(?:8bit|binary)\b/i.test(value);
+      if (!this.#head.encoded) this.#head.eightBit = EIGHT_BIT.has(parseEncoding(value));
       this.#head.encoded = true;
       if (this.#head.eightBit) return;
     }

@@ -297,3 +297,17 @@ for (
     assertEquals(text.split("\r\n\r\n")[1], `${encoded}\r\n`);
   });
 }
+
+for (
+  const [field, encoding] of [
+    ["(a comment (in it)) 8bit", "quoted-printable"],
+    ["\r\n\t8BIT (x)", "quoted-printable"],
+    ["8bit-foo", "8bit-foo"],
+    ["(8bit)", "(8bit)"],
+  ] as const
+) {
+  Deno.test(`To7Bit makes ${encoding} of the encoding ${JSON.stringify(field)}`, () => {
+    const text = convert(`Content-Transfer-Encoding: ${field}\r\n\r\n\u00e9\r\n`);
+    assertEquals(text.split("\r\n")[0], `Content-Transfer-Encoding: ${encoding}`);
+  });
+}
