@@ -1,12 +1,24 @@
 /**
  * The `test:crash` task: the tests of this folder with every victim, then rounds of random kills, 200 or as many as
- * `--rounds N` says, repeatable with `--seed S`. Exit code 1 when a message is lost or doubled.
+ * `--rounds N` says, repeatable with `--seed S`; with `--sandbox LAYER` in one of `deno`, `bwrap` and `worker`. Exit code 1
+ * when a message is lost or doubled.
  */
 
-import { crashRounds } from "./rounds.ts";
+import { parseArgs } from "@std/cli";
 
-const rounds = option("--rounds", 200), seed = option("--seed", Date.now() % 1_000_000);
-if (!Deno.args.includes("--rounds-only")) {
+const LAYERS = ["auto", "deno", "bwrap", "worker"];
+const options = parseArgs(Deno.args, {
+  string: ["rounds", "seed", "sandbox"],
+  boolean: ["rounds-only"],
+  default: { rounds: "200", seed: String(Date.now() % 1_000_000), sandbox: "auto" },
+  unknown: usage,
+});
+const rounds = Number(options.rounds), seed = Number(options.seed), { sandbox } = options;
+if (!Number.isInteger(rounds) || rounds < 1 || !(seed >= 0) || !LAYERS.includes(sandbox)) usage();
+// Every system that is started from here on reads this.
+Deno.env.set("POSTERN_SANDBOX", sandbox);
+const { crashRounds } = await import("./rounds.ts");
+if (!options["rounds-only"]) {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", "--no-prompt", "--no-check", import.meta.dirname!],
     env: { POSTERN_CRASH: "long" },
@@ -35,10 +47,11 @@ console.log(
 );
 Deno.exit(lost.length || doubled.length || sum !== accepted ? 1 : 0);
 
-function option(name: string, fallback: number): number {
-  const at = Deno.args.indexOf(name);
-  const value = at < 0 ? fallback : Number(Deno.args[at + 1]);
-  if (Number.isInteger(value) && value > 0) return value;
-  console.error("usage: deno task test:crash [--rounds N] [--seed S] [--rounds-only]");
+function usage(): never {
+  console.error(
+    `usage: deno task test:crash [--rounds N] [--seed S] [--rounds-only] [--sandbox ${
+      LAYERS.join("|")
+    }]`,
+  );
   Deno.exit(64);
 }

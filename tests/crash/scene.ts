@@ -16,6 +16,8 @@ const QUICK = [
   "maximal_backoff_time = 2s",
   "queue_run_delay = 1s",
   "service_throttle_time = 1s",
+  // An agent that takes long to start on a busy machine is asked again soon, too.
+  "transport_retry_time = 1s",
 ].join("\n");
 /** Whoever writes to it is refused for good. */
 export const REFUSED = "refused@sink.test";
