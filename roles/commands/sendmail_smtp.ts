@@ -6,6 +6,7 @@
 import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
 import { MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
+import { MAX_RECIPIENTS_BYTES, recipientBytes } from "../../shared/maildrop/file_format.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import {
   BAD_RECIPIENT,
@@ -64,6 +65,7 @@ export async function smtpSession(
 class Session {
   #sender: string | undefined;
   #recipients: string[] = [];
+  #recipientBytes = 0;
   #smtputf8 = false;
 
   constructor(readonly input: SmtpInput, readonly options: SmtpOptions) {}
@@ -77,7 +79,8 @@ class Session {
       const answer = line === "too long" ? TOO_LONG : await this.#answer(line.text);
       this.#send(answer);
       if (answer === BYE) return;
-      errors = answer.code < 400 ? 0 : errors + 1;
+      // A client with many recipients hears of each that does not fit, and goes on with DATA.
+      if (answer !== TOO_MANY_RECIPIENTS) errors = answer.code < 400 ? 0 : errors + 1;
     }
     this.#send(TOO_MANY_ERRORS);
   }
@@ -116,6 +119,7 @@ class Session {
   #reset(): void {
     this.#sender = undefined;
     this.#recipients = [];
+    this.#recipientBytes = 0;
     this.#smtputf8 = false;
   }
 
@@ -158,7 +162,12 @@ class Session {
     const path = parsePath(text);
     if (!path?.address) return BAD_RECIPIENT;
     if (path.rest) return reply(555, "5.5.4", `Unsupported option: ${path.rest}`);
-    if (this.#recipients.length >= MAX_RECIPIENTS) return TOO_MANY_RECIPIENTS;
+    // Those that do not fit come with a message of their own, as the client knows from 452.
+    const bytes = this.#recipientBytes + recipientBytes(path.address);
+    if (this.#recipients.length >= MAX_RECIPIENTS || bytes > MAX_RECIPIENTS_BYTES) {
+      return TOO_MANY_RECIPIENTS;
+    }
+    this.#recipientBytes = bytes;
     this.#recipients.push(path.address);
     return RCPT_OK;
   }

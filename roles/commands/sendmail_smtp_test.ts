@@ -69,6 +69,8 @@ for (
     ["no address", "MAIL FROM:", 501],
     ["the null recipient", "MAIL FROM:<>\r\nRCPT TO:<>", 501],
     ["a control character", "MAIL FROM:<a\u0001@x>", 501],
+    ["a sender that is too long", `MAIL FROM:<${"a".repeat(1000)}@x>`, 501],
+    ["a recipient that is too long", `MAIL FROM:<a@x>\r\nRCPT TO:<${"a".repeat(1000)}@x>`, 501],
     ["an unknown parameter", "MAIL FROM:<a@x> FOO=1", 555],
     ["an announced size above the limit", "MAIL FROM:<a@x> SIZE=1001", 552],
     ["an unknown command", "__proto__ constructor", 500],
@@ -151,6 +153,26 @@ Deno.test("sendmail -bs leaves what it was given in the maildrop", async () => {
     for await (const part of content()) text += new TextDecoder().decode(part);
     const { sender, recipients }: Submitted = envelope;
     assertEquals([sender, recipients, text], ["a@x", ["b@y"], "Subject: x\r\n\r\n.\r\nbody\r\n"]);
+  } finally {
+    io.remove();
+  }
+});
+
+Deno.test("sendmail -bs takes as many recipients as a submission can hold, and says 452 to the rest", async () => {
+  const recipients = Array.from(
+    { length: 5000 },
+    (_, n) => `RCPT TO:<${n}.${"x".repeat(900)}@y>\n`,
+  );
+  const io = fakeIo(
+    "",
+    `MAIL FROM:<a@x>\n${recipients.join("")}DATA\nx\n.\nMAIL FROM:<a@x>\nRCPT TO:<b@y>\nQUIT\n`,
+  );
+  try {
+    assertEquals(await sendmail(["-bs"], io), 0);
+    const codes = io.written.out.match(/^[0-9]{3}/gm)!.map(Number);
+    const runs = codes.filter((code, n) => code !== codes[n - 1]);
+    assertEquals(runs, [220, 250, 452, 354, 250, 221]);
+    assertMatch(io.written.out, /^250 2\.0\.0 Ok: saved as/m);
   } finally {
     io.remove();
   }

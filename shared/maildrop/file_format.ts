@@ -45,6 +45,8 @@ const submitted = Compile(Submitted);
 
 /** The longest envelope: within `ENVELOPE_HEADER_BYTES` when pickup hands it to cleanup, which needs twice as much. */
 const MAX_ENVELOPE_BYTES = 4 * 1024 * 1024;
+/** Recipients of so many bytes, as JSON has them, fit into an envelope whatever else is in it. */
+export const MAX_RECIPIENTS_BYTES = MAX_ENVELOPE_BYTES - 64 * 1024;
 const MAGIC = "postern submission 1 ";
 /** The first line: the magic, at most seven digits, a newline. */
 const MAX_HEAD_BYTES = MAGIC.length + 8;
@@ -61,6 +63,11 @@ const latin1 = new TextDecoder("latin1");
 /** This file is not a submission; the text says why. */
 export class NotASubmission extends Error {
   override name = "NotASubmission";
+}
+
+/** How much of `MAX_RECIPIENTS_BYTES` an address takes. */
+export function recipientBytes(address: string): number {
+  return encoder.encode(JSON.stringify(address)).length + 1;
 }
 
 /** Writes a submission; `write` takes every byte it is given. Throws RangeError when the envelope is too long. */
