@@ -12,14 +12,20 @@ export interface LogicalLine {
  * nothing to continue; it is returned as it is.
  */
 export function logicalLines(text: string): LogicalLine[] {
-  const logical: { parts: string[]; line: number }[] = [];
+  const lines: { text: string; line: number }[] = [];
   for (const [index, physical] of text.split("\n").entries()) {
     if (/^[ \t\r\v\f]*(?:#|$)/.test(physical)) continue;
-    const last = logical.at(-1);
-    if (last && /^[ \t\r\v\f]/.test(physical)) last.parts.push(physical);
-    else logical.push({ parts: [physical], line: index + 1 });
+    const last = lines.at(-1);
+    if (last && startsWithSpace(physical)) last.text += physical;
+    else lines.push({ text: physical, line: index + 1 });
   }
-  return logical.map(({ parts, line }) => ({ text: trimEnd(parts.join("")), line }));
+  for (const each of lines) each.text = trimEnd(each.text);
+  return lines;
+}
+
+/** True for a line that continues another, if there is one. */
+export function startsWithSpace(line: string): boolean {
+  return /^[ \t\r\v\f]/.test(line);
 }
 
 /** Takes white space off the end; only ASCII's counts in Postfix's files. */

@@ -1,6 +1,6 @@
 /** main.cf as it is written: `name = value`, with the line of each name. `expand.ts` gives the texts their meaning. */
 
-import { logicalLines, trim } from "./logical_lines.ts";
+import { logicalLines, startsWithSpace, trim } from "./logical_lines.ts";
 import { type Problem, problem } from "./problem.ts";
 
 export interface MainEntry {
@@ -41,7 +41,7 @@ export function parseMainCf(text: string, file: string): MainCf {
 export function splitNameValue(
   text: string,
 ): { name: string; value: string } | { error: string } {
-  if (/^[ \t\r\v\f]/.test(text)) {
+  if (startsWithSpace(text)) {
     return { error: `must not start with white space, there is no line to continue: "${text}"` };
   }
   const equals = text.indexOf("=");

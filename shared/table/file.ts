@@ -1,5 +1,6 @@
 /** Text files of tables and lists, read again when they change. The only place where tables touch the disk. */
 
+import { type LogicalLine, logicalLines, startsWithSpace } from "../config/logical_lines.ts";
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 
@@ -11,12 +12,6 @@ export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 export const MAX_LINE_LENGTH = 100_000;
 /** More than this many warnings about one version of a file help nobody. */
 const MAX_WARNINGS = 10;
-
-/** A logical line and the number of the line on which it starts. */
-export interface Line {
-  readonly text: string;
-  readonly number: number;
-}
 
 /** A file's parsed contents. */
 export class TextFile<T> {
@@ -89,32 +84,14 @@ function says(error: unknown): string {
   return reason(error);
 }
 
-/**
- * Logical lines (postmap(1)): empty lines and lines whose first text is `#` are skipped, a line that starts with white
- * space continues the one before.
- */
-export function logicalLines(text: string, warn: Warn): Line[] {
-  const lines: Line[] = [];
-  let current = "", start = 0;
-  const push = () => {
-    if (current.length > MAX_LINE_LENGTH) {
-      throw new StorageError(`line ${start}: longer than ${MAX_LINE_LENGTH} characters`);
+/** The logical lines of a table or list (postmap(1)); one that continues nothing is left out. */
+export function tableLines(text: string, warn: Warn): LogicalLine[] {
+  return logicalLines(text).filter(({ text, line }) => {
+    if (text.length > MAX_LINE_LENGTH) {
+      throw new StorageError(`line ${line}: longer than ${MAX_LINE_LENGTH} characters`);
     }
-    if (current) lines.push({ text: current.trimEnd(), number: start });
-    current = "";
-  };
-  let number = 0;
-  for (const raw of text.split("\n")) {
-    number++;
-    const content = raw.trim();
-    if (content === "" || content.startsWith("#")) continue;
-    if (!/^\s/.test(raw)) {
-      push();
-      current = raw;
-      start = number;
-    } else if (current) current += raw.trimEnd();
-    else warn(number, "starts with white space but continues nothing");
-  }
-  push();
-  return lines;
+    const continues = startsWithSpace(text);
+    if (continues) warn(line, "starts with white space but continues nothing");
+    return !continues;
+  });
 }

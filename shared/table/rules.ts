@@ -1,7 +1,8 @@
 /** Ordered rules with `if` and `endif`: what pattern tables and cidr tables have in common. */
 
+import type { LogicalLine } from "../config/logical_lines.ts";
 import { StorageError } from "../errors.ts";
-import { type Line, logicalLines, type Warn } from "./file.ts";
+import { tableLines, type Warn } from "./file.ts";
 
 /** `if` inside `if`, up to here. */
 export const MAX_IF_NESTING = 100;
@@ -22,7 +23,7 @@ export type ParseRule<S> = (text: string, block: boolean) => Rule<S>;
 export function parseRules<S>(text: string, parse: ParseRule<S>, warn: Warn): Rule<S>[] {
   const top: Rule<S>[] = [];
   const open: { rules: Rule<S>[]; line: number }[] = [{ rules: top, line: 0 }];
-  for (const line of logicalLines(text, warn)) step(open, line, parse);
+  for (const each of tableLines(text, warn)) step(open, each, parse);
   const left = open.pop()!;
   if (open.length) throw new StorageError(`line ${left.line}: IF without ENDIF`);
   return top;
@@ -30,10 +31,10 @@ export function parseRules<S>(text: string, parse: ParseRule<S>, warn: Warn): Ru
 
 function step<S>(
   open: { rules: Rule<S>[]; line: number }[],
-  { text, number }: Line,
+  { text, line }: LogicalLine,
   parse: ParseRule<S>,
 ): void {
-  const wrong = (what: string) => new StorageError(`line ${number}: ${what}`);
+  const wrong = (what: string) => new StorageError(`line ${line}: ${what}`);
   const word = /^(if|endif)(?![a-z0-9])/i.exec(text)?.[1]?.toLowerCase();
   if (word === "endif") {
     if (text.trim().length > "endif".length) throw wrong("ENDIF must stand alone");
@@ -51,7 +52,7 @@ function step<S>(
     if (open.length > MAX_IF_NESTING) throw wrong(`IF nests deeper than ${MAX_IF_NESTING}`);
     rule = { ...rule, inner: [] };
     open.at(-1)!.rules.push(rule);
-    open.push({ rules: rule.inner!, line: number });
+    open.push({ rules: rule.inner!, line });
   } else open.at(-1)!.rules.push(rule);
 }
 

@@ -3,8 +3,9 @@
  * beside the index. Keys are folded to lower case, as postmap does.
  */
 
+import type { LogicalLine } from "../config/logical_lines.ts";
 import { StorageError } from "../errors.ts";
-import { type Line, logicalLines, TextFile, type Warn } from "./file.ts";
+import { tableLines, TextFile, type Warn } from "./file.ts";
 import { INDEXED_TYPES, SYSTEM_FILES } from "./files.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
@@ -35,21 +36,21 @@ function parseEntries(
   warn: Warn,
 ): Map<string, string> {
   const entries = new Map<string, string>();
-  for (const line of logicalLines(text, warn)) add(entries, line, parse(line.text), warn);
+  for (const each of tableLines(text, warn)) add(entries, each, parse(each.text), warn);
   return entries;
 }
 
 function add(
   entries: Map<string, string>,
-  { number, text }: Line,
+  { line, text }: LogicalLine,
   found: Entry | undefined,
   warn: Warn,
 ): void {
   if (!found || !found[1]) {
-    return warn(number, `expected format: key whitespace value; ignoring "${text.slice(0, 100)}"`);
+    return warn(line, `expected format: key whitespace value; ignoring "${text.slice(0, 100)}"`);
   }
   const key = found[0].toLowerCase();
-  if (entries.has(key)) warn(number, `ignoring duplicate entry: "${key}"`);
+  if (entries.has(key)) warn(line, `ignoring duplicate entry: "${key}"`);
   else entries.set(key, found[1]);
 }
 
