@@ -1,7 +1,7 @@
 /**
  * Addresses in header values (RFC 5322 3.4 and the obsolete forms of 4.4): finds where each address stands, so that it can
  * be replaced while everything around it - display names, comments, groups, routes, folding - keeps its bytes.
- * What cannot be told for an address is left alone.
+ * What cannot be told for an address is left alone; shared/maildrop/address_list.ts must find one where this need not.
  */
 
 import { external } from "./address.ts";
@@ -28,7 +28,7 @@ interface Token {
 }
 
 /** Comments nest no deeper than this; what is deeper is read as if it had ended. */
-export const MAX_COMMENT_DEPTH = 100;
+const MAX_COMMENT_DEPTH = 100;
 
 /** Cuts a value into tokens (RFC 5322 3.2), at most `limit`: the rest of a longer value is not looked at. */
 class Tokens {
@@ -81,19 +81,21 @@ class Tokens {
   }
 
   #comment(start: number): Token {
-    let depth = 0;
-    for (; this.#at < this.value.length; this.#at++) {
-      const char = this.value[this.#at]!;
-      if (char === "\\") this.#at++;
-      else if (char === "(" && depth < MAX_COMMENT_DEPTH) depth++;
-      else if (char === ")" && --depth === 0) {
-        this.#at++;
-        break;
-      }
-    }
-    this.#at = Math.min(this.#at, this.value.length);
+    this.#at = afterComment(this.value, start);
     return { kind: "comment", start, end: this.#at, text: this.value.slice(start, this.#at) };
   }
+}
+
+/** Where the comment that begins at `start` is over; the end of the text if it does not end (RFC 5322 3.2.2). */
+export function afterComment(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at];
+    if (char === "\\") at++;
+    else if (char === "(" && depth < MAX_COMMENT_DEPTH) depth++;
+    else if (char === ")" && --depth === 0) return at + 1;
+  }
+  return text.length;
 }
 
 const SPECIALS = "<>,;:@.)]";

@@ -1,9 +1,10 @@
 /**
  * The addresses of a header or of sendmail's command line, as RFC 5322 3.4 writes them and as people do: display names,
  * comments, groups and routes are left out, `a b` is two addresses, and whatever is not closed ends with the text.
+ * Not the reader of shared/mail/header_address.ts: that one replaces in place, and leaves alone what this one must guess.
  */
 
-import { MAX_COMMENT_DEPTH } from "../mail/header_address.ts";
+import { afterComment } from "../mail/header_address.ts";
 
 const ATOM = /[^\s\p{Cc}()<>[\]:;@\\,."]+/uy;
 const SPACE = /[\s\p{Cc}]+/uy;
@@ -55,14 +56,7 @@ class List {
   /** Skips `( ... )`. */
   #comment(): boolean {
     if (this.text[this.#at] !== "(") return false;
-    let depth = 0;
-    for (; this.#at < this.text.length; this.#at++) {
-      const char = this.text[this.#at];
-      if (char === "\\") this.#at++;
-      else if (char === "(" && depth < MAX_COMMENT_DEPTH) depth++;
-      else if (char === ")" && --depth === 0) break;
-    }
-    this.#at++;
+    this.#at = afterComment(this.text, this.#at);
     return true;
   }
 
