@@ -1,7 +1,7 @@
 /** The Received header that smtpd writes above each message (RFC 5321 4.4; reference 3.3). */
 
-import { DAYS, MONTHS } from "../../shared/calendar.ts";
 import { external } from "../../shared/mail/address.ts";
+import { mailDate } from "../../shared/mail/date.ts";
 
 export interface Hop {
   readonly helo: string;
@@ -35,25 +35,16 @@ export function received(hop: Hop): string {
 // This locale has the abbreviations that people know, CEST for instance.
 const zoneName = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
 
-let lastSecond = NaN;
-let lastDate = "";
+let lastMinute = NaN;
+let lastZone = "";
 
-/** `Mon, 06 Jul 2026 10:00:00 +0200 (CEST)`; made once a second. */
+/** `Mon, 06 Jul 2026 10:00:00 +0200 (CEST)`, from milliseconds since the epoch. */
 export function receivedDate(milliseconds: number): string {
-  const second = Math.floor(milliseconds / 1000);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    lastDate = format(new Date(second * 1000));
+  const date = mailDate(milliseconds), minute = Math.floor(milliseconds / 60_000);
+  if (minute !== lastMinute) {
+    lastMinute = minute;
+    const parts = zoneName.formatToParts(milliseconds);
+    lastZone = parts.find(({ type }) => type === "timeZoneName")?.value ?? date.slice(-5);
   }
-  return lastDate;
-}
-
-function format(date: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${DAYS[date.getDay()]}, ${two(date.getDate())} ${MONTHS[date.getMonth()]}`;
-  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
-  const east = -date.getTimezoneOffset(), minutes = Math.abs(east);
-  const zone = `${east < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}${two(minutes % 60)}`;
-  const name = zoneName.formatToParts(date).find(({ type }) => type === "timeZoneName")?.value;
-  return `${day} ${date.getFullYear()} ${clock} ${zone} (${name ?? zone})`;
+  return `${date} (${lastZone})`;
 }

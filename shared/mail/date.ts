@@ -5,7 +5,7 @@ import { DAYS, MONTHS } from "../calendar.ts";
 let lastSecond = NaN;
 let lastDate = "";
 
-/** `Thu, 21 Nov 2024 01:02:03 +0000`, from milliseconds since the epoch; made once a second. */
+/** `Thu, 07 Nov 2024 01:02:03 +0000`, from milliseconds since the epoch; made once a second. */
 export function mailDate(milliseconds: number): string {
   const second = Math.floor(milliseconds / 1000);
   if (second !== lastSecond) {
@@ -17,10 +17,10 @@ export function mailDate(milliseconds: number): string {
 
 function format(date: Date): string {
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
-  const month = MONTHS[date.getMonth()], day = DAYS[date.getDay()];
+  const day = `${DAYS[date.getDay()]}, ${two(date.getDate())} ${MONTHS[date.getMonth()]}`;
   const east = -date.getTimezoneOffset(), minutes = Math.abs(east);
   const zone = (east < 0 ? "-" : "+") + two(Math.floor(minutes / 60)) + two(minutes % 60);
-  return `${day}, ${date.getDate()} ${month} ${date.getFullYear()} ${clock} ${zone}`;
+  return `${day} ${date.getFullYear()} ${clock} ${zone}`;
 }
 
 function two(value: number): string {
