@@ -35,7 +35,9 @@ export interface MaildropOptions {
   submit(found: Found): Promise<Fate>;
   /** The file of a submission that is done has gone. */
   removed?(found: Found): void;
+  /** The time of day; for waits, a time that nobody can set. Milliseconds. */
   readonly now?: () => number;
+  readonly steady?: () => number;
 }
 
 /** The whole directory is looked at this often, whatever sendmail says. */
@@ -63,6 +65,7 @@ interface Retry {
 export class Maildrop {
   #directory: string;
   #now: () => number;
+  #steady: () => number;
   #garbage = new Garbage();
   #line = new Line<string>();
   /** In the line or being submitted. */
@@ -79,6 +82,7 @@ export class Maildrop {
   constructor(readonly options: MaildropOptions) {
     this.#directory = options.directory;
     this.#now = options.now ?? Date.now;
+    this.#steady = options.steady ?? (() => performance.now());
   }
 
   get busy(): boolean {
@@ -109,12 +113,12 @@ export class Maildrop {
 
   /** Looks at every name once. */
   scan(): Promise<void> {
-    this.#nextScan = this.#now() + SCAN_MS;
+    this.#nextScan = this.#steady() + SCAN_MS;
     return this.#scanning ??= this.#scan().finally(() => (this.#scanning = undefined));
   }
 
   #tick(): void {
-    const now = this.#now();
+    const now = this.#steady();
     if (now >= this.#nextScan) this.scan();
     for (const [name, { due }] of this.#retries) if (due <= now) this.#consider(name);
     this.#work();
@@ -151,7 +155,7 @@ export class Maildrop {
       if (this.#old(seen)) this.#remove(name);
     } else if (!FILE_NAME.test(name)) {
       this.#garbage.add(name, seen, "not a name that sendmail gives", false);
-    } else if ((this.#retries.get(name)?.due ?? 0) <= this.#now()) {
+    } else if ((this.#retries.get(name)?.due ?? 0) <= this.#steady()) {
       if (this.#line.add(seen.uid, name)) this.#taken.add(name);
       else this.#nextScan = 0; // No room: look again soon.
     }
@@ -177,7 +181,8 @@ export class Maildrop {
   /** Keeps as many submissions under way as may be. */
   #work(): void {
     while (
-      !this.#stopped && this.#underWay < SUBMISSIONS_AT_ONCE && this.#unavailable.due <= this.#now()
+      !this.#stopped && this.#underWay < SUBMISSIONS_AT_ONCE &&
+      this.#unavailable.due <= this.#steady()
     ) {
       const name = this.#line.take();
       if (name === undefined) return;
@@ -228,7 +233,7 @@ export class Maildrop {
 
   /** Nothing can be submitted: everything waits, longer each time. */
   #wait(): void {
-    const now = this.#now();
+    const now = this.#steady();
     if (this.#unavailable.due > now) return;
     const pause = longer(this.#unavailable.pause, UNAVAILABLE_MS);
     this.#unavailable = { due: now + pause, pause };
@@ -239,7 +244,7 @@ export class Maildrop {
     if (why) warning(`maildrop/${name}: ${why}`);
     if (this.#retries.size >= MAX_RETRIES && !this.#retries.has(name)) return;
     const pause = longer(this.#retries.get(name)?.pause ?? 0, RETRY_MS);
-    this.#retries.set(name, { due: this.#now() + pause, pause });
+    this.#retries.set(name, { due: this.#steady() + pause, pause });
   }
 }
 

@@ -13,8 +13,10 @@ interface Bench {
   readonly found: Found[];
   /** What submissions meet. */
   fate: (found: Found) => Promise<Fate> | Fate;
-  /** Milliseconds that the maildrop's clock is ahead. */
+  /** Milliseconds that have passed for the maildrop beside those that did. */
   ahead: number;
+  /** Milliseconds by which somebody has set the clock. */
+  set: number;
 }
 
 /** Directories that are not the maildrop, removed after the test. */
@@ -36,10 +38,12 @@ async function within(test: (bench: Bench) => Promise<void>): Promise<void> {
     log,
     found,
     ahead: 0,
+    set: 0,
     fate: () => "done",
     maildrop: new Maildrop({
       directory,
-      now: () => Date.now() + bench.ahead,
+      now: () => Date.now() + bench.ahead + bench.set,
+      steady: () => performance.now() + bench.ahead,
       submit: async (each) => {
         found.push(each);
         return await bench.fate(each);
@@ -303,6 +307,21 @@ Deno.test("what cannot be submitted now is tried again, with growing pauses", ()
     await look(bench);
     assertEquals(names(bench), []);
   }));
+
+for (const [how, set] of [["forward", 86_400_000], ["back", -86_400_000]] as const) {
+  Deno.test(`a clock that is set ${how} changes no pause`, () =>
+    within(async (bench) => {
+      bench.fate = () => "later";
+      submission(bench.directory);
+      await look(bench);
+      bench.set = set;
+      await look(bench);
+      assertEquals(bench.found.length, 1);
+      bench.ahead = 10_000;
+      await look(bench);
+      assertEquals(bench.found.length, 2);
+    }));
+}
 
 Deno.test("while nothing can be submitted, one attempt stands for all files", () =>
   within(async (bench) => {

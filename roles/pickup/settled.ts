@@ -19,6 +19,7 @@ export class Settled {
   /** Oldest first. */
   #waiting: Waiting[] = [];
 
+  /** `now` is milliseconds on any clock that only goes forward. */
   constructor(readonly now: () => number) {}
 
   /** The file of this submission is gone. */

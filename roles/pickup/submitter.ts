@@ -25,7 +25,9 @@ export interface SubmitterOptions {
   readonly messageSizeLimit: number;
   readonly cleanup: Client<typeof cleanupService.calls>;
   readonly bounce: Client<typeof bounceService.calls>;
+  /** The time of day; for waits, a time that nobody can set. Milliseconds. */
   readonly now?: () => number;
+  readonly steady?: () => number;
 }
 
 type Request = RequestOf<typeof cleanupService.calls, "submit">;
@@ -52,7 +54,7 @@ export class Submitter {
   #settled: Settled;
 
   constructor(readonly options: SubmitterOptions) {
-    this.#settled = new Settled(options.now ?? Date.now);
+    this.#settled = new Settled(options.steady ?? (() => performance.now()));
   }
 
   /** The file of a submission that is done has gone: it will not be submitted again. */

@@ -129,8 +129,11 @@ Deno.test("the same file has the same queue id, another one another", async () =
 });
 
 Deno.test("a submission is named by its bytes, and those whose files are gone by the next ones", async () => {
-  const clock = { now: NOW };
-  const { submitter, asked } = bench(QUEUED, { now: () => clock.now });
+  const clock = { now: NOW, steady: 0 };
+  const { submitter, asked } = bench(QUEUED, {
+    now: () => clock.now,
+    steady: () => clock.steady,
+  });
   const { found } = await submission();
   const { found: other } = await submission({ nonce: "other" });
   const submit = (submission: typeof found) =>
@@ -138,23 +141,28 @@ Deno.test("a submission is named by its bytes, and those whose files are gone by
   await submit(found);
   await submit(found);
   submitter.settle({ submission: found, uid: 0, modified: NOW });
+  // Somebody sets the clock: nothing has become older.
   clock.now += 60_000;
+  await submit(found);
+  assertEquals(asked.at(-1)!.request.source.settled, []);
+  clock.now -= 120_000;
+  clock.steady += 10_000;
   await submit(other);
   await submit(other);
-  const [first, again, third, last] = asked.map(({ request }) => request.source);
+  const [first, again, , third, last] = asked.map(({ request }) => request.source);
   assertEquals([first, first], [again, { id: found.checksum.toHex(), settled: [] }]);
   assertEquals(third, { id: other.checksum.toHex(), settled: [first.id] });
   assertEquals(last, { id: third.id, settled: [] });
 });
 
 Deno.test("what the queue may forget is told again when a submission fails", async () => {
-  const clock = { now: NOW };
+  const clock = { steady: 0 };
   const { submitter, asked } = bench(new CallError("unavailable", "gone"), {
-    now: () => clock.now,
+    steady: () => clock.steady,
   });
   const { found } = await submission();
   submitter.settle({ submission: found, uid: 0, modified: NOW });
-  clock.now += 60_000;
+  clock.steady += 60_000;
   for (let n = 0; n < 2; n++) {
     assertEquals(
       await submitter.submit({ submission: found, uid: 0, modified: NOW }),
