@@ -2,7 +2,6 @@
 
 import { BugError, reason } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
-import { arrivesWhole } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
@@ -12,9 +11,9 @@ import {
   deliveryService,
 } from "../../shared/protocols/delivery.ts";
 import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
-import { LentContent } from "./lent_content.ts";
 import type { ActiveMessage, NumberedRecipient } from "./message.ts";
 import type { Entry, Problem } from "./scheduler/scheduler.ts";
+import type { Seals } from "./seals.ts";
 
 export type DeliveryClient = Client<ReturnType<typeof deliveryService>["calls"]>;
 
@@ -38,23 +37,18 @@ const nothing = () => {};
 const CANNOT_CONNECT = /: connect E[A-Z]+/;
 
 export class Agents {
-  readonly lent: LentContent;
-
   constructor(
     readonly clientOf: (transport: string) => DeliveryClient,
     readonly store: Pick<QueueReader, "content">,
-  ) {
-    this.lent = new LentContent(store);
-  }
+    readonly seals: Seals,
+  ) {}
 
   /** Hands an entry to its agent; whatever happens there comes back as outcomes, never as an error. */
   async deliver(entry: Entry<ActiveMessage>, keep: boolean): Promise<Attempt> {
     const { message, recipients, destination: { transport, nexthop } } = entry;
     const { envelope, size, activeAt } = message;
-    let contentKey: string | undefined;
     try {
       const content = message.content ?? await this.store.content(envelope.queueId);
-      if (!arrivesWhole(content)) contentKey = this.lent.lend(envelope.queueId);
       const request: DeliveryRequest = {
         envelope,
         size,
@@ -62,7 +56,7 @@ export class Agents {
         recipients: recipients as DeliveryRequest["recipients"],
         activeAt,
         keep,
-        ...(contentKey === undefined ? {} : { contentKey }),
+        seal: this.seals.of(envelope.queueId, recipients.map(({ n }) => n)),
       };
       const client = this.clientOf(transport);
       const { reply, settle } = await client.call("deliver", request, content);
@@ -73,8 +67,6 @@ export class Agents {
       return { ...broken(recipients), settle };
     } catch (error) {
       return failure(transport, recipients, error);
-    } finally {
-      if (contentKey !== undefined) this.lent.end(contentKey);
     }
   }
 }

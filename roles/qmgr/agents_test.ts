@@ -10,6 +10,9 @@ import { Agents, type DeliveryClient } from "./agents.ts";
 import { ActiveMessage } from "./message.ts";
 import { Destination, Entry } from "./scheduler/destination.ts";
 import { testSettings } from "./scheduler/test_settings.ts";
+import { Seals } from "./seals.ts";
+
+const seals = new Seals(new Uint32Array(4));
 
 function entry(): Entry<ActiveMessage> {
   const envelope = testEnvelope({
@@ -26,7 +29,7 @@ async function attempt(path: string) {
   setSink(() => {});
   const agent: DeliveryClient = client(deliveryService("smtp"), { path });
   const store = { content: () => Promise.reject(new Error("not asked")) };
-  const { lesson, outcomes, lost = false } = await new Agents(() => agent, store).deliver(
+  const { lesson, outcomes, lost = false } = await new Agents(() => agent, store, seals).deliver(
     entry(),
     false,
   );

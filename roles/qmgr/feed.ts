@@ -115,6 +115,7 @@ export class Feeder {
     const now = this.now();
     if (scan.position === undefined) {
       scan.again = false;
+      if (source === "deferred") await this.store.forget(now);
       // A clock that was ahead has put these off until then.
       await this.store.hasten(source, now, now + this.longestPause);
     }

@@ -46,11 +46,14 @@ Deno.test("an agent that only lost its connection keeps its recipients, and its 
   world.qmgr.manager.retryMs = 200;
   const queueId = await world.enqueue(["a@x", "b@x"]);
   await world.until(() => world.requests.length === 1);
-  const working = world.outcomes.call("working", { queueId, recipients: [0, 1] });
+  const working = world.outcomes.call("working", world.handed(queueId, 0, 1));
   // Long after the rest: it has not been tried again, for it is claimed.
   await new Promise((resolve) => setTimeout(resolve, 400));
   assertEquals(world.requests.length, 1);
-  await world.outcomes.call("report", { queueId, outcomes: [sent(0), sent(1)] });
+  await world.outcomes.call("report", {
+    handed: world.handed(queueId, 0, 1),
+    outcomes: [sent(0), sent(1)],
+  });
   await working;
   await world.untilEmpty();
   assertEquals(world.requests.length, 1);
@@ -61,7 +64,7 @@ Deno.test("a report that comes while recipients rest is taken", async () => {
   world.qmgr.manager.retryMs = 200;
   const queueId = await world.enqueue(["a@x", "b@x"]);
   await world.until(() => world.qmgr.manager.messages.get(queueId)?.withheld?.size === 2);
-  await world.outcomes.call("report", { queueId, outcomes: [sent(0)] });
+  await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
   await world.untilEmpty();
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0, 1], [1]]);
 });

@@ -119,7 +119,10 @@ Deno.test("a report about recipients that were handed to another agent changes n
   await withAgent(() => new Promise((resolve) => (end = resolve)), async (world) => {
     const queueId = await world.enqueue(["a@x"]);
     await world.until(() => end !== undefined);
-    await world.outcomes.call("report", { queueId, outcomes: [sent(0), sent(1), sent(0)] });
+    await world.outcomes.call("report", {
+      handed: world.handed(queueId, 0, 1),
+      outcomes: [sent(0), sent(1), sent(0)],
+    });
     assertEquals((await world.store.tally(queueId)).sent, 0);
     end({ outcomes: [deferred(0)], siteProblem: null });
     await world.untilIn(queueId, "deferred");
@@ -131,7 +134,10 @@ Deno.test("a lying report of a final outcome does not undo one that is durable",
   await withAgent(() => says(deferred(0), sent(1)), async (world) => {
     const queueId = await world.enqueue(["a@x", "b@x"]);
     await world.untilIn(queueId, "deferred");
-    await world.outcomes.call("report", { queueId, outcomes: [deferred(1)] });
+    await world.outcomes.call("report", {
+      handed: world.handed(queueId, 1),
+      outcomes: [deferred(1)],
+    });
     assertEquals((await world.store.tally(queueId)).sent, 1);
   });
 });

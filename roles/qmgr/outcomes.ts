@@ -3,31 +3,41 @@
  * a second time.
  */
 
+import { PeerError } from "../../shared/errors.ts";
 import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
+import type { QueueReader } from "../../shared/queue/store.ts";
 import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
-import type { LentContent } from "./lent_content.ts";
 import type { Lock } from "./lock.ts";
 import type { QueueManager } from "./queue_manager.ts";
+import type { Seals } from "./seals.ts";
 
 /** Answers `working` as long as it is so, `content` at once, and `report` when it is durable. */
 export function answerOutcomes(
   manager: QueueManager,
+  store: Pick<QueueReader, "content">,
   committer: Committer,
   claims: Claims,
-  lent: LentContent,
+  seals: Seals,
   lock: Lock,
 ): Answerer {
   return answer(outcomesService, {
-    async working({ queueId, recipients }, conversation) {
-      await claims.claim(queueId, recipients, conversation.signal);
+    async working(handed, conversation) {
+      seals.check(handed);
+      await claims.claim(handed.queueId, handed.recipients, conversation.signal);
       return {};
     },
-    async content({ contentKey }) {
-      return new Streamed({}, await lent.read(contentKey));
+    async content(handed) {
+      seals.check(handed);
+      return new Streamed({}, await store.content(handed.queueId));
     },
-    async report({ queueId, outcomes }) {
+    async report({ handed, outcomes }) {
+      seals.check(handed);
+      const { queueId } = handed, theirs = new Set(handed.recipients);
+      if (!outcomes.every(({ n }) => theirs.has(n))) {
+        throw new PeerError(`${queueId}: outcomes of recipients that were not handed over`);
+      }
       await lock.run(async () => {
         const message = manager.messages.get(queueId);
         if (message) await manager.report(message, outcomes);

@@ -17,6 +17,7 @@ import { answerOutcomes } from "./outcomes.ts";
 import { QueueManager } from "./queue_manager.ts";
 import { type BounceClient, Reports } from "./reports.ts";
 import { type Resolver, Router } from "./router.ts";
+import { Seals } from "./seals.ts";
 import {
   activeLimits,
   type Params,
@@ -34,7 +35,7 @@ const DRAIN_MS = 8000;
 /** What qmgr needs of the world. */
 export interface World {
   readonly store: QueueStore;
-  /** Where the store is, for the free space there. */
+  /** Where the store is: for the free space there, and the key of seals. */
   readonly directory: string;
   readonly resolver: Resolver;
   readonly bounce: BounceClient;
@@ -71,13 +72,13 @@ export class Qmgr {
       const message = this.manager.messages.get(queueId);
       if (message) this.manager.release(message, [n]);
     });
-    const agents = new Agents((transport) => world.clientOf(transport), store);
+    const seals = Seals.open(world.directory);
     this.manager = new QueueManager(
       {
         store,
         committer,
         router: this.#router,
-        agents,
+        agents: new Agents((transport) => world.clientOf(transport), store, seals),
         completer: this.#completer,
         claims: this.#claims,
         now,
@@ -102,7 +103,7 @@ export class Qmgr {
     );
     this.answers = [
       this.#intake.answerer,
-      answerOutcomes(this.manager, committer, this.#claims, agents.lent, lock),
+      answerOutcomes(this.manager, store, committer, this.#claims, seals, lock),
       answerQueue(this.manager, store, this.#feeder, lock),
       this.#flusher.answerer,
     ];

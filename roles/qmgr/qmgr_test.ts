@@ -13,9 +13,10 @@ test("a message is delivered, settled and removed", {}, async (world) => {
   await world.untilEmpty();
   await world.until(() => world.settled === 1);
   assertEquals(world.lines(queueId), [FROM, "removed"]);
-  const [{ envelope, activeAt, ...request }] = world.requests as [DeliveryRequest];
+  const [{ envelope, activeAt, seal, ...request }] = world.requests as [DeliveryRequest];
   assertEquals(envelope.queueId, queueId);
   assert(activeAt >= envelope.arrived);
+  assertEquals(seal, world.handed(envelope.queueId, ...request.recipients.map(({ n }) => n)).seal);
   assertEquals(request, {
     size: 21,
     nexthop: "example.org",

@@ -148,12 +148,15 @@ Deno.test("every recipient of accepted mail is sent, reported or queued, whereve
 Deno.test("recipients that an agent still delivers are left to it, and its report is taken", async () => {
   const [directory, [queueId]] = await crashed(1);
   await using world = await World.open({ directory, graceMs: 150 });
-  const working = world.outcomes.call("working", { queueId: queueId!, recipients: [0] });
+  const working = world.outcomes.call("working", world.handed(queueId!, 0));
   await world.until(() => world.requests.length === 1);
   assertEquals(world.requests[0]!.recipients.map(({ n }) => n), [1]);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assertEquals((await world.store.find(queueId!))!.queue, "active");
-  await world.outcomes.call("report", { queueId: queueId!, outcomes: [sent(0)] });
+  await world.outcomes.call("report", {
+    handed: world.handed(queueId!, 0),
+    outcomes: [sent(0)],
+  });
   await working;
   await world.untilEmpty();
   assertEquals(world.requests.length, 1);
@@ -162,7 +165,7 @@ Deno.test("recipients that an agent still delivers are left to it, and its repor
 Deno.test("recipients are delivered from here when the agent that claimed them is gone", async () => {
   const [directory, [queueId]] = await crashed(1);
   await using world = await World.open({ directory, graceMs: 150 });
-  world.outcomes.call("working", { queueId: queueId!, recipients: [0, 1] }).catch(() => {});
+  world.outcomes.call("working", world.handed(queueId!, 0, 1)).catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 300));
   assertEquals(world.requests.length, 0);
   world.outcomes.close();
@@ -173,9 +176,38 @@ Deno.test("recipients are delivered from here when the agent that claimed them i
 Deno.test("a report that comes before the message is active counts", async () => {
   const [directory, [queueId]] = await crashed(1);
   await using world = await World.open({ directory, graceMs: 200 });
-  await world.outcomes.call("report", { queueId: queueId!, outcomes: [sent(0), bounced(1)] });
+  await world.outcomes.call("report", {
+    handed: world.handed(queueId!, 0, 1),
+    outcomes: [sent(0), bounced(1)],
+  });
   await world.untilEmpty();
   assertEquals([world.requests.length, world.reports.length], [0, 1]);
+});
+
+Deno.test("nobody speaks for recipients, or reads content, that qmgr did not hand over", async () => {
+  const [directory, [queueId, other]] = await crashed(2);
+  await using world = await World.open({ directory, graceMs: 60_000 });
+  const { seal } = world.handed(queueId!, 0);
+  const wrong = [
+    { queueId: other!, recipients: [0], seal },
+    { queueId: queueId!, recipients: [0, 1], seal },
+    { queueId: queueId!, recipients: [1], seal: "" },
+  ];
+  const refused = (asked: Promise<unknown>) => assertRejects(() => asked, CallError, "seal");
+  for (const handed of wrong) {
+    await refused(world.outcomes.call("working", handed));
+    await refused(world.outcomes.call("content", handed));
+    await refused(world.outcomes.call("report", { handed, outcomes: [sent(0)] }));
+  }
+  await assertRejects(
+    () => {
+      const handed = world.handed(queueId!, 0);
+      return world.outcomes.call("report", { handed, outcomes: [sent(0), sent(1)] });
+    },
+    CallError,
+    "not handed over",
+  );
+  for (const id of [queueId!, other!]) assertEquals((await world.store.tally(id)).todo, 2);
 });
 
 Deno.test("a report is not believed about what was handed out since, is done, or does not exist", async () => {
@@ -189,7 +221,7 @@ Deno.test("a report is not believed about what was handed out since, is done, or
   const queueId = await world.enqueue(["a@x"]);
   await world.until(() => asked !== undefined);
   const report = (id: string, n: number) =>
-    world.outcomes.call("report", { queueId: id, outcomes: [sent(n)] });
+    world.outcomes.call("report", { handed: world.handed(id, n), outcomes: [sent(n)] });
   await report(queueId, 0);
   await report(queueId, 44);
   await report("4dXyZ12345z1", 0);
@@ -207,7 +239,7 @@ Deno.test("a report takes a recipient that waits out of the schedule", async () 
   await world.enqueue(["b@x"]);
   const queueId = await world.enqueue(["c@x", "d@x"]);
   await world.until(() => waiting.length === 2);
-  await world.outcomes.call("report", { queueId, outcomes: [sent(0)] });
+  await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
   await world.until(() => (waiting.splice(0).forEach((go) => go()), world.requests.length === 3));
   assertEquals(world.requests[2]!.recipients.map(({ n }) => n), [1]);
   await world.until(() => (waiting.splice(0).forEach((go) => go()), world.settled === 3));
@@ -282,7 +314,7 @@ Deno.test("drain() waits for running deliveries and begins no others", async () 
 Deno.test("a claim does not keep a draining qmgr", async () => {
   await using world = await World.open();
   const outcomes = client(outcomesService, { path: world.socket("outcomes") });
-  const working = outcomes.call("working", { queueId: "4dXyZ12345z1", recipients: [1] });
+  const working = outcomes.call("working", world.handed("4dXyZ12345z1", 1));
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy > 0));
   await world.qmgr.drain();
   await working;

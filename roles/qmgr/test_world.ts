@@ -9,7 +9,7 @@ import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
-import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import type { DeliveryReply, DeliveryRequest, Handed } from "../../shared/protocols/delivery.ts";
 import {
   flushService,
   intakeService,
@@ -22,6 +22,7 @@ import { testEnvelope } from "../../tests/support/envelope.ts";
 import type { DeliveryClient } from "./agents.ts";
 import { Qmgr } from "./qmgr.ts";
 import type { BounceClient } from "./reports.ts";
+import { Seals } from "./seals.ts";
 import type { Params } from "./settings.ts";
 
 export type Agent = (
@@ -159,6 +160,11 @@ export class World implements AsyncDisposable {
     const request = { envelope, recipients, ...(source ? { source } : {}) };
     const { reply } = await this.intake.call("enqueue", request, content);
     return reply.already ?? envelope.queueId;
+  }
+
+  /** Recipients as this qmgr hands them over. */
+  handed(queueId: string, ...recipients: number[]): Handed {
+    return { queueId, recipients, seal: Seals.open(this.directory).of(queueId, recipients) };
   }
 
   /** Queue ids of messages whose content is in a file. */

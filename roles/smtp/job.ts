@@ -13,7 +13,7 @@ import type { Trouble } from "./trouble.ts";
 type RequestedRecipient = DeliveryRequest["recipients"][number];
 
 /** Asks qmgr for the content of a delivery under way from its beginning. */
-export type Again = (contentKey: string) => Promise<Content>;
+export type Again = (request: DeliveryRequest) => Promise<Content>;
 
 /** Content that was sent once already cannot be read a second time. */
 export class NoSecondContent extends Error {}
@@ -54,8 +54,7 @@ export class Job {
 
   /** Another server can be given the content. */
   get canSend(): boolean {
-    if (!this.#contentUsed || this.content.whole) return true;
-    return this.request.contentKey !== undefined && !this.#contentLost;
+    return !this.#contentLost;
   }
 
   /** The content from its beginning, for one server. What reading it throws is NoSecondContent but for the first. */
@@ -67,7 +66,7 @@ export class Job {
 
   async *#secondChunks(): AsyncGenerator<Uint8Array> {
     try {
-      yield* await this.again(this.request.contentKey!);
+      yield* await this.again(this.request);
     } catch (error) {
       this.#contentLost = true;
       throw new NoSecondContent(reason(error));

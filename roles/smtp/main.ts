@@ -10,7 +10,7 @@
  * Fails    what does not work now is deferred; only a server's 5xx, or a domain that is not there, bounces.
  */
 
-import { deliveryAnswerer } from "../../shared/delivery/agent.ts";
+import { deliveryAnswerer, handed } from "../../shared/delivery/agent.ts";
 import { smtpParameters, smtpSettings } from "../../shared/parameters/smtp.ts";
 import { dnsService } from "../../shared/protocols/dns.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
@@ -27,7 +27,7 @@ role({
     const deliverer = new Deliverer(
       settings,
       asker(context.client(dnsService)),
-      async (contentKey) => (await outcomes.call("content", { contentKey })).content,
+      async (request) => (await outcomes.call("content", handed(request))).content,
     );
     const agent = deliveryAnswerer(
       context.service,

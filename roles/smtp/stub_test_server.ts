@@ -139,6 +139,8 @@ export function settings(
   return smtpSettings(parseAll(smtpParameters, texts), protocol);
 }
 
+export const SEAL = "0123456789abcdef";
+
 export function request(
   nexthop: string,
   recipients: string[] = ["to@example.com"],
@@ -158,6 +160,7 @@ export function request(
     )),
     activeAt: Date.now(),
     keep,
+    seal: SEAL,
   };
 }
 

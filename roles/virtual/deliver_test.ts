@@ -81,6 +81,7 @@ function request(recipients: string[]): DeliveryRequest {
       notify: [],
     })),
     activeAt: 0,
+    seal: "",
     keep: false,
   };
 }

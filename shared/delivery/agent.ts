@@ -11,6 +11,7 @@ import {
   type DeliveryReply,
   type DeliveryRequest,
   deliveryService,
+  type Handed,
 } from "../protocols/delivery.ts";
 import type { outcomesService } from "../protocols/queue.ts";
 import { Reporter, type Unsettled } from "./reporter.ts";
@@ -42,8 +43,7 @@ export function deliveryAnswerer(
 
   async function handle(request: DeliveryRequest, conversation: Conversation) {
     const unsettled: Unsettled = {
-      queueId: request.envelope.queueId,
-      recipients: request.recipients.map((each) => each.n),
+      handed: handed(request),
       outcomes: undefined,
       told: false,
     };
@@ -83,6 +83,11 @@ export function deliveryAnswerer(
       await reporter.drain(DRAIN_REPORT_MS);
     },
   };
+}
+
+/** A request as its agent names it to qmgr afterwards. */
+export function handed({ envelope, recipients, seal }: DeliveryRequest): Handed {
+  return { queueId: envelope.queueId, recipients: recipients.map(({ n }) => n), seal };
 }
 
 /** An agent that forgets a recipient, or speaks for another's, would lose or duplicate mail: that is our fault. */

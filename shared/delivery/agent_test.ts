@@ -8,6 +8,7 @@ import {
   type DeliveryReply,
   type DeliveryRequest,
   deliveryService,
+  type Handed,
 } from "../protocols/delivery.ts";
 import { outcomesService } from "../protocols/queue.ts";
 import { setSink } from "../log/log.ts";
@@ -16,6 +17,7 @@ import { until } from "../../tests/support/waiting.ts";
 import { type Deliver, deliveryAnswerer } from "./agent.ts";
 
 const QUEUE_ID = "4dXyZ12345z1";
+const SEAL = "0123456789abcdef";
 
 function request(recipients: number[]): DeliveryRequest {
   return {
@@ -34,6 +36,7 @@ function request(recipients: number[]): DeliveryRequest {
     })),
     activeAt: 0,
     keep: false,
+    seal: SEAL,
   };
 }
 
@@ -41,14 +44,18 @@ function sent(n: number): Outcome {
   return { n, status: "sent", dsn: "2.0.0", text: "ok", remoteMta: "", diagnostic: "" };
 }
 
+function handedOver(...recipients: number[]): Handed {
+  return { queueId: QUEUE_ID, recipients, seal: SEAL };
+}
+
 function reply(recipients: number[]): DeliveryReply {
   return { outcomes: recipients.map(sent), siteProblem: null };
 }
 
 interface Heard {
-  working: { queueId: string; recipients: number[] }[];
+  working: Handed[];
   workingEnded: number;
-  reported: { queueId: string; outcomes: Outcome[] }[];
+  reported: { handed: Handed; outcomes: Outcome[] }[];
 }
 
 /** An agent with `deliver`, and stubs of the two sides of qmgr. */
@@ -148,7 +155,7 @@ Deno.test("deliveryAnswerer() reports an outcome that qmgr did not settle before
   assertEquals(scene.agent.busy, 1);
   scene.startQmgr();
   await until(() => scene.agent.busy === 0);
-  assertEquals(scene.heard.reported, [{ queueId: QUEUE_ID, outcomes: [sent(7)] }]);
+  assertEquals(scene.heard.reported, [{ handed: handedOver(7), outcomes: [sent(7)] }]);
 });
 
 Deno.test("deliveryAnswerer() goes on without qmgr, says so, and reports when done", async () => {
@@ -161,11 +168,11 @@ Deno.test("deliveryAnswerer() goes on without qmgr, says so, and reports when do
   await assertRejects(() => call);
   scene.startQmgr();
   await until(() => scene.heard.working.length === 1);
-  assertEquals(scene.heard.working, [{ queueId: QUEUE_ID, recipients: [0] }]);
+  assertEquals(scene.heard.working, [handedOver(0)]);
   assertEquals([scene.heard.workingEnded, scene.heard.reported.length], [0, 0]);
   finish(reply([0]));
   await until(() => scene.heard.reported.length === 1);
-  assertEquals(scene.heard.reported, [{ queueId: QUEUE_ID, outcomes: [sent(0)] }]);
+  assertEquals(scene.heard.reported, [{ handed: handedOver(0), outcomes: [sent(0)] }]);
   await until(() => scene.heard.workingEnded === 1);
 });
 

@@ -5,12 +5,12 @@ import type { Client } from "../ipc/client.ts";
 import { CallError } from "../ipc/failure.ts";
 import { warning } from "../log/log.ts";
 import type { Outcome } from "../mail/envelope.ts";
+import type { Handed } from "../protocols/delivery.ts";
 import type { outcomesService } from "../protocols/queue.ts";
 
 /** One delivery request whose outcomes no qmgr has made durable yet. */
 export interface Unsettled {
-  readonly queueId: string;
-  readonly recipients: readonly number[];
+  readonly handed: Handed;
   /** Undefined while the delivery runs; empty when it was broken off and nothing became of anybody. */
   outcomes: readonly Outcome[] | undefined;
   /** The qmgr of now knows that it runs. */
@@ -98,8 +98,7 @@ export class Reporter {
   /** Opens the conversation that keeps these recipients out of qmgr's schedule. */
   #tell(each: Unsettled): void {
     each.told = true;
-    const { queueId, recipients } = each;
-    this.client.call("working", { queueId, recipients: [...recipients] }).catch(() => {
+    this.client.call("working", each.handed).catch(() => {
       each.told = false;
       this.#lost = true;
       this.#wake?.();
@@ -107,11 +106,12 @@ export class Reporter {
   }
 
   async #report(each: Unsettled, outcomes: readonly Outcome[]): Promise<boolean> {
+    const { handed } = each;
     try {
-      await this.client.call("report", { queueId: each.queueId, outcomes: [...outcomes] });
+      await this.client.call("report", { handed, outcomes: [...outcomes] });
     } catch (error) {
       if (!(error instanceof CallError) || error.code !== "refused") return false;
-      warning(`${each.queueId}: outcome not accepted: ${reason(error)}`);
+      warning(`${handed.queueId}: outcome not accepted: ${reason(error)}`);
     }
     this.#kept.delete(each);
     return true;
@@ -122,7 +122,7 @@ export class Reporter {
       if (!each.outcomes) continue;
       this.#kept.delete(each);
       return warning(
-        `${each.queueId}: outcome dropped: more than ${this.limits.kept} wait for qmgr`,
+        `${each.handed.queueId}: outcome dropped: more than ${this.limits.kept} wait for qmgr`,
       );
     }
   }

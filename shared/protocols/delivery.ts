@@ -11,8 +11,17 @@ import {
   Recipient,
 } from "../mail/envelope.ts";
 
-/** Chars of a content key: a UUID. */
-export const CONTENT_KEY_CHARS = 36;
+/** 64 bits in hexadecimal. */
+const SEAL_CHARS = 16;
+
+/** What was handed over, as an agent names it to a qmgr that may not remember. */
+export const Handed = shape({
+  queueId: line(40),
+  /** The numbers of all recipients of one request, in its order. */
+  recipients: Type.Array(count(MAX_RECIPIENTS), { maxItems: 5000 }),
+  seal: line(SEAL_CHARS),
+});
+export type Handed = Static<typeof Handed>;
 
 export const DeliveryRequest = shape({
   envelope: Envelope,
@@ -29,8 +38,8 @@ export const DeliveryRequest = shape({
   activeAt: count(),
   /** More mail for this destination is close: keep the session. */
   keep: Type.Boolean(),
-  /** For content that comes in a stream: what `outcomes.content` asks for, to send it to a second server. */
-  contentKey: Type.Optional(line(CONTENT_KEY_CHARS)),
+  /** qmgr's mark on these recipients: goes with whatever the agent has to say or ask about them later. */
+  seal: line(SEAL_CHARS),
 });
 export type DeliveryRequest = Static<typeof DeliveryRequest>;
 

@@ -13,7 +13,7 @@ import {
   Recipient,
   Source,
 } from "../mail/envelope.ts";
-import { CONTENT_KEY_CHARS } from "./delivery.ts";
+import { Handed } from "./delivery.ts";
 
 /** Asked by cleanup alone. The reply comes after the commit: the message is durable. */
 export const intakeService = service("intake", {
@@ -31,27 +31,15 @@ export const intakeService = service("intake", {
   }),
 });
 
-/** Asked by delivery agents about what they are delivering. */
+/** Asked by delivery agents about what they were handed. */
 export const outcomesService = service("outcomes", {
   /** "I am still delivering these": qmgr keeps them out of its schedule until this conversation ends. */
-  working: call({
-    request: shape({
-      queueId: line(40),
-      recipients: Type.Array(count(MAX_RECIPIENTS), { maxItems: 5000 }),
-    }),
-    reply: shape({}),
-    deadlineSeconds: 0,
-  }),
-  /** The content of a delivery under way once more, for a second server; nobody but its agent knows the key. */
-  content: call({
-    request: shape({ contentKey: line(CONTENT_KEY_CHARS) }),
-    reply: shape({}),
-    contentOut: true,
-    deadlineSeconds: 60,
-  }),
+  working: call({ request: Handed, reply: shape({}), deadlineSeconds: 0 }),
+  /** The content once more, for a second server. */
+  content: call({ request: Handed, reply: shape({}), contentOut: true, deadlineSeconds: 60 }),
   /** Outcomes that the former qmgr may not have committed; the reply comes after the commit. */
   report: call({
-    request: shape({ queueId: line(40), outcomes: Type.Array(Outcome, { maxItems: 5000 }) }),
+    request: shape({ handed: Handed, outcomes: Type.Array(Outcome, { maxItems: 5000 }) }),
     reply: shape({}),
     deadlineSeconds: 60,
     headerBytes: ENVELOPE_HEADER_BYTES,
