@@ -2,6 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
+import { SOURCE_AGE_MS } from "../../shared/queue/store.ts";
 import { all, deferred, gated, test } from "./test_world.ts";
 
 test("content that breaks off is not queued", {}, async (world) => {
@@ -41,6 +42,22 @@ for (const size of [100, 500_000]) {
     await world.untilEmpty();
   });
 }
+
+test(
+  "a submission that nobody settled is forgotten after a month, without a start",
+  {},
+  async (world) => {
+    const source = { id: "a".repeat(64), settled: [] };
+    await world.enqueue(["a@x"], { source });
+    world.ahead += SOURCE_AGE_MS - 3_600_000;
+    world.qmgr.scan();
+    await world.untilEmpty();
+    assertEquals(await world.store.queuedAs(source.id) !== undefined, true);
+    world.ahead += 2 * 3_600_000;
+    world.qmgr.scan();
+    await world.until(async () => await world.store.queuedAs(source.id) === undefined);
+  },
+);
 
 gated("mail beyond the active limit waits in incoming, and follows", async (world, gate) => {
   for (let i = 0; i < 10; i++) await world.enqueue([`r${i}@x`]);

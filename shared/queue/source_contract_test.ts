@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_stores.ts";
+import { SOURCES_PAGE } from "./sources.ts";
 import { type QueueStore, SOURCE_AGE_MS } from "./store.ts";
 
 for (const tools of eachStore()) {
@@ -95,6 +96,25 @@ for (const tools of eachStore()) {
     }
     assertEquals(await store.hasten("incoming", T0, T0 + 5000), 1001);
     assertEquals(await store.hasten("incoming", T0, T0 + 5000), 0);
+  });
+
+  test("sources that nobody settled are forgotten some at a time, and no others", async (store) => {
+    const numbered = (n: number) => ({ id: `${n}`.padStart(64, "0"), settled: [] });
+    const OLD = 2 * SOURCES_PAGE;
+    for (let n = 0; n < OLD; n++) await submit(store, numbered(n), n % 2 ? T0 + 1 : T0);
+    const left = async () => {
+      const ids = Array.from({ length: OLD }, (_, n) => store.queuedAs(numbered(n).id));
+      return (await Promise.all(ids)).filter((id) => id !== undefined).length;
+    };
+    await store.forget(T0 + SOURCE_AGE_MS);
+    assertEquals(await left(), OLD);
+    const seen = [];
+    for (let run = 0; run < 4; run++) {
+      await store.forget(T0 + SOURCE_AGE_MS + 1);
+      seen.push(await left());
+    }
+    assertEquals(seen.at(-1), OLD / 2);
+    assertEquals(seen[0], OLD - SOURCES_PAGE / 2);
   });
 
   test("a source that nobody settled is forgotten at a start long after", async (store) => {

@@ -3,18 +3,27 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Source } from "../mail/envelope.ts";
 
+/** So many are looked at in one go for those that are to be forgotten. */
+export const SOURCES_PAGE = 1000;
+
 /** The caller has a transaction open, and makes errors of SQLite its own. */
 export class Sources {
   #find: StatementSync;
   #add: StatementSync;
   #remove: StatementSync;
   #forget: StatementSync;
+  #page: StatementSync;
+  /** Where the last page ended. */
+  #last = "";
 
   constructor(db: DatabaseSync) {
     this.#find = db.prepare("SELECT queue_id FROM sources WHERE source = ?");
     this.#add = db.prepare("INSERT INTO sources (source, queue_id, added) VALUES (?, ?, ?)");
     this.#remove = db.prepare("DELETE FROM sources WHERE source = ?");
     this.#forget = db.prepare("DELETE FROM sources WHERE added < ?");
+    this.#page = db.prepare(
+      `SELECT source, added FROM sources WHERE source > ? ORDER BY source LIMIT ${SOURCES_PAGE}`,
+    );
   }
 
   /** The queue id that the source got. */
@@ -35,5 +44,12 @@ export class Sources {
   /** Forgets what was added before a time. */
   forgetBefore(time: number): void {
     this.#forget.run(time);
+  }
+
+  /** Those of the next page that were added before a time; the pages go round and round. */
+  someBefore(time: number): string[] {
+    const page = this.#page.all(this.#last) as { source: string; added: number }[];
+    this.#last = page.length < SOURCES_PAGE ? "" : page.at(-1)!.source;
+    return page.filter(({ added }) => added < time).map(({ source }) => source);
   }
 }

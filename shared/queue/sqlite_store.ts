@@ -210,6 +210,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     );
   }
 
+  // deno-lint-ignore require-await
+  async forget(now: number): Promise<void> {
+    const old = this.guard(() => this.#sources.someBefore(now - SOURCE_AGE_MS));
+    if (old.length) this.#transaction(() => this.#sources.settle(old));
+  }
+
   hold(which: Which): Promise<number> {
     return this.#command(which, "incoming, deferred", (id) => this.#enqueue(id, "hold"));
   }

@@ -145,6 +145,8 @@ export interface QueueStore extends QueueReader {
    * that nobody settled are forgotten when they are older than `SOURCE_AGE_MS`.
    */
   recover(nextTry: number): Promise<number>;
+  /** Now and then: forgets some of the sources that nobody settled and that are older than `SOURCE_AGE_MS` at `now`. */
+  forget(now: number): Promise<void>;
 
   // For operators. These leave active messages alone and resolve to how many messages they changed.
   /** incoming, deferred -> hold. */
