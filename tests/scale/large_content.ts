@@ -1,6 +1,7 @@
 /** Messages of many megabytes that no process has to hold, and the digests by which they are known at their destination. */
 
 import { createHash, type Hash } from "node:crypto";
+import type { Taker } from "../support/sink.ts";
 
 const BLOCK_BYTES = 1024 * 1024;
 /** Random bytes that one call gives. */
@@ -46,11 +47,12 @@ export class LargeMessage {
 }
 
 /** Takes a message as it arrives; its header is kept, its body only counted into the digest. */
-export class Digest {
+export class Digest implements Taker {
   #header = new Uint8Array(0);
   #hash: Hash | undefined;
 
-  constructor(readonly lineEnd: "\r\n" | "\n") {}
+  /** Its id and its body's digest go into `digests`. */
+  constructor(readonly lineEnd: "\r\n" | "\n", readonly digests: Map<string, string>) {}
 
   push(bytes: Uint8Array): void {
     if (this.#hash) return void this.#hash.update(bytes);
@@ -65,10 +67,9 @@ export class Digest {
     }
   }
 
-  /** The id in its header, and its body's digest. */
-  finish(): { id: string; digest: string } {
+  end(): void {
     const id = new RegExp(`^${ID_HEADER}: (.*?)\r?$`, "m").exec(latin1(this.#header))?.[1] ?? "";
-    return { id, digest: this.#hash?.digest("hex") ?? "" };
+    this.digests.set(id, this.#hash?.digest("hex") ?? "");
   }
 }
 

@@ -3,8 +3,8 @@
 import { connect } from "node:net";
 import { PeakMemory } from "../support/processes.ts";
 import { System } from "../support/system.ts";
+import { Sink } from "../support/sink.ts";
 import { namesIn } from "../support/files.ts";
-import { DigestSink } from "./digest_sink.ts";
 import { megabytes, type Report } from "./figures.ts";
 import { Digest, LargeMessage } from "./large_content.ts";
 
@@ -19,7 +19,8 @@ export interface LargeOptions {
 
 export async function largeMessages(options: LargeOptions, report: Report): Promise<void> {
   const { messages: count, bytes } = options;
-  await using sink = await DigestSink.start();
+  const arrived = new Map<string, string>();
+  await using sink = await Sink.start({ take: () => new Digest("\r\n", arrived) });
   await using system = await System.start({
     sink: `smtp:[127.0.0.1]:${sink.port}`,
     main: [
@@ -42,13 +43,13 @@ export async function largeMessages(options: LargeOptions, report: Report): Prom
   report({ name: `${name}: all accepted after`, value: seconds(), unit: "s" });
   const directory = `${system.mail}/u1/new`;
   await system.until(
-    () => sink.digests.size >= count && namesIn(directory).length >= count,
+    () => arrived.size >= count && namesIn(directory).length >= count,
     ARRIVE_MS,
   );
   report({ name: `${name}: all delivered twice after`, value: seconds(), unit: "s" });
   peaks.stop();
 
-  const relayed = messages.filter(({ id, digests }) => sink.digests.get(id) === digests.crlf);
+  const relayed = messages.filter(({ id, digests }) => arrived.get(id) === digests.crlf);
   report(whole(`${name}: relayed with every byte`, relayed.length, count));
   const found = await digestsIn(directory);
   const stored = messages.filter(({ id, digests }) => found.get(id) === digests.lf);
@@ -107,11 +108,10 @@ async function send(port: number, message: LargeMessage): Promise<void> {
 async function digestsIn(directory: string): Promise<Map<string, string>> {
   const digests = new Map<string, string>();
   for (const name of namesIn(directory)) {
-    const digest = new Digest("\n");
+    const digest = new Digest("\n", digests);
     using file = await Deno.open(`${directory}/${name}`);
     for await (const chunk of file.readable) digest.push(chunk);
-    const { id, digest: value } = digest.finish();
-    digests.set(id, value);
+    digest.end();
   }
   return digests;
 }

@@ -1,5 +1,6 @@
-/** An SMTP or LMTP server that keeps what it is sent. */
+/** An SMTP or LMTP server that keeps what it is sent, or hands it on as it comes. */
 
+import { Buffer } from "node:buffer";
 import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
@@ -7,6 +8,13 @@ export interface Received {
   readonly from: string;
   readonly to: string[];
   readonly content: string;
+}
+
+/** Gets the content of one message piece by piece, without the dots of its transport. */
+export interface Taker {
+  /** The bytes are good only until it returns. */
+  push(bytes: Uint8Array): void;
+  end(): void;
 }
 
 export interface SinkOptions {
@@ -19,6 +27,8 @@ export interface SinkOptions {
   readonly answer?: (line: string) => string | undefined;
   /** Only count: do not keep content. */
   readonly forget?: boolean;
+  /** Where the content of the next message goes, in place of `received`. */
+  readonly take?: () => Taker;
 }
 
 export class Sink implements AsyncDisposable {
@@ -34,7 +44,7 @@ export class Sink implements AsyncDisposable {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       socket.on("error", () => {});
-      serve(socket, this);
+      new Session(socket, this);
     });
   }
 
@@ -52,62 +62,104 @@ export class Sink implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** What takes the content of a message. */
+  taker(from: string, to: string[]): Taker {
+    if (this.options.take) return this.options.take();
+    if (this.options.forget) return { push() {}, end() {} };
+    let content = "";
+    return {
+      push: (bytes) => content += Buffer.from(bytes).toString("latin1"),
+      end: () => this.received.push({ from, to, content }),
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }
 
-const END = "\r\n.\r\n";
+const LF = 10, CR = 13, DOT = 46;
 
-/** One session: commands by line, content to its end; latin1 keeps every byte. */
-function serve(socket: Socket, sink: Sink): void {
-  let text = "", from = "", to: string[] = [], inData = false;
-  const take = (line: string): string => {
-    const verb = line.slice(0, 4).toUpperCase();
-    const own = sink.options.answer?.(line);
-    if (own !== undefined) return own;
-    if (verb === "EHLO" || verb === "LHLO") return "250-sink\r\n250-PIPELINING\r\n250 8BITMIME";
-    if (verb === "MAIL") [from, to] = [path(line), []];
-    if (verb === "RCPT") to.push(path(line));
-    if (verb === "DATA") {
-      inData = true;
-      return "354 go on";
+/** One session: commands by line, content as it comes; latin1 keeps every byte. */
+class Session {
+  #held = Buffer.alloc(0);
+  #from = "";
+  #to: string[] = [];
+  #taker: Taker | undefined;
+  #atLineStart = true;
+
+  constructor(socket: Socket, readonly sink: Sink) {
+    socket.write("220 sink\r\n");
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#held = Buffer.concat([this.#held, chunk]);
+      const replies: string[] = [];
+      while (this.#taker ? this.#content(this.#taker, replies) : this.#command(replies));
+      if (replies.length) socket.write(replies.join("\r\n") + "\r\n");
+      if (replies.at(-1)?.startsWith("221")) socket.end();
+    });
+  }
+
+  #command(replies: string[]): boolean {
+    const end = this.#held.indexOf(LF);
+    if (end < 0) return false;
+    const line = this.#held.toString("latin1", 0, end).trimEnd();
+    this.#held = this.#held.subarray(end + 1);
+    if (!this.sink.options.forget) this.sink.heard.push(line);
+    replies.push(this.sink.options.answer?.(line) ?? this.#answer(line));
+    return true;
+  }
+
+  #answer(line: string): string {
+    switch (line.slice(0, 4).toUpperCase()) {
+      case "EHLO":
+      case "LHLO":
+        return "250-sink\r\n250-PIPELINING\r\n250 8BITMIME";
+      case "MAIL":
+        [this.#from, this.#to] = [path(line), []];
+        return "250 ok";
+      case "RCPT":
+        this.#to.push(path(line));
+        return "250 ok";
+      case "DATA":
+        this.#taker = this.sink.taker(this.#from, this.#to);
+        this.#atLineStart = true;
+        return "354 go on";
+      case "QUIT":
+        return "221 bye";
+      default:
+        return "250 ok";
     }
-    if (verb === "QUIT") return "221 bye";
-    return "250 ok";
-  };
-  const finish = (content: string): string => {
-    inData = false;
-    sink.count++;
-    if (!sink.options.forget) sink.received.push({ from, to, content });
-    const own = sink.options.answer?.(".");
-    return own ?? Array(sink.options.lmtp ? to.length : 1).fill("250 kept").join("\r\n");
-  };
-  socket.setEncoding("latin1");
-  socket.write("220 sink\r\n");
-  socket.on("data", (more) => {
-    text += more;
-    const replies: string[] = [];
-    for (;;) {
-      if (inData) {
-        const end = text.startsWith(END.slice(2)) ? -2 : text.indexOf(END);
-        if (end === -1) break;
-        const content = text.slice(0, Math.max(0, end) + (end < 0 ? 0 : 2));
-        text = text.slice(end + END.length);
-        replies.push(finish(content.replace(/^\./gm, "")));
-        continue;
-      }
-      const end = text.indexOf("\n");
-      if (end < 0) break;
-      const line = text.slice(0, end).trimEnd();
-      text = text.slice(end + 1);
-      if (!sink.options.forget) sink.heard.push(line);
-      replies.push(take(line));
+  }
+
+  /** Takes content up to its end, to a dot, or to a place that cannot be judged yet; true when there may be more to do. */
+  #content(taker: Taker, replies: string[]): boolean {
+    if (this.#atLineStart && this.#held[0] === DOT) {
+      if (this.#held.length < 3) return false;
+      const over = this.#held[1] === CR && this.#held[2] === LF;
+      this.#held = this.#held.subarray(over ? 3 : 1);
+      this.#atLineStart = false;
+      if (over) replies.push(this.#end(taker));
+      return true;
     }
-    if (replies.length) socket.write(replies.join("\r\n") + "\r\n");
-    if (replies.at(-1)?.startsWith("221")) socket.end();
-  });
+    const dot = this.#held.indexOf("\r\n.");
+    // The last two bytes may belong to an end that has not come whole.
+    const length = dot < 0 ? this.#held.length - 2 : dot + 2;
+    if (length > 0) {
+      taker.push(this.#held.subarray(0, length));
+      this.#held = this.#held.subarray(length);
+      this.#atLineStart = dot >= 0;
+    }
+    return dot >= 0;
+  }
+
+  #end(taker: Taker): string {
+    this.#taker = undefined;
+    taker.end();
+    this.sink.count++;
+    const { answer, lmtp } = this.sink.options;
+    return answer?.(".") ?? Array(lmtp ? this.#to.length : 1).fill("250 kept").join("\r\n");
+  }
 }
 
 function path(line: string): string {
