@@ -32,12 +32,15 @@ export class ContentFiles {
   /** Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new. */
   async write(queueId: string, source: AsyncIterable<Uint8Array>): Promise<number> {
     const path = this.#path(queueId);
-    let file: Deno.FsFile;
+    let file: Deno.FsFile, given = false;
     try {
-      file = this.#spares.give(path)
+      given = this.#spares.give(path);
+      file = given
         ? await Deno.open(path, { write: true })
         : await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     } catch (error) {
+      // What was there before is not ours.
+      if (given) this.remove(queueId);
       throw new StorageError(`write content ${queueId}: ${reason(error)}`);
     }
     try {

@@ -108,6 +108,22 @@ test("write() refuses an id that is taken, and leaves that one's file", async (f
   assertEquals(await collect(await files.read(first, 10)), text(10, "a"));
 });
 
+test("write() that cannot open the file that it was given leaves none under the id", async (files) => {
+  const [first, second] = [nextId(), nextId()];
+  await files.write(first, once(Deno.readFileSync("/bin/sleep")));
+  const path = `${files.directory}/${first}`;
+  Deno.chmodSync(path, 0o700);
+  // Nobody, root included, may write to a program that runs.
+  const child = new Deno.Command(path, { args: ["60"] }).spawn();
+  files.remove(first);
+  await assertRejects(() => files.write(second, once(text(10, "a"))), StorageError, "busy");
+  assertEquals(namesIn(files.directory).filter((name) => !name.startsWith("spare-")), []);
+  child.kill();
+  await child.status;
+  await files.write(second, once(text(10, "a")));
+  assertEquals(namesIn(files.directory), [second]);
+});
+
 test("read() finds a file that is shorter than it was written", async (files) => {
   const id = nextId();
   await files.write(id, once(text(10, "a")));

@@ -35,7 +35,10 @@ export class SpareFiles {
     return true;
   }
 
-  /** Gives one the name `path`, which must be free; false when there is none. Its bytes are there until they are written over. */
+  /**
+   * Gives one the name `path`, which must be free; false when there is none. Its bytes are there until they are written over.
+   * Throws what the system says; then there is nothing at `path` that was not there.
+   */
   give(path: string): boolean {
     const spare = this.#spares.at(-1);
     if (!spare) return false;
@@ -43,19 +46,21 @@ export class SpareFiles {
     Deno.linkSync(spare.name, path);
     this.#spares.pop();
     this.#bytes -= spare.size;
-    Deno.removeSync(spare.name);
+    remove(spare.name);
     return true;
   }
 
   /** Gives all the space back. */
   clear(): void {
     this.#bytes = 0;
-    for (const { name } of this.#spares.splice(0)) {
-      try {
-        Deno.removeSync(name);
-      } catch {
-        // The next start removes it.
-      }
-    }
+    for (const { name } of this.#spares.splice(0)) remove(name);
+  }
+}
+
+function remove(name: string): void {
+  try {
+    Deno.removeSync(name);
+  } catch {
+    // The next start removes it.
   }
 }
