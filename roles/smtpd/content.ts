@@ -5,20 +5,18 @@ import { reason } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
-import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/replies.ts";
+import { FILE_TOO_BIG, NO_SPACE, PROTOCOL_ERROR, WRITE_ERROR } from "../../shared/smtp/replies.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { checkEndOfData } from "./checks.ts";
 import { ContentReader } from "./end_of_data.ts";
 import { FirstLine } from "./first_line.ts";
 import { Flow, type Submitted } from "./flow.ts";
 import { received } from "./received.ts";
-import { NO_SPACE } from "./replies.ts";
 import type { Session } from "./session.ts";
 
 const messages = counter("smtpd_messages", "messages accepted");
 const contentBytes = counter("smtpd_content_bytes", "content bytes of accepted messages");
 
-const INTERNAL_ERROR = reply(451, "4.3.0", "Error: internal protocol error");
 const encoder = new TextEncoder();
 
 /** The content of one message on its way from the wire to cleanup. */
@@ -149,14 +147,14 @@ function verdict(session: Session, intake: Intake, submitted: Submitted, prefix:
     const { error } = submitted;
     warning(`${queueId}: cannot queue: ${reason(error)}`);
     const ours = !(error instanceof CallError) || error.code === "refused" || error.code === "bug";
-    return ours ? INTERNAL_ERROR : WRITE_ERROR;
+    return ours ? PROTOCOL_ERROR : WRITE_ERROR;
   }
   const { queued, code, dsn, text } = submitted.verdict;
   stopAt?.("smtpd.queued");
   const { clock, space } = session.services;
   if (!queued) {
     if (dsn === NO_SPACE.dsn) space.full(clock.now());
-    return code >= 400 && code < 600 ? reply(code, dsn, text) : INTERNAL_ERROR;
+    return code >= 400 && code < 600 ? reply(code, dsn, text) : PROTOCOL_ERROR;
   }
   space.taken();
   messages.add();

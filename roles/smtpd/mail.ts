@@ -14,6 +14,7 @@ import {
   MAIL_SYNTAX,
   NEED_MAIL,
   NESTED_MAIL,
+  NO_SPACE,
   RCPT_OK,
   RCPT_SYNTAX,
   TOO_BIG,
@@ -22,7 +23,7 @@ import {
 import { warning } from "../../shared/log/log.ts";
 import { reason } from "../../shared/errors.ts";
 import { checkRecipient, checkSender, refusedOr } from "./checks.ts";
-import { afterBdat, HELO_FIRST, NO_SPACE, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
+import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
 import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
 import { eventAllowed } from "./limits.ts";
 import { temporaryFailure } from "./restrictions.ts";

@@ -5,7 +5,6 @@ import { type Reply, reply } from "../../shared/smtp/reply.ts";
 export const READY_FOR_TLS = reply(220, "2.0.0", "Ready to start TLS");
 export const HELO_FIRST = reply(503, "5.5.1", "Error: send HELO/EHLO first");
 export const NOT_IMPLEMENTED = reply(502, "5.5.1", "Error: command not implemented");
-export const NO_SPACE = reply(452, "4.3.1", "Insufficient system storage");
 export const UNICODE_WITHOUT_SMTPUTF8 = reply(
   553,
   "5.6.7",

@@ -1,4 +1,4 @@
-/** What every server here says, to the network and to `sendmail -bs` (reference 3.3). */
+/** What every server here says, to the network and to `sendmail -bs`, and cleanup through them (reference 3.3). */
 
 import { reply } from "./reply.ts";
 
@@ -19,4 +19,7 @@ export const BAD_RECIPIENT = reply(501, "5.1.3", "Bad recipient address syntax")
 export const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Error: too many recipients");
 export const TOO_BIG = reply(552, "5.3.4", "Message size exceeds fixed limit");
 export const FILE_TOO_BIG = reply(552, "5.3.4", "Error: message file too big");
+export const NO_SPACE = reply(452, "4.3.1", "Insufficient system storage");
+/** A role of ours broke its contract. */
+export const PROTOCOL_ERROR = reply(451, "4.3.0", "Error: internal protocol error");
 export const WRITE_ERROR = reply(451, "4.3.0", "Error: queue file write error");
