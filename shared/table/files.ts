@@ -29,6 +29,11 @@ export function tableFiles(text: string): string[] {
   return [...new Set(items(text).flatMap((item) => filesOf(item, 0)))];
 }
 
+/** `type:name` in its two parts; none of text that is not of this form. */
+export function splitSpec(spec: string): string[] {
+  return /^([a-z]+):([^]+)$/.exec(spec)?.slice(1) ?? [];
+}
+
 /** Text whose braces do not match is no list: the parameter's own declaration refuses it by name. */
 function items(text: string): string[] {
   try {
@@ -41,7 +46,7 @@ function items(text: string): string[] {
 function filesOf(item: string, depth: number): string[] {
   const spec = item.replace(/^!+/, "");
   if (spec.startsWith("/")) return [spec];
-  const [, type, name] = /^([a-z]+):([^]+)$/.exec(spec) ?? [];
+  const [type, name] = splitSpec(spec);
   if (!type || !name || depth > MAX_TABLE_NESTING) return [];
   if (FILE_TYPES.includes(type)) return [name];
   if (type === "unix") return [SYSTEM_FILES.get(name) ?? []].flat();

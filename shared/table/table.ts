@@ -2,7 +2,7 @@
 
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
-import { MAX_TABLE_NESTING } from "./files.ts";
+import { MAX_TABLE_NESTING, splitSpec } from "./files.ts";
 
 export type MaybePromise<T> = T | Promise<T>;
 
@@ -33,8 +33,6 @@ const types = new Map<string, OpenTable>();
 export function registerTable(names: readonly string[], open: OpenTable): void {
   for (const name of names) types.set(name, open);
 }
-
-const SPEC = /^([a-z]+):([^]+)$/;
 
 /** Time as the process has it. */
 export const RUNNING: Environment = { clock: () => performance.now() };
@@ -70,7 +68,7 @@ function openOrFail(spec: string, environment: Environment): Table {
 let nesting = 0;
 
 function open(spec: string, environment: Environment): Table {
-  const [, type, name] = SPEC.exec(spec) ?? [];
+  const [type, name] = splitSpec(spec);
   if (!type || !name) throw new StorageError(`${spec}: a table must be type:name`);
   const open = types.get(type);
   if (!open) throw new StorageError(`${spec}: unsupported table type: ${type}`);
