@@ -5,7 +5,7 @@ import type { Ground } from "../../policies/attempts.ts";
 import type { Grant, Host, User } from "../../policies/grant.ts";
 import { socketDirectory, socketPath } from "../../shared/layout.ts";
 import { clearSocket, protectSocket } from "../supervisor/directories.ts";
-import { SOURCE } from "../supervisor/runtime.ts";
+import { exists, SOURCE } from "../supervisor/runtime.ts";
 
 /** Services that nobody has: one that every calling role is given, one that none is. Names that no line of master.cf has. */
 const PEER = ".decoy", STRANGER = ".other";
@@ -116,13 +116,4 @@ function decoyProcess(user: User | null): { name: string; end(): Promise<void> }
       await child.status;
     },
   };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

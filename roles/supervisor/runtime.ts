@@ -103,7 +103,8 @@ function which(program: string): string | undefined {
   );
 }
 
-function exists(path: string): boolean {
+/** True for a file, a directory or a socket that this user may see. */
+export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;

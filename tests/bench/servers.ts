@@ -1,5 +1,6 @@
 /** Starts what is measured: Postern from this clone, and Debian's Postfix where it is installed. */
 
+import { exists } from "../../roles/supervisor/runtime.ts";
 import { find, run } from "../support/peers.ts";
 import { freePort, System } from "../support/system.ts";
 import type { Server } from "./cases.ts";
@@ -37,15 +38,6 @@ async function sandbox(): Promise<string> {
 export function noYardstick(): string | undefined {
   if (Deno.uid() !== 0) return "Postfix needs root";
   return exists("/usr/share/postfix/master.cf.dist") ? undefined : "Postfix is not installed";
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const NOBODY = 65534;
