@@ -29,6 +29,9 @@ export function loadForCommand(io: CommandIo, directory = io.configDirectory): C
   return loadConfiguration(found.directory, facts, found.hint);
 }
 
+/** What is wrong with a `-c` at the end. */
+export const NO_DIRECTORY = "-c: must be followed by a directory";
+
 /** Splits `-c DIR` (or `-cDIR`) off the arguments of a command that has no other use for -c. */
 export function takeConfigDirectory(
   args: readonly string[],
@@ -41,7 +44,7 @@ export function takeConfigDirectory(
     if (arg === "--") return { args: [...rest, ...args.slice(at)], directory };
     if (arg === "-c") {
       directory = args[++at];
-      if (directory === undefined) throw new ConfigError("-c: must be followed by a directory");
+      if (directory === undefined) throw new ConfigError(NO_DIRECTORY);
     } else if (arg.startsWith("-c") && arg.length > 2) directory = arg.slice(2);
     else rest.push(arg);
   }

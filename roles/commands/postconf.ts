@@ -5,7 +5,7 @@ import { COMPUTED } from "../../shared/config/facts.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { EX } from "../../shared/errors.ts";
 import { catalogue } from "../../shared/parameters/mod.ts";
-import { type CommandIo, loadForCommand } from "./io.ts";
+import { type CommandIo, loadForCommand, NO_DIRECTORY } from "./io.ts";
 
 const USAGE = "usage: postconf [-c DIR] [-d (defaults)] [-f (fold lines)] [-h (no names)] " +
   "[-H (no values)] [-M (master.cf)] [-n (set in main.cf)] [-x (expand)] [NAME...]\n";
@@ -52,7 +52,7 @@ function parse(args: readonly string[], io: CommandIo): Options | string {
     for (let letter = 1; letter < arg.length; letter++) {
       if (arg[letter] === "c") {
         directory = arg.slice(letter + 1) || args[++at];
-        if (!directory) return "-c: must be followed by a directory";
+        if (!directory) return NO_DIRECTORY;
         break;
       }
       if (!"dfhHMnpvx".includes(arg[letter]!)) return `no such option: -${arg[letter]}`;
