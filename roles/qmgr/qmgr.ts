@@ -66,13 +66,13 @@ export class Qmgr {
     const committer = new Committer(store);
     const lock = new Lock();
     this.#router = new Router(world.resolver, routerSettings(params));
-    this.#reports = new Reports(world.bounce, store, params.doubleBounceSender);
+    const seals = Seals.open(world.directory);
+    this.#reports = new Reports(world.bounce, store, seals, params.doubleBounceSender);
     this.#completer = new Completer(store, committer, this.#reports, clock, retrySettings(params));
     this.#claims = new Claims((queueId, n) => {
       const message = this.manager.messages.get(queueId);
       if (message) this.manager.release(message, [n]);
     });
-    const seals = Seals.open(world.directory);
     this.manager = new QueueManager(
       {
         store,

@@ -1,6 +1,5 @@
 /** What the sender is told, and of whom (reference 6.3): which recipients a report is due for, and the call to bounce. */
 
-import { createHash } from "node:crypto";
 import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { warning } from "../../shared/log/log.ts";
@@ -10,6 +9,7 @@ import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
 import type { QueueReader, StoredRecipient } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { deferral } from "./agents.ts";
+import type { Seals } from "./seals.ts";
 
 export type BounceClient = Client<typeof bounceService.calls>;
 export type ReportKind = Report["kind"];
@@ -27,6 +27,7 @@ export class Reports {
   constructor(
     readonly bounce: BounceClient,
     readonly store: Pick<QueueReader, "content">,
+    readonly seals: Pick<Seals, "source">,
     public doubleBounceSender: string,
   ) {}
 
@@ -50,7 +51,11 @@ export class Reports {
     // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
     const untold = this.isMute(envelope) || (!envelope.sender && kind !== "failure");
     if (!due.length || untold) return "";
-    const source = sourceOf(kind, envelope, due);
+    // One that is asked for again after a crash is not sent twice.
+    const numbers = due.map(({ n }) => n).join(",");
+    const source = this.seals.source(
+      `${envelope.queueId} ${envelope.arrived} ${kind} ${numbers}`,
+    );
     const content = await this.store.content(envelope.queueId);
     stopAt?.("bounce.before_notice");
     try {
@@ -67,16 +72,6 @@ export class Reports {
       return undefined;
     }
   }
-}
-
-/** Names a report, so that one that is asked for again after a crash is not sent twice. */
-function sourceOf(
-  kind: ReportKind,
-  { queueId, arrived }: Envelope,
-  recipients: readonly StoredRecipient[],
-): string {
-  const numbers = recipients.map(({ n }) => n).join(",");
-  return createHash("sha256").update(`${queueId} ${arrived} ${kind} ${numbers}`).digest("hex");
 }
 
 function reported(recipient: StoredRecipient): Report["recipients"][number] {

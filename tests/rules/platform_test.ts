@@ -28,7 +28,7 @@ const LISTED = new Map([
   ["roles/postlogd/writer.ts", "writes to the terminal"],
   ["roles/qmgr/free_space.ts", "asks for free space"],
   ["roles/qmgr/queue_lock.ts", "the lock on the queue"],
-  ["roles/qmgr/reports.ts", "SHA-256"],
+  ["roles/qmgr/seals.ts", "the key of seals, and SHA-256"],
   ["roles/smtp/connect.ts", "connects to other people's servers"],
   ["roles/smtp/destination.ts", "isIP()"],
   ["roles/smtp/lookup.ts", "isIP()"],
