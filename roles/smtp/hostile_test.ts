@@ -96,6 +96,35 @@ for (
   });
 }
 
+Deno.test("deliver() keeps few of the replies that pour in while content is sent", async () => {
+  await using speaker = new Speaker((socket, each) => {
+    socket.write("220 mx\r\n");
+    const replies = ["250 mx", "250 ok", "250 ok", "354 go"];
+    socket.on("data", () => {
+      const next = replies.shift();
+      if (next) return void socket.write(`${next}\r\n`);
+      // The first of the content: from now on it talks, and reads nothing.
+      socket.pause();
+      each.pour(socket, `${"450-x\r\n".repeat(900)}450 ${"y".repeat(100_000)}\r\n`, 1 << 30);
+    });
+  });
+  const made = streamed(["a\r\n"]);
+  const slow = {
+    whole: undefined,
+    async *[Symbol.asyncIterator]() {
+      yield new TextEncoder().encode("a\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      yield* made;
+    },
+  };
+  const agent = deliverer();
+  const asked = request(await speaker.listen());
+  const reply = await agent.deliver(asked, slow as unknown as typeof made);
+  agent.pool.close();
+  assertEquals(reply.outcomes[0]!.status, "deferred");
+  assert(speaker.written < 50 * 1024 * 1024, `${speaker.written} bytes were taken`);
+});
+
 Deno.test("deliver() leaves a server whose EHLO reply has 10 megabytes", async () => {
   const reply = await outcome({ EHLO: "250-mx\r\n".repeat(1_300_000) + "250 ok" });
   assertEquals(reply.outcomes.map((each) => [each.status, each.dsn]), [["deferred", "4.5.0"]]);

@@ -9,6 +9,10 @@ import { type Phase, StreamError } from "./trouble.ts";
 
 /** Replies nobody has read yet: a server that sends more than any batch can cause is broken. */
 const MAX_WAITING_REPLIES = 6000;
+/** And their bytes. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** What comes in pieces up to this is copied: a reply must not keep the whole buffer that it was read into. */
+const COPIED_BYTES = 4096;
 /** How long a socket that has been ended may take to close. */
 const CLOSE_SECONDS = 10;
 
@@ -29,6 +33,8 @@ const encoder = new TextEncoder();
 export class Wire {
   #parser = new ReplyParser();
   #replies: Reply[] = [];
+  /** Received since there was no reply to read. */
+  #waitingBytes = 0;
   #waiter: Waiter | undefined;
   /** `drain`: the waiter wants room to write, not a reply. */
   #waitsFor: "reply" | "drain" = "reply";
@@ -79,7 +85,7 @@ export class Wire {
     return this.#wait("reply", phase) as Promise<Reply>;
   }
 
-  /** Waits until written bytes have left; throws StreamError. */
+  /** Waits until written bytes have left or something is unread; throws StreamError. */
   async drained(phase: Phase): Promise<void> {
     if (!this.socket.writableNeedDrain && !this.#ended) return;
     await this.#wait("drain", phase);
@@ -143,16 +149,23 @@ export class Wire {
   #take(data: Uint8Array): void {
     if (this.#ended) return;
     // A Buffer's own views and searches are slow.
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
+    const read = new Uint8Array(data.buffer, data.byteOffset, data.length);
+    const bytes = read.length <= COPIED_BYTES ? read.slice() : read;
+    if (this.#replies.length === 0) this.#waitingBytes = 0;
+    this.#waitingBytes += bytes.length;
     try {
       this.#parser.push(bytes, (reply) => this.#replies.push(reply));
-      if (this.#replies.length > MAX_WAITING_REPLIES) throw new Error("replies without commands");
+      const tooMany = this.#replies.length > MAX_WAITING_REPLIES ||
+        this.#waitingBytes > MAX_WAITING_BYTES;
+      if (tooMany) throw new Error("replies without commands");
     } catch (error) {
       return this.#end("protocol", reason(error));
     }
     if (this.#leaving) return this.destroy();
     if (this.#waiter) {
-      if (this.#waitsFor === "reply" && this.#replies.length) this.#wake(this.#replies.shift());
+      if (!this.#replies.length) return;
+      // Whoever wants to write on must look at what was said.
+      this.#wake(this.#waitsFor === "reply" ? this.#replies.shift() : undefined);
     } else this.onIdleEvent?.();
   }
 
