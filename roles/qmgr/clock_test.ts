@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { all, deferred, sent, World } from "./test_world.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 const DAY = 24 * 3600_000;
 const LEAPS: [string, number][] = [
@@ -33,7 +34,7 @@ for (const [how, leap] of LEAPS) {
     await using _ = world;
     world.leap = leap;
     run(world);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
     ready();
     world.ahead += RETRY;
     run(world);
@@ -71,7 +72,7 @@ for (const [how, leap] of LEAPS) {
     world.leap = leap;
     down = false;
     const before = calls;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
     assert(calls - before < 3, `${calls - before} deliveries by themselves`);
     world.ahead += RETRY;
     run(world);

@@ -3,6 +3,7 @@ import { StorageError } from "../../shared/errors.ts";
 import { setSink } from "../../shared/log/log.ts";
 import type { Batch, Committed, NewMessage } from "../../shared/queue/store.ts";
 import { Committer } from "./committer.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 const NONE: Committed = { refused: new Set(), already: new Map() };
 
@@ -89,7 +90,6 @@ Deno.test("Committer refuses a message whose id is taken, and only that", async 
 
 /** Shorter than in earnest. */
 const RETRY_MS = 30;
-const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 Deno.test("Committer commits changes without the mail that does not fit", async () => {
   setSink(() => {});
@@ -101,7 +101,7 @@ Deno.test("Committer commits changes without the mail that does not fit", async 
   await assertRejects(() => added, StorageError, "disk full");
   await removed;
   assertEquals(stub.shapes, ["1 0 0 1", "0 0 0 1"]);
-  await wait(2 * RETRY_MS);
+  await pause(2 * RETRY_MS);
 });
 
 Deno.test("Committer keeps changes until the disk works again, and refuses mail so long", async () => {
@@ -114,10 +114,10 @@ Deno.test("Committer keeps changes until the disk works again, and refuses mail 
   await turn();
   await assertRejects(() => committer.add(message("m")), StorageError, "input/output error");
   committer.change({ queueId: "b", remove: true }).then(() => durable++);
-  while (stub.batches.length < 3) await wait(5);
+  while (stub.batches.length < 3) await pause(5);
   assertEquals(durable, 0);
   stub.answer = () => Promise.resolve(NONE);
-  while (durable < 2) await wait(5);
+  while (durable < 2) await pause(5);
   assertEquals(stub.shapes.at(-1), "0 1 0 1");
   await committer.add(message("m"));
 });

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { all, sent, World } from "./test_world.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 /** The next deliveries end with the death of their agent. */
 function mortal(deaths: number) {
@@ -48,7 +49,7 @@ Deno.test("an agent that only lost its connection keeps its recipients, and its 
   await world.until(() => world.requests.length === 1);
   const working = world.outcomes.call("working", world.handed(queueId, 0, 1));
   // Long after the rest: it has not been tried again, for it is claimed.
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await pause(400);
   assertEquals(world.requests.length, 1);
   await world.outcomes.call("report", {
     handed: world.handed(queueId, 0, 1),

@@ -11,6 +11,7 @@ import {
   deliveryService,
 } from "../../shared/protocols/delivery.ts";
 import { deferred, sent, World } from "./test_world.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 type Handler = (request: DeliveryRequest) => Promise<DeliveryReply>;
 
@@ -104,7 +105,7 @@ Deno.test("mail of an agent that hangs is tried again when its process is killed
     async (world, kill) => {
       const queueId = await world.enqueue(["a@x"]);
       await world.until(() => world.lines(queueId).length > 0);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
       assertEquals((await world.store.find(queueId))!.queue, "active");
       hangs = false;
       world.qmgr.manager.retryMs = 10;

@@ -5,6 +5,7 @@ import { BugError } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { all, deferred, gated, resolvedTo, sent, test } from "./test_world.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 const FROM = "from=<sender@example.com>, size=21, nrcpt=1 (queue active)";
 
@@ -60,7 +61,7 @@ test("a deferred message waits for its next attempt, and is tried then", {
   assert(Math.abs(nextTry - Date.now() - 300_000) < 5000);
   const [recipient] = await world.store.recipients(queueId, [], 0, 1);
   assertEquals([recipient!.state, recipient!.outcome!.text], ["deferred", "450 later"]);
-  await new Promise((resolve) => setTimeout(resolve, 80));
+  await pause(80);
   assertEquals(world.requests.length, 1);
   world.ahead = 301_000;
   await world.untilEmpty();
@@ -179,7 +180,7 @@ gated("a slow destination does not hold up others", async (world, gate) => {
   assertEquals(gate.waiting.length, 2);
   for (let i = 0; i < 20; i++) {
     gate.open();
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
   await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
 });

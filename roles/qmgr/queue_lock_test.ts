@@ -2,6 +2,7 @@ import { assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { ConfigError } from "../../shared/errors.ts";
 import { lockQueue, unlockQueue } from "./queue_lock.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 Deno.test("lockQueue() refuses a queue that another process keeps, and takes it when that one has died", async () => {
   const directory = await Deno.makeTempDir();
@@ -19,7 +20,7 @@ Deno.test("lockQueue() refuses a queue that another process keeps, and takes it 
   }).spawn();
   try {
     while (!await Deno.stat(join(directory, "ready")).then(() => true, () => false)) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
     await assertRejects(() => lockQueue(directory, 100), ConfigError, "another qmgr keeps");
     other.kill("SIGKILL");

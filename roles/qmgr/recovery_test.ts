@@ -8,6 +8,7 @@ import { outcomesService } from "../../shared/protocols/queue.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { SqliteStore } from "../../shared/queue/sqlite_store.ts";
 import { all, bounced, deferred, type Options, sent, World } from "./test_world.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 /** A world that never ends a delivery, its queue ids, and the disk that its crash leaves. */
 async function crashed(count: number, options: Options = {}): Promise<[string, string[]]> {
@@ -151,7 +152,7 @@ Deno.test("recipients that an agent still delivers are left to it, and its repor
   const working = world.outcomes.call("working", world.handed(queueId!, 0));
   await world.until(() => world.requests.length === 1);
   assertEquals(world.requests[0]!.recipients.map(({ n }) => n), [1]);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await pause(50);
   assertEquals((await world.store.find(queueId!))!.queue, "active");
   await world.outcomes.call("report", {
     handed: world.handed(queueId!, 0),
@@ -166,7 +167,7 @@ Deno.test("recipients are delivered from here when the agent that claimed them i
   const [directory, [queueId]] = await crashed(1);
   await using world = await World.open({ directory, graceMs: 150 });
   world.outcomes.call("working", world.handed(queueId!, 0, 1)).catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await pause(300);
   assertEquals(world.requests.length, 0);
   world.outcomes.close();
   await world.untilEmpty();
@@ -270,7 +271,7 @@ Deno.test("a full disk stops intake, loses no outcome, and ends by itself", asyn
   reply();
   const refused = await assertRejects(() => world.enqueue(["b@x"]), CallError) as CallError;
   assertEquals(refused.code, "storage");
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await pause(30);
   assertEquals([world.settled, (await world.store.find(queueId))!.queue], [0, "active"]);
   state.broken = false;
   await world.until(() => world.settled === 1);

@@ -24,6 +24,7 @@ import { Qmgr } from "./qmgr.ts";
 import type { BounceClient } from "./reports.ts";
 import { Seals } from "./seals.ts";
 import type { Params } from "./settings.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 export type Agent = (
   request: DeliveryRequest,
@@ -185,7 +186,7 @@ export class World implements AsyncDisposable {
     const end = Date.now() + 10_000;
     while (!(await condition())) {
       if (Date.now() > end) throw new Error(`waited in vain for ${what}: ${this.log.join("\n")}`);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await pause(2);
     }
   }
 

@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import type { FromRole, ToRole } from "../../shared/role/channel.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { Keeper, MAX_FAILURES, type Plan } from "./keeper.ts";
+import { turn } from "../../tests/support/waiting.ts";
 
 setSink(() => {});
 
@@ -75,8 +76,6 @@ function setup(change: Partial<Plan> = {}) {
     keeper: new Keeper(plan, 60_000, (_, service) => wants.push(service)),
   };
 }
-
-const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
 Deno.test("Keeper hands over listeners, then parameters, then says go", async () => {
   const { children, keeper } = setup();

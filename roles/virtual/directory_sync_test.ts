@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DirectorySync } from "./directory_sync.ts";
+import { turn } from "../../tests/support/waiting.ts";
 
 /** A disk whose fsyncs end when the test says so. */
 function slowDisk() {
@@ -13,8 +14,6 @@ function slowDisk() {
   };
   return { begun, open, syncs: new DirectorySync(fsync) };
 }
-
-const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 Deno.test("sync() shares the next fsync among all who ask while one runs", async () => {
   const { begun, open, syncs } = slowDisk();

@@ -5,6 +5,7 @@ import { CountingSink, find, run } from "../support/peers.ts";
 import { Sink } from "../support/sink.ts";
 import { namesIn } from "../support/files.ts";
 import type { Case, Figures, Server } from "./cases.ts";
+import { pause } from "../support/waiting.ts";
 
 /** Messages of the pass that measures latency, as a part of those that measure speed. */
 const LATENCY_PART = 0.2;
@@ -47,7 +48,7 @@ async function passed(
       const got = destination.count();
       throw new Error(`${server.name} ${what.name}: ${got} of ${messages} messages arrived`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(5);
   }
   return { seconds: (performance.now() - began) / 1000, cpuMs: cpuMs() - cpu };
 }
@@ -83,7 +84,7 @@ async function sink(port: number): Promise<Destination> {
     return { count: () => own.count, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
   }
   const counting = new CountingSink(program, port, 1000);
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await pause(400);
   return {
     count: () => counting.count,
     [Symbol.asyncDispose]: () => counting[Symbol.asyncDispose](),

@@ -4,6 +4,7 @@ import { exists } from "../../roles/supervisor/runtime.ts";
 import { find, run } from "../support/peers.ts";
 import { freePort, System } from "../support/system.ts";
 import type { Server } from "./cases.ts";
+import { pause } from "../support/waiting.ts";
 
 /** Postern with its kernel sandbox where bubblewrap works, and with a log file as the yardstick has. */
 export async function startPostern(sinkPort: number): Promise<Server> {
@@ -65,7 +66,7 @@ export async function startPostfix(sinkPort: number): Promise<Server> {
   await Deno.writeTextFile(`${configuration}/main.cf`, postfixMain(directory, sinkPort));
   const postfix = find("smtp-source")!.replace("smtp-source", "postfix");
   await run(postfix, ["-c", configuration, "start"]);
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  await pause(2000);
   return {
     name: "postfix",
     port,

@@ -24,6 +24,7 @@ import { type Settings, settings } from "../../roles/smtpd/settings.ts";
 import type { Transport } from "../../roles/smtpd/wire.ts";
 import { Space } from "../../roles/smtpd/space.ts";
 import { type Connection, directives } from "./dialog.ts";
+import { pause } from "../support/waiting.ts";
 
 /** Everything that a dialog's head says. */
 type Head = [word: string, value: string][];
@@ -101,7 +102,7 @@ export function connectInMemory(text: string): Connection {
 
 /** Until everything that can go on without time has gone on. */
 function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return pause(0);
 }
 
 function values(head: Head, word: string): string[] {

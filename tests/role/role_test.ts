@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { SmtpClient } from "../support/smtp.ts";
 import { freePort, postern, root, System } from "../support/system.ts";
+import { pause } from "../support/waiting.ts";
 
 /** `postern role ...` as a process whose output is read as it comes. */
 class RoleCommand implements AsyncDisposable {
@@ -30,7 +31,7 @@ class RoleCommand implements AsyncDisposable {
   async says(text: string): Promise<void> {
     for (const end = Date.now() + 20_000; !this.output.includes(text);) {
       if (Date.now() > end) throw new Error(`it does not say "${text}":\n${this.output}`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await pause(25);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { SmtpClient } from "../support/smtp.ts";
 import type { System } from "../support/system.ts";
+import { pause } from "../support/waiting.ts";
 
 /** What is sent again and again. */
 interface Kind {
@@ -42,7 +43,7 @@ export async function sendAll(system: System, signal: AbortSignal): Promise<Coun
         count.failed++;
       }
       const early = Math.max(0, next - performance.now());
-      await new Promise((resolve) => setTimeout(resolve, early));
+      await pause(early);
     }
   }));
   return counts;

@@ -1,6 +1,7 @@
 /** A load generator: many SMTP sessions at once, each message with an id of its own, every answer noted. */
 
 import { connect, type Socket } from "node:net";
+import { pause } from "./waiting.ts";
 
 export interface LoadOptions {
   readonly port: number;
@@ -53,7 +54,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     while (next < options.messages && !options.signal?.aborted) {
       const early = perSecond ? began + next / perSecond * 1000 - performance.now() : 0;
       const id = `${options.prefix ?? "m"}-${next++}`;
-      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+      if (early > 0) await pause(early);
       try {
         wire ??= await Wire.open(options.port);
         const sent = await wire.message(from, options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
@@ -65,7 +66,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       } catch (error) {
         if (!options.tolerant) throw error;
         result.refused++;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        await pause(PAUSE_MS);
       }
       wire?.close();
       wire = undefined;
