@@ -9,7 +9,7 @@
 import process from "node:process";
 import { EX, reason } from "../errors.ts";
 import { withoutControls } from "../log/printable.ts";
-import { endByHand, type Exit, ignoreInterrupts } from "./control.ts";
+import { type Alive, aliveLock, endByHand, type Exit, ignoreInterrupts } from "./control.ts";
 import type { FromRole } from "./channel.ts";
 
 const KINDS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
@@ -32,8 +32,9 @@ export function confine(module: string, permissions: string): Promise<never> {
     console.error(`${module}: ${withoutControls(event.message)}`);
     process.exit(EX.SOFTWARE);
   });
-  worker.addEventListener("message", ({ data }: MessageEvent<FromRole | Exit>) => {
+  worker.addEventListener("message", ({ data }: MessageEvent<FromRole | Exit | Alive>) => {
     if (data.type === "exit") process.exit(data.code);
+    if (data.type === "alive") return void endWithWorker(module);
     // Its modules are loaded: nothing more is read on its behalf.
     if (data.type === "up") giveUpAll();
     process.send?.(data);
@@ -42,6 +43,18 @@ export function confine(module: string, permissions: string): Promise<never> {
   process.on("disconnect", () => process.exit(1));
   ignoreInterrupts();
   return new Promise(() => {});
+}
+
+/** What a worker said last, or the error that ended it, comes within this. */
+const LAST_WORDS_MS = 100;
+
+/** Ends the process when nothing of the worker is left: it would wait for ever, and look like a role. */
+async function endWithWorker(module: string): Promise<void> {
+  await aliveLock(() => {});
+  setTimeout(() => {
+    console.error(`${module}: the worker has ended`);
+    process.exit(EX.SOFTWARE);
+  }, LAST_WORDS_MS);
 }
 
 /** Gives up every permission of this thread; a worker keeps its own. Ends the process when that fails. */

@@ -1,7 +1,7 @@
 /** A role in a worker: what it may do is exactly what it was given, and its process keeps nothing. */
 
 import { assertEquals } from "@std/assert";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fromFileUrl, join } from "@std/path";
@@ -10,6 +10,7 @@ import { policyOf } from "../../policies/mod.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 
 const CONFINE = fromFileUrl(new URL("./confine.ts", import.meta.url));
+const CONTROL = fromFileUrl(new URL("./control.ts", import.meta.url));
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 
 /** Tries what it is told to, as a role's code would. */
@@ -73,7 +74,20 @@ class Stage implements AsyncDisposable {
 
   /** Starts a process around ROLE, waits until it is up, sends one message and brings back the answer. */
   async answer(script: readonly string[], message: unknown): Promise<unknown> {
-    const module = this.#file("role.js", ROLE);
+    const child = this.start(script, ROLE);
+    try {
+      assertEquals((await once(child, "message"))[0], { type: "up" });
+      child.send(message as object);
+      return (await once(child, "message"))[0];
+    } finally {
+      child.kill();
+      await once(child, "exit");
+    }
+  }
+
+  /** Starts a process around a role of this code. */
+  start(script: readonly string[], role: string): ChildProcess {
+    const module = this.#file("role.js", role);
     const permissions = workerPermissions(this.grant, [
       { answers: "cleanup", path: this.own, address: "", port: 0 },
     ]);
@@ -85,17 +99,9 @@ class Stage implements AsyncDisposable {
       JSON.stringify(permissions),
     ];
     // Another spelling of the path, because node:child_process takes its own to mean something else.
-    const child = spawn(Deno.execPath().replace(/deno$/, "./deno"), args, {
+    return spawn(Deno.execPath().replace(/deno$/, "./deno"), args, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    try {
-      assertEquals((await once(child, "message"))[0], { type: "up" });
-      child.send(message as object);
-      return (await once(child, "message"))[0];
-    } finally {
-      child.kill();
-      await once(child, "exit");
-    }
   }
 
   script(text: string): string {
@@ -140,3 +146,32 @@ Deno.test("the process around a worker keeps no permission once the role is up",
   await using stage = new Stage();
   assertEquals(await stage.answer([stage.script(PROCESS)], []), { before: "granted", after: [] });
 });
+
+/** Ends itself as no role does, when it is told how. */
+const CLOSING = `
+import { openControl } from ${JSON.stringify(`file://${CONTROL}`)};
+const control = openControl();
+control.onMessage((how) => {
+  if (how === "close") self.close();
+  if (how === "throw") throw new Error("at once");
+  if (how === "exit") {
+    control.exit(7);
+    self.close();
+  }
+});
+control.say({ type: "up" });
+`;
+
+for (const [how, code] of [["close", 70], ["throw", 70], ["exit", 7]] as const) {
+  Deno.test(`the process ends at once when its worker ends by ${how}, with exit status ${code}`, async () => {
+    await using stage = new Stage();
+    const child = stage.start([CONFINE], CLOSING);
+    const exit = once(child, "exit");
+    assertEquals((await once(child, "message"))[0], { type: "up" });
+    // Far less than a heartbeat.
+    const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    child.send(how as unknown as object);
+    assertEquals(await exit, [code, null]);
+    clearTimeout(late);
+  });
+}

@@ -22,6 +22,25 @@ export interface Exit {
   readonly code: number;
 }
 
+/**
+ * What a worker says when it holds the lock of this name, which it does for as long as it lives: no event tells the main
+ * thread that a worker has closed itself, but whoever waits for the lock gets it then.
+ */
+export interface Alive {
+  readonly type: "alive";
+}
+const ALIVE_LOCK = "postern-role";
+
+/** The part of Web Locks that is used here; Deno's types leave it out. */
+interface Locks {
+  request(name: string, run: () => unknown): Promise<unknown>;
+}
+
+/** Waits for that lock, and holds it until `run` is done. */
+export async function aliveLock(run: () => Promise<never> | void): Promise<void> {
+  await (navigator as unknown as { readonly locks: Locks }).locks.request(ALIVE_LOCK, run);
+}
+
 /** The channel that this process, or this worker, was started with; undefined when somebody ran the module by hand. */
 export function openControl(): Control | undefined {
   if ("DedicatedWorkerGlobalScope" in globalThis) return fromWorker();
@@ -55,7 +74,11 @@ export function ignoreInterrupts(): void {
 function fromWorker(): Control {
   // deno-lint-ignore no-explicit-any
   const scope = globalThis as any;
-  const post = (value: FromRole | Exit) => scope.postMessage(value);
+  const post = (value: FromRole | Exit | Alive) => scope.postMessage(value);
+  void aliveLock(() => {
+    post({ type: "alive" });
+    return new Promise<never>(() => {});
+  });
   return {
     say: post,
     onMessage: (take) =>
