@@ -1,8 +1,10 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { readSubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
+import type { Submitted } from "../../shared/maildrop/file_format.ts";
+import { textOf } from "../../tests/support/content.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { namesIn } from "../../tests/support/files.ts";
+import { readBytes } from "../../tests/support/maildrop.ts";
 import { sendmail } from "./sendmail.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
 import { messageLines, type MessageOptions } from "./sendmail_message.ts";
@@ -188,13 +190,8 @@ async function submitted(args: string[], input: string, main = "") {
     const files: { envelope: Submitted; text: string }[] = [];
     for (const name of names) {
       const bytes = Deno.readFileSync(`${io.queueDirectory}/maildrop/${name}`);
-      const submission = await readSubmission((buffer, at) => {
-        const part = bytes.subarray(at, at + buffer.length);
-        buffer.set(part);
-        return part.length;
-      }, bytes.length);
-      let text = "";
-      for await (const part of submission.content()) text += new TextDecoder().decode(part);
+      const submission = await readBytes(bytes);
+      const text = await textOf(submission.content());
       files.push({ envelope: submission.envelope, text });
     }
     return { code, files, err: io.written.err };

@@ -4,12 +4,9 @@ import type { Sendable } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { QUEUE_ID } from "../../shared/mail/queue_id.ts";
-import {
-  NotASubmission,
-  readSubmission,
-  SubmissionWriter,
-  type Submitted,
-} from "../../shared/maildrop/file_format.ts";
+import { NotASubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
+import { textOf } from "../../tests/support/content.ts";
+import { fileOf, readBytes } from "../../tests/support/maildrop.ts";
 import { Submitter, type SubmitterOptions } from "./submitter.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -21,13 +18,6 @@ interface Asked {
   readonly content: string;
 }
 
-async function text(content: Sendable | undefined): Promise<string> {
-  if (content instanceof Uint8Array) return new TextDecoder().decode(content);
-  let text = "";
-  for await (const part of content ?? []) text += new TextDecoder().decode(part);
-  return text;
-}
-
 /** A submitter whose peers give these answers, and what they were asked. */
 function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
   const asked: Asked[] = [];
@@ -35,7 +25,7 @@ function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
   setSink((severity, text) => log.push(`${severity}: ${text}`));
   const peer = (reply: unknown) => ({
     async call(call: string, request: unknown, content?: Sendable) {
-      asked.push({ call, request, content: await text(content) });
+      asked.push({ call, request, content: await textOf(content) });
       if (reply instanceof Error) throw reply;
       return { reply };
     },
@@ -56,28 +46,15 @@ function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
 }
 
 async function submission(envelope: Partial<Submitted> = {}, message = "Subject: x\r\n\r\nä\r\n") {
-  const parts: Uint8Array[] = [];
-  const writer = new SubmissionWriter((bytes) => parts.push(bytes), {
+  const bytes = fileOf(message, {
     sender: "me@example.com",
     recipients: ["a@example.com", "b"],
     fullName: "My Name",
-    notify: [],
     ret: "HDRS",
     envid: "id",
-    smtputf8: false,
-    gateway: false,
-    nonce: "fixed",
     ...envelope,
   });
-  writer.content(new TextEncoder().encode(message));
-  writer.seal();
-  const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
-  const read = (buffer: Uint8Array, at: number) => {
-    const part = bytes.subarray(at, at + buffer.length);
-    buffer.set(part);
-    return part.length;
-  };
-  return { found: await readSubmission(read, bytes.length), bytes };
+  return { found: await readBytes(bytes), bytes };
 }
 
 const QUEUED = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };

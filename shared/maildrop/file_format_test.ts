@@ -1,50 +1,13 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { NotASubmission, readSubmission, SubmissionWriter, type Submitted } from "./file_format.ts";
+import { textOf } from "../../tests/support/content.ts";
+import { fileOf, PLAIN, readBytes } from "../../tests/support/maildrop.ts";
+import { NotASubmission } from "./file_format.ts";
 
 const encoder = new TextEncoder();
 
-const plain: Submitted = {
-  sender: "me",
-  recipients: ["you@example.com"],
-  fullName: "",
-  notify: [],
-  ret: "",
-  envid: "",
-  smtputf8: false,
-  gateway: false,
-  nonce: "n",
-};
-
-function file(content: string | Uint8Array, envelope: Partial<Submitted> = {}): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const writer = new SubmissionWriter((bytes) => parts.push(bytes), { ...plain, ...envelope });
-  writer.content(typeof content === "string" ? encoder.encode(content) : content);
-  writer.seal();
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function read(bytes: Uint8Array) {
-  return readSubmission((buffer, position) => {
-    const part = bytes.subarray(position, position + buffer.length);
-    buffer.set(part);
-    return part.length;
-  }, bytes.length);
-}
-
 async function content(bytes: Uint8Array): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const part of (await read(bytes)).content()) {
-    text += decoder.decode(part, { stream: true });
-  }
-  return text;
+  return textOf((await readBytes(bytes)).content());
 }
 
 /** A file whose checksum is right, whatever its envelope says. */
@@ -57,80 +20,80 @@ async function forged(envelope: unknown, message = "x\r\n"): Promise<Uint8Array>
 }
 
 Deno.test("readSubmission() gives back what was written", async () => {
-  const bytes = file("Subject: x\r\n\r\nbody\r\n", { sender: 'a "b"@x', fullName: "Zoë" });
-  const submission = await read(bytes);
-  assertEquals(submission.envelope, { ...plain, sender: 'a "b"@x', fullName: "Zoë" });
+  const bytes = fileOf("Subject: x\r\n\r\nbody\r\n", { sender: 'a "b"@x', fullName: "Zoë" });
+  const submission = await readBytes(bytes);
+  assertEquals(submission.envelope, { ...PLAIN, sender: 'a "b"@x', fullName: "Zoë" });
   assertEquals(submission.size, 20);
   assertEquals(submission.eightBit, false);
   assertEquals(await content(bytes), "Subject: x\r\n\r\nbody\r\n");
 });
 
 Deno.test("readSubmission() takes an empty message", async () => {
-  assertEquals(await content(file("")), "");
+  assertEquals(await content(fileOf("")), "");
 });
 
 Deno.test("readSubmission() sees bytes above 127", async () => {
-  assertEquals((await read(file("ä\r\n"))).eightBit, true);
+  assertEquals((await readBytes(fileOf("ä\r\n"))).eightBit, true);
 });
 
 Deno.test("readSubmission() refuses a half-written file, wherever the writing stopped", async () => {
-  const bytes = file("Subject: x\r\n\r\nbody\r\n");
+  const bytes = fileOf("Subject: x\r\n\r\nbody\r\n");
   for (let length = 0; length < bytes.length; length++) {
-    await assertRejects(() => read(bytes.subarray(0, length)), NotASubmission);
+    await assertRejects(() => readBytes(bytes.subarray(0, length)), NotASubmission);
   }
 });
 
 Deno.test("readSubmission() refuses a file with any one bit changed", async () => {
-  const bytes = file("Subject: x\r\n\r\nbody\r\n");
+  const bytes = fileOf("Subject: x\r\n\r\nbody\r\n");
   for (let at = 0; at < bytes.length; at++) {
     const changed = bytes.slice();
     changed[at]! ^= 1;
-    await assertRejects(() => read(changed), NotASubmission);
+    await assertRejects(() => readBytes(changed), NotASubmission);
   }
 });
 
 Deno.test("readSubmission() refuses a submission inside another's half-written message", async () => {
-  const inner = file("x\r\n");
-  const outer = file(inner.map((byte) => byte === 10 ? 32 : byte)).subarray(0, 40);
-  await assertRejects(() => read(new Uint8Array([...outer, ...inner])), NotASubmission);
+  const inner = fileOf("x\r\n");
+  const outer = fileOf(inner.map((byte) => byte === 10 ? 32 : byte)).subarray(0, 40);
+  await assertRejects(() => readBytes(new Uint8Array([...outer, ...inner])), NotASubmission);
 });
 
 const HOSTILE: [string, unknown][] = [
-  ["a newline in the sender", { ...plain, sender: "a\nb" }],
-  ["a NUL in a recipient", { ...plain, recipients: ["a\u0000b"] }],
-  ["a carriage return in a recipient", { ...plain, recipients: ["a\rRCPT TO:<x>"] }],
-  ["a C1 control in a recipient", { ...plain, recipients: ["a\u0085b"] }],
-  ["half a surrogate pair in a recipient", { ...plain, recipients: ["a\ud800"] }],
-  ["a newline in the full name", { ...plain, fullName: "a\nBcc: x" }],
-  ["a newline in the envelope id", { ...plain, envid: "a\nb" }],
-  ["no recipients", { ...plain, recipients: [] }],
-  ["a field that is not declared", { ...plain, uid: 0 }],
+  ["a newline in the sender", { ...PLAIN, sender: "a\nb" }],
+  ["a NUL in a recipient", { ...PLAIN, recipients: ["a\u0000b"] }],
+  ["a carriage return in a recipient", { ...PLAIN, recipients: ["a\rRCPT TO:<x>"] }],
+  ["a C1 control in a recipient", { ...PLAIN, recipients: ["a\u0085b"] }],
+  ["half a surrogate pair in a recipient", { ...PLAIN, recipients: ["a\ud800"] }],
+  ["a newline in the full name", { ...PLAIN, fullName: "a\nBcc: x" }],
+  ["a newline in the envelope id", { ...PLAIN, envid: "a\nb" }],
+  ["no recipients", { ...PLAIN, recipients: [] }],
+  ["a field that is not declared", { ...PLAIN, uid: 0 }],
   ["a missing field", { sender: "a", recipients: ["b"] }],
-  ["an address beyond the limit", { ...plain, sender: "a".repeat(1001) }],
-  ["an envelope that is not an object", [plain]],
+  ["an address beyond the limit", { ...PLAIN, sender: "a".repeat(1001) }],
+  ["an envelope that is not an object", [PLAIN]],
 ];
 
 for (const [what, envelope] of HOSTILE) {
   Deno.test(`readSubmission() refuses ${what}, though the checksum is right`, async () => {
-    await assertRejects(async () => await read(await forged(envelope)), NotASubmission);
+    await assertRejects(async () => await readBytes(await forged(envelope)), NotASubmission);
   });
 }
 
 for (const message of ["a\nb\r\n", "a\rb\r\n", "a\r\r\n", "\n", "a", "a\r", "a\r\n\n"]) {
   Deno.test(`readSubmission() refuses the message ${JSON.stringify(message)}`, async () => {
-    await assertRejects(async () => await read(await forged(plain, message)), NotASubmission);
+    await assertRejects(async () => await readBytes(await forged(PLAIN, message)), NotASubmission);
   });
 }
 
 Deno.test("SubmissionWriter refuses an envelope that readers would refuse", () => {
-  assertThrows(() => file("", { sender: "a\nb" }), RangeError);
+  assertThrows(() => fileOf("", { sender: "a\nb" }), RangeError);
   const recipients = Array(20_000).fill("r".repeat(300));
-  assertThrows(() => file("", { recipients }), RangeError, "longer than");
+  assertThrows(() => fileOf("", { recipients }), RangeError, "longer than");
 });
 
 Deno.test("content() throws before its end when the file changes after the check", async () => {
-  const bytes = file("a".repeat(200_000) + "\r\n");
-  const submission = await read(bytes);
+  const bytes = fileOf("a".repeat(200_000) + "\r\n");
+  const submission = await readBytes(bytes);
   bytes[bytes.length - 100]! = 98;
   let got = 0;
   await assertRejects(
@@ -145,7 +108,7 @@ Deno.test("content() throws before its end when the file changes after the check
 
 Deno.test("readSubmission() either refuses foreign bytes or throws nothing else", async () => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
-    await assertRejects(() => read(bytes), NotASubmission);
+    await assertRejects(() => readBytes(bytes), NotASubmission);
   }));
 });
 
@@ -154,7 +117,7 @@ Deno.test("readSubmission() refuses a true start followed by foreign bytes", asy
   await fc.assert(
     fc.asyncProperty(fc.nat(9_999_999), fc.uint8Array({ maxLength: 300 }), async (n, bytes) => {
       const all = new Uint8Array([...start, ...encoder.encode(`${n}\n`), ...bytes]);
-      await assertRejects(() => read(all), NotASubmission);
+      await assertRejects(() => readBytes(all), NotASubmission);
     }),
   );
 });
@@ -180,8 +143,8 @@ Deno.test("a submission of any envelope and lines is read as it was written", as
   await fc.assert(
     fc.asyncProperty(envelope, fc.array(line, { maxLength: 5 }), async (some, lines) => {
       const message = new Uint8Array(lines.flatMap((bytes) => [...bytes, 13, 10]));
-      const submission = await read(file(message, some));
-      assertEquals(submission.envelope, { ...plain, ...some });
+      const submission = await readBytes(fileOf(message, some));
+      assertEquals(submission.envelope, { ...PLAIN, ...some });
       const parts: number[] = [];
       for await (const part of submission.content()) parts.push(...part);
       assertEquals(new Uint8Array(parts), message);
@@ -190,7 +153,7 @@ Deno.test("a submission of any envelope and lines is read as it was written", as
 });
 
 Deno.test("readSubmission() refuses a submission that was damaged in any way", async () => {
-  const whole = file("Subject: x\r\n\r\nbody\r\n");
+  const whole = fileOf("Subject: x\r\n\r\nbody\r\n");
   const damage = fc.record({
     at: fc.nat(whole.length - 1),
     remove: fc.nat(20),
@@ -199,21 +162,21 @@ Deno.test("readSubmission() refuses a submission that was damaged in any way", a
   await fc.assert(fc.asyncProperty(damage, async ({ at, remove, insert }) => {
     const bytes = new Uint8Array([...whole.slice(0, at), ...insert, ...whole.slice(at + remove)]);
     const same = bytes.length === whole.length && bytes.every((byte, n) => byte === whole[n]);
-    if (!same) await assertRejects(() => read(bytes), NotASubmission);
+    if (!same) await assertRejects(() => readBytes(bytes), NotASubmission);
   }));
 });
 
 Deno.test("readSubmission() takes no envelope of another shape, though the checksum is right", async () => {
-  const key = fc.oneof(fc.constantFrom(...INHERITED, ...Object.keys(plain)), fc.string());
+  const key = fc.oneof(fc.constantFrom(...INHERITED, ...Object.keys(PLAIN)), fc.string());
   const other = fc.oneof(
     fc.jsonValue(),
     fc.dictionary(key, fc.jsonValue()),
     // With one field too many; JSON.parse makes `__proto__` one of the object's own.
     fc.constantFrom(...INHERITED).map((name) =>
-      JSON.parse(`{${JSON.stringify(plain).slice(1, -1)},${JSON.stringify(name)}:{"a":1}}`)
+      JSON.parse(`{${JSON.stringify(PLAIN).slice(1, -1)},${JSON.stringify(name)}:{"a":1}}`)
     ),
   );
   await fc.assert(fc.asyncProperty(other, async (envelope) => {
-    await assertRejects(async () => await read(await forged(envelope)), NotASubmission);
+    await assertRejects(async () => await readBytes(await forged(envelope)), NotASubmission);
   }));
 });

@@ -19,6 +19,8 @@
  * Lines that begin with `#` are comments; `# word: value` at the top describes the session (see memory.ts).
  */
 
+import { concat } from "../../shared/ipc/frame.ts";
+
 /** A client's end of a connection. */
 export interface Connection {
   send(bytes: Uint8Array): void;
@@ -142,16 +144,6 @@ function unescape(text: string): Uint8Array {
       );}
   }
   return concat(out);
-}
-
-function concat(parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 class Lines {

@@ -11,7 +11,6 @@
  */
 
 import { CallError, type FailureCode } from "../../shared/ipc/failure.ts";
-import type { Sendable } from "../../shared/ipc/content.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
@@ -24,6 +23,7 @@ import { type Settings, settings } from "../../roles/smtpd/settings.ts";
 import type { Transport } from "../../roles/smtpd/wire.ts";
 import { Space } from "../../roles/smtpd/space.ts";
 import { type Connection, directives } from "./dialog.ts";
+import { textOf } from "../support/content.ts";
 import { pause } from "../support/waiting.ts";
 
 /** Everything that a dialog's head says. */
@@ -133,7 +133,7 @@ export function stubServices(
     },
     recipient: (_sender, address) => recipient(rewrites, address),
     async submit(envelope, recipients, content) {
-      const text = await whole(content);
+      const text = await textOf(content);
       const [verdict] = values(head, "cleanup");
       const [, failure] = /^error ([a-z]+)$/.exec(verdict ?? "") ?? [];
       if (failure) throw new CallError(failure as FailureCode, `cleanup: ${failure}`);
@@ -177,14 +177,6 @@ function recipient(rewrites: Map<string, string[]>, address: string): Maybe<Reci
     },
     listed: listed as RecipientAnswer["listed"],
   };
-}
-
-async function whole(content: Sendable): Promise<string> {
-  const decoder = new TextDecoder();
-  if (content instanceof Uint8Array) return decoder.decode(content);
-  let text = "";
-  for await (const part of content) text += decoder.decode(part, { stream: true });
-  return text;
 }
 
 /** What the session writes. */
