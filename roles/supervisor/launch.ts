@@ -7,6 +7,7 @@ import { denoFlags, V8_FLAGS } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 import type { Bind } from "../../shared/role/channel.ts";
+import { keepDescriptors } from "./descriptors.ts";
 
 /** Which layers are active beside Deno's permissions. */
 export interface Layers {
@@ -104,6 +105,7 @@ export function launch(
   options: LaunchOptions = {},
 ): ChildProcess {
   const [command, ...args] = commandLine(grant, runtime, layers, options);
+  keepDescriptors();
   return spawn(command!, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },

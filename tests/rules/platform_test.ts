@@ -37,6 +37,7 @@ const LISTED = new Map([
   ["roles/commands/role.ts", "its temporary directory"],
   ["roles/commands/role_stubs.ts", "listens in the place of services"],
   ["roles/supervisor/alone.ts", "signals"],
+  ["roles/supervisor/descriptors.ts", "fcntl()"],
   ["roles/supervisor/directories.ts", "makes the queue's directories and their owners"],
   ["roles/supervisor/handles.ts", "binds the listeners"],
   ["roles/supervisor/host.ts", "users and addresses of this host"],
