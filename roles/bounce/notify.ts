@@ -8,6 +8,7 @@ import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { notification, notified } from "../../shared/log/lines.ts";
 import { warning } from "../../shared/log/log.ts";
 import { localPartOf } from "../../shared/mail/address.ts";
+import { NO_CLIENT } from "../../shared/mail/envelope.ts";
 import type { bounceParameters } from "../../shared/parameters/bounce.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
@@ -134,7 +135,7 @@ function submissionOf(
       queueId,
       sender: from,
       arrived: now,
-      client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+      client: NO_CLIENT,
       smtputf8: envelope.smtputf8,
       body: eightBit ? "8bit" : "7bit",
       ret: "",

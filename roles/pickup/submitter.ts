@@ -9,7 +9,12 @@ import { external } from "../../shared/mail/address.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { pickedUp } from "../../shared/log/lines.ts";
 import { mailDate } from "../../shared/mail/date.ts";
-import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import {
+  type Envelope,
+  NO_CLIENT,
+  type Outcome,
+  type Recipient,
+} from "../../shared/mail/envelope.ts";
 import { queueIdOf } from "../../shared/mail/queue_id.ts";
 import type { Submission } from "../../shared/maildrop/file_format.ts";
 import type { bounceService } from "../../shared/protocols/bounce.ts";
@@ -177,7 +182,7 @@ function toEnvelope(submission: Submission, arrived: number): Envelope {
     queueId: queueIdOf(arrived * 1000, number40(submission.checksum)),
     sender,
     arrived,
-    client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+    client: NO_CLIENT,
     smtputf8,
     body: submission.eightBit ? "8bit" : "7bit",
     ret,

@@ -46,6 +46,9 @@ export const Client = shape({
 });
 export type Client = Static<typeof Client>;
 
+/** Of what was made on this host. */
+export const NO_CLIENT: Client = { name: "", address: "", port: 0, helo: "", protocol: "" };
+
 /** Everything about a message but its recipients and content. */
 export const Envelope = shape({
   queueId: Type.String({

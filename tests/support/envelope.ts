@@ -1,6 +1,6 @@
 /** Envelopes of the messages that tests make. */
 
-import type { Envelope } from "../../shared/mail/envelope.ts";
+import { type Envelope, NO_CLIENT } from "../../shared/mail/envelope.ts";
 
 /** A plain local message; `part` is what the test is about. */
 export function testEnvelope(part: Partial<Envelope> = {}): Envelope {
@@ -8,7 +8,7 @@ export function testEnvelope(part: Partial<Envelope> = {}): Envelope {
     queueId: "4dXyZ12345z1",
     sender: "joe@example.org",
     arrived: 0,
-    client: { name: "", address: "", port: 0, helo: "", protocol: "" },
+    client: NO_CLIENT,
     smtputf8: false,
     body: "7bit",
     ret: "",
