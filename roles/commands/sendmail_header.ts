@@ -1,12 +1,12 @@
 /** Recipients from a message's header, for sendmail -t. */
 
+import { startsField } from "../../shared/mail/header.ts";
 import { addressList } from "../../shared/maildrop/address_list.ts";
 
 /** A header longer than this has no place for recipients that anybody needs. */
 export const MAX_HEADER_BYTES = 4 * 1024 * 1024;
 
 const RECIPIENT_HEADER = /^(resent-)?(?:to|cc|bcc)[ \t]*:/i;
-const HEADER_LINE = /^[!-9;-~]+[ \t]*:/;
 
 /**
  * Takes the lines of the header one by one; the addresses of To, Cc and Bcc, or of their Resent- forms if the message has
@@ -25,7 +25,7 @@ export class HeaderRecipients {
       return true;
     }
     this.#endField();
-    if (!HEADER_LINE.test(line)) return false;
+    if (!startsField(line)) return false;
     if (/^resent-/i.test(line)) this.#isResent = true;
     if (RECIPIENT_HEADER.test(line)) this.#field = line;
     return true;

@@ -11,6 +11,7 @@ import {
   NOT_RECOGNIZED,
   OK,
 } from "../../shared/smtp/replies.ts";
+import { startsField } from "../../shared/mail/header.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
@@ -87,8 +88,6 @@ const NOOP_ALIAS: Command = {
   junk: true,
   run: () => OK,
 };
-/** A header field where a command should be: a browser or worm that speaks HTTP at us. */
-const HEADER = /^[!-9;-~]+[ \t]*:/;
 
 /** Without the spaces and tabs around it: other white space, CR or U+00A0, is none in SMTP (RFC 5321 2.3.8, 4.1.1). */
 export function trimSpaces(text: string): string {
@@ -115,7 +114,8 @@ export function find(line: string, session: Session): Command {
   if (settings.noopCommands.length && settings.isNoop(verb)) return NOOP_ALIAS;
   if (found) return found;
   if (!word) return EMPTY;
-  if (HEADER.test(line) || settings.isForbidden(word)) {
+  // A header field where a command should be: a browser or worm that speaks HTTP at us.
+  if (startsField(line) || settings.isForbidden(word)) {
     notSmtp(session.client, line.slice(0, 100));
     return FORBIDDEN;
   }

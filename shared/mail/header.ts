@@ -169,6 +169,11 @@ export function textBytes(text: string): Uint8Array {
   return bytes;
 }
 
+/** True for a line that begins with the name of a field and a colon (RFC 5322 2.2, 4.5.8). */
+export function startsField(line: string): boolean {
+  return /^[!-9;-~]+[ \t]*:/.test(line);
+}
+
 /** A value on one line (RFC 5322 2.2.3). */
 export function unfold(text: string): string {
   return text.replace(/\r?\n(?=[ \t])/g, "").trim();
