@@ -7,7 +7,7 @@ import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { maildropDirectory, socketPath } from "../../shared/layout.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
-import { addressList } from "../../shared/maildrop/address_list.ts";
+import { addressList, isNullAddress } from "../../shared/maildrop/address_list.ts";
 import { Drop } from "../../shared/maildrop/drop.ts";
 import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_format.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
@@ -210,7 +210,7 @@ function toEnvelope(
 function toSender(given: string | undefined, io: CommandIo): string {
   if (given === undefined) return userName(io);
   const addresses = addressList(given);
-  const plain = addresses.length === 1 || /^\s*(<\s*>\s*)?$/.test(given);
+  const plain = addresses.length === 1 || isNullAddress(given);
   if (!plain) io.err(`sendmail: warning: -f option specified malformed sender: ${given}\n`);
   return addresses[0] ?? "";
 }

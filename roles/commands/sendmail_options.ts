@@ -1,7 +1,7 @@
 /** sendmail's command line (reference 1.8): Sendmail's and Postfix's letters, in any order, up to `--`. */
 
 import { MAX_ENVID } from "../../shared/mail/envelope.ts";
-import { addressList } from "../../shared/maildrop/address_list.ts";
+import { addressList, isNullAddress } from "../../shared/maildrop/address_list.ts";
 
 /** What sendmail is asked to do. */
 export type Mode =
@@ -82,7 +82,7 @@ export function parseSendmail(args: readonly string[]): SendmailOptions {
 /** An empty operand is the null address: Postfix sends that to MAILER-DAEMON. */
 function toAddresses(operand: string): string[] {
   const addresses = addressList(operand);
-  return addresses.length ? addresses : /^\s*(<\s*>\s*)?$/.test(operand) ? ["MAILER-DAEMON"] : [];
+  return addresses.length ? addresses : isNullAddress(operand) ? ["MAILER-DAEMON"] : [];
 }
 
 /** The options one by one; what is none goes to `operands`. */

@@ -16,6 +16,11 @@ export function addressList(text: string): string[] {
   return new List(text).read();
 }
 
+/** True for the null address, with or without its brackets. */
+export function isNullAddress(text: string): boolean {
+  return /^\s*(<\s*>\s*)?$/.test(text);
+}
+
 class List {
   #found: string[] = [];
   /** Addresses of the current item: a display name, should `<` follow; a group's name, should `:`. */
