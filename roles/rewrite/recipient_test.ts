@@ -1,20 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { recipient } from "./recipient.ts";
-import { settingsOf } from "./testing.ts";
+import { ALIAS, MAILBOX, RELAY, settingsOf } from "./testing.ts";
 import { Bench } from "../../shared/table/testing.ts";
 
 type Case = [why: string, address: string, expected: string, texts: Record<string, string>];
 
 const LOCAL = { local_recipient_maps: "inline:{ joe=x, alias@example.com=x }" };
 const BOX = {
-  virtual_mailbox_domains: "box.example",
+  ...MAILBOX,
   virtual_mailbox_maps: "inline:{ joe@box.example=joe/ }",
 };
-const ALIAS = {
-  virtual_alias_domains: "alias.example",
+const LISTED_ALIAS = {
+  ...ALIAS,
   virtual_alias_maps: "inline:{ joe@alias.example=x@y, sales@example.com=x@y, s@box.example=x@y }",
 };
-const RELAY = { relay_domains: "relay.example" };
 const RELAY_LIST = { ...RELAY, relay_recipient_maps: "inline:{ joe@relay.example=x }" };
 const PLUS = { recipient_delimiter: "+" };
 
@@ -24,7 +23,10 @@ const cases: Case[] = [
   ["a local user with extension", "joe+x@localhost", "yes", { ...LOCAL, ...PLUS }],
   ["a local user by address", "alias@example.com", "yes", LOCAL],
   ["an unknown local user", "jane@example.com", "no", LOCAL],
-  ["an unknown local user who is an alias", "sales@example.com", "yes", { ...LOCAL, ...ALIAS }],
+  ["an unknown local user who is an alias", "sales@example.com", "yes", {
+    ...LOCAL,
+    ...LISTED_ALIAS,
+  }],
   ["any local user", "jane@example.com", "any", { local_recipient_maps: "" }],
   ["a local user behind %", "joe%localhost@example.com", "yes", LOCAL],
   ["postmaster", "PostMaster", "yes", LOCAL],
@@ -35,19 +37,19 @@ const cases: Case[] = [
   ["a mailbox", "joe@box.example", "yes", BOX],
   ["a mailbox with extension", "joe+x@box.example", "yes", { ...BOX, ...PLUS }],
   ["no mailbox", "jane@box.example", "no", BOX],
-  ["no mailbox but an alias", "s@box.example", "yes", { ...BOX, ...ALIAS }],
+  ["no mailbox but an alias", "s@box.example", "yes", { ...BOX, ...LISTED_ALIAS }],
   ["any mailbox", "jane@box.example", "any", { virtual_mailbox_domains: "box.example" }],
   ["a bare user is no mailbox", "joe@box.example", "no", {
     ...BOX,
     virtual_mailbox_maps: "inline:{ joe=x }",
   }],
-  ["an alias", "joe@alias.example", "yes", ALIAS],
-  ["no alias", "jane@alias.example", "no", ALIAS],
+  ["an alias", "joe@alias.example", "yes", LISTED_ALIAS],
+  ["no alias", "jane@alias.example", "no", LISTED_ALIAS],
   ["no alias where there is no table", "jane@alias.example", "no", {
     virtual_alias_domains: "alias.example",
   }],
   ["a table of aliases that fails", "jane@alias.example", "fail", {
-    ...ALIAS,
+    ...LISTED_ALIAS,
     virtual_alias_maps: "fail:x",
   }],
   ["a relay recipient", "joe@relay.example", "yes", RELAY_LIST],

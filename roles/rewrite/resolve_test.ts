@@ -9,14 +9,10 @@ import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { registerTable } from "../../shared/table/table.ts";
 import { recipient } from "./recipient.ts";
 import { resolve } from "./resolve.ts";
-import { resolved, settingsOf, shown } from "./testing.ts";
+import { ALIAS, HOME, MAILBOX, RELAY, resolved, settingsOf, shown } from "./testing.ts";
 
 type Case = [why: string, address: string, expected: string, texts?: Record<string, string>];
 
-const ALIAS = { virtual_alias_domains: "alias.example" };
-const MAILBOX = { virtual_mailbox_domains: "box.example" };
-const RELAY = { relay_domains: "relay.example" };
-const HOME = "local:mail.example.com";
 const BAD = "error:5.1.3 bad address syntax";
 
 const classes: Case[] = [

@@ -1,12 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { resolved } from "./testing.ts";
+import { ALIAS, HOME, MAILBOX, RELAY, resolved } from "./testing.ts";
 
 type Case = [why: string, address: string, expected: string, texts?: Record<string, string>];
-
-const ALIAS = { virtual_alias_domains: "alias.example" };
-const MAILBOX = { virtual_mailbox_domains: "box.example" };
-const RELAY = { relay_domains: "relay.example" };
-const HOME = "local:mail.example.com";
 
 const GATE = { relayhost: "[gate.example]:587" };
 const routes: Case[] = [

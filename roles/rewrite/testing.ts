@@ -8,6 +8,13 @@ import type { Environment } from "../../shared/table/table.ts";
 import { resolve } from "./resolve.ts";
 import { Settings } from "./settings.ts";
 
+/** A domain of each class. */
+export const ALIAS = { virtual_alias_domains: "alias.example" };
+export const MAILBOX = { virtual_mailbox_domains: "box.example" };
+export const RELAY = { relay_domains: "relay.example" };
+/** Where local mail goes. */
+export const HOME = "local:mail.example.com";
+
 /** The host of the golden tests; no users are listed unless a test does. */
 const HERE: Record<string, string> = {
   myhostname: "mail.example.com",
