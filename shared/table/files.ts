@@ -30,7 +30,7 @@ export function tableFiles(text: string): string[] {
 }
 
 /** `type:name` in its two parts; none of text that is not of this form. */
-export function splitSpec(spec: string): string[] {
+export function typeAndName(spec: string): string[] {
   return /^([a-z]+):([^]+)$/.exec(spec)?.slice(1) ?? [];
 }
 
@@ -46,7 +46,7 @@ function items(text: string): string[] {
 function filesOf(item: string, depth: number): string[] {
   const spec = item.replace(/^!+/, "");
   if (spec.startsWith("/")) return [spec];
-  const [type, name] = splitSpec(spec);
+  const [type, name] = typeAndName(spec);
   if (!type || !name || depth > MAX_TABLE_NESTING) return [];
   if (FILE_TYPES.includes(type)) return [name];
   if (type === "unix") return [SYSTEM_FILES.get(name) ?? []].flat();

@@ -2,7 +2,7 @@
 
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
-import { MAX_TABLE_NESTING, splitSpec } from "./files.ts";
+import { MAX_TABLE_NESTING, typeAndName } from "./files.ts";
 
 export type MaybePromise<T> = T | Promise<T>;
 
@@ -68,7 +68,7 @@ function openOrFail(spec: string, environment: Environment): Table {
 let nesting = 0;
 
 function open(spec: string, environment: Environment): Table {
-  const [type, name] = splitSpec(spec);
+  const [type, name] = typeAndName(spec);
   if (!type || !name) throw new StorageError(`${spec}: a table must be type:name`);
   const open = types.get(type);
   if (!open) throw new StorageError(`${spec}: unsupported table type: ${type}`);
