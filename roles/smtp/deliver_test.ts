@@ -64,6 +64,28 @@ Deno.test("deliver() stuffs dots, and passes parameters on that the server offer
   ]);
 });
 
+for (
+  const [what, protocol, hello, success] of [
+    ["passed on to a server with DSN", "smtp", "250-mx\r\n250 DSN", "passed"],
+    ["relayed to a server without", "smtp", "250 mx", "relayed"],
+    ["delivered by LMTP", "lmtp", "250 mx", "delivered"],
+  ] as const
+) {
+  Deno.test(`deliver() says that a success somebody wants to hear of was ${what}`, async () => {
+    const script = { EHLO: hello, LHLO: hello };
+    await using server = await new StubServer(script, protocol === "lmtp").listen();
+    const agent = deliverer(settings({}, protocol));
+    const asked = request(server.nexthop, ["wants@x", "does-not@x"]);
+    asked.recipients[0]!.notify.push("SUCCESS");
+    const { outcomes } = await agent.deliver(asked, content());
+    agent.pool.close();
+    assertEquals(outcomes.map((each) => [each.status, each.success]), [
+      ["sent", success],
+      ["sent", undefined],
+    ]);
+  });
+}
+
 Deno.test("deliver() never lets an address add parameters or commands", async () => {
   await using server = await new StubServer().listen();
   const agent = deliverer();

@@ -93,8 +93,8 @@ export class Job {
     this.#connectedAt ||= Date.now();
   }
 
-  /** The server took it. */
-  sent(open: Open, reply: Reply): void {
+  /** The server took it; `success` where somebody wants to hear of that. */
+  sent(open: Open, reply: Reply, success?: Outcome["success"]): void {
     const { text } = reply;
     const remoteMta = this.session!.server.name;
     this.#decide(open, this.session!.server.relay, {
@@ -104,6 +104,7 @@ export class Job {
       text: text.slice(0, MAX_REASON),
       remoteMta: remoteMta.slice(0, 255),
       diagnostic: text.slice(0, MAX_REASON),
+      ...(success ? { success } : {}),
     });
   }
 

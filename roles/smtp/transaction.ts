@@ -1,6 +1,7 @@
 /** One mail transaction on an open session: MAIL, RCPT, DATA, the content, and who was taken. */
 
 import { info } from "../../shared/log/log.ts";
+import type { Outcome } from "../../shared/mail/envelope.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import { stopAt } from "../../shared/stop_points.ts";
@@ -171,11 +172,18 @@ export class Transaction {
         ended ||= reply.code === 421;
       }
       const open = this.#accepted[i]!;
-      if (reply.class === 2) job.sent(open, reply);
+      if (reply.class === 2) job.sent(open, reply, this.#success(open));
       else job.failed(open, replyTrouble(reply, END_OF_DATA, session.server));
     }
     session.needsReset = false;
     session.usable = !ended && (reply.class === 2 || reply.class === 4 || reply.class === 5);
+  }
+
+  /** Who tells the sender of success (RFC 3461 5.2): a server with DSN, or we; LMTP hands over to the mailbox itself. */
+  #success({ recipient }: Open): Outcome["success"] {
+    if (!recipient.notify.includes("SUCCESS")) return undefined;
+    if (this.session.features.dsn) return "passed";
+    return this.settings.protocol === "lmtp" ? "delivered" : "relayed";
   }
 
   /** Writes the content and what ends it; returns a reply that came too early. */
