@@ -6,7 +6,8 @@ import { findAddresses } from "../../shared/mail/header_address.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { RewriteCache } from "../../shared/rewrite_cache.ts";
-import { ALIAS_ERROR, NO_RECIPIENTS, Refusal, WRITE_ERROR } from "./refusal.ts";
+import { Refusal } from "../../shared/smtp/refusal.ts";
+import { ALIAS_ERROR, NO_RECIPIENTS, WRITE_ERROR } from "./refusal.ts";
 
 type Params = Values<typeof cleanupParameters>;
 /** What is asked of rewrite. */

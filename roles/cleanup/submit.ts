@@ -12,19 +12,13 @@ import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import type { intakeService } from "../../shared/protocols/queue.ts";
+import { Refusal } from "../../shared/smtp/refusal.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { type Head, output, readHead } from "./head.ts";
 import { HeaderRules, type Treated } from "./header.ts";
 import type { Origin } from "./missing.ts";
 import { type Addresses, RecipientRules } from "./recipients.ts";
-import {
-  NO_RECIPIENTS,
-  NO_SPACE,
-  PROTOCOL_ERROR,
-  Refusal,
-  TOO_MANY_HOPS,
-  WRITE_ERROR,
-} from "./refusal.ts";
+import { NO_RECIPIENTS, NO_SPACE, PROTOCOL_ERROR, TOO_MANY_HOPS, WRITE_ERROR } from "./refusal.ts";
 
 type Calls = typeof cleanupService.calls;
 export type Submission = RequestOf<Calls, "submit">;

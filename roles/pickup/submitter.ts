@@ -20,6 +20,8 @@ import type { Submission } from "../../shared/maildrop/file_format.ts";
 import type { bounceService } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
+import { type Refusal, refusalOf } from "../../shared/smtp/refusal.ts";
+import { TOO_BIG } from "../../shared/smtp/replies.ts";
 import type { Fate, Found } from "./maildrop.ts";
 import { Settled } from "./settled.ts";
 
@@ -48,12 +50,7 @@ const REPORTED_BYTES = 50_000;
 
 const encoder = new TextEncoder();
 
-/** Why a message cannot be queued: what a client would have heard. */
-interface Refusal {
-  readonly code: number;
-  readonly dsn: string;
-  readonly text: string;
-}
+const TOO_LARGE = refusalOf(TOO_BIG);
 
 export class Submitter {
   #settled: Settled;
@@ -96,8 +93,7 @@ export class Submitter {
 
   #tooLarge({ size }: Submission): Refusal | undefined {
     const limit = this.options.messageSizeLimit;
-    if (!limit || size <= limit) return undefined;
-    return { code: 552, dsn: "5.3.4", text: "Message size exceeds fixed limit" };
+    return limit && size > limit ? TOO_LARGE : undefined;
   }
 
   async #toCleanup(
