@@ -1,6 +1,7 @@
 /** Somebody sets the machine's clock while mail waits: back and ahead, by a day and by ten years. */
 
 import { assert, assertEquals } from "@std/assert";
+import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { all, deferred, sent, World } from "./test_world.ts";
 import { pause } from "../../tests/support/waiting.ts";
 
@@ -23,6 +24,13 @@ async function waiting(): Promise<{ world: World; queueId: string; ready: () => 
   return { world, queueId, ready: () => down = false };
 }
 
+/** Queue ids of all that waits. */
+async function listed(world: World): Promise<string[]> {
+  const ids = [];
+  for await (const { queue_id } of world.store.list()) ids.push(queue_id);
+  return ids;
+}
+
 /** What the timer of queue_run_delay does. */
 function run(world: World): void {
   world.qmgr.scan();
@@ -40,6 +48,28 @@ for (const [how, leap] of LEAPS) {
     run(world);
     await world.untilEmpty();
     assertEquals(world.reports.length, 0);
+  });
+
+  Deno.test(`a clock set ${how} between two runs bounces nothing, however often qmgr starts`, async () => {
+    const { world } = await waiting();
+    await using _ = world;
+    let down = true;
+    const agent = (request: DeliveryRequest) => all(request, down ? deferred : sent);
+    let directory = world.crash();
+    for (let start = 0; start < 2; start++) {
+      await using next = await World.open({ directory, agent, leap });
+      next.ahead += 60_000;
+      await next.flush.call("flush", { id: "", site: "" });
+      await next.until(() => next.requests.length > 0);
+      await next.untilIn((await listed(next))[0]!, "deferred");
+      assertEquals(next.reports.length, 0);
+      directory = next.crash();
+    }
+    down = false;
+    await using last = await World.open({ directory, agent, leap });
+    await last.flush.call("flush", { id: "", site: "" });
+    await last.untilEmpty();
+    assertEquals(last.reports.length, 0);
   });
 
   Deno.test(`mail that comes while the clock is set ${how} is delivered after it was set right`, async () => {

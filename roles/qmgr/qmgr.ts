@@ -11,6 +11,7 @@ import { Feeder } from "./feed.ts";
 import { Flusher } from "./flush.ts";
 import { FreeSpace } from "./free_space.ts";
 import { Intake } from "./intake.ts";
+import { keepTime, lastSeen } from "./last_seen.ts";
 import { Lock } from "./lock.ts";
 import { answerQueue } from "./operate.ts";
 import { answerOutcomes } from "./outcomes.ts";
@@ -35,7 +36,7 @@ const DRAIN_MS = 8000;
 /** What qmgr needs of the world. */
 export interface World {
   readonly store: QueueStore;
-  /** Where the store is: for the free space there, and the key of seals. */
+  /** Where the store is: for the free space there, the key of seals, and the time of the last run. */
   readonly directory: string;
   readonly resolver: Resolver;
   readonly bounce: BounceClient;
@@ -57,12 +58,13 @@ export class Qmgr {
   #flusher: Flusher;
   #space: FreeSpace;
   #claims: Claims;
+  #clock: Clock;
   #timers: ReturnType<typeof setTimeout>[] = [];
   #runTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(readonly world: World, params: Params) {
     const { store, now, steady } = world;
-    const clock = new Clock(now, steady);
+    const clock = this.#clock = new Clock(now, steady, lastSeen(world.directory));
     const committer = new Committer(store);
     const lock = new Lock();
     this.#router = new Router(world.resolver, routerSettings(params));
@@ -113,6 +115,7 @@ export class Qmgr {
   /** Takes up what is in the queue: what a former qmgr was delivering only after a grace. */
   async start(): Promise<void> {
     const { store, now, graceMs } = this.world;
+    this.#keepTime();
     await store.recover(now() + graceMs);
     this.#feeder.want("incoming");
     this.#feeder.want("deferred");
@@ -147,8 +150,14 @@ export class Qmgr {
 
   /** Looks for mail that is due, as every queue_run_delay. */
   scan(): void {
+    this.#keepTime();
     this.#feeder.want("incoming");
     this.#feeder.want("deferred");
+  }
+
+  /** While the clock is in doubt the next qmgr has to know that, too. */
+  #keepTime(): void {
+    if (!this.#clock.leapt) keepTime(this.world.directory, this.world.now());
   }
 
   #setRunDelay(params: Params): void {

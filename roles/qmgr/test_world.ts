@@ -43,6 +43,8 @@ export interface Options {
   /** The queue of a former world. */
   readonly directory?: string;
   readonly graceMs?: number;
+  /** Milliseconds that somebody set the clock ahead before the start. */
+  readonly leap?: number;
   /** Stands between qmgr and its store. */
   readonly around?: (store: SqliteStore) => SqliteStore;
 }
@@ -111,6 +113,7 @@ export class World implements AsyncDisposable {
       this.log.push(severity === "info" ? text : `${severity}: ${text}`);
     });
     this.directory = options.directory ?? Deno.makeTempDirSync();
+    this.leap = options.leap ?? 0;
     const store = openStore(this.directory);
     this.store = options.around?.(store) ?? store;
     this.qmgr = new Qmgr({

@@ -27,6 +27,7 @@ const LISTED = new Map([
   ["roles/postlogd/syslog.ts", "writes to the syslog socket"],
   ["roles/postlogd/writer.ts", "writes to the terminal"],
   ["roles/qmgr/free_space.ts", "asks for free space"],
+  ["roles/qmgr/last_seen.ts", "keeps a time over its own end"],
   ["roles/qmgr/queue_lock.ts", "the lock on the queue"],
   ["roles/qmgr/seals.ts", "the key of seals, and SHA-256"],
   ["roles/smtp/connect.ts", "connects to other people's servers"],
