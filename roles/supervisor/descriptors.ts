@@ -7,8 +7,8 @@
 const F_SETFD = 2, FD_CLOEXEC = 1;
 /** The first that is not standard input, output or error. */
 const FIRST = 3;
-/** Descriptors that the supervisor may have open: a few for each role and listener. */
-const LAST = 4096;
+/** More than the supervisor ever has open: a few for each role and listener. */
+const LAST = 16_384;
 
 type Fcntl = (descriptor: number, command: number, flags: number) => number;
 
