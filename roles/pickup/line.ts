@@ -24,14 +24,15 @@ export class Line<T> {
     return true;
   }
 
-  /** The first file of the user whose turn it is. */
-  take(): T | undefined {
+  /** The first file of the user whose turn it is, of those users who may have one now. */
+  take(may: (uid: number) => boolean): { uid: number; item: T } | undefined {
     for (const [uid, waiting] of this.#users) {
+      if (!may(uid)) continue;
       const item = waiting.shift()!;
       this.#users.delete(uid);
       if (waiting.length) this.#users.set(uid, waiting);
       this.#length--;
-      return item;
+      return { uid, item };
     }
     return undefined;
   }

@@ -11,6 +11,7 @@ import {
   NotASubmission,
   readSubmission,
   type Submission,
+  submissionBytes,
 } from "../../shared/maildrop/file_format.ts";
 import { Garbage } from "./garbage.ts";
 import { Line } from "./line.ts";
@@ -32,6 +33,8 @@ export type Fate = "done" | "later" | "unavailable";
 
 export interface MaildropOptions {
   readonly directory: string;
+  /** Bytes; 0 is no limit. */
+  readonly messageSizeLimit: number;
   submit(found: Found): Promise<Fate>;
   /** The file of a submission that is done has gone. */
   removed?(found: Found): void;
@@ -47,8 +50,14 @@ const TICK_MS = 1000;
 /** Names that are looked at before others get their turn, and the pause then: garbage costs a tenth of a core at most. */
 const NAMES_PER_TURN = 100;
 const TURN_PAUSE_MS = 5;
-/** Submissions under way at once: enough that their commits are joined. */
-const SUBMISSIONS_AT_ONCE = 16;
+/** Submissions under way at once: enough that the commits of the half that one user may have are joined. */
+const SUBMISSIONS_AT_ONCE = 32;
+/**
+ * A message up to so many times message_size_limit is read, and its sender told; sendmail leaves none above the limit, but
+ * the limit may have been lowered since. A larger one is not opened up: without this, sparse files of terabytes would
+ * keep us reading for days.
+ */
+const READ_LIMITS = 2;
 /** Garbage is left alone for this long: somebody may still be writing it, or looking for it. */
 export const GARBAGE_MS = 24 * 3600 * 1000;
 /** The pause after a failure doubles from the first to the second of these. */
@@ -72,6 +81,8 @@ export class Maildrop {
   #taken = new Set<string>();
   #retries = new Map<string, Retry>();
   #underWay = 0;
+  /** The same by user, without those who have none. */
+  #underWayOf = new Map<number, number>();
   #scanning: Promise<void> | undefined;
   #nextScan = 0;
   #unavailable: Retry = { due: 0, pause: 0 };
@@ -184,16 +195,29 @@ export class Maildrop {
       !this.#stopped && this.#underWay < SUBMISSIONS_AT_ONCE &&
       this.#unavailable.due <= this.#steady()
     ) {
-      const name = this.#line.take();
-      if (name === undefined) return;
-      this.#underWay++;
+      const next = this.#line.take((uid) => this.#may(uid));
+      if (!next) return;
+      const { uid, item: name } = next;
+      this.#count(uid, 1);
       this.#take(name).catch((error) => this.#later(name, reason(error))).finally(() => {
         this.#taken.delete(name);
-        this.#underWay--;
+        this.#count(uid, -1);
         if (this.#underWay === 0) this.#idle?.();
         this.#work();
       });
     }
+  }
+
+  /** A user has no more under way than it leaves room for: however long its files take, there is room for others. */
+  #may(uid: number): boolean {
+    return (this.#underWayOf.get(uid) ?? 0) < SUBMISSIONS_AT_ONCE - this.#underWay;
+  }
+
+  #count(uid: number, by: 1 | -1): void {
+    this.#underWay += by;
+    const own = (this.#underWayOf.get(uid) ?? 0) + by;
+    if (own) this.#underWayOf.set(uid, own);
+    else this.#underWayOf.delete(uid);
   }
 
   /** Checks one file and submits it. */
@@ -222,7 +246,11 @@ export class Maildrop {
 
   async #submit(name: string, seen: Seen): Promise<{ fate: Fate; found: Found }> {
     const file = openSeen(this.#directory, name, seen);
+    const { messageSizeLimit } = this.options;
     try {
+      if (messageSizeLimit && file.size > submissionBytes(READ_LIMITS * messageSizeLimit)) {
+        throw new Unreadable(`larger than ${READ_LIMITS} times message_size_limit`);
+      }
       const submission = await readSubmission(file.read, file.size);
       const found = { submission, uid: seen.uid, modified: seen.modified };
       return { fate: await this.options.submit(found), found };

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { setSink } from "../../shared/log/log.ts";
 import { namesIn } from "../../tests/support/files.ts";
-import { submit } from "../../tests/support/maildrop.ts";
+import { fileOf, submit } from "../../tests/support/maildrop.ts";
 import { until } from "../../tests/support/waiting.ts";
 import { type Fate, type Found, GARBAGE_MS, Maildrop } from "./maildrop.ts";
 
@@ -18,6 +18,9 @@ interface Bench {
   /** Milliseconds by which somebody has set the clock. */
   set: number;
 }
+
+/** The message_size_limit of these tests. */
+const LIMIT = 10_240_000;
 
 /** Directories that are not the maildrop, removed after the test. */
 const others: string[] = [];
@@ -42,6 +45,7 @@ async function within(test: (bench: Bench) => Promise<void>): Promise<void> {
     fate: () => "done",
     maildrop: new Maildrop({
       directory,
+      messageSizeLimit: LIMIT,
       now: () => Date.now() + bench.ahead + bench.set,
       steady: () => performance.now() + bench.ahead,
       submit: async (each) => {
@@ -180,6 +184,19 @@ const GARBAGE: [string, (path: string) => void, RegExp, "stays" | "goes"][] = [
     },
     /not made by sendmail$/,
     "goes",
+  ],
+  [
+    "a file of 8 TB that takes no room",
+    (path) => {
+      const file = Deno.openSync(path, { write: true, create: true });
+      file.writeSync(fileOf("").subarray(0, -72));
+      file.truncateSync(8 * 2 ** 40);
+      file.seekSync(0, Deno.SeekMode.End);
+      file.writeSync(new TextEncoder().encode(`sha256 ${"0".repeat(64)}\n`));
+      file.close();
+    },
+    /larger than 2 times message_size_limit$/,
+    "stays",
   ],
   [
     "a half-written file",
@@ -338,6 +355,40 @@ Deno.test("while nothing can be submitted, one attempt stands for all files", ()
     await look(bench);
     assertEquals(names(bench), []);
   }));
+
+Deno.test("a submission above message_size_limit is read, so that its sender can be told", () =>
+  within(async (bench) => {
+    submit(bench.directory, { sender: "me", recipients: ["you@example.com"] }, line(LIMIT + 1));
+    await look(bench);
+    assertEquals(bench.found.map(({ submission }) => submission.size > LIMIT), [true]);
+  }));
+
+function line(bytes: number): string {
+  return "x".repeat(bytes) + "\r\n";
+}
+
+Deno.test({
+  name: "a user whose submissions take for ever leaves room for others",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    within(async (bench) => {
+      const slow = Promise.withResolvers<Fate>();
+      bench.fate = ({ uid }) => uid === 1000 ? slow.promise : "done";
+      for (let file = 0; file < 100; file++) {
+        Deno.chownSync(`${bench.directory}/${submission(bench.directory)}`, 1000, 1000);
+      }
+      try {
+        await bench.maildrop.scan();
+        submission(bench.directory);
+        await bench.maildrop.scan();
+        await until(() => bench.found.some(({ uid }) => uid === 0));
+        assertEquals(bench.found.filter(({ uid }) => uid === 1000).length, 16);
+      } finally {
+        slow.resolve("done");
+        await until(() => !bench.maildrop.busy);
+      }
+    }),
+});
 
 Deno.test("a submission does not wait for a maildrop full of garbage to be read", () =>
   within(async (bench) => {

@@ -33,6 +33,7 @@ role({
     });
     const maildrop = new Maildrop({
       directory: maildropDirectory(params.queueDirectory),
+      messageSizeLimit: params.messageSizeLimit,
       submit: (found) => submitter.submit(found),
       removed: (found) => submitter.settle(found),
     });

@@ -65,6 +65,11 @@ export class NotASubmission extends Error {
   override name = "NotASubmission";
 }
 
+/** The longest file whose message has so many bytes. */
+export function submissionBytes(messageBytes: number): number {
+  return MAX_HEAD_BYTES + MAX_ENVELOPE_BYTES + 1 + messageBytes + TRAILER_BYTES;
+}
+
 /** How much of `MAX_RECIPIENTS_BYTES` an address takes. */
 export function recipientBytes(address: string): number {
   return encoder.encode(JSON.stringify(address)).length + 1;
