@@ -119,6 +119,12 @@ export const attempts: readonly Attempt[] = [
     ],
   },
   {
+    name: "start itself again",
+    // What runs in the sandbox has to be there; it would get no more rights than the sandbox gives.
+    by: byDeno,
+    tries: () => [{ how: "again", target: "--version" }],
+  },
+  {
     name: "read the environment",
     by: byDeno,
     tries: () => [{ how: "environment", target: "DENO_DIR" }],
