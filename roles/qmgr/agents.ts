@@ -12,7 +12,7 @@ import {
 } from "../../shared/protocols/delivery.ts";
 import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
 import type { ActiveMessage, NumberedRecipient } from "./message.ts";
-import type { Entry, Problem } from "./scheduler/scheduler.ts";
+import { type Entry, NO_TRANSPORT, type Problem } from "./scheduler/scheduler.ts";
 import type { Seals } from "./seals.ts";
 
 export type DeliveryClient = Client<ReturnType<typeof deliveryService>["calls"]>;
@@ -32,6 +32,9 @@ export interface Attempt {
   settle(): void;
 }
 
+const DAMAGED: Problem = { dsn: "4.3.0", text: "damaged queue file" };
+const UNREADABLE: Problem = { dsn: "4.3.0", text: "queue file read error" };
+const BROKEN: Problem = { dsn: "4.3.0", text: "unknown mail transport error" };
 const nothing = () => {};
 /** What a broken connection says when it never was one. */
 const CANNOT_CONNECT = /: connect E[A-Z]+/;
@@ -90,7 +93,7 @@ function failure(
   if (error instanceof DamagedRecord) {
     warning(`damaged content: ${error.message}`);
     return {
-      ...deferAll(recipients, "4.3.0", "damaged queue file"),
+      ...deferAll(recipients, DAMAGED),
       lesson: "local",
       damaged: true,
     };
@@ -101,25 +104,21 @@ function failure(
       CANNOT_CONNECT.test(error.message));
   if (absent) {
     warning(`connect to transport ${transport}: ${reason(error)}`);
-    return {
-      ...deferAll(recipients, "4.3.0", "mail transport unavailable"),
-      lesson: "unreachable",
-    };
+    return { ...deferAll(recipients, NO_TRANSPORT), lesson: "unreachable" };
   }
   warning(`transport ${transport}: ${reason(error)}`);
   if (error instanceof CallError) {
     return { ...broken(recipients), lost: error.code === "unavailable" };
   }
-  return { ...deferAll(recipients, "4.3.0", "queue file read error"), lesson: "local" };
+  return { ...deferAll(recipients, UNREADABLE), lesson: "local" };
 }
 
 /** An agent that breaks or lies: its destination is blamed, so that others are not held up for long. */
 function broken(recipients: readonly NumberedRecipient[]): Attempt {
-  const site = { dsn: "4.3.0", text: "unknown mail transport error" };
-  return { ...deferAll(recipients, site.dsn, site.text), lesson: { site } };
+  return { ...deferAll(recipients, BROKEN), lesson: { site: BROKEN } };
 }
 
-function deferAll(recipients: readonly NumberedRecipient[], dsn: string, text: string) {
+function deferAll(recipients: readonly NumberedRecipient[], { dsn, text }: Problem) {
   const outcomes = recipients.map(({ n }) => deferral(n, dsn, text));
   return { outcomes, unlogged: true, settle: nothing };
 }

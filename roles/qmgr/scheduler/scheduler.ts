@@ -11,7 +11,8 @@ import { type Enqueued, type Group, type Notes, type Suspended, Transport } from
 export { Entry, type Problem } from "./destination.ts";
 export type { Group, Notes, Suspended } from "./transport.ts";
 
-const NO_TRANSPORT: Problem = { dsn: "4.3.0", text: "mail transport unavailable" };
+/** There is no agent for a transport, or none that answers. */
+export const NO_TRANSPORT: Problem = { dsn: "4.3.0", text: "mail transport unavailable" };
 
 export class Scheduler<M> {
   #transports = new Map<string, Transport<M>>();
