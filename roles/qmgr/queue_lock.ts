@@ -18,8 +18,8 @@ export async function lockQueue(directory: string, patienceMs = PATIENCE_MS): Pr
     create: true,
     mode: 0o600,
   });
-  for (const end = Date.now() + patienceMs; !file.tryLockSync(true);) {
-    if (Date.now() > end) {
+  for (const end = performance.now() + patienceMs; !file.tryLockSync(true);) {
+    if (performance.now() > end) {
       file.close();
       throw new ConfigError(
         `queue_directory: another qmgr keeps ${directory}: stop that mail system first`,
