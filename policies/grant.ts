@@ -162,7 +162,7 @@ function nameServerHosts(settings: Settings, host: Host): string[] {
 
 /**
  * Who owns mailboxes. One owner for all (`static:`) is the user that virtual runs as; owners from a table need the
- * capabilities to give files away, and only those.
+ * capabilities to give files away, and only those. Undefined: mail_owner, like everything else.
  */
 function mailboxOwner(
   settings: Settings,
@@ -183,5 +183,6 @@ function mailboxOwner(
     };
     return { user, capabilities: [] };
   }
+  if (!settings.value("virtual_uid_maps")) return undefined;
   return { user: host.mailOwner, capabilities: ["chown", "dac_override", "fowner"] };
 }

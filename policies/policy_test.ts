@@ -101,6 +101,11 @@ Deno.test("grantOf() leaves virtual what it needs to give mailboxes away, where 
   assertEquals(capabilities, ["chown", "dac_override", "fowner"]);
 });
 
+Deno.test("grantOf() runs virtual as mail_owner, without capabilities, where nothing names owners", () => {
+  const { user, capabilities } = grant("virtual", { virtual_uid_maps: "" });
+  assertEquals([user, capabilities], [host.mailOwner, []]);
+});
+
 Deno.test("grantOf() refuses root as the owner of mailboxes", () => {
   const root = { virtual_uid_maps: "static:0", virtual_gid_maps: "static:0" };
   assertThrows(() => grant("virtual", root), ConfigError, "must not be 0");

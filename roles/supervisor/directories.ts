@@ -1,7 +1,8 @@
 /** The directories under queue_directory, with the owners and modes that keep users and roles apart. */
 
+import { accessSync, constants } from "node:fs";
 import { dirname } from "@std/path";
-import type { Host, User } from "../../policies/grant.ts";
+import type { Grant, Host, User } from "../../policies/grant.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import {
   databaseDirectory,
@@ -27,6 +28,54 @@ export function makeDirectories(queue: string, host: Host): void {
 /** A directory of a role's own, for a user that may not be mail_owner. */
 export function makeOwned(path: string, owner: User | null): void {
   make(path, 0o700, owner);
+}
+
+/**
+ * The directory of all mailboxes, for the role that writes them as `user`. Owner and mode are given to a new one only: one
+ * that is there may hold more than mailboxes (/home). Throws ConfigError when the role cannot use that.
+ */
+export function makeMailboxBase(path: string, { user, capabilities }: MailboxWriter): void {
+  const anybodys = capabilities.includes("dac_override");
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.mkdirSync(path, { mode: 0o700 });
+    // Owners from a table have to get through to their mailboxes; nobody has to list them.
+    if (anybodys) Deno.chmodSync(path, 0o711);
+    if (user) Deno.chownSync(path, user.uid, user.gid);
+    return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) {
+      throw new ConfigError(`virtual_mailbox_base: cannot prepare ${path}: ${reason(error)}`);
+    }
+  }
+  const found = Deno.statSync(path);
+  if (!found.isDirectory) {
+    throw new ConfigError(`virtual_mailbox_base: must be a directory: is "${path}"`);
+  }
+  if (anybodys || mayWrite(path, found, user)) return;
+  const name = user?.name ?? "the user who starts the system";
+  const mode = (found.mode! & 0o7777).toString(8).padStart(4, "0");
+  throw new ConfigError(
+    `virtual_mailbox_base: ${path} belongs to ${found.uid}:${found.gid}, its mode is ${mode}, and ${name} has to write ` +
+      `there: give it to ${name} with mode 0700, or name a directory that is not there yet`,
+  );
+}
+
+/** The process that writes mailboxes. */
+type MailboxWriter = Pick<Grant, "user" | "capabilities">;
+
+/** Whether a user may read, write and enter a directory; null is ourselves. */
+function mayWrite(path: string, { mode, uid, gid }: Deno.FileInfo, user: User | null): boolean {
+  if (user) {
+    const shift = uid === user.uid ? 6 : gid === user.gid ? 3 : 0;
+    return (mode! >> shift & 0o7) === 0o7;
+  }
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** An empty log file where there is none, for a role that may write that file and nothing beside it. */

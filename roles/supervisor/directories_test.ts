@@ -1,7 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { ConfigError } from "../../shared/errors.ts";
 import type { Host } from "../../policies/grant.ts";
 import { bindDirectory, socketDirectory, socketPath } from "../../shared/layout.ts";
-import { clearSocket, makeDirectories, openService, placeSocket } from "./directories.ts";
+import {
+  clearSocket,
+  makeDirectories,
+  makeMailboxBase,
+  openService,
+  placeSocket,
+} from "./directories.ts";
 
 const ROOT: Host = {
   root: true,
@@ -48,3 +55,81 @@ for (const [what, link] of [["a symbolic", Deno.symlinkSync], ["a hard", Deno.li
     }
   });
 }
+
+/** Who writes the mailboxes: one user for all, or one that may give each to its owner. */
+const ONE = { user: { name: "vmail", uid: 5000, gid: 5000 }, capabilities: [] };
+const MANY = { user: ROOT.mailOwner, capabilities: ["chown", "dac_override", "fowner"] };
+
+/** Runs a test on a path whose directory is there; answers what the path is afterwards. */
+function base(test: (path: string) => void): string {
+  const top = Deno.makeTempDirSync();
+  try {
+    test(`${top}/mail`);
+    const { uid, gid, mode } = Deno.statSync(`${top}/mail`);
+    return `${uid}:${gid} ${(mode! & 0o7777).toString(8)}`;
+  } finally {
+    Deno.removeSync(top, { recursive: true });
+  }
+}
+
+/** A directory that others made. */
+function foreign(path: string, uid: number, mode: number): void {
+  Deno.mkdirSync(path);
+  Deno.chmodSync(path, mode);
+  Deno.chownSync(path, uid, uid);
+}
+
+for (
+  const [what, writer, made] of [
+    ["is closed when all mailboxes have one owner", ONE, "5000:5000 700"],
+    ["can be passed when they have several", MANY, "65534:65534 711"],
+  ] as const
+) {
+  Deno.test({
+    name: `a new directory of mailboxes ${what}, and the next start finds it usable`,
+    ignore: Deno.uid() !== 0,
+    fn() {
+      const found = base((path) => {
+        makeMailboxBase(path, writer);
+        makeMailboxBase(path, writer);
+      });
+      assertEquals(found, made);
+    },
+  });
+}
+
+for (
+  const [what, writer, uid, mode] of [
+    ["of the user who writes it", ONE, 5000, 0o2750],
+    ["that all may write to", ONE, 0, 0o1777],
+    ["of root, with mailboxes of many", MANY, 0, 0o755],
+  ] as const
+) {
+  Deno.test({
+    name: `a directory of mailboxes ${what} keeps its owner and mode`,
+    ignore: Deno.uid() !== 0,
+    fn() {
+      const found = base((path) => {
+        foreign(path, uid, mode);
+        makeMailboxBase(path, writer);
+      });
+      assertEquals(found, `${uid}:${uid} ${mode.toString(8)}`);
+    },
+  });
+}
+
+Deno.test({
+  name: "a directory that the role cannot use stops the start, and stays as it is",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    const found = base((path) => {
+      foreign(path, 0, 0o755);
+      assertThrows(
+        () => makeMailboxBase(path, ONE),
+        ConfigError,
+        "belongs to 0:0, its mode is 0755, and vmail has to write there: give it to vmail with mode 0700",
+      );
+    });
+    assertEquals(found, "0:0 755");
+  },
+});

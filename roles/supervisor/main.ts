@@ -27,6 +27,7 @@ import {
   clearSocket,
   makeDirectories,
   makeLogFile,
+  makeMailboxBase,
   makeOwned,
   openService,
   protectSocket,
@@ -110,8 +111,9 @@ export function prepare(configuration: Configuration, host: Host): void {
   openService(queue, "flush", authorizedFlushUsers, host);
   openService(queue, "showq", authorizedMailqUsers, host);
   for (const row of rowsInUse(configuration)) {
-    const { writes, user } = grantOf(row, row.role, settings, host);
-    if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeOwned(path, user));
+    const grant = grantOf(row, row.role, settings, host);
+    const { writes, user } = grant;
+    if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeMailboxBase(path, grant));
     if (row.writes?.includes("maillog")) {
       const makeLog = configuration.value("maillog_file") ? makeLogFile : makeOwned;
       writes.forEach((path) => makeLog(path, user));
