@@ -43,7 +43,7 @@ export class Notifier {
     readonly nextQueueId: () => string,
     readonly now: () => number = Date.now,
   ) {
-    this.#classes = new Set(params.notifyClasses.map((name) => name.toLowerCase()));
+    this.#classes = new Set(params.notifyClasses);
   }
 
   /**

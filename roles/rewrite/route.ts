@@ -3,11 +3,12 @@
 import { StorageError } from "../../shared/errors.ts";
 import { external } from "../../shared/mail/address.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
+import { parseTransport, type TransportValue } from "../../shared/parameters/parsers.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
 import { domainKeys } from "../../shared/table/match_list.ts";
 import type { TableList } from "../../shared/table/table.ts";
 import { findAddress, split } from "./lookup.ts";
-import type { Settings, TransportValue } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { need, type Steps } from "./steps.ts";
 
 export type Route = TransportValue;
@@ -59,7 +60,7 @@ function* classRoute(
     sender,
     params.emptyAddressDefaultTransportMapsLookupKey,
   );
-  return merge(value === null ? transports.default : parseRoute(value), nexthop);
+  return merge(value === null ? transports.default : parseTransport(value), nexthop);
 }
 
 /** A transport's own next hop wins over the one so far: `default_transport = smtp:[gateway]` beats relayhost. */
@@ -100,16 +101,9 @@ function* transportRoute(
     }
   }
   if (value === null) return route;
-  const { transport, nexthop } = parseRoute(value);
+  const { transport, nexthop } = parseTransport(value);
   if (transport) return { transport, nexthop: nexthop || domain };
   return nexthop ? { transport: route.transport, nexthop } : route;
-}
-
-/** `transport:nexthop`; either may be empty. */
-function parseRoute(value: string): TransportValue {
-  const colon = value.indexOf(":");
-  if (colon < 0) return { transport: value.trim(), nexthop: "" };
-  return { transport: value.slice(0, colon).trim(), nexthop: value.slice(colon + 1).trim() };
 }
 
 function* relocatedRoute(settings: Settings, route: Route, recipient: string): Steps<Route> {

@@ -3,6 +3,7 @@
 import { ConfigError } from "../../shared/errors.ts";
 import { literalAddress } from "../../shared/net/network.ts";
 import { type Values } from "../../shared/parameters/declare.ts";
+import type { TransportValue } from "../../shared/parameters/parsers.ts";
 import { rewriteParameters } from "../../shared/parameters/rewrite.ts";
 import { DomainList } from "../../shared/table/match_list.ts";
 import { type Environment, RUNNING, TableList } from "../../shared/table/table.ts";
@@ -11,12 +12,6 @@ import type { MaybePromise } from "./steps.ts";
 export type Params = Values<typeof rewriteParameters>;
 
 const LOOPBACK = ["127.0.0.1", "::1"];
-
-/** A transport with the next hop that it sets; an empty next hop leaves the one that the class has. */
-export interface TransportValue {
-  readonly transport: string;
-  readonly nexthop: string;
-}
 
 /** Everything that rewrite and resolve ask; made once from the parameters. */
 export class Settings {
@@ -41,7 +36,7 @@ export class Settings {
   #mydestination: DomainList;
   #ownAddresses: ReadonlySet<string>;
 
-  /** Throws ConfigError for a list or transport that cannot be understood; a table that cannot be opened fails later. */
+  /** A table that cannot be opened fails later. */
   constructor(readonly params: Params, environment: Environment = RUNNING) {
     const below = params.parentDomainMatchesSubdomains;
     const parents = (feature: string) => below.includes(feature) ? "subdomains" : "dot";
@@ -67,10 +62,10 @@ export class Settings {
       environment,
     );
     this.transports = {
-      local: transport("local_transport", params.localTransport),
-      virtual: transport("virtual_transport", params.virtualTransport),
-      relay: transport("relay_transport", params.relayTransport),
-      default: transport("default_transport", params.defaultTransport),
+      local: params.localTransport,
+      virtual: params.virtualTransport,
+      relay: params.relayTransport,
+      default: params.defaultTransport,
     };
     this.transportParents = parents("transport_maps");
     this.propagateVirtual = params.propagateUnmatchedExtensions.includes("virtual");
@@ -111,14 +106,6 @@ function ownAddresses(params: Params): Set<string> {
     literalAddress(`[${address.replace(/^\[|\]$/g, "")}]`)
   );
   return new Set(addresses.filter((address) => address !== undefined));
-}
-
-/** `transport` or `transport:nexthop`. */
-function transport(name: string, text: string): TransportValue {
-  const colon = text.indexOf(":");
-  const transport = colon < 0 ? text.trim() : text.slice(0, colon).trim();
-  if (!transport) throw new ConfigError(`${name}: must be transport:nexthop: is "${text}"`);
-  return { transport, nexthop: colon < 0 ? "" : text.slice(colon + 1).trim() };
 }
 
 function domains(

@@ -6,7 +6,7 @@ import type { Content } from "../../shared/ipc/content.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Server } from "./connect.ts";
-import { type Destination, parseNexthop } from "./destination.ts";
+import { type Destination, parseNexthop } from "../../shared/net/nexthop.ts";
 import { type Again, Job, NoSecondContent } from "./job.ts";
 import { type Ask, Lookup } from "./lookup.ts";
 import { Pool } from "./pool.ts";

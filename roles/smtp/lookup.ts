@@ -1,11 +1,10 @@
 /** From a destination to the servers to try, best first (RFC 5321 5.1, RFC 7505). */
 
 import { isIP } from "node:net";
-import { ConfigError } from "../../shared/errors.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { inetServer, type Server, unixServer } from "./connect.ts";
-import type { Destination } from "./destination.ts";
+import type { Destination } from "../../shared/net/nexthop.ts";
 import type { Trouble } from "./trouble.ts";
 
 /** Asks the dns role; an answer that cannot be had is `fail`. */
@@ -35,17 +34,12 @@ export class Lookup {
     readonly ask: Ask,
     readonly random: () => number = Math.random,
   ) {
-    const unknown = settings.hostLookup.find((each) => each !== "dns" && each !== "native");
-    if (unknown !== undefined || !settings.hostLookup.length) {
-      const name = `${settings.protocol}_host_lookup`;
-      throw new ConfigError(`${name}: must be dns, native or both: is "${unknown ?? ""}"`);
-    }
     this.#own = new Set([
       ...settings.hostAddresses,
       ...settings.proxyInterfaces,
       ...settings.inetInterfaces.filter((each) => isIP(each)),
     ]);
-    const protocols = settings.inetProtocols.map((each) => each.toLowerCase());
+    const protocols = settings.inetProtocols;
     const all = protocols.includes("all");
     this.#types = [
       ...(all || protocols.includes("ipv4") ? ["A" as const] : []),

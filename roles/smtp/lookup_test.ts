@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { DnsAnswer } from "../../shared/protocols/dns.ts";
-import { parseNexthop } from "./destination.ts";
+import { parseNexthop } from "../../shared/net/nexthop.ts";
 import { Lookup } from "./lookup.ts";
 import { settings, zone } from "./stub_test_server.ts";
 

@@ -7,10 +7,10 @@ import {
   firstBits,
   type Network,
   parseAddress,
-  parseNetwork,
   plainAddress,
 } from "../../shared/net/network.ts";
-import { smtpdParameters } from "../../shared/parameters/smtpd.ts";
+import { type NetworkItem, networkItem } from "../../shared/net/network_list.ts";
+import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 
 export type Matcher = (address: string) => boolean;
 
@@ -22,27 +22,15 @@ interface Item {
   readonly included: boolean;
 }
 
-/** True for what `mynetworks` is when nothing is said. */
-export function isDefault(list: readonly string[]): boolean {
-  return list.join(" ") === smtpdParameters.mynetworks.fallback;
-}
-
 /** The addresses among the words of `inet_interfaces`. */
-export function addressesOf(interfaces: readonly string[]): string[] {
-  return interfaces.filter((word) => parseAddress(word.replace(/^\[(.*)\]$/, "$1")));
+export function addressItems(interfaces: readonly string[]): NetworkItem[] {
+  return interfaces.map(interfaceAddress).filter((address) => address !== undefined)
+    .map(networkItem);
 }
 
-/**
- * Compiles the list of `parameter`. The default list gets the addresses that `inet_interfaces` names beside it: those of
- * this machine cannot be asked for without a right that smtpd does not hold.
- */
-export function networks(
-  parameter: string,
-  list: readonly string[],
-  inetInterfaces: readonly string[] = [],
-): Matcher {
-  const own = isDefault(list) ? addressesOf(inetInterfaces) : [];
-  const items = [...list, ...own].map((item) => parse(parameter, item));
+/** The test for an address. */
+export function networks(list: readonly NetworkItem[]): Matcher {
+  const items = list.map(item);
   const known = new Map<string, boolean>();
   return (address) => {
     let inside = known.get(address);
@@ -61,16 +49,10 @@ function matches(items: readonly Item[], text: string): boolean {
   return found !== undefined && found.included;
 }
 
-function parse(parameter: string, text: string): Item {
-  const included = !text.startsWith("!");
-  const item = included ? text : text.slice(1);
-  const network = parseNetwork(item);
-  if (typeof network === "string") throw new ConfigError(`${parameter}: ${network}`);
-  if (network) return { network, included };
-  if (/^\/|^[a-z]+:[^:]/.test(item)) {
-    throw new ConfigError(`${parameter}: tables and files are not built yet: "${item}"`);
-  }
-  throw new ConfigError(`${parameter}: must be a network or address: is "${item}"`);
+/** No role but rewrite reads files: the supervisor hands over what is in them. */
+function item(item: NetworkItem): Item {
+  if (!("network" in item)) throw new ConfigError(`${item.text}: a file was not read`);
+  return item;
 }
 
 /** The network that counts as one client, for limits: `smtpd_client_ipv4_prefix_length` and its sister. */

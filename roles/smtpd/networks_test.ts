@@ -1,6 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../../shared/errors.ts";
-import { clientNetwork, networks } from "./networks.ts";
+import { networkItem } from "../../shared/net/network_list.ts";
+import { splitList } from "../../shared/parameters/declare.ts";
+import { addressItems, clientNetwork, networks } from "./networks.ts";
+
+const items = (list: string) => splitList(list).map(networkItem);
 
 const rows: [list: string, address: string, inside: boolean][] = [
   ["127.0.0.0/8 [::1]/128", "127.9.9.9", true],
@@ -20,7 +24,7 @@ const rows: [list: string, address: string, inside: boolean][] = [
 
 for (const [list, address, inside] of rows) {
   Deno.test(`networks(${list}) ${inside ? "has" : "has not"} ${address}`, () => {
-    assertEquals(networks("mynetworks", list.split(" ").filter(Boolean))(address), inside);
+    assertEquals(networks(items(list))(address), inside);
   });
 }
 
@@ -30,21 +34,24 @@ for (
     "10.0.0.1/8",
     "10.0.0.0/33",
     "hash:/etc/x",
-    "/etc/x",
+    "300.1.1.1/8",
     "10.1",
     "167772161",
     "",
   ]
 ) {
-  Deno.test(`networks() refuses "${bad}"`, () => {
-    assertThrows(() => networks("mynetworks", [bad]), ConfigError, "mynetworks");
+  Deno.test(`networkItem() refuses "${bad}"`, () => {
+    assertThrows(() => networkItem(bad), ConfigError);
   });
 }
 
-Deno.test("networks() adds the listed interfaces to the default list only", () => {
-  const own = ["192.0.2.1", "all"];
-  assertEquals(networks("mynetworks", ["127.0.0.0/8", "[::1]/128"], own)("192.0.2.1"), true);
-  assertEquals(networks("mynetworks", ["127.0.0.0/8"], own)("192.0.2.1"), false);
+Deno.test("addressItems() takes the addresses among the listed interfaces", () => {
+  const own = networks(addressItems(["192.0.2.1", "all", "[ipv6:2001:db8::1]"]));
+  assertEquals(["192.0.2.1", "2001:db8::1", "192.0.2.2"].map(own), [true, true, false]);
+});
+
+Deno.test("networks() takes no file that nobody read", () => {
+  assertThrows(() => networks(items("/etc/x")), ConfigError, "/etc/x: a file was not read");
 });
 
 Deno.test("clientNetwork() joins the addresses of one client", () => {

@@ -1,15 +1,16 @@
 /** What the parameters of smtpd amount to: compiled once at start, read by every session. */
 
-import { RE2JS } from "re2js";
-import { ConfigError, reason } from "../../shared/errors.ts";
-import { splitList, type Values } from "../../shared/parameters/declare.ts";
+import { ConfigError } from "../../shared/errors.ts";
+import type { NetworkItem } from "../../shared/net/network_list.ts";
+import type { Values } from "../../shared/parameters/declare.ts";
 import type { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
-import { upperCase } from "../../shared/smtp/keyword.ts";
+import { forbiddenCommands } from "../../shared/smtp/forbidden_commands.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
-import { addressesOf, isDefault, type Matcher, networks } from "./networks.ts";
+import { isDefaultNetworks, serverComplaints } from "../../shared/smtp/server_rules.ts";
+import { addressItems, type Matcher, networks } from "./networks.ts";
 import type { ListName } from "./check.ts";
-import { compile, demandClosedRelay, type Step } from "./restrictions.ts";
+import { compile, type Step } from "./restrictions.ts";
 
 type Params = Values<typeof smtpdParameters>;
 
@@ -36,13 +37,9 @@ export interface Settings extends Omit<Params, "mynetworks"> {
 
 /** Compiles; throws ConfigError that names the parameter. */
 export function settings(params: Params, hasTls: boolean): Settings {
+  const [wrong] = serverComplaints(params, hasTls);
+  if (wrong) throw new ConfigError(`${wrong.parameter}: ${wrong.text}`);
   const { mynetworks, inetInterfaces, myhostname } = params;
-  if (params.mynetworksStyle !== "host" && isDefault(mynetworks)) {
-    throw new ConfigError("mynetworks_style: only host is supported: set mynetworks instead");
-  }
-  if (params.tlsSecurityLevel === "encrypt" && !hasTls) {
-    throw new ConfigError("smtpd_tls_security_level: encrypt needs smtpd_tls_chain_files");
-  }
   const level = params.tlsSecurityLevel;
   const tls = hasTls && (level === "may" || level === "encrypt" || params.tlsWrappermode);
   const discarded = new Set(params.discardEhloKeywords.map((word) => word.toLowerCase()));
@@ -50,19 +47,18 @@ export function settings(params: Params, hasTls: boolean): Settings {
   const ehlo = [false, true].map((active) =>
     reply(250, "", extensions(params, tls && !active, discarded))
   );
-  const matcher = (parameter: string, list: readonly string[]) =>
-    networks(parameter, list, inetInterfaces);
+  // Of the default list, the addresses of this machine are a part as far as inet_interfaces names them: others cannot be
+  // asked for without a right that smtpd does not hold.
+  const matcher = (list: readonly NetworkItem[]) =>
+    networks(isDefaultNetworks(list) ? [...list, ...addressItems(inetInterfaces)] : list);
   return {
     ...params,
     tls,
-    mynetworks: matcher("mynetworks", mynetworks),
-    ownAddresses: networks("inet_interfaces", ["127.0.0.1", "::1", ...addressesOf(inetInterfaces)]),
-    uncounted: matcher("smtpd_client_event_limit_exceptions", params.eventLimitExceptions),
-    bareLfExcluded: matcher(
-      "smtpd_forbid_bare_newline_exclusions",
-      params.forbidBareNewlineExclusions,
-    ),
-    isForbidden: forbidden(params.forbiddenCommands),
+    mynetworks: matcher(mynetworks),
+    ownAddresses: networks(addressItems(["127.0.0.1", "::1", ...inetInterfaces])),
+    uncounted: matcher(params.eventLimitExceptions),
+    bareLfExcluded: matcher(params.forbidBareNewlineExclusions),
+    isForbidden: forbiddenCommands(params.forbiddenCommands),
     isNoop: (verb) => noops.has(verb),
     discarded,
     lists: lists(params),
@@ -100,18 +96,15 @@ function extensions(params: Params, starttls: boolean, discarded: ReadonlySet<st
 }
 
 function lists(params: Params): Settings["lists"] {
-  const relay = compile("smtpd_relay_restrictions", params.relayRestrictions);
-  const recipient = compile("smtpd_recipient_restrictions", params.recipientRestrictions);
-  demandClosedRelay(relay, recipient);
   return {
-    client: compile("smtpd_client_restrictions", params.clientRestrictions),
-    helo: compile("smtpd_helo_restrictions", params.heloRestrictions),
-    sender: compile("smtpd_sender_restrictions", params.senderRestrictions),
-    relay,
-    recipient,
-    data: compile("smtpd_data_restrictions", params.dataRestrictions),
-    end_of_data: compile("smtpd_end_of_data_restrictions", params.endOfDataRestrictions),
-    etrn: compile("smtpd_etrn_restrictions", params.etrnRestrictions),
+    client: compile(params.clientRestrictions),
+    helo: compile(params.heloRestrictions),
+    sender: compile(params.senderRestrictions),
+    relay: compile(params.relayRestrictions),
+    recipient: compile(params.recipientRestrictions),
+    data: compile(params.dataRestrictions),
+    end_of_data: compile(params.endOfDataRestrictions),
+    etrn: compile(params.etrnRestrictions),
   };
 }
 
@@ -120,30 +113,4 @@ function recipientLists(params: Params): ListName[] {
   return params.relayBeforeRecipientRestrictions
     ? [...early, "relay", "recipient"]
     : [...early, "recipient", "relay"];
-}
-
-/** Words, and `regexp:{{/pattern/ result} ...}` whose patterns RE2 matches: no pattern can take forever. */
-function forbidden(items: readonly string[]): (verb: string) => boolean {
-  const words = new Set<string>();
-  const patterns: RE2JS[] = [];
-  for (const item of items) {
-    const [, rules] = /^(?:regexp|pcre):\{(.*)\}$/s.exec(item) ?? [];
-    if (rules !== undefined) patterns.push(...splitList(rules).map(pattern));
-    else if (/^[a-z]+:/.test(item)) {
-      throw new ConfigError(`smtpd_forbidden_commands: tables are not built yet: "${item}"`);
-    } else words.add(item.toUpperCase());
-  }
-  return (verb) => words.has(upperCase(verb)) || patterns.some((each) => each.matcher(verb).find());
-}
-
-function pattern(rule: string): RE2JS {
-  const [, source] = /^\/(.*)\/\S*\s+\S/.exec(rule) ?? [];
-  if (source === undefined) {
-    throw new ConfigError(`smtpd_forbidden_commands: must be /pattern/ result: is "${rule}"`);
-  }
-  try {
-    return RE2JS.compile(source, RE2JS.CASE_INSENSITIVE);
-  } catch (error) {
-    throw new ConfigError(`smtpd_forbidden_commands: ${reason(error)}`);
-  }
 }

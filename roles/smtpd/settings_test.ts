@@ -68,3 +68,9 @@ Deno.test("settings() offers SIZE without a number when there is no limit", () =
   const { ehloReply } = stubSettings({ message_size_limit: "0" });
   assertEquals(ehloReply(false).lines[2], "SIZE");
 });
+
+Deno.test("settings() takes the addresses of inet_interfaces for a part of the default mynetworks alone", () => {
+  const inside = (texts: Record<string, string>) =>
+    stubSettings({ inet_interfaces: "192.0.2.1, 127.0.0.1", ...texts }).mynetworks("192.0.2.1");
+  assertEquals([inside({}), inside({ mynetworks: "127.0.0.0/8" })], [true, false]);
+});

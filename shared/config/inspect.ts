@@ -121,7 +121,20 @@ function checkValues(configuration: Configuration): Problem[] {
     const error = failure(configuration, name);
     if (error) problems.push(problem("fatal", configuration.blame(name), ...error));
   }
-  return problems;
+  return problems.filter((each) => !isEcho(each, problems, configuration));
+}
+
+/** True for a default's problem that is the one of a name which it refers to: `$mynetworks` is bad once. */
+function isEcho(
+  { parameter, file, line, text }: Problem,
+  problems: readonly Problem[],
+  { main }: Configuration,
+): boolean {
+  return !main.entries.has(parameter) &&
+    problems.some((each) =>
+      each.file === file && each.line === line && each.text === text &&
+      main.entries.has(each.parameter)
+    );
 }
 
 /** The same under a service's overrides, where they make a difference. */

@@ -1,8 +1,12 @@
 /** Parameters of bounce: what reports quote, and what postmasters hear of. */
 
-import { int, list, text } from "./declare.ts";
+import { int, text } from "./declare.ts";
 import { identity } from "./global.ts";
+import { words } from "./parsers.ts";
 import { qmgrParameters } from "./qmgr.ts";
+
+/** What `notify_classes` can name. */
+const CLASSES = "bounce 2bounce data delay policy protocol resource software".split(" ");
 
 const reports = {
   bounceSizeLimit: int("bounce_size_limit", "50000", {
@@ -10,7 +14,8 @@ const reports = {
     doc:
       "A failure report quotes a message up to this many bytes whole, of a larger one its headers.",
   }),
-  notifyClasses: list("notify_classes", "resource, software", {
+  notifyClasses: words("notify_classes", "resource, software", CLASSES, {
+    optional: true,
     doc: "What postmasters are told of: bounce, 2bounce, delay, and classes that other roles know.",
   }),
   bounceNoticeRecipient: text("bounce_notice_recipient", "postmaster", {

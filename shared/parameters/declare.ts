@@ -4,6 +4,10 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import { specProblem } from "../table/files.ts";
+import { splitList } from "./split_list.ts";
+
+export { splitList };
 
 /** One parameter. `fallback` is main.cf text, expanded like any other value. */
 export interface Parameter<T = unknown> {
@@ -16,6 +20,8 @@ export interface Parameter<T = unknown> {
   readonly caution?: (text: string) => string | undefined;
   /** This project's own, not one of Postfix's. */
   readonly own?: boolean;
+  /** Its items may be lookup tables, `type:name`. */
+  readonly tables?: true;
   /** Names are `<transport>` + this suffix; `name` is then the default_... parameter. */
   readonly suffix?: string;
 }
@@ -36,7 +42,8 @@ export interface Bounds extends Notes {
   max?: number;
 }
 
-function make<T>(
+/** A parameter whose text `parse` gives a meaning. */
+export function parsed<T>(
   name: string,
   fallback: string,
   notes: Notes,
@@ -53,7 +60,7 @@ function bounded(value: number, { min = 0, max = Number.MAX_SAFE_INTEGER }: Boun
 
 /** yes or no. */
 export function bool(name: string, fallback: "yes" | "no", notes: Notes): Parameter<boolean> {
-  return make(name, fallback, notes, (text) => {
+  return parsed(name, fallback, notes, (text) => {
     const word = text.toLowerCase();
     if (word === "yes" || word === "no") return word === "yes";
     throw new ConfigError(`must be "yes" or "no": is "${text}"`);
@@ -62,7 +69,7 @@ export function bool(name: string, fallback: "yes" | "no", notes: Notes): Parame
 
 /** A whole number. */
 export function int(name: string, fallback: string, bounds: Bounds): Parameter<number> {
-  return make(name, fallback, bounds, (text) => {
+  return parsed(name, fallback, bounds, (text) => {
     if (!/^-?[0-9]{1,15}$/.test(text)) {
       throw new ConfigError(`must be a whole number: is "${text}"`);
     }
@@ -74,7 +81,7 @@ const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w
 
 /** A time such as `300s`, `5d`, `2h`; the value is in seconds. Without a unit, seconds. */
 export function time(name: string, fallback: string, bounds: Bounds): Parameter<number> {
-  return make(name, fallback, bounds, (text) => {
+  return parsed(name, fallback, bounds, (text) => {
     const match = /^([0-9]{1,12})\s*([smhdw]?)$/i.exec(text);
     if (!match) throw new ConfigError(`must be a time such as 30s, 5m, 2h or 1d: is "${text}"`);
     return bounded(Number(match[1]) * UNIT_SECONDS[match[2]!.toLowerCase()]!, bounds);
@@ -83,7 +90,7 @@ export function time(name: string, fallback: string, bounds: Bounds): Parameter<
 
 /** Any text, possibly empty. */
 export function text(name: string, fallback: string, notes: Notes): Parameter<string> {
-  return make(name, fallback, notes, (text) => text);
+  return parsed(name, fallback, notes, (text) => text);
 }
 
 /** One of these words, in any case. */
@@ -93,7 +100,7 @@ export function choice<const W extends string>(
   words: readonly W[],
   notes: Notes,
 ): Parameter<W> {
-  return make(name, fallback, notes, (text) => {
+  return parsed(name, fallback, notes, (text) => {
     const word = words.find((word) => word.toLowerCase() === text.toLowerCase());
     if (word === undefined) {
       throw new ConfigError(`must be one of ${words.join(", ")}: is "${text}"`);
@@ -104,18 +111,45 @@ export function choice<const W extends string>(
 
 /** Items separated by commas or white space; `{ ... }` protects both and is taken off. */
 export function list(name: string, fallback: string, notes: Notes): Parameter<string[]> {
-  return make(name, fallback, notes, splitList);
+  return parsed(name, fallback, notes, splitList);
 }
 
 /** Lookup tables, `type:name`, in the order in which they are asked; the value holds their specifications. */
 export function maps(name: string, fallback: string, notes: Notes): Parameter<string[]> {
-  return make(name, fallback, notes, (text) => {
-    const specs = splitList(text, true);
-    for (const spec of specs) {
-      if (!/^[a-z]+:./.test(spec)) throw new ConfigError(`must be type:name: is "${spec}"`);
-    }
-    return specs;
-  });
+  return {
+    ...parsed(name, fallback, notes, (text) => {
+      const specs = splitList(text, true);
+      for (const spec of specs) demandTable(spec);
+      return specs;
+    }),
+    tables: true,
+  };
+}
+
+/** Names of domains, `type:table` and `/file`, each perhaps with `!` before it. */
+export function domains(name: string, fallback: string, notes: Notes): Parameter<string[]> {
+  return {
+    ...parsed(name, fallback, notes, (text) => {
+      const items = splitList(text);
+      for (const item of items) {
+        const bare = item.replace(/^!+/, "");
+        if (!bare) throw new ConfigError(`"${item}" names nothing`);
+        if (isTable(bare)) demandTable(bare);
+      }
+      return items;
+    }),
+    tables: true,
+  };
+}
+
+/** True for `type:name`; an IPv6 address has colons, too. */
+function isTable(item: string): boolean {
+  return /^[a-z]+:./.test(item) && !/^[0-9a-f:.]+(\/[0-9]+)?$/i.test(item);
+}
+
+function demandTable(spec: string): void {
+  const problem = specProblem(spec);
+  if (problem) throw new ConfigError(problem);
 }
 
 /** The same setting for each transport: `<transport>_suffix` overrides `default_suffix`. */
@@ -135,27 +169,6 @@ export function perTransport<T>(
       return (transport) => (values.get(transport) ?? values.get(""))!;
     },
   };
-}
-
-/** Splits main.cf text at commas and white space outside braces; `keepBraces` for `inline:{ ... }`. */
-export function splitList(text: string, keepBraces = false): string[] {
-  const items: string[] = [];
-  let depth = 0, item = "";
-  const push = () => {
-    const braced = !keepBraces && item.startsWith("{") && item.endsWith("}");
-    if (item) items.push(braced ? item.slice(1, -1).trim() : item);
-    item = "";
-  };
-  for (const char of text) {
-    if (char === "{") depth++;
-    if (char === "}") depth--;
-    if (depth < 0) throw new ConfigError(`must have as many { as }: is "${text}"`);
-    if (depth === 0 && /[\s,]/.test(char)) push();
-    else item += char;
-  }
-  if (depth) throw new ConfigError(`must have as many { as }: is "${text}"`);
-  push();
-  return items;
 }
 
 /** The typed values of a set of parameters, from their expanded texts by name. */

@@ -1,6 +1,7 @@
 /** Parameters that several roles read. */
 
-import { bool, int, list, maps, text, time } from "./declare.ts";
+import { bool, choice, domains, int, list, maps, text, time } from "./declare.ts";
+import { interfaces, nexthops, path, words } from "./parsers.ts";
 
 /** Who we are: every role that speaks or writes for us needs it. */
 export const identity = {
@@ -23,7 +24,7 @@ export const identity = {
 
 /** Where the system keeps mail and sockets. */
 export const queue = {
-  queueDirectory: text("queue_directory", "/var/spool/postfix", {
+  queueDirectory: path("queue_directory", "/var/spool/postfix", {
     doc: "The directory of the queue, the maildrop and the sockets; on a local file system.",
   }),
 };
@@ -40,15 +41,17 @@ export const logging = {
   syslogName: text("syslog_name", "postfix", {
     doc: "The word before the slash in each log line's process name.",
   }),
-  maillogFile: text("maillog_file", "", {
+  maillogFile: path("maillog_file", "", {
+    optional: true,
     doc: "The file that postlogd writes; empty logs to syslog or to standard error.",
   }),
-  syslogSocket: text("syslog_socket", "", {
+  syslogSocket: path("syslog_socket", "", {
+    optional: true,
     own: true,
     doc:
       "A syslog socket, not in /dev, such as /run/systemd/journal/dev-log: postlogd writes to it when maillog_file is empty.",
   }),
-  logFormat: text("maillog_format", "text", {
+  logFormat: choice("maillog_format", "text", ["text", "json"], {
     own: true,
     doc: "text for Postfix's lines, json for one JSON object a line.",
   }),
@@ -59,10 +62,10 @@ export const addressing = {
   recipientDelimiter: text("recipient_delimiter", "", {
     doc: "The characters that may separate a user name from an extension.",
   }),
-  mydestination: list("mydestination", "$myhostname, localhost.$mydomain, localhost", {
+  mydestination: domains("mydestination", "$myhostname, localhost.$mydomain, localhost", {
     doc: "The domains of the local class.",
   }),
-  inetInterfaces: list("inet_interfaces", "all", {
+  inetInterfaces: interfaces("inet_interfaces", "all", {
     doc: "The addresses on which mail is received: all, loopback-only, or a list.",
   }),
   virtualAliasMaps: maps("virtual_alias_maps", "$virtual_maps", {
@@ -75,7 +78,7 @@ export const addressing = {
 
 /** Which IP versions, and which addresses in front of us are ours. */
 export const network = {
-  inetProtocols: list("inet_protocols", "all", {
+  inetProtocols: words("inet_protocols", "all", ["all", "ipv4", "ipv6"], {
     doc: "The IP versions to use: all, ipv4, ipv6, or ipv4, ipv6.",
   }),
   proxyInterfaces: list("proxy_interfaces", "", {
@@ -85,7 +88,7 @@ export const network = {
 
 /** The next hop of mail for elsewhere: rewrite routes by it, smtp never bounces because it is wrong. */
 export const relaying = {
-  relayhost: text("relayhost", "", {
+  relayhost: nexthops("relayhost", "", {
     doc: "The next hop of mail for other domains; empty delivers directly.",
   }),
 };

@@ -1,8 +1,9 @@
 /** Parameters of rewrite: the standard form of addresses, their classes, and where each class goes. */
 
 import { cleanupParameters } from "./cleanup.ts";
-import { bool, list, maps, text } from "./declare.ts";
+import { bool, domains, list, maps, text } from "./declare.ts";
 import { addressing, identity, network, relaying } from "./global.ts";
+import { transport } from "./parsers.ts";
 import { qmgrParameters } from "./qmgr.ts";
 import { smtpParameters } from "./smtp.ts";
 import { smtpdParameters } from "./smtpd.ts";
@@ -45,13 +46,13 @@ const form = {
 
 /** Which domains are of which class, and who is there (reference 5.1). */
 const classes = {
-  virtualAliasDomains: list("virtual_alias_domains", "$virtual_alias_maps", {
+  virtualAliasDomains: domains("virtual_alias_domains", "$virtual_alias_maps", {
     doc: "The domains of the virtual alias class: every address in them is an alias.",
   }),
-  virtualMailboxDomains: list("virtual_mailbox_domains", "$virtual_mailbox_maps", {
+  virtualMailboxDomains: domains("virtual_mailbox_domains", "$virtual_mailbox_maps", {
     doc: "The domains of the virtual mailbox class.",
   }),
-  relayDomains: list("relay_domains", "", {
+  relayDomains: domains("relay_domains", "", {
     doc: "The domains of the relay class: mail for them is taken from anybody.",
   }),
   parentDomainMatchesSubdomains: list(
@@ -82,16 +83,16 @@ const classes = {
 
 /** Where each class goes (reference 5.2). */
 const routes = {
-  localTransport: text("local_transport", "local:$myhostname", {
+  localTransport: transport("local_transport", "local:$myhostname", {
     doc: "The transport, and with it the next hop, of the local class.",
   }),
-  virtualTransport: text("virtual_transport", "virtual", {
+  virtualTransport: transport("virtual_transport", "virtual", {
     doc: "The transport of the virtual mailbox class.",
   }),
-  relayTransport: text("relay_transport", "relay", {
+  relayTransport: transport("relay_transport", "relay", {
     doc: "The transport of the relay class.",
   }),
-  defaultTransport: text("default_transport", "smtp", {
+  defaultTransport: transport("default_transport", "smtp", {
     doc: "The transport of all other domains.",
   }),
   transportMaps: maps("transport_maps", "", {

@@ -15,6 +15,7 @@ import {
   type Values,
 } from "./declare.ts";
 import { addressing, backoff, identity, network, relaying } from "./global.ts";
+import { nexthopList, words } from "./parsers.ts";
 
 export type Protocol = "smtp" | "lmtp";
 
@@ -47,10 +48,10 @@ function routing(p: Protocol) {
     tcpPort: text(`${p}_tcp_port`, defaults.tcpPort, {
       doc: "The port, or its name, where a destination names none.",
     }),
-    fallbackRelay: list(`${p}_fallback_relay`, defaults.fallbackRelay, {
+    fallbackRelay: nexthopList(`${p}_fallback_relay`, defaults.fallbackRelay, {
       doc: "Relays to try when a destination is not found or cannot be reached.",
     }),
-    hostLookup: list(`${p}_host_lookup`, "dns", {
+    hostLookup: words(`${p}_host_lookup`, "dns", ["dns", "native"], {
       doc: "dns or native; both ask the dns role, which reads the hosts file first.",
     }),
     randomizeAddresses: bool(`${p}_randomize_addresses`, "yes", {

@@ -2,6 +2,8 @@
 
 import { bool, choice, int, list, text, time } from "./declare.ts";
 import { addressing, identity, sizes } from "./global.ts";
+import { networks } from "./parsers.ts";
+import { restrictions } from "./restrictions.ts";
 
 /** Replies and limits of a session (reference 3.2). */
 const session = {
@@ -83,7 +85,7 @@ const session = {
       doc: "Demand CRLF.CRLF as the end of data; what else happens to lines that end in LF alone.",
     },
   ),
-  forbidBareNewlineExclusions: list("smtpd_forbid_bare_newline_exclusions", "$mynetworks", {
+  forbidBareNewlineExclusions: networks("smtpd_forbid_bare_newline_exclusions", "$mynetworks", {
     doc: "Clients for which smtpd_forbid_bare_newline is no.",
   }),
   forbidBareNewlineRejectCode: int("smtpd_forbid_bare_newline_reject_code", "550", {
@@ -100,8 +102,8 @@ const session = {
 
 /** Who connects, and how often (reference 3.2, 7.5). */
 const clients = {
-  mynetworks: list("mynetworks", "127.0.0.0/8 [::1]/128", {
-    doc: "Clients that may relay: networks and addresses; !pattern excludes.",
+  mynetworks: networks("mynetworks", "127.0.0.0/8 [::1]/128", {
+    doc: "Clients that may relay: networks, addresses, cidr:/file and /file; !pattern excludes.",
   }),
   mynetworksStyle: choice("mynetworks_style", "host", ["host", "subnet", "class"], {
     doc: "How mynetworks is made when it is not set; only host is supported.",
@@ -127,7 +129,7 @@ const clients = {
   newTlsSessionRateLimit: int("smtpd_client_new_tls_session_rate_limit", "0", {
     doc: "The most TLS handshakes of one client in anvil_rate_time_unit; 0 is no limit.",
   }),
-  eventLimitExceptions: list("smtpd_client_event_limit_exceptions", "$mynetworks", {
+  eventLimitExceptions: networks("smtpd_client_event_limit_exceptions", "$mynetworks", {
     doc: "Clients whose connections and requests are not counted.",
   }),
   ipv4PrefixLength: int("smtpd_client_ipv4_prefix_length", "32", {
@@ -140,31 +142,31 @@ const clients = {
   }),
 };
 
-const restrictions = {
-  clientRestrictions: list("smtpd_client_restrictions", "", {
+const lists = {
+  clientRestrictions: restrictions("smtpd_client_restrictions", "", {
     doc: "What is asked of a client when it connects.",
   }),
-  heloRestrictions: list("smtpd_helo_restrictions", "", {
+  heloRestrictions: restrictions("smtpd_helo_restrictions", "", {
     doc: "What is asked of a HELO or EHLO name.",
   }),
-  senderRestrictions: list("smtpd_sender_restrictions", "", {
+  senderRestrictions: restrictions("smtpd_sender_restrictions", "", {
     doc: "What is asked of a sender.",
   }),
-  relayRestrictions: list(
+  relayRestrictions: restrictions(
     "smtpd_relay_restrictions",
     "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination",
     { doc: "Who may send to other people's domains." },
   ),
-  recipientRestrictions: list("smtpd_recipient_restrictions", "", {
+  recipientRestrictions: restrictions("smtpd_recipient_restrictions", "", {
     doc: "What is asked of a recipient.",
   }),
-  dataRestrictions: list("smtpd_data_restrictions", "", {
+  dataRestrictions: restrictions("smtpd_data_restrictions", "", {
     doc: "What is asked at DATA or the first BDAT.",
   }),
-  endOfDataRestrictions: list("smtpd_end_of_data_restrictions", "", {
+  endOfDataRestrictions: restrictions("smtpd_end_of_data_restrictions", "", {
     doc: "What is asked when the content has arrived.",
   }),
-  etrnRestrictions: list("smtpd_etrn_restrictions", "", {
+  etrnRestrictions: restrictions("smtpd_etrn_restrictions", "", {
     doc: "What is asked at ETRN.",
   }),
   relayBeforeRecipientRestrictions: bool("smtpd_relay_before_recipient_restrictions", "yes", {
@@ -266,7 +268,7 @@ export const smtpdParameters = {
   smtputf8Enable: addressing.smtputf8Enable,
   ...session,
   ...clients,
-  ...restrictions,
+  ...lists,
   ...codes,
   ...tls,
 };

@@ -1,11 +1,13 @@
 /** Parameters of virtual: where mailboxes are, and whose. */
 
-import { int, text } from "./declare.ts";
+import { int } from "./declare.ts";
 import { identity } from "./global.ts";
+import { path } from "./parsers.ts";
 import { rewriteParameters } from "./rewrite.ts";
 
 const mailboxes = {
-  virtualMailboxBase: text("virtual_mailbox_base", "", {
+  virtualMailboxBase: path("virtual_mailbox_base", "", {
+    optional: true,
     doc: "The directory that every virtual mailbox is below.",
   }),
   virtualMailboxLimit: int("virtual_mailbox_limit", "51200000", {

@@ -3,7 +3,7 @@
  * imported here that reads a table.
  */
 
-import { splitList } from "../parameters/declare.ts";
+import { splitList } from "../parameters/split_list.ts";
 
 /** Types whose name is the file itself: an index is read from the source beside it. */
 export const INDEXED_TYPES = ["texthash", "hash", "btree", "lmdb", "cdb", "dbm", "sdbm"] as const;
@@ -11,6 +11,19 @@ export const INDEXED_TYPES = ["texthash", "hash", "btree", "lmdb", "cdb", "dbm",
 export const RULE_TYPES = ["regexp", "pcre", "cidr"] as const;
 /** Types made of others: `unionmap:{ type:a, type:b }`. */
 export const COMBINED_TYPES = ["unionmap", "pipemap"] as const;
+/** The other types that there are. */
+const SIMPLE_TYPES = ["inline", "static", "fail", "proxy", "unix"] as const;
+const TYPES: readonly string[] = [
+  ...INDEXED_TYPES,
+  ...RULE_TYPES,
+  ...COMBINED_TYPES,
+  ...SIMPLE_TYPES,
+];
+/** Postfix's other types: a table of such a type can never answer. */
+const NOT_BUILT: readonly string[] = [
+  ...["mysql", "pgsql", "sqlite", "ldap", "mongodb", "memcache", "tcp", "socketmap"],
+  ...["randmap", "environ", "internal", "debug", "nis", "nisplus", "netinfo"],
+];
 /** What `unix:` can name. */
 export const SYSTEM_FILES: ReadonlyMap<string, string> = new Map([
   ["passwd.byname", "/etc/passwd"],
@@ -34,6 +47,29 @@ export function typeAndName(spec: string): string[] {
   return /^([a-z]+):([^]+)$/.exec(spec)?.slice(1) ?? [];
 }
 
+/** Why `type:name` can be no table here, with the types inside of it; undefined where it can be one. */
+export function specProblem(spec: string, depth = 0): string | undefined {
+  const [type, name] = typeAndName(spec);
+  if (!type || !name) return `must be type:name: is "${spec}"`;
+  if (NOT_BUILT.includes(type)) return `tables of type ${type} are not built yet: "${spec}"`;
+  if (!TYPES.includes(type)) return `unknown table type ${type}: "${spec}"`;
+  if (depth > MAX_TABLE_NESTING) return `tables nest deeper than ${MAX_TABLE_NESTING}: "${spec}"`;
+  if (FILE_TYPES.includes(type) && !name.startsWith("/")) {
+    return `must name a file by its absolute path: "${spec}"`;
+  }
+  if (type === "unix" && !SYSTEM_FILES.has(name)) {
+    return `must be unix:${[...SYSTEM_FILES.keys()].join(" or unix:")}: is "${spec}"`;
+  }
+  return partsOf(type, name).map((part) => specProblem(part, depth + 1)).find(Boolean);
+}
+
+/** The tables that a table of that type is made of. */
+function partsOf(type: string, name: string): string[] {
+  if (type === "proxy") return [name];
+  if (!(COMBINED_TYPES as readonly string[]).includes(type)) return [];
+  return items(name.replace(/^\{/, "").replace(/\}$/, ""));
+}
+
 /** Text whose braces do not match is no list: the parameter's own declaration refuses it by name. */
 function items(text: string): string[] {
   try {
@@ -50,8 +86,5 @@ function filesOf(item: string, depth: number): string[] {
   if (!type || !name || depth > MAX_TABLE_NESTING) return [];
   if (FILE_TYPES.includes(type)) return [name];
   if (type === "unix") return [SYSTEM_FILES.get(name) ?? []].flat();
-  if (type === "proxy") return filesOf(name, depth + 1);
-  if (!(COMBINED_TYPES as readonly string[]).includes(type)) return [];
-  const inner = name.replace(/^\{/, "").replace(/\}$/, "");
-  return items(inner).flatMap((part) => filesOf(part, depth + 1));
+  return partsOf(type, name).flatMap((part) => filesOf(part, depth + 1));
 }

@@ -30,7 +30,7 @@ const PARSERS = new Map([
   ["roles/smtpd/first_line.ts", "roles/smtpd/first_line_test.ts"],
   ["roles/smtpd/wire.ts", "roles/smtpd/wire_test.ts"],
   ["roles/smtp/body.ts", "roles/smtp/body_test.ts"],
-  ["roles/smtp/destination.ts", "roles/smtp/destination_test.ts"],
+  ["shared/net/nexthop.ts", "shared/net/nexthop_test.ts"],
 ]);
 
 /** What reads only our own configuration or our own data, and looks like a parser by its name. */
@@ -40,6 +40,8 @@ const NOT_FOREIGN = new Map([
   ["roles/rewrite/lookup.ts", "addresses that were parsed before"],
   ["roles/supervisor/host.ts", "/etc/passwd and the host's facts"],
   ["shared/parameters/declare.ts", "main.cf values, after shared/config"],
+  ["shared/parameters/parsers.ts", "main.cf values, after shared/config"],
+  ["shared/parameters/split_list.ts", "main.cf values, after shared/config"],
   ["shared/parameters/mod.ts", "parameter names, after shared/config"],
   ["shared/queue/sqlite_reader.ts", "our own database, by SQLite's parser"],
   ["shared/net/network.ts", "networks of tables and main.cf"],

@@ -1,7 +1,7 @@
 /** A nexthop as the routes name it, taken apart (reference 3b): hosts in the order in which they are tried. */
 
 import { isIP } from "node:net";
-import { PeerError } from "../../shared/errors.ts";
+import { PeerError } from "../errors.ts";
 
 export interface Destination {
   /** As it was written, for log lines. */

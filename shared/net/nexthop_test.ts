@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { PeerError } from "../../shared/errors.ts";
-import { parseNexthop } from "./destination.ts";
+import { PeerError } from "../errors.ts";
+import { parseNexthop } from "./nexthop.ts";
 
 const seen = (nexthop: string, lmtp = false) =>
   parseNexthop(nexthop, lmtp, lmtp ? "24" : "smtp").map(({ host, port, mx, path }) =>
