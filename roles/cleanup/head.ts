@@ -1,5 +1,6 @@
 /** The header section of a message that arrives whole or in pieces; the body behind it is never looked at. */
 
+import type { Share } from "../../shared/budget.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import { concat } from "../../shared/ipc/frame.ts";
 import { type FieldNames, HeaderScanner } from "../../shared/mail/header.ts";
@@ -13,25 +14,33 @@ export interface Head {
   readonly rest: AsyncIterator<Uint8Array> | undefined;
 }
 
-/** Reads until the header section has ended. Throws PeerError when the submitter goes away. */
+/** A field that somebody has to look at costs far more than the bytes that it is made of, if these are few. */
+const FIELD_BYTES = 100;
+
+/**
+ * Reads until the header section has ended; undefined when it needs more than `share` has. Throws PeerError when the
+ * submitter goes away.
+ */
 export async function readHead(
   content: Content,
   names: FieldNames,
-  limitBytes?: number,
-): Promise<Head> {
-  const scanner = new HeaderScanner(names, limitBytes);
+  share: Share,
+): Promise<Head | undefined> {
+  const scanner = new HeaderScanner(names);
   if (content.whole) {
     scanner.scan(content.whole, true);
     return { scanner, bytes: content.whole, rest: undefined };
   }
   const chunks = content[Symbol.asyncIterator]();
   const held = new Held();
-  for (;;) {
+  for (let fields = 0;; fields = scanner.fields.length) {
     const { value, done } = await chunks.next();
     if (!done) held.add(value);
     if (scanner.scan(held.bytes, done === true)) {
       return { scanner, bytes: held.bytes, rest: done ? undefined : chunks };
     }
+    const more = (scanner.fields.length - fields) * FIELD_BYTES;
+    if (!share.add(value!.length + more)) return undefined;
   }
 }
 

@@ -8,4 +8,6 @@ export const NO_RECIPIENTS = new Refusal(550, "5.1.0", "Error: no recipients spe
 export const ALIAS_ERROR = new Refusal(451, "4.6.0", "Alias expansion error");
 export const WRITE_ERROR = refusalOf(replies.WRITE_ERROR);
 export const NO_SPACE = refusalOf(replies.NO_SPACE);
+/** Said alike, but of this message alone: messages hold too much together. */
+export const CROWDED = refusalOf(replies.NO_SPACE);
 export const PROTOCOL_ERROR = refusalOf(replies.PROTOCOL_ERROR);

@@ -1,5 +1,6 @@
 /** One message on its way into the queue. */
 
+import { Budget, Share } from "../../shared/budget.ts";
 import { reason } from "../../shared/errors.ts";
 import { counter } from "../../shared/counters.ts";
 import type { Client } from "../../shared/ipc/client.ts";
@@ -18,7 +19,14 @@ import { type Head, output, readHead } from "./head.ts";
 import { HeaderRules, type Treated } from "./header.ts";
 import type { Origin } from "./missing.ts";
 import { type Addresses, RecipientRules } from "./recipients.ts";
-import { NO_RECIPIENTS, NO_SPACE, PROTOCOL_ERROR, TOO_MANY_HOPS, WRITE_ERROR } from "./refusal.ts";
+import {
+  CROWDED,
+  NO_RECIPIENTS,
+  NO_SPACE,
+  PROTOCOL_ERROR,
+  TOO_MANY_HOPS,
+  WRITE_ERROR,
+} from "./refusal.ts";
 
 type Calls = typeof cleanupService.calls;
 export type Submission = RequestOf<Calls, "submit">;
@@ -29,6 +37,13 @@ type Params = Values<typeof cleanupParameters>;
 const queued = counter("cleanup_queued", "messages handed to the queue");
 const refused = counter("cleanup_refused", "messages refused, for whatever reason");
 
+/** What messages whose header section is still arriving, or with many recipients, may hold together. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/** So much each of them always may. */
+const FREE_BYTES = 64 * 1024;
+/** A recipient costs about so much: aliases make thousands of one. */
+const RECIPIENT_BYTES = 512;
+
 const QUEUED: Reply = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };
 const MAILER_DAEMON = "MAILER-DAEMON";
 
@@ -36,28 +51,41 @@ export class Cleanup {
   #headers: HeaderRules;
   #recipients: RecipientRules;
 
-  constructor(readonly params: Params, readonly addresses: Addresses, readonly intake: Intake) {
+  constructor(
+    readonly params: Params,
+    readonly addresses: Addresses,
+    readonly intake: Intake,
+    readonly budget = new Budget("headers and recipients", MAX_HELD_BYTES, FREE_BYTES),
+  ) {
     this.#headers = new HeaderRules(params);
     this.#recipients = new RecipientRules(params, addresses);
   }
 
   /** Takes a message in; the reply comes when it is durable or refused. */
   async submit(submission: Submission, content: Content): Promise<Reply> {
-    const taken = await this.#take(submission, content);
+    const share = new Share(this.budget);
+    let taken;
+    try {
+      taken = await this.#take(submission, content, share);
+    } finally {
+      share.release();
+    }
     if (!(taken instanceof Refusal)) {
       queued.add();
       return taken;
     }
     refused.add();
     const { code, dsn, text } = taken;
-    return { queued: false, code, dsn, text };
+    const reply = { queued: false, code, dsn, text };
+    return taken === CROWDED ? { ...reply, crowded: true } : reply;
   }
 
-  async #take(submission: Submission, content: Content): Promise<Refusal | Reply> {
+  async #take(submission: Submission, content: Content, share: Share): Promise<Refusal | Reply> {
     const { envelope, local, source } = submission;
     if (!submission.recipients.length) return NO_RECIPIENTS;
     const { localNames, remoteNames } = this.#headers;
-    const head = await readHead(content, local ? localNames : remoteNames);
+    const head = await readHead(content, local ? localNames : remoteNames, share);
+    if (!head) return CROWDED;
     stopAt?.("cleanup.received");
     const looping = this.#checkHops(envelope.queueId, head);
     if (looping) return looping;
@@ -65,6 +93,7 @@ export class Cleanup {
       const sender = await this.#sender(envelope.sender);
       const recipients = await this.#recipients.treat(envelope.queueId, submission.recipients);
       if (recipients instanceof Refusal) return recipients;
+      if (!share.add(recipients.length * RECIPIENT_BYTES)) return CROWDED;
       const treated = await this.#treatHeader(submission, sender, head);
       const body = treated.eightBit ? "8bit" : envelope.body;
       const known = { envelope: { ...envelope, sender, body }, recipients };
@@ -111,6 +140,8 @@ export class Cleanup {
       origin = { envelope, author, fullName, myhostname, format };
     }
     const treated = await this.#headers.treat(head, rewrite, origin);
+    // They may be thousands, and the body may take its time.
+    head.scanner.fields.length = 0;
     if (treated.resentMessageId) messageId(envelope.queueId, treated.resentMessageId, true);
     messageId(envelope.queueId, treated.messageId);
     return treated;

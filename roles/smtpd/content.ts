@@ -149,11 +149,11 @@ function verdict(session: Session, intake: Intake, submitted: Submitted, prefix:
     const ours = !(error instanceof CallError) || error.code === "refused" || error.code === "bug";
     return ours ? PROTOCOL_ERROR : WRITE_ERROR;
   }
-  const { queued, code, dsn, text } = submitted.verdict;
+  const { queued, code, dsn, text, crowded } = submitted.verdict;
   stopAt?.("smtpd.queued");
   const { clock, space } = session.services;
   if (!queued) {
-    if (dsn === NO_SPACE.dsn) space.full(clock.now());
+    if (dsn === NO_SPACE.dsn && !crowded) space.full(clock.now());
     return code >= 400 && code < 600 ? reply(code, dsn, text) : PROTOCOL_ERROR;
   }
   space.taken();

@@ -28,6 +28,8 @@ export interface Verdict {
   readonly code: number;
   readonly dsn: string;
   readonly text: string;
+  /** Not for want of room in the queue. */
+  readonly crowded?: boolean;
 }
 
 export type Submit = (content: Sendable) => Promise<Verdict>;

@@ -31,6 +31,9 @@ import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 import { Transaction } from "./transaction.ts";
 
+/** What a recipient takes of memory beside the text of its command. */
+const RECIPIENT_BYTES = 512;
+
 /** Addresses that only SMTPUTF8 may carry (RFC 6531 3.3). */
 export function needsUtf8(address: string): boolean {
   // deno-lint-ignore no-control-regex
@@ -130,7 +133,11 @@ function judge(session: Session, recipient: Recipient): Maybe<Reply> {
 }
 
 function accept(session: Session, recipient: Recipient): Reply {
-  const { transaction } = session;
+  const { transaction, settings, wire } = session;
+  if (!session.recipientShare.add(wire.lineBytes + RECIPIENT_BYTES)) {
+    session.forgiven = transaction.overshoot++ < settings.recipientOvershootLimit;
+    return NO_SPACE;
+  }
   transaction.recipients.push(recipient);
   if (transaction.queueId === undefined) giveQueueId(session);
   session.enter("rcpt");

@@ -1,5 +1,6 @@
 /** A session's services as the other roles answer them. */
 
+import { Budget } from "../../shared/budget.ts";
 import { reason } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { warning } from "../../shared/log/log.ts";
@@ -20,6 +21,10 @@ export interface Clients {
   readonly anvil: Client<typeof anvilService.calls>;
 }
 
+/** What recipients of all sessions may take of memory, beyond what each session always may. */
+const RECIPIENTS_BYTES = 64 * 1024 * 1024;
+const FREE_RECIPIENTS_BYTES = 16 * 1024;
+
 const clock: Clock = {
   now: Date.now,
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
@@ -36,6 +41,7 @@ export function services(clients: Clients, service: string, peerNames: boolean):
     clock,
     anvil: anvil(clients.anvil, service),
     space: new Space(),
+    recipients: new Budget("recipients", RECIPIENTS_BYTES, FREE_RECIPIENTS_BYTES),
     recipient: (sender, address) => rewrite.recipient(sender, address),
     submit: async (envelope, recipients, content) => {
       const { reply } = await clients.cleanup.call(

@@ -1,5 +1,6 @@
 /** What a session asks of the rest of the system. Tests give stubs. */
 
+import type { Budget } from "../../shared/budget.ts";
 import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
@@ -30,6 +31,8 @@ export interface Services {
   readonly clock: Clock;
   readonly anvil: Anvil;
   readonly space: Space;
+  /** What recipients of all sessions may take of memory. */
+  readonly recipients: Budget;
   /** Where a recipient goes and whether it is listed; throws CallError. */
   recipient(sender: string, address: string): Maybe<RecipientAnswer>;
   /** Hands a message to cleanup; throws CallError. */

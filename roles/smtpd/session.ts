@@ -1,5 +1,6 @@
 /** One client's session (RFC 5321 3): lines in, one reply to each, in order. Only this file writes to the client. */
 
+import { Share } from "../../shared/budget.ts";
 import { counter } from "../../shared/counters.ts";
 import { reason } from "../../shared/errors.ts";
 import * as lines from "../../shared/log/lines.ts";
@@ -46,6 +47,8 @@ export class Session {
   esmtp = false;
   tls: TlsSession | undefined;
   transaction = new Transaction();
+  /** What the recipients of the transaction take of memory. */
+  readonly recipientShare: Share;
   illegalPipelining = false;
   /** The last command, as log lines name it. */
   where = "CONNECT";
@@ -70,6 +73,7 @@ export class Session {
     readonly settings: Settings,
     readonly services: Services,
   ) {
+    this.recipientShare = new Share(services.recipients);
     this.wire = new Wire(peer.transport, {
       lineLimit: settings.lineLengthLimit,
       timeoutSeconds: settings.timeout,
@@ -165,6 +169,7 @@ export class Session {
   resetTransaction(why: string): void {
     this.transaction.intake?.cancel(why);
     this.transaction = new Transaction();
+    this.recipientShare.release();
     this.contentBytes = -1;
     this.enter(this.helo === undefined ? "connected" : "greeted");
   }

@@ -40,6 +40,8 @@ export class Wire {
   tooLong = false;
   badUtf8 = false;
   bareLf = false;
+  /** How much memory its text takes, whatever part of it is kept. */
+  lineBytes = 0;
   gone: Gone | undefined;
 
   #data: Uint8Array = EMPTY;
@@ -220,6 +222,11 @@ export class Wire {
 
   #wait(): Promise<void> {
     this.flush();
+    // What has been read must not be kept for as long as the client is silent.
+    if (this.held === 0) {
+      this.#data = EMPTY;
+      this.#at = this.#searched = 0;
+    }
     return new Promise((resolve) => (this.#wake = resolve));
   }
 
@@ -250,6 +257,7 @@ export class Wire {
     this.badUtf8 = false;
     let bits = 0;
     for (let at = from; at < to; at++) bits |= data[at]!;
+    this.lineBytes = bits < 0x80 ? to - from : 2 * (to - from);
     if (bits < 0x80) return latin1(data, from, to);
     try {
       return utf8.decode(data.subarray(from, to));

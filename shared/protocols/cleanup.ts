@@ -28,6 +28,8 @@ export const cleanupService = service("cleanup", {
       text: line(MAX_REASON),
       /** The queue id under which this very submission is queued already: nothing new was made of it. */
       already: Type.Optional(line(40)),
+      /** Not queued for what this message holds while memory is short: the queue has room, and others may come. */
+      crowded: Type.Optional(Type.Literal(true)),
     }),
     contentIn: true,
     deadlineSeconds: 3600,

@@ -10,6 +10,7 @@
  *   # tls: yes                         STARTTLS is possible; the handshake is skipped
  */
 
+import { Budget } from "../../shared/budget.ts";
 import { CallError, type FailureCode } from "../../shared/ipc/failure.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
@@ -126,6 +127,7 @@ export function stubServices(
   return {
     clock: { now, sleep: (ms) => (clock.time += ms, Promise.resolve()) },
     space: new Space(),
+    recipients: new Budget("recipients", 1 << 20, 1 << 14),
     anvil: {
       connect: () => Promise.resolve({ connections: count, rate: count }),
       disconnect: () => {},
