@@ -6,6 +6,7 @@ import { socketPath } from "../../shared/layout.ts";
 import { formatJson, formatText } from "../../shared/log/format.ts";
 import type { Severity } from "../../shared/log/log.ts";
 import { printable } from "../../shared/log/printable.ts";
+import { Speech } from "../../shared/log/said.ts";
 import { logService } from "../../shared/protocols/log.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
@@ -91,7 +92,7 @@ async function* inputLines(io: CommandIo): AsyncGenerator<string> {
 /** postlogd, or standard error when it does not answer us. */
 class Log {
   #client;
-  #lines: string[] = [];
+  #said = new Speech();
   #direct = false;
 
   constructor(path: string, readonly io: CommandIo) {
@@ -99,8 +100,8 @@ class Log {
   }
 
   async add(line: string): Promise<void> {
-    this.#lines.push(line);
-    if (this.#lines.length >= LINES_PER_CALL) await this.#flush();
+    this.#said.add(line);
+    if (this.#said.length >= LINES_PER_CALL) await this.#flush();
   }
 
   async close(): Promise<void> {
@@ -109,17 +110,16 @@ class Log {
   }
 
   async #flush(): Promise<void> {
-    const lines = this.#lines;
-    this.#lines = [];
-    if (!lines.length) return;
+    if (!this.#said.length) return;
+    const said = this.#said.take();
     if (!this.#direct) {
       try {
-        await this.#client.call("write", { lines });
+        await this.#client.call("write", said);
         return;
       } catch {
         this.#direct = true;
       }
     }
-    this.io.err(lines.join("\n") + "\n");
+    this.io.err(said.lines.join("\n") + "\n");
   }
 }

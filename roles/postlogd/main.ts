@@ -16,6 +16,7 @@ import { postlogdParameters } from "../../shared/parameters/postlogd.ts";
 import { logService } from "../../shared/protocols/log.ts";
 import { role } from "../../shared/role/role.ts";
 import { shipTo } from "../../shared/role/sink.ts";
+import { Merge } from "./merge.ts";
 import { logWriter } from "./writer.ts";
 
 role({
@@ -28,24 +29,28 @@ role({
       ownSocket: ownSyslogSocket(values.queueDirectory),
     });
     let writer = logWriter(target(params));
-    shipTo((lines) => writer.write(lines));
+    const merge = new Merge((lines) => writer.write(lines));
+    shipTo((said) => merge.add(said));
     return {
       answers: [
         answer(logService, {
-          // deno-lint-ignore require-await
-          async write({ lines }) {
+          async write({ lines, since, after }) {
             // They should be printable already; a role that is broken must not write lines of its own making.
-            writer.write(lines.map(withoutControls));
+            await merge.add({ lines: lines.map(withoutControls), since, after });
             return {};
           },
         }),
       ],
       reload(next) {
+        merge.flush();
         const old = writer;
         writer = logWriter(target(next));
         old.close();
       },
-      drain: () => writer.close(),
+      drain() {
+        merge.flush();
+        return writer.close();
+      },
     };
   },
 });

@@ -3,18 +3,18 @@
 import { type Client, client } from "../ipc/client.ts";
 import { setSink, type Severity } from "../log/log.ts";
 import { formatJson, formatText } from "../log/format.ts";
-import { logService } from "../protocols/log.ts";
+import { type Said, Speech } from "../log/said.ts";
+import { logService, MAX_LINES } from "../protocols/log.ts";
 
 /** Lines wait this long for company. */
 const JOIN_MS = 40;
 /** How long lines wait for postlogd to be started. */
 const START_MS = 10_000;
-/** Lines beyond this while postlogd is away go to standard error. */
-const MAX_WAITING = 10_000;
 
-let waiting: string[] = [];
+const waiting = new Speech();
+let format: typeof formatJson = formatText;
 let timer: ReturnType<typeof setTimeout> | undefined;
-let ship: (lines: string[]) => void = toStderr;
+let ship: (said: Said) => void = toStderr;
 const encoder = new TextEncoder();
 
 export interface SinkOptions {
@@ -32,35 +32,40 @@ export function installSink(options: SinkOptions): void {
   if (options.log) {
     ship = toPostlogd(client(logService, { path: options.log, patienceMs: START_MS }));
   }
-  const format = options.json ? formatJson : formatText;
+  formatLog(options.json);
+  // Nobody puts standard error in order: lines go there as soon as this turn ends.
+  const joinMs = options.log ? JOIN_MS : 0;
   setSink((severity: Severity, text, fields) => {
-    waiting.push(format(options, severity, text, fields));
-    if (severity === "fatal" || severity === "panic" || waiting.length >= MAX_WAITING) flushLog();
-    else timer ??= setTimeout(flushLog, JOIN_MS);
+    waiting.add(format(options, severity, text, fields));
+    if (severity === "fatal" || severity === "panic" || waiting.length >= MAX_LINES) flushLog();
+    else timer ??= setTimeout(flushLog, joinMs);
   });
+}
+
+/** JSON lines or text, from now on (`maillog_format`). */
+export function formatLog(json: boolean): void {
+  format = json ? formatJson : formatText;
 }
 
 /** Writes what waits, now. */
 export function flushLog(): void {
   clearTimeout(timer);
   timer = undefined;
-  const lines = waiting;
-  waiting = [];
-  if (lines.length) ship(lines);
+  if (waiting.length) ship(waiting.take());
 }
 
 /** Directs lines to a writer of the role's own: postlogd's. */
-export function shipTo(writer: (lines: string[]) => void): void {
+export function shipTo(writer: (said: Said) => void): void {
   ship = writer;
 }
 
-function toStderr(lines: string[]): void {
+function toStderr({ lines }: Said): void {
   const bytes = encoder.encode(lines.join("\n") + "\n");
   for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
 }
 
-function toPostlogd(log: Client<typeof logService.calls>): (lines: string[]) => void {
-  return (lines) => {
-    log.call("write", { lines }).catch(() => toStderr(lines));
+function toPostlogd(log: Client<typeof logService.calls>): (said: Said) => void {
+  return (said) => {
+    log.call("write", said).catch(() => toStderr(said));
   };
 }

@@ -1,6 +1,6 @@
 /** With a log file and table files: what every role on a message's way has to say is in the one, what they ask for in the other. */
 
-import { assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 
@@ -38,4 +38,31 @@ Deno.test("a submission, its delivery, a refusal and its report are in the log f
   await submit("u1@box.test", `${LOOPING}Subject: round\n\nhello\n`);
   await system.until(() => system.maildir("u2").length === 2);
   assertMatch(system.maildir("u2").join("\n"), /too many hops/i);
+});
+
+/** The order in which Postfix says what happens to a message, whoever says it. */
+const ORDER = [/ client=/, / message-id=/, / from=.*queue active/, / status=sent/, / removed/];
+
+Deno.test("the lines of each message are in the order in which things happened", async () => {
+  await using sink = await Sink.start();
+  await using system = await System.prepare();
+  const log = `${system.directory}/log/maillog`;
+  await system.configure({
+    sink: `smtp:[127.0.0.1]:${sink.port}`,
+    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
+  });
+  await system.start();
+  const ids: string[] = [];
+  for (let round = 0; round < 5; round++) {
+    const to = (n: number) => n % 2 ? "u1@box.test" : "u1@sink.test";
+    const sends = Array.from({ length: 10 }, (_, n) => system.send(to(n)));
+    ids.push(...await Promise.all(sends));
+  }
+  const lines = () => Deno.readTextFileSync(log).split("\n");
+  await system.until(() => lines().filter((line) => line.endsWith(": removed")).length === 50);
+  for (const id of ids) {
+    const seen = lines().filter((line) => line.includes(`${id}: `))
+      .map((line) => ORDER.findIndex((each) => each.test(line)));
+    assertEquals(seen, [0, 1, 2, 3, 4], id);
+  }
 });
