@@ -286,6 +286,41 @@ Deno.test({
   },
 });
 
+/** What the owner of a Maildir puts in the place of what was looked at a moment ago. */
+const EXCHANGES: [string, (maildir: string, outside: string) => void][] = [
+  ...["tmp", "new"].map((part): [string, (maildir: string, outside: string) => void] => [
+    `a link in the place of ${part}`,
+    (maildir, outside) => {
+      Deno.renameSync(`${maildir}/${part}`, `${maildir}/old`);
+      Deno.symlinkSync(`${outside}/${part}`, `${maildir}/${part}`);
+    },
+  ]),
+  ["a link to another's Maildir", (maildir, outside) => {
+    Deno.renameSync(maildir, `${maildir}.old`);
+    Deno.symlinkSync(outside, maildir);
+  }],
+];
+
+for (const [what, exchange] of EXCHANGES) {
+  Deno.test({
+    name: `deliver() writes nothing through ${what}, put there since the last delivery`,
+    ignore: Deno.uid() !== 0,
+    async fn() {
+      using scene = new Scene(owned("12345", "12346"), OWNED);
+      const outside = `${scene.top}/outside`;
+      for (const part of ["tmp", "new", "cur"]) {
+        Deno.mkdirSync(`${outside}/${part}`, { recursive: true });
+        Deno.chownSync(`${outside}/${part}`, 777, 777);
+      }
+      assertEquals(await scene.deliver(["a@x"]), [SENT]);
+      exchange(`${scene.base}/d/a`, outside);
+      const [[status, dsn]] = await scene.deliver(["a@x"]) as [string[]];
+      assertEquals([status, dsn], ["deferred", "4.2.0"]);
+      assertEquals(scene.files(outside), []);
+    },
+  });
+}
+
 /** A chown that the system refuses. */
 function refused(code: string): () => never {
   return () => {

@@ -11,6 +11,7 @@ import {
   fchownSync,
   fstatSync,
   fsync,
+  lstatSync,
   openSync,
   renameSync,
   unlinkSync,
@@ -51,6 +52,9 @@ export function fileHostname(hostname: string): string {
 export class MaildirFile {
   #written = 0;
   #open = true;
+  /** As it was made: by whom, and as what. Known only where an owner might exchange directories. */
+  #maker = -1;
+  #inode = -1;
 
   constructor(
     readonly around: Surroundings,
@@ -80,7 +84,9 @@ export class MaildirFile {
       const path = `${maildir.path}/tmp/${name}`;
       try {
         const descriptor = openSync(path, "wx", 0o600);
-        return new MaildirFile(around, maildir, name, descriptor, owner, header);
+        const file = new MaildirFile(around, maildir, name, descriptor, owner, header);
+        file.#checkMade();
+        return file;
       } catch (error) {
         // It was there a moment ago: somebody removed the Maildir.
         around.directories.forget(maildir.path);
@@ -117,7 +123,7 @@ export class MaildirFile {
       await syncFile(this.descriptor);
       stopAt?.("virtual.synced");
       this.#close();
-      renameSync(this.path, `${into}/${this.name}`);
+      this.#rename(into);
       await this.around.syncs.sync(into);
       stopAt?.("virtual.renamed");
     } catch (error) {
@@ -136,6 +142,51 @@ export class MaildirFile {
     }
   }
 
+  /**
+   * An owner from a table may put a link in the place of a part of its Maildir at any moment, also after that was looked
+   * at: what is made by name is looked at again before anything is written.
+   */
+  #checkMade(): void {
+    if (!this.owner) return;
+    const { uid, ino } = fstatSync(this.descriptor);
+    this.#maker = uid;
+    this.#inode = ino;
+    try {
+      this.#checkPlace("tmp");
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  /** Into `new/`, and nowhere else: looked at before, and after, since it may have been exchanged in between. */
+  #rename(into: string): void {
+    const target = `${into}/${this.name}`;
+    if (this.owner) this.#checkOwned(into);
+    renameSync(this.path, target);
+    if (!this.owner) return;
+    try {
+      this.#checkPlace("new");
+    } catch (error) {
+      unlinkSync(target);
+      throw error;
+    }
+  }
+
+  /** Throws when this file is not in that part of its Maildir. */
+  #checkPlace(part: "tmp" | "new"): void {
+    const path = `${this.maildir.path}/${part}`;
+    this.#checkOwned(path);
+    if (lstatSync(`${path}/${this.name}`).ino !== this.#inode) throw new Exchanged();
+  }
+
+  /** Throws for what is no directory, or belongs to somebody else: so no link on the way to it leads to others. */
+  #checkOwned(path: string): void {
+    const found = lstatSync(path);
+    const owned = found.uid === this.owner!.uid || found.uid === this.#maker;
+    if (!found.isDirectory() || !owned) throw new Exchanged();
+  }
+
   #close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -149,6 +200,13 @@ export class MaildirFile {
     const { uid, gid } = fstatSync(this.descriptor);
     if (uid === owner.uid && gid === owner.gid) maildir.gives = `${uid}:${gid}`;
     else give(owner, (uid, gid) => fchownSync(this.descriptor, uid, gid));
+  }
+}
+
+/** Something else is in a directory's place. */
+class Exchanged extends Error {
+  constructor() {
+    super("Not a directory of the mailbox's owner");
   }
 }
 
