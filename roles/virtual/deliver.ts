@@ -1,4 +1,7 @@
-/** One delivery request: each recipient's mailbox is found, all files are written together, each has its own outcome. */
+/**
+ * One delivery request: each recipient's mailbox is found, one file for each mailbox is written, all together, and each
+ * recipient has its own outcome. Else one message to a thousand names of one mailbox would fill the disk.
+ */
 
 import { reason } from "../../shared/errors.ts";
 import { counter } from "../../shared/counters.ts";
@@ -8,7 +11,7 @@ import type { Outcome } from "../../shared/mail/envelope.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
 import { DirectorySync } from "./directory_sync.ts";
-import { findMailbox, type Lookups, type NoMailbox, type Params } from "./mailbox.ts";
+import { findMailbox, type Lookups, type Mailbox, type NoMailbox, type Params } from "./mailbox.ts";
 import { fileHostname, MaildirFile, type Surroundings } from "./maildir.ts";
 import { deliveryHeaders, toLf } from "./text.ts";
 import { consequence } from "./trouble.ts";
@@ -46,12 +49,15 @@ export class VirtualDelivery {
     const started = Date.now();
     const { recipients } = request;
     const verdicts: Verdict[] = [];
+    const files: Files = recipients.length > 1 ? new Map() : undefined;
     for (let at = 0; at < recipients.length; at += MAX_OPEN_FILES) {
       const group = recipients.slice(at, at + MAX_OPEN_FILES);
       // A stream can be read only once.
       const again = at === 0 || content.whole !== undefined;
       verdicts.push(
-        ...(again ? await this.#together(request, group, content) : group.map(() => TOO_MANY)),
+        ...(again
+          ? await this.#together(request, group, files, content)
+          : group.map(() => TOO_MANY)),
       );
     }
     verdicts.forEach((verdict, i) => log(request, recipients[i]!, verdict, started));
@@ -65,37 +71,56 @@ export class VirtualDelivery {
   async #together(
     request: DeliveryRequest,
     group: readonly Recipient[],
+    files: Files,
     content: Content,
   ): Promise<Verdict[]> {
-    const targets = await Promise.all(group.map((each) => this.#open(request, each)));
+    const targets = await Promise.all(group.map((each) => this.#open(request, each, files)));
+    const each = files ? new Set(targets) : targets;
     try {
-      if (content.whole) writeAll(targets, content.whole);
-      else for await (const chunk of content) writeAll(targets, chunk);
+      if (content.whole) writeAll(each, content.whole);
+      else for await (const chunk of content) writeAll(each, chunk);
     } catch (error) {
-      for (const target of targets) target.fail(error);
+      for (const target of each) target.fail(error);
       throw error;
     }
     return await Promise.all(targets.map((target) => target.finish()));
   }
 
-  async #open(request: DeliveryRequest, recipient: Recipient): Promise<Target> {
+  /** What a recipient's copy goes to; recipients with the same mailbox share it. */
+  async #open(request: DeliveryRequest, recipient: Recipient, files: Files): Promise<Target> {
     const found = await findMailbox(this.params, this.lookups, recipient.address);
     if ("status" in found) return new Target(found);
-    const header = deliveryHeaders(request.envelope.sender, recipient);
+    if (!files) return await this.#create(request, recipient, found);
+    const key = `${found.owner?.uid}:${found.owner?.gid}/${found.components.join("/")}`;
+    const shared = files.get(key);
+    if (shared) return await shared;
+    const made = this.#create(request, recipient, found);
+    files.set(key, made);
+    return await made;
+  }
+
+  async #create(
+    { envelope }: DeliveryRequest,
+    recipient: Recipient,
+    { components, owner }: Mailbox,
+  ): Promise<Target> {
+    const header = deliveryHeaders(envelope.sender, recipient);
     try {
-      return new Target(
-        await MaildirFile.create(this.#around, found.components, found.owner, header),
-      );
+      return new Target(await MaildirFile.create(this.#around, components, owner, header));
     } catch (error) {
       return new Target(failed(error));
     }
   }
 }
 
-/** One recipient's file, or the verdict that there is none. */
+/** The files of one request, by owner and mailbox; undefined where there is one recipient only. */
+type Files = Map<string, Promise<Target>> | undefined;
+
+/** One mailbox's file, or the verdict that there is none. */
 class Target {
   #file: MaildirFile | undefined;
   #verdict: Verdict = SENT;
+  #finished: Promise<Verdict> | undefined;
 
   constructor(state: MaildirFile | NoMailbox | Verdict) {
     if (state instanceof MaildirFile) this.#file = state;
@@ -110,9 +135,15 @@ class Target {
     }
   }
 
-  async finish(): Promise<Verdict> {
+  /** The same verdict for each who asks; what is written after that goes nowhere. */
+  finish(): Promise<Verdict> {
+    return this.#finished ??= this.#finish();
+  }
+
+  async #finish(): Promise<Verdict> {
     try {
       await this.#file?.finish();
+      this.#file = undefined;
     } catch (error) {
       this.fail(error);
     }
@@ -130,7 +161,7 @@ class Target {
   }
 }
 
-function writeAll(targets: readonly Target[], chunk: Uint8Array): void {
+function writeAll(targets: Iterable<Target>, chunk: Uint8Array): void {
   const text = toLf(chunk);
   for (const target of targets) target.write(text);
 }

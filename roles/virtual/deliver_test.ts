@@ -125,6 +125,23 @@ Deno.test("deliver() gives each recipient a file and an outcome of its own", asy
   assertEquals([scene.read("a").length, scene.read("b").length, scene.files().length], [1, 1, 2]);
 });
 
+Deno.test("deliver() writes one file for all recipients with the same mailbox, and answers each", async () => {
+  using scene = new Scene({ "a@x": "a/", "alias@x": "./a//", "b@x": "b/" });
+  // More than are open at once.
+  const recipients = Array.from({ length: 150 }, (_, i) => ["a@x", "b@x", "alias@x"][i % 3]!);
+  assertEquals(await scene.deliver(recipients), recipients.map(() => SENT));
+  assertEquals([scene.read("a").length, scene.read("b").length], [1, 1]);
+  assertMatch(scene.read("a")[0]!, /^Return-Path: .*\n.*\n.*\nSubject: x\n\na\nb\n$/);
+  assertEquals(scene.log.length, 150);
+});
+
+Deno.test("deliver() fails all recipients with the same mailbox alike", async () => {
+  using scene = new Scene({ "a@x": "file/a/", "alias@x": "file/a/", "b@x": "b/" });
+  Deno.writeTextFileSync(`${scene.base}/file`, "");
+  const outcomes = await scene.deliver(["a@x", "b@x", "alias@x"]);
+  assertEquals(outcomes.map(([status]) => status), ["deferred", "sent", "deferred"]);
+});
+
 Deno.test("deliver() puts 500 simultaneous messages into one Maildir, none over another", async () => {
   using scene = new Scene({ "a@x": "a/" });
   const deliveries = Array.from({ length: 500 }, (_, i) => scene.deliver(["a@x"], `N: ${i}\r\n`));
