@@ -73,13 +73,15 @@ export class Intake {
 
   #pass(): void {
     const limit = this.session.settings.messageSizeLimit;
-    if (!this.tooBig && limit && this.reader.size > limit) {
-      this.tooBig = true;
-      this.#flow.cancel("message_size_limit exceeded");
-    }
     const parts = this.#parts;
     this.#parts = [];
-    if (!this.tooBig && parts.length) this.#flow.push(this.#first.push(parts));
+    if (this.tooBig) return;
+    const given = parts.length ? this.#first.push(parts) : parts;
+    // What was inserted counts: a message of mailbox separators alone would grow threefold.
+    if (limit && this.reader.size + this.#first.added > limit) {
+      this.tooBig = true;
+      this.#flow.cancel("message_size_limit exceeded");
+    } else if (given.length) this.#flow.push(given);
   }
 }
 

@@ -21,6 +21,8 @@ export class FirstLine {
   #inSeparator = false;
   #first = true;
   #done = false;
+  /** Bytes that were inserted. */
+  added = 0;
 
   /** Gives the parts with what was inserted; the same array when there is nothing to do. */
   push(parts: Uint8Array[]): Uint8Array[] {
@@ -41,14 +43,19 @@ export class FirstLine {
         this.#held = data;
         return out;
       }
-      if (separator) out.push(X_MAILBOX_LINE);
-      else if (this.#first && (data[0] === SPACE || data[0] === TAB)) out.push(CRLF);
+      if (separator) this.#insert(out, X_MAILBOX_LINE);
+      else if (this.#first && (data[0] === SPACE || data[0] === TAB)) this.#insert(out, CRLF);
       this.#inSeparator = separator;
       this.#done = !separator;
       this.#first = false;
     }
     if (data.length) out.push(data);
     return out;
+  }
+
+  #insert(out: Uint8Array[], bytes: Uint8Array): void {
+    out.push(bytes);
+    this.added += bytes.length;
   }
 
   /** Nearly every message: its first bytes show that there is nothing to do, and nothing is copied. */
