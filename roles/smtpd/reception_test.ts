@@ -6,6 +6,7 @@ import { setSink } from "../../shared/log/log.ts";
 import type { TlsMaterial } from "../../shared/role/channel.ts";
 import { runDialog } from "../../tests/dialogs/dialog.ts";
 import { connectTcp } from "../../tests/dialogs/tcp.ts";
+import { certificate } from "../../tests/support/certificate.ts";
 import { stubServices, stubSettings } from "../../tests/dialogs/memory.ts";
 import { Reception } from "./reception.ts";
 import type { Services } from "./services.ts";
@@ -14,22 +15,19 @@ import { TlsServer } from "./socket.ts";
 const log: string[] = [];
 setSink((_severity, text) => log.push(text));
 
+const material = ownCertificate();
+
 /** A self-signed certificate for this run. */
-function certificate(): TlsMaterial {
-  const folder = Deno.makeTempDirSync();
-  const [key, chain] = [`${folder}/key.pem`, `${folder}/chain.pem`];
-  const { success } = new Deno.Command("openssl", {
-    args: ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-      .concat("-keyout", key, "-out", chain),
-    stderr: "null",
-  }).outputSync();
-  assert(success);
-  const material = { key: Deno.readTextFileSync(key), chain: Deno.readTextFileSync(chain) };
+function ownCertificate(): TlsMaterial {
+  const folder = Deno.makeTempDirSync(), files = certificate(folder);
+  assert(files, "openssl is missing");
+  const material = {
+    key: Deno.readTextFileSync(files.key),
+    chain: Deno.readTextFileSync(files.chain),
+  };
   Deno.removeSync(folder, { recursive: true });
   return material;
 }
-
-const material = certificate();
 
 interface House {
   reception: Reception;

@@ -1,13 +1,29 @@
-/** One fuzzed session: writes a script in random pieces, checks every reply, and ends with a clean transaction. */
+/** One fuzzed session: writes a script in random pieces, checks every reply, and ends with clean transactions. */
 
-import { connect, type Socket } from "node:net";
-import { Oracle } from "./oracle.ts";
 import type { Random } from "../support/random.ts";
-import { cutOff, script, transaction } from "./script.ts";
+import { SmtpClient } from "../support/smtp.ts";
+import { pause } from "../support/waiting.ts";
+import { Oracle } from "./oracle.ts";
+import { breakTls, cutOff, intoTls, script, transaction } from "./script.ts";
 
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 60_000;
+/**
+ * Deno's node:tls, as a client over a connection that was plain before, stops to hear or to be heard in one of a hundred
+ * sessions, where other clients never do: after this the session counts as hung up, and only what it left is judged.
+ */
+const TLS_SILENCE_MS = 5_000;
 /** A script is cut into at most so many pieces. */
 const MAX_PIECES = 20;
+/** A handshake that is broken off is left to the server for less than this. */
+const MAX_BROKEN_MS = 30;
+
+/** What a session may do beside what every one does. */
+export interface Plan {
+  /** The server offers STARTTLS, and a part of the sessions asks for it. */
+  readonly tls: boolean;
+  /** Recipients at a server that does what it wants; a part of the sessions writes to some of them. */
+  readonly odd: readonly string[];
+}
 
 /** What a session showed. */
 export interface Played {
@@ -16,100 +32,125 @@ export interface Played {
   readonly written: string;
   /** The client hung up in the middle: what had no reply may have been taken all the same. */
   readonly hungUp: boolean;
-  /** The id of the clean transaction at the end; undefined when the server had ended the session. */
-  readonly clean: string | undefined;
+  /** The clean transaction at the end was taken; not so when the session had ended before. */
+  readonly clean: boolean;
+  /** What became of TLS. */
+  readonly tls: "none" | "secured" | "broken" | "silent";
 }
 
+/** The connection, with an oracle that hears every reply before more is written. */
 class Line {
   readonly oracle = new Oracle();
   written = "";
-  closed = false;
-  #socket: Socket;
-  #text = "";
-  #error: Error | undefined;
-  #wake = () => {};
+  tls: Played["tls"] = "none";
+  greeted = false;
+  #client: SmtpClient;
 
   constructor(port: number) {
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#socket.setEncoding("latin1");
-    this.#socket.on("data", (text) => this.#take(`${text}`));
-    // A server that has said goodbye may cut the connection while we still write.
-    this.#socket.on("error", () => {});
-    this.#socket.on("close", () => {
-      this.closed = true;
-      this.#wake();
-    });
+    this.#client = new SmtpClient(port, "latin1");
   }
 
-  #greeted = false;
-
-  #take(text: string): void {
-    this.#text += text;
-    for (;;) {
-      const match = /^(?:\d{3}-.*\r\n)*(\d{3}) ?.*\r\n/.exec(this.#text);
-      if (!match) break;
-      this.#text = this.#text.slice(match[0].length);
-      const reply = { code: Number(match[1]), text: match[0].trim() };
-      try {
-        if (/Server local error|internal/.test(reply.text)) throw new Error(reply.text);
-        if (this.#greeted) this.oracle.replied(reply);
-        else this.#greeted = true;
-      } catch (error) {
-        this.#error ??= error as Error;
-      }
+  /** Tells the oracle what has come; throws what it found. */
+  #hear(): void {
+    for (let reply; (reply = this.#client.heard());) {
+      if (/Server local error|internal/.test(reply.text)) throw new Error(reply.text);
+      if (this.greeted) this.oracle.replied(reply);
+      this.greeted = true;
     }
-    this.#wake();
   }
 
   write(bytes: string): void {
+    this.#hear();
     this.oracle.sent(bytes);
     this.written += bytes;
-    if (!this.closed) this.#socket.write(bytes, "latin1");
+    this.#client.write(bytes);
   }
 
   /** Waits until something holds or the session is over; throws what the oracle found. */
   async until(what: () => boolean): Promise<void> {
-    const end = Date.now() + SILENCE_MS;
-    while (!this.#error && !this.closed && !what()) {
-      if (Date.now() > end) throw new Error(`silence: ${this.oracle.due} is due`);
-      let timer;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        timer = setTimeout(resolve, SILENCE_MS);
-      });
-      clearTimeout(timer);
+    const patience = this.tls === "secured" ? TLS_SILENCE_MS : SILENCE_MS;
+    const end = Date.now() + patience;
+    for (;;) {
+      this.#hear();
+      if (this.closed && !this.oracle.over) throw new Error("the server hung up without a word");
+      if (this.closed || what()) return;
+      if (Date.now() >= end) return this.#silence();
+      await this.#client.more(end - Date.now());
     }
-    if (this.#error) throw this.#error;
-    if (this.closed && !this.oracle.over) throw new Error("the server hung up without a word");
   }
 
-  get greeted(): boolean {
-    return this.#greeted;
+  #silence(): void {
+    if (this.tls !== "secured") throw new Error(`silence: ${this.oracle.due} is due`);
+    this.tls = "silent";
+    this.oracle.over = true;
+  }
+
+  /** Nothing more is to be expected. */
+  get done(): boolean {
+    return this.closed || this.oracle.over;
+  }
+
+  get closed(): boolean {
+    return this.#client.closed;
+  }
+
+  /** The handshake, when the server waits for it; it fails when something came before it. */
+  async handshake(random: Random): Promise<void> {
+    if (this.oracle.due !== "handshake") return;
+    this.written += "<handshake>";
+    if (random.chance(0.2)) return await this.#breakOff(random);
+    try {
+      await this.#client.startTls();
+      this.oracle.secured();
+      this.tls = "secured";
+    } catch {
+      this.oracle.over = true;
+      this.tls = "broken";
+    }
+  }
+
+  async #breakOff(random: Random): Promise<void> {
+    this.write(breakTls(random));
+    await pause(random.below(MAX_BROKEN_MS));
+    // An answer in the clear would be one too many.
+    this.#hear();
+    this.oracle.over = true;
+    this.tls = "broken";
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#client[Symbol.dispose]();
   }
 }
 
 /** Plays one session; throws, with what it wrote, when the server broke a rule. */
-export async function play(port: number, random: Random, id: string): Promise<Played> {
+export async function play(port: number, random: Random, id: string, plan: Plan): Promise<Played> {
   const line = new Line(port), { oracle } = line;
   try {
     await line.until(() => line.greeted);
-    const hungUp = random.chance(0.1);
-    await speak(line, random, hungUp ? cutOff(random, id) : script(random, id));
-    if (hungUp) return { oracle, written: line.written, hungUp, clean: undefined };
-    await finish(line);
-    const clean = oracle.over || line.closed
-      ? undefined
-      : await behave(line, random, `${id}.clean`);
-    return { oracle, written: line.written, hungUp, clean };
+    if (plan.tls && random.chance(0.25)) await secure(line, random, id);
+    const hungUp = !line.done && random.chance(0.1);
+    let clean = false;
+    if (!line.done) await speak(line, random, hungUp ? cutOff(random, id) : script(random, id));
+    if (!hungUp) {
+      await finish(line, random);
+      clean = await behave(line, random, `${id}.clean`, ["clean@sink.test"]);
+      const odd = plan.odd.filter(() => random.chance(0.3));
+      if (odd.length) await behave(line, random, `${id}.odd`, odd);
+    }
+    const { written, tls } = line;
+    return { oracle, written, hungUp: hungUp || tls === "silent", clean, tls };
   } catch (error) {
     throw new Error(`${(error as Error).message}\nafter ${JSON.stringify(line.written)}`);
   } finally {
     line.close();
   }
+}
+
+/** Asks for TLS, perhaps with a transaction open before and with more behind it that nobody may believe. */
+async function secure(line: Line, random: Random, id: string): Promise<void> {
+  line.write(intoTls(random, `${id}.plain`));
+  await finish(line, random);
 }
 
 async function speak(line: Line, random: Random, text: string): Promise<void> {
@@ -119,29 +160,40 @@ async function speak(line: Line, random: Random, text: string): Promise<void> {
   for (const to of [...cuts, text.length]) {
     line.write(text.slice(from, to));
     from = to;
-    if (random.chance(0.3)) await new Promise((resolve) => setTimeout(resolve, random.below(3)));
+    if (random.chance(0.3)) await pause(random.below(3));
+    await line.handshake(random);
   }
 }
 
-/** Brings what the script left open to its end: a line, a chunk, content. */
-async function finish(line: Line): Promise<void> {
+/** Brings what was left open to its end: a line, a chunk, content, a handshake. */
+async function finish(line: Line, random: Random): Promise<void> {
   const { oracle } = line;
-  while (!oracle.over && !line.closed && oracle.due !== "nothing") {
+  // What came before the server hung up counts, too.
+  await line.until(() => true);
+  while (!line.done && oracle.due !== "nothing") {
     if (oracle.due === "line") line.write("\r\n");
     else if (oracle.due === "chunk") line.write("z".repeat(Math.min(oracle.missing, 1e6)));
     else if (oracle.due === "content") line.write("\r\n.\r\n");
+    else if (oracle.due === "handshake") await line.handshake(random);
     await line.until(() => oracle.over || oracle.due !== "reply");
   }
 }
 
-/** A transaction after RSET, to one recipient: nothing of what came before may be in it. */
-async function behave(line: Line, random: Random, id: string): Promise<string | undefined> {
+/** A transaction after RSET: nothing of what came before may be in it. False when the session is over. */
+async function behave(
+  line: Line,
+  random: Random,
+  id: string,
+  to: readonly string[],
+): Promise<boolean> {
   const { oracle } = line, before = oracle.promised.length;
+  if (line.done) return false;
   line.write(`${random.chance(0.5) ? "RSET" : "EHLO client.test"}\r\n`);
   await line.until(() => oracle.over || oracle.due === "nothing");
-  if (oracle.over) return undefined;
-  line.write(transaction(random, id, ["clean@sink.test"]));
+  if (oracle.over) return false;
+  line.write(transaction(random, id, to));
   await line.until(() => oracle.over || oracle.due === "nothing");
+  if (line.tls === "silent") return false;
   if (oracle.promised.length !== before + 1) throw new Error("the clean transaction failed");
-  return id;
+  return true;
 }

@@ -1,8 +1,15 @@
-/** Fuzzed SMTP sessions against the whole system: what arrives at the destination is what was promised, and no more. */
+/**
+ * Fuzzed SMTP sessions against the whole system, in the clear and in TLS: what arrives at the destination is what was
+ * promised, and no more. A part of the mail goes to an LMTP server that does what it wants: it keeps it, or the sender hears
+ * of it, or it waits in the queue.
+ */
 
+import { certificate } from "../support/certificate.ts";
 import { type Received, Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
-import { play } from "./client.ts";
+import { type Plan, play, type Played } from "./client.ts";
+import { OddServer } from "./odd_server.ts";
+import { isReport, openPromises } from "./odd_mail.ts";
 import type { Promised } from "./oracle.ts";
 import { Random } from "../support/random.ts";
 import { ID_HEADER, sum, SUM_HEADER } from "./script.ts";
@@ -13,13 +20,21 @@ export interface FuzzOptions {
   /** Sessions begin until so much time has passed, and no longer than to `sessions`. */
   readonly seconds: number;
   readonly sessions?: number;
+  /** A part of the sessions asks for TLS, and a part of the mail goes to a server that does what it wants. */
+  readonly wide?: boolean;
   readonly report?: (line: string) => void;
 }
+
+type Tls = Record<Exclude<Played["tls"], "none">, number>;
 
 export interface FuzzResult {
   readonly sessions: number;
   readonly promised: number;
   readonly clean: number;
+  /** Sessions that went on in TLS, such whose handshake failed, and such whose client heard nothing more. */
+  readonly tls: Tls;
+  /** Messages for the odd server, and what it did. */
+  readonly odd: { promised: number; contents: number; shown: Readonly<Record<string, number>> };
   readonly faults: readonly string[];
 }
 
@@ -30,9 +45,15 @@ const MAX_FAULTS = 10;
 /** What is not at the destination so long after the last session is lost. */
 const DELIVERY_MS = 60_000;
 const ROLES = ["smtpd", "cleanup", "qmgr", "rewrite", "smtp"];
-/** Errors must not end the sessions that look for them; only sink.test is taken, and what leaves is not folded. */
+/** Who gets mail at the odd server. */
+const ODD = ["o1@odd.test", "o2@odd.test", "o3@odd.test"];
+/**
+ * Errors must not end the sessions that look for them; only sink.test and odd.test are taken, reports about mail to odd.test
+ * go to src.test, and what leaves is not folded. A server that fails is asked again at once, and waited for no longer than that.
+ */
 const MAIN = `
 mynetworks = 192.0.2.0/24
+relay_domains = sink.test, odd.test
 smtp_line_length_limit = 0
 smtpd_forbid_bare_newline_exclusions =
 smtpd_forbid_unauth_pipelining = no
@@ -40,6 +61,14 @@ smtpd_hard_error_limit = 10000
 smtpd_soft_error_limit = 10000
 smtpd_junk_command_limit = 10000
 smtpd_client_connection_count_limit = 0
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+lmtp_destination_concurrency_failed_cohort_limit = 0
+${
+  ["connect", "lhlo", "mail", "rcpt", "data_init", "data_done", "rset", "quit"]
+    .map((each) => `lmtp_${each}_timeout = 2s`).join("\n")
+}
 `;
 
 /** Plays sessions until the time is up. */
@@ -48,33 +77,26 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     answer: (line) =>
       line.startsWith("EHLO") ? "250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8" : undefined,
   });
-  await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}`, main: MAIN });
+  await using odd = await OddServer.start(new Random(options.seed));
+  await using system = await System.prepare();
+  const secure = options.wide ? tlsLines(system.configuration) : "",
+    plan = { tls: secure !== "", odd: options.wide ? ODD : [] };
+  await system.configure({ main: `${MAIN}${routes(sink, odd)}${secure}` });
+  await system.start();
   // Roles that start when they are first asked for are started by this one.
   await system.send("first@sink.test");
   await system.until(() => sink.count === 1);
   const before = ROLES.map((role) => system.processes(role));
-  const faults: string[] = [], promised: Promised[] = [], maybe = new Set<string>();
-  const end = Date.now() + options.seconds * 1000, most = options.sessions ?? Infinity;
-  let sessions = 0, clean = 0;
-  const player = async () => {
-    while (Date.now() < end && sessions < most && faults.length < MAX_FAULTS) {
-      const seed = options.seed + sessions++;
-      try {
-        const played = await play(system.port, new Random(seed), `m${seed}`);
-        promised.push(...played.oracle.promised.filter(toSink));
-        if (played.clean) clean++;
-        if (played.hungUp || !played.oracle.promised.every(toSink)) maybe.add(`m${seed}`);
-      } catch (error) {
-        faults.push(`seed ${seed}: ${(error as Error).message}`);
-      }
-      if (sessions % 500 === 0) {
-        options.report?.(`${sessions} sessions, ${promised.length} messages`);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, player));
-  await system.until(() => arrived(sink, promised), DELIVERY_MS).catch(() => {});
-  faults.push(...compare(sink.received.slice(1), promised, maybe));
+  const { faults, promised, maybe, ...counts } = await playAll(system.port, plan, options);
+  const toOdd = promised.filter(({ recipients }) => recipients.some((each) => ODD.includes(each)));
+  const expected = promised.filter(toSink);
+  await system.until(() => arrived(sink, expected), DELIVERY_MS).catch(() => {});
+  odd.tame = true;
+  await system.until(() => openPromises(toOdd, odd, sink.received).length === 0, DELIVERY_MS)
+    .catch(() => {});
+  const received = sink.received.slice(1).filter((each) => !isReport(each));
+  faults.push(...compare(received, expected, maybe));
+  faults.push(...openPromises(toOdd, odd, sink.received).map((each) => `lost: ${each}`));
   ROLES.forEach((role, n) => {
     // Under load more may have come; none may have gone.
     const now = system.processes(role);
@@ -82,12 +104,81 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     if (gone.length) faults.push(`${role} was process ${before[n]} and is ${now}`);
   });
   faults.push(...(system.output.match(/^.*(panic|fatal): .*$/gm) ?? []));
-  return { sessions, promised: promised.length, clean, faults: faults.slice(0, 2 * MAX_FAULTS) };
+  return {
+    ...counts,
+    promised: expected.length,
+    odd: { promised: toOdd.length, contents: odd.contents, shown: odd.odd },
+    faults: faults.slice(0, 2 * MAX_FAULTS),
+  };
+}
+
+function routes(sink: Sink, odd: OddServer): string {
+  const relay = `smtp:[127.0.0.1]:${sink.port}`, lmtp = `lmtp:inet:127.0.0.1:${odd.port}`;
+  return `transport_maps = inline:{ sink.test=${relay}, src.test=${relay}, odd.test=${lmtp} }\n`;
+}
+
+/** Has smtpd offer STARTTLS; nothing where no certificate can be made. */
+function tlsLines(directory: string): string {
+  const files = certificate(directory);
+  if (!files) return "";
+  return "smtpd_tls_security_level = may\n" +
+    `smtpd_tls_chain_files = ${files.key}, ${files.chain}\n`;
+}
+
+interface Sessions {
+  sessions: number;
+  clean: number;
+  readonly tls: Tls;
+  readonly faults: string[];
+  readonly promised: Promised[];
+  /** Ids of sessions whose mail may arrive though nobody heard that it was taken. */
+  readonly maybe: Set<string>;
+}
+
+/** Plays sessions until the time is up. */
+async function playAll(port: number, plan: Plan, options: FuzzOptions): Promise<Sessions> {
+  const all: Sessions = {
+    sessions: 0,
+    clean: 0,
+    tls: { secured: 0, broken: 0, silent: 0 },
+    faults: [],
+    promised: [],
+    maybe: new Set(),
+  };
+  const end = Date.now() + options.seconds * 1000, most = options.sessions ?? Infinity;
+  const player = async () => {
+    while (Date.now() < end && all.sessions < most && all.faults.length < MAX_FAULTS) {
+      const seed = options.seed + all.sessions++;
+      try {
+        const { oracle, clean, hungUp, tls } = await play(
+          port,
+          new Random(seed),
+          `m${seed}`,
+          plan,
+        );
+        all.promised.push(...oracle.promised);
+        if (clean) all.clean++;
+        if (tls !== "none") all.tls[tls]++;
+        if (hungUp || !oracle.promised.every(toUs)) all.maybe.add(`m${seed}`);
+      } catch (error) {
+        all.faults.push(`seed ${seed}: ${(error as Error).message}`);
+      }
+      if (all.sessions % 500 === 0) {
+        options.report?.(`${all.sessions} sessions, ${all.promised.length} messages`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, player));
+  return all;
 }
 
 /** Damage may have made another domain of it, to which there is no way from here. */
 function toSink({ recipients }: Promised): boolean {
   return recipients.every((each) => /@sink\.test$/i.test(each));
+}
+
+function toUs({ recipients }: Promised): boolean {
+  return recipients.every((each) => /@(sink|odd)\.test$/i.test(each));
 }
 
 function arrived({ received }: Sink, promised: readonly Promised[]): boolean {

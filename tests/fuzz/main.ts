@@ -17,6 +17,7 @@ const { faults, ...counts } = await fuzz({
   seed: Number(seed),
   seconds: Number(minutes) * 60,
   sessions: Number(sessions),
+  wide: true,
   report: (line) => console.log(line),
 });
 for (const fault of faults) console.log(fault);

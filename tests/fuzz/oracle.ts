@@ -17,7 +17,7 @@ export interface Promised {
 }
 
 /** What the server has to wait for, or `reply` when it is its turn. */
-export type Due = "reply" | "nothing" | "line" | "content" | "chunk";
+export type Due = "reply" | "nothing" | "line" | "content" | "chunk" | "handshake";
 
 const LINE_LIMIT = 2048;
 const BDAT = /^BDAT +([0-9]{1,15})( +LAST)?$/i;
@@ -28,6 +28,7 @@ export class Oracle {
   over = false;
   #input = "";
   #inContent = false;
+  #handshake = false;
   #sender: string | undefined;
   #recipients: string[] = [];
   #chunks = "";
@@ -37,7 +38,14 @@ export class Oracle {
     this.#input += bytes;
   }
 
+  /** The handshake succeeded: of what came before it nothing holds (RFC 3207 4.2). */
+  secured(): void {
+    this.#handshake = false;
+    this.#input = "";
+  }
+
   get due(): Due {
+    if (this.#handshake) return "handshake";
     if (this.#inContent) return this.#contentEnd() < 0 ? "content" : "reply";
     const end = this.#input.indexOf("\n");
     if (end < 0) return this.#input ? "line" : "nothing";
@@ -82,6 +90,9 @@ export class Oracle {
     } else if (verb === "RCPT") {
       if (this.#sender === undefined) throw new Error(`RCPT without MAIL: ${text}`);
       this.#recipients.push(path(line));
+    } else if (verb === "STARTTLS") {
+      this.#handshake = true;
+      this.#reset();
     } else if (verb === "RSET" || verb === "HELO" || verb === "EHLO") this.#reset();
   }
 

@@ -118,6 +118,29 @@ export function transaction(random: Random, id: string, to: readonly string[]): 
   return envelope + chunks;
 }
 
+/** What leads to a handshake: a transaction may be open, and commands may follow that an attacker has put there. */
+export function intoTls(random: Random, id: string): string {
+  const open = random.chance(0.5)
+    ? "MAIL FROM:<evil@src.test>\r\nRCPT TO:<evil@sink.test>\r\n"
+    : "";
+  const behind = random.chance(0.3)
+    ? random.pick(["RSET\r\n", "\r\n", "x", SMUGGLED, transaction(random, id, ["evil@sink.test"])])
+    : "";
+  return `EHLO client.test\r\n${open}STARTTLS\r\n${behind}`;
+}
+
+/** What is no handshake: noise, the start of a real one, commands in the clear. */
+export function breakTls(random: Random): string {
+  return random.pick([
+    "",
+    random.bytes(1 + random.below(300)),
+    `\x16\x03\x01${random.bytes(random.below(100))}`,
+    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "\x15\x03\x01\x00\x02\x02\x28",
+    `NOOP\r\n${SMUGGLED}x\r\n.\r\nQUIT\r\n`,
+  ]);
+}
+
 /** A session's bytes up to where the client begins to behave. */
 export function script(random: Random, id: string): string {
   let text = random.chance(0.8) ? "EHLO client.test\r\n" : "";

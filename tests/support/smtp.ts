@@ -1,6 +1,8 @@
 /** A small SMTP client: says what it is told to, and shows what it hears. */
 
+import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
 
 /** A reply's code and its text, lines joined by newlines. */
 export interface Reply {
@@ -8,7 +10,8 @@ export interface Reply {
   readonly text: string;
 }
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 30_000;
+const HANDSHAKE_MS = 5_000;
 
 export class SmtpClient implements Disposable {
   #socket: Socket;
@@ -16,16 +19,20 @@ export class SmtpClient implements Disposable {
   #error: Error | undefined;
   #wake = () => {};
 
-  /** Connects; the greeting is the first reply. */
-  constructor(port: number) {
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#socket.setEncoding("utf8");
-    this.#socket.on("data", (text) => {
+  /** Connects; the greeting is the first reply. In latin1 each char that is written or read is a byte. */
+  constructor(port: number, readonly encoding: "utf8" | "latin1" = "utf8") {
+    this.#socket = this.#listen(connect({ port, host: "127.0.0.1", noDelay: true }));
+  }
+
+  #listen(socket: Socket): Socket {
+    socket.setEncoding(this.encoding);
+    socket.on("data", (text) => {
       this.#text += text;
       this.#wake();
     });
-    this.#socket.on("error", (error) => this.#fail(error));
-    this.#socket.on("close", () => this.#fail(new Error("connection closed")));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new Error("connection closed")));
+    return socket;
   }
 
   #fail(error: Error): void {
@@ -44,18 +51,45 @@ export class SmtpClient implements Disposable {
   async reply(): Promise<Reply> {
     const end = Date.now() + WAIT_MS;
     for (;;) {
-      const match = /^(?:\d{3}-.*\r\n)*(\d{3})(?: .*)?\r\n/.exec(this.#text);
-      if (match) {
-        this.#text = this.#text.slice(match[0].length);
-        return { code: Number(match[1]), text: match[0].trim().replaceAll("\r\n", "\n") };
-      }
+      const reply = this.heard();
+      if (reply) return reply;
       if (this.#error) throw this.#error;
       if (Date.now() > end) throw new Error("no reply");
-      await this.#more(end - Date.now());
+      await this.more(end - Date.now());
     }
   }
 
-  async #more(milliseconds: number): Promise<void> {
+  /** The next reply, if it has come. */
+  heard(): Reply | undefined {
+    const match = /^(?:\d{3}-.*\r\n)*(\d{3})(?: .*)?\r\n/.exec(this.#text);
+    if (!match) return undefined;
+    this.#text = this.#text.slice(match[0].length);
+    return { code: Number(match[1]), text: match[0].trim().replaceAll("\r\n", "\n") };
+  }
+
+  /** The connection is over; what was heard before may still be read. */
+  get closed(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** Goes on in TLS, whatever the server's certificate; throws when the handshake fails. */
+  async startTls(): Promise<void> {
+    const plain = this.#socket;
+    // What comes now is no text.
+    plain.removeAllListeners("data");
+    let late: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve, reject) => {
+      const secure = tlsConnect({ socket: plain, rejectUnauthorized: false }, resolve);
+      secure.on("error", reject);
+      plain.once("close", () => reject(new Error("connection closed")));
+      late = setTimeout(() => reject(new Error("no TLS handshake")), HANDSHAKE_MS);
+      // Listened to from the start: the first reply may come with the end of the handshake.
+      this.#socket = this.#listen(secure as unknown as Socket);
+    }).finally(() => clearTimeout(late));
+  }
+
+  /** Waits until anything happens. */
+  async more(milliseconds: number): Promise<void> {
     let timer;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -72,7 +106,8 @@ export class SmtpClient implements Disposable {
   }
 
   write(text: string): void {
-    if (!this.#error) this.#socket.write(text);
+    // As bytes: a TLS socket does not heed an encoding.
+    if (!this.#error) this.#socket.write(Buffer.from(text, this.encoding));
   }
 
   /** Says a line and reads the reply. */

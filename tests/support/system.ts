@@ -15,7 +15,9 @@ export const postern: readonly string[] = JSON.parse(
 
 /** The line on standard output with which `serve` says that all roles are ready begins so. */
 const READY = "Postern is ready";
-const START_MS = 30_000;
+/** Generous: only a test that fails, or a machine that does much else, waits so long. */
+const START_MS = 60_000;
+const WITHIN_MS = 60_000;
 const STOP_MS = 15_000;
 /** With no configuration the system runs as nobody; so do its mailboxes here. */
 const NOBODY = 65534;
@@ -136,7 +138,7 @@ export class System implements AsyncDisposable {
   }
 
   /** Waits until something holds; an error shows what the system printed. */
-  async until(what: () => boolean | Promise<boolean>, milliseconds = 20_000): Promise<void> {
+  async until(what: () => boolean | Promise<boolean>, milliseconds = WITHIN_MS): Promise<void> {
     const end = Date.now() + milliseconds;
     try {
       while (!await what()) {
