@@ -6,7 +6,7 @@
 
 const F_SETFD = 2, FD_CLOEXEC = 1;
 /** The first that is not standard input, output or error. */
-const FIRST = 3;
+export const FIRST = 3;
 /** More than the supervisor ever has open: a few for each role and listener. */
 const LAST = 16_384;
 

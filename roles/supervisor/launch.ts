@@ -8,6 +8,7 @@ import type { Grant } from "../../policies/grant.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 import type { Bind } from "../../shared/role/channel.ts";
 import { keepDescriptors } from "./descriptors.ts";
+import { refuseHandles } from "./refuse_handles.ts";
 
 /** Which layers are active beside Deno's permissions. */
 export interface Layers {
@@ -106,11 +107,14 @@ export function launch(
 ): ChildProcess {
   const [command, ...args] = commandLine(grant, runtime, layers, options);
   keepDescriptors();
-  return spawn(command!, args, {
+  const child = spawn(command!, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },
     cwd: runtime.standalone ? "/" : runtime.source,
   });
+  // Its end of the channel is new, and the role does not run yet.
+  refuseHandles();
+  return child;
 }
 
 /** Ports below this need a capability. */
