@@ -7,6 +7,7 @@
 
 import { reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
 import type { ChildProcess } from "node:child_process";
@@ -123,20 +124,15 @@ export class Keeper {
 
   status(): ServiceStatus {
     const members = [...this.#members];
-    const counters: Record<string, number> = {};
-    for (const member of members) {
-      for (const [name, value] of Object.entries(member.counters)) {
-        counters[name] = (counters[name] ?? 0) + value;
-      }
-    }
     return {
       service: this.plan.service,
       role: this.plan.role,
       state: this.#state(members),
       pids: members.map((member) => member.pid),
       restarts: this.#restarts,
-      reason: this.#reason.slice(0, 500),
-      counters,
+      // It may be what a role said of itself, and becomes one line.
+      reason: withoutControls(this.#reason.slice(0, 500)),
+      counters: sums(members.map((member) => member.counters)),
     };
   }
 
@@ -227,4 +223,13 @@ export class Keeper {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
+}
+
+/** The sum of each counter over all processes. Names are the roles': a Map, since `constructor` is one that objects have. */
+function sums(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const total = new Map<string, number>();
+  for (const [name, value] of all.flatMap((counters) => Object.entries(counters))) {
+    total.set(name, Math.min((total.get(name) ?? 0) + value, Number.MAX_SAFE_INTEGER));
+  }
+  return Object.fromEntries(total);
 }

@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { EventEmitter } from "node:events";
 import type { ChildProcess } from "node:child_process";
+import { Compile } from "typebox/compile";
+import { ServiceStatus } from "../../shared/protocols/control.ts";
 import type { FromRole, ToRole } from "../../shared/role/channel.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { Keeper, MAX_FAILURES, type Plan } from "./keeper.ts";
@@ -32,9 +34,10 @@ class Child extends EventEmitter {
     this.emit("message", value);
   }
 
-  /** Goes through the whole start. */
+  /** Goes through the whole start: there is one listener. */
   begin(): void {
     this.say({ type: "up" });
+    this.say({ type: "took" });
     this.say({ type: "ready" });
   }
 }
@@ -93,24 +96,56 @@ Deno.test("Keeper hands over listeners, then parameters, then says go", async ()
   await keeper.stop(100);
 });
 
-Deno.test("Keeper survives a role that is ready twice, and one whose socket is not there", async () => {
-  let moved = 0;
+Deno.test("Keeper ends a role whose socket is not there", async () => {
   const own = {
     binds: [],
     listening() {
-      if (++moved > 1) throw new Deno.errors.NotFound("no such socket");
+      throw new Deno.errors.NotFound("no such socket");
     },
   };
   const { children, keeper } = setup({ ownSockets: () => own });
+  void keeper.start();
+  children[0]!.begin();
+  assertEquals(keeper.status().state, "waiting");
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper tells why a role was ended, in one line, and starts another", async () => {
+  const lines: string[] = [];
+  setSink((_severity, text) => lines.push(text));
+  const { children, keeper } = setup();
   const started = keeper.start();
   children[0]!.begin();
-  children[0]!.say({ type: "ready" });
   await started;
-  assertEquals([moved, keeper.status().state], [1, "running"]);
-  children[0]!.kill();
+  for (let i = 0; i < 100; i++) children[0]!.say({ type: "up" });
+  setSink(() => {});
+  const why = 'said "up" out of turn';
+  assertEquals(lines, [`process smtpd pid 100 killed by signal SIGKILL: ${why}`]);
+  assertEquals([keeper.status().state, keeper.status().reason], ["waiting", why]);
   await turn(150);
-  children[1]!.begin();
-  assertEquals(keeper.status().state, "waiting");
+  assertEquals(children.length, 2);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper adds up counters of any name, and gives a reason of one line", async () => {
+  const { children, keeper } = setup({ count: 2 });
+  const started = keeper.start();
+  for (const child of children) child.begin();
+  await started;
+  keeper.beat(performance.now());
+  children[0]!.say({ type: "pong", counters: { constructor: 1, a: Number.MAX_SAFE_INTEGER } });
+  children[1]!.say({ type: "pong", counters: { constructor: 2, a: 5, b: 7 } });
+  const { counters } = keeper.status();
+  assertEquals(Object.entries(counters), [
+    ["constructor", 3],
+    ["a", Number.MAX_SAFE_INTEGER],
+    ["b", 7],
+  ]);
+  children[0]!.say({ type: "fatal", text: "two\nlines \x1b[31m", config: false });
+  children[0]!.emit("exit", 70, null);
+  const status = keeper.status();
+  assertEquals(status.reason, "two?lines ?[31m");
+  assertEquals(Compile(ServiceStatus).Check(JSON.parse(JSON.stringify(status))), true);
   await keeper.stop(100);
 });
 
@@ -218,7 +253,6 @@ Deno.test("Keeper passes wants on", async () => {
   children[0]!.begin();
   await started;
   children[0]!.say({ type: "want", service: "dns" });
-  children[0]!.emit("message", { type: "want", service: "dns", extra: 1 });
   assertEquals(wants, ["dns"]);
   await keeper.stop(100);
 });

@@ -1,9 +1,18 @@
-/** One running process of a service: its control channel, its heartbeat, its end. */
+/**
+ * One running process of a service: its control channel, its heartbeat, its end. What it says is taken in turn only
+ * (`IN_TURN`); whoever speaks out of turn is ended.
+ */
 
 import type { ChildProcess } from "node:child_process";
-import { Compile } from "typebox/compile";
 import { warning } from "../../shared/log/log.ts";
-import { type Bind, FromRole, type ToRole } from "../../shared/role/channel.ts";
+import {
+  type Bind,
+  type FromRole,
+  IN_TURN,
+  type Progress,
+  type ToRole,
+} from "../../shared/role/channel.ts";
+import { Inbox } from "./inbox.ts";
 import { takeStopPoint } from "./stop_point.ts";
 
 /** What a process is told and given at start. */
@@ -25,17 +34,25 @@ export interface MemberEvents {
 const STUCK_MS = 30_000;
 /** A role that is not ready so long after it was started hangs. */
 const START_MS = 20_000;
-
-const message = Compile(FromRole);
+/** A process whose control channel is closed ends by itself: after so long it is ended. */
+const LAST_MS = 1000;
 
 export class Member {
   state: "starting" | "ready" | "draining" | "gone" = "starting";
-  counters: Record<string, number> = {};
+  counters: Readonly<Record<string, number>> = {};
   readonly startedAt = performance.now();
   readonly pid: number;
   /** What the role said before it ended. */
   fatal: { text: string; config: boolean } | undefined;
+  #progress: Progress = "nothing";
+  /** Listening sockets that were sent, and whether the last of them is still on its way. */
+  #handedOver = 0;
+  #taking = false;
+  /** Signs of life that it was asked for and has not given. */
+  #asked = 0;
   #lastPong = performance.now();
+  #refused = false;
+  #end: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly child: ChildProcess,
@@ -43,8 +60,16 @@ export class Member {
     readonly events: MemberEvents,
   ) {
     this.pid = child.pid ?? 0;
-    child.on("message", (value: unknown) => this.#take(value));
-    child.on("error", (error) => this.#gone(error.message));
+    new Inbox(child, {
+      take: (message) => this.#take(message),
+      refuse: (why) => this.#refuse(why),
+    });
+    child.on("error", (error) => {
+      // What never started has no other event; from what runs, it is a channel that works no more.
+      if (child.pid === undefined) this.#gone(error.message);
+      else this.#endSoon();
+    });
+    child.on("disconnect", () => this.#endSoon());
     child.on(
       "exit",
       (code, signal) => this.#gone(signal ? `killed by signal ${signal}` : `exit status ${code}`),
@@ -60,11 +85,13 @@ export class Member {
       return this.kill();
     }
     // Nothing but the hand-over goes to a role that is starting.
-    if (this.state !== "starting") this.#say({ type: "ping" });
+    if (this.state === "starting") return;
+    this.#asked++;
+    this.#say({ type: "ping" });
   }
 
   drain(stop: boolean): void {
-    if (this.state === "gone") return;
+    if (this.state === "gone" || (this.state === "draining" && !stop)) return;
     this.state = "draining";
     this.#say({ type: "drain", stop });
   }
@@ -77,37 +104,66 @@ export class Member {
     if (this.state !== "gone") this.child.kill("SIGKILL");
   }
 
-  #take(value: unknown): void {
-    if (!message.Check(value)) {
-      return warning(`process ${this.handover.start.role} pid ${this.pid}: bad control message`);
+  #take(message: FromRole): void {
+    if (this.#refused) return;
+    if (!IN_TURN[this.#progress].has(message.type)) {
+      return this.#refuse(`said "${message.type}" out of turn`);
     }
-    switch (value.type) {
+    switch (message.type) {
       case "up":
-        return this.#begin();
+        this.#progress = "up";
+        return this.#handOver();
+      case "took":
+        if (!this.#taking) return this.#refuse('said "took" out of turn');
+        return this.#handOver();
       case "ready":
-        // Once: what follows moves its sockets into their places.
+        this.#progress = "ready";
         if (this.state !== "starting") return;
         this.state = "ready";
         this.#lastPong = performance.now();
         return this.events.ready(this);
       case "pong":
+        if (this.#asked-- === 0) return this.#refuse(`said "pong" unasked`);
         this.#lastPong = performance.now();
-        this.counters = value.counters;
+        this.counters = message.counters;
         return;
       case "want":
-        return this.events.want(value.service);
+        return this.events.want(message.service);
       case "idle":
         return this.events.idle(this);
       case "fatal":
-        this.fatal = value;
+        this.fatal ??= message;
     }
   }
 
-  /** Handles go first: a plain message that is under way when a handle is sent can swallow it (Deno 2.9.6). */
-  #begin(): void {
+  /** Ends a process that does what no role does; why is told with its end. */
+  #refuse(why: string): void {
+    if (this.state === "gone" || this.#refused) return;
+    this.#refused = true;
+    this.fatal = { text: why, config: false };
+    this.kill();
+  }
+
+  /** Nobody hears or tells it anything any more: it must not live on with its sockets. */
+  #endSoon(): void {
+    if (this.state !== "gone") this.#end ??= setTimeout(() => this.kill(), LAST_MS);
+  }
+
+  /**
+   * Handles go first: a plain message that is under way when a handle is sent can swallow it. They go one by one: what waits
+   * to be sent to a process that dies is never closed (Deno 2.9.6).
+   */
+  #handOver(): void {
+    // One that was told to go meanwhile has no use for anything.
+    if (this.state !== "starting") return;
     const { start, listeners, binds } = this.handover;
-    for (const { answers, handle } of listeners) this.#say({ type: "listen", answers }, handle);
-    const stop = takeStopPoint(this.handover.start.role);
+    const next = listeners[this.#handedOver];
+    this.#taking = next !== undefined;
+    if (next) {
+      this.#handedOver++;
+      return this.#say({ type: "listen", answers: next.answers }, next.handle);
+    }
+    const stop = takeStopPoint(start.role);
     this.#say({ ...start, ...stop, pid: this.pid, listeners: listeners.length, binds: [...binds] });
     this.#say({ type: "go" });
   }
@@ -124,8 +180,9 @@ export class Member {
 
   #gone(how: string): void {
     if (this.state === "gone") return;
-    const draining = this.state === "draining";
+    clearTimeout(this.#end);
+    const asWanted = this.state === "draining" && !this.#refused;
     this.state = "gone";
-    this.events.exit(this, draining ? "" : how);
+    this.events.exit(this, asWanted ? "" : how);
   }
 }

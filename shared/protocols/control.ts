@@ -2,6 +2,7 @@
 
 import Type, { type Static } from "typebox";
 import { call, count, line, service, shape } from "../ipc/declare.ts";
+import { Counters } from "../role/channel.ts";
 
 export const ServiceStatus = shape({
   /** The service's name in master.cf, and its role. */
@@ -19,7 +20,7 @@ export const ServiceStatus = shape({
   restarts: count(),
   /** Why it is not running; empty when all is well. */
   reason: line(500),
-  counters: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
+  counters: Counters,
 });
 export type ServiceStatus = Static<typeof ServiceStatus>;
 

@@ -4,6 +4,7 @@
  */
 
 import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
 import { count, line, shape } from "../ipc/declare.ts";
 import { MAX_SOCKET_PATH } from "../layout.ts";
 
@@ -51,7 +52,7 @@ export const ToRole = Type.Union([
     /** For crash tests: where this process stops for good (`shared/stop_points.ts`). */
     stopAt: Type.Optional(shape({ point: line(64), count: count() })),
   }),
-  /** A listening socket comes with this, before `start`; `answers` names a service, or is empty for an inet listener. */
+  /** A listening socket comes with this, before `start`, and the next one when this one is taken; `answers` names a service, or is empty for an inet listener. */
   shape({ type: Type.Literal("listen"), answers: line(64) }),
   /** Everything has been handed over: begin. */
   shape({ type: Type.Literal("go") }),
@@ -68,15 +69,24 @@ export const ToRole = Type.Union([
 ]);
 export type ToRole = Static<typeof ToRole>;
 
-/** What a role says to the supervisor. */
+/** A role that was taken over could name counters without end. */
+const MAX_COUNTERS = 200;
+
+/** What a role has counted since it started, by name (`shared/counters.ts`). */
+export const Counters = Type.Record(
+  Type.String({ pattern: "^[a-z][a-z0-9_]{0,63}$" }),
+  count(),
+  { maxProperties: MAX_COUNTERS, additionalProperties: false },
+);
+
+/** What a role says to the supervisor. Nothing in it is longer than a log line: the schema bounds what is believed. */
 export const FromRole = Type.Union([
   /** The code is loaded, waiting for `start`. */
   shape({ type: Type.Literal("up") }),
+  /** A listening socket has come. */
+  shape({ type: Type.Literal("took") }),
   shape({ type: Type.Literal("ready") }),
-  shape({
-    type: Type.Literal("pong"),
-    counters: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
-  }),
+  shape({ type: Type.Literal("pong"), counters: Counters }),
   /** Start this service, somebody is about to connect to it. */
   shape({ type: Type.Literal("want"), service: line(64) }),
   /** Nothing to do for a while: may I go? The answer is `drain`, or more work. */
@@ -89,3 +99,20 @@ export const FromRole = Type.Union([
   }),
 ]);
 export type FromRole = Static<typeof FromRole>;
+
+const fromRole = Compile(FromRole);
+
+/** What a role said; undefined for anything that no role says. */
+export function readFromRole(value: unknown): FromRole | undefined {
+  return fromRole.Check(value) ? value : undefined;
+}
+
+/** How far a role has come, by what it has said of itself. */
+export type Progress = "nothing" | "up" | "ready";
+
+/** What a role may say next: `up` and `ready` are said once, so that nothing is handed over or put in place twice. */
+export const IN_TURN: Readonly<Record<Progress, ReadonlySet<FromRole["type"]>>> = {
+  nothing: new Set(["up", "fatal"]),
+  up: new Set(["took", "ready", "pong", "want", "fatal"]),
+  ready: new Set(["pong", "want", "idle", "fatal"]),
+};

@@ -16,7 +16,7 @@ import { snapshot } from "../counters.ts";
 import { type Bind, type TlsMaterial, ToRole } from "./channel.ts";
 import { type Control, endByHand, openControl } from "./control.ts";
 import { armStopPoint } from "../stop_points.ts";
-import { flushLog, installSink } from "./sink.ts";
+import { flushLog, formatLog, installSink } from "./sink.ts";
 
 /** What a role is given at start. */
 export interface Context<P extends Parameters> {
@@ -57,6 +57,8 @@ type Start = Extract<ToRole, { type: "start" }>;
 const message = Compile(ToRole);
 /** How long a call waits for its service to be started. */
 const START_MS = 10_000;
+/** A service is asked for again only after so long. */
+const WANT_MS = 1000;
 /** How often an idle role looks whether it may leave. */
 const IDLE_CHECK_MS = 1000;
 
@@ -86,6 +88,8 @@ class Host {
   #onRequest = new Set<string>();
   /** By service. A Map: a transport that a table names may be called like a property that every object has. */
   #sockets = new Map<string, string>();
+  /** When each service was last asked for. */
+  #wantedAt = new Map<string, number>();
   #lastBusy = performance.now();
   #draining = false;
 
@@ -100,6 +104,7 @@ class Host {
         break;
       case "listen":
         this.#handles.push({ answers: value.answers, handle });
+        this.control.say({ type: "took" });
         break;
       case "go":
         await this.#go();
@@ -113,6 +118,7 @@ class Host {
       case "reload":
         this.#sockets = new Map(Object.entries(value.sockets));
         this.#onRequest = new Set(value.onRequest);
+        formatLog(parseAll(logging, value.parameters).logFormat === "json");
         this.#running?.reload?.(parseAll(this.definition.parameters, value.parameters));
     }
   }
@@ -174,13 +180,19 @@ class Host {
       path,
       patienceMs: START_MS,
       want: () => {
-        if (this.#onRequest.has(service.name)) {
-          this.control.say({ type: "want", service: service.name });
-        }
+        if (this.#onRequest.has(service.name)) this.#want(service.name);
       },
     });
     this.#clients.set(service.name, made as unknown as Client<Calls>);
     return made;
+  }
+
+  /** Whoever answers stays longer than this: a peer that breaks each call at once must not make us flood the supervisor. */
+  #want(service: string): void {
+    const now = performance.now();
+    if (now - (this.#wantedAt.get(service) ?? -Infinity) < WANT_MS) return;
+    this.#wantedAt.set(service, now);
+    this.control.say({ type: "want", service });
   }
 
   /** Takes connections from every handle that has come. */
