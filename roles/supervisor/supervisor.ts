@@ -3,7 +3,8 @@
 import { policyOf } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
-import { info, warning } from "../../shared/log/log.ts";
+import { info } from "../../shared/log/log.ts";
+import { seldom } from "../../shared/log/seldom.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { Keeper, type Plan } from "./keeper.ts";
@@ -19,6 +20,7 @@ export class Supervisor {
   #keepers = new Map<string, Keeper>();
   #beat: ReturnType<typeof setInterval> | undefined;
   #stopped: Promise<void> | undefined;
+  #warn = seldom();
 
   constructor(public system: System) {}
 
@@ -104,8 +106,8 @@ export class Supervisor {
 
   /** A role asks for a service: it must be one that its row calls. */
   #want(caller: Keeper, service: string): void {
-    if (!(service in caller.plan.handover.start.sockets)) {
-      return warning(`${caller.plan.role} asks for ${service}, which its policy does not allow`);
+    if (!Object.hasOwn(caller.plan.handover.start.sockets, service)) {
+      return this.#warn(`${caller.plan.role} asks for ${service}, which its policy does not allow`);
     }
     this.want(service);
   }
