@@ -1,6 +1,7 @@
 /** `check`: everything that is wrong with the configuration, at once. */
 
 import { EX } from "../../shared/errors.ts";
+import { everyProblem } from "../supervisor/verify.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
 /** Prints each problem on a line of its own; 0 when the system can start, 78 when it cannot. */
@@ -11,11 +12,12 @@ export function check(given: string[], io: CommandIo): Promise<number> {
     return Promise.resolve(EX.USAGE);
   }
   const configuration = loadForCommand(io, directory);
-  for (const { severity, message } of configuration.problems) {
+  const problems = everyProblem(configuration, true);
+  for (const { severity, message } of problems) {
     io.err(`check: ${severity}: ${message}\n`);
   }
-  const fatal = configuration.problems.filter(({ severity }) => severity === "fatal").length;
-  const warnings = configuration.problems.length - fatal;
+  const fatal = problems.filter(({ severity }) => severity === "fatal").length;
+  const warnings = problems.length - fatal;
   io.out(
     `${configuration.directory}: ${fatal ? "cannot be used" : "can be used"}: ` +
       `${plural(fatal, "error")}, ${plural(warnings, "warning")}\n`,

@@ -54,7 +54,7 @@ export function takeConfigDirectory(
 /** Reports the configuration's fatal problems; the exit code, or undefined when it can be used. */
 export function refuseBroken(
   name: string,
-  configuration: Configuration,
+  configuration: Pick<Configuration, "problems">,
   io: CommandIo,
 ): number | undefined {
   const fatal = configuration.problems.filter((problem) => problem.severity === "fatal");

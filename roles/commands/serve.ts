@@ -1,16 +1,18 @@
 /** `serve`: the mail system in the foreground. */
 
 import { supervise } from "../supervisor/main.ts";
+import { everyProblem } from "../supervisor/verify.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
 
 /** Starts the system and ends with it; refuses a configuration with fatal problems. */
 export async function serve(args: string[], io: CommandIo): Promise<number> {
   const { directory } = takeConfigDirectory(args, io);
   const configuration = loadForCommand(io, directory);
-  for (const problem of configuration.problems) {
+  const problems = everyProblem(configuration, false);
+  for (const problem of problems) {
     if (problem.severity === "warning") io.err(`serve: warning: ${problem.message}\n`);
   }
-  return refuseBroken("serve", configuration, io) ??
+  return refuseBroken("serve", { problems }, io) ??
     await supervise({
       configuration,
       load: () => loadForCommand(io, configuration.directory),

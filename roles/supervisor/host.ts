@@ -4,8 +4,13 @@ import process from "node:process";
 import type { Host, User } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
 
+/** Whether this process is root's, and roles get users of their own. */
+export function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
 /** Looks up a user of /etc/passwd. */
-function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
+export function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
   for (const line of passwd.split("\n")) {
     const [user, , uid, gid] = line.split(":");
     if (user === name && uid && gid) return { name, uid: Number(uid), gid: Number(gid) };
@@ -15,7 +20,7 @@ function findUser(name: string, passwd = read("/etc/passwd")): User | undefined 
 
 /** The host as the policy needs it; `mailOwner` matters only to root. */
 export function readHost(mailOwner: string): Host {
-  const root = process.getuid?.() === 0;
+  const root = isRoot();
   const user = root ? findUser(mailOwner) : undefined;
   if (root && !user) throw new ConfigError(`mail_owner: no such user: "${mailOwner}"`);
   if (user?.uid === 0) throw new ConfigError(`mail_owner: must not be root: is "${mailOwner}"`);

@@ -45,6 +45,7 @@ import {
 import { settingsOf } from "./settings.ts";
 import { Supervisor } from "./supervisor.ts";
 import { systemOn } from "./system.ts";
+import { everyProblem } from "./verify.ts";
 
 /** What the serve command gives the supervisor. */
 export interface ServeOptions {
@@ -169,7 +170,8 @@ function untilStopped(supervisor: Supervisor, options: ServeOptions): Promise<vo
 async function reload(supervisor: Supervisor, options: ServeOptions): Promise<string> {
   try {
     const next = options.load();
-    const fatal = next.problems.filter((problem) => problem.severity === "fatal");
+    // All of it is looked at before any of it is in force.
+    const fatal = everyProblem(next, false).filter(({ severity }) => severity === "fatal");
     if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
     prepare(next, supervisor.system.host);
     await supervisor.reload(next);

@@ -11,10 +11,8 @@ import { policies, policyOf, type Row } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
-import { ConfigError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
-import type { TlsMaterial } from "../../shared/role/channel.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { descriptorLimit, hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
@@ -22,7 +20,9 @@ import type { Handover } from "./member.ts";
 import { launch } from "./launch.ts";
 import type { OwnSockets } from "./own_sockets.ts";
 import { type Endpoint, endpointsOf } from "./listeners.ts";
+import { readNetworks } from "./network_files.ts";
 import type { System } from "./system.ts";
+import { readTlsMaterial } from "./tls_material.ts";
 
 /** A service that is to run: a line of master.cf, or one that every system has. */
 export interface Wanted {
@@ -120,7 +120,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         parameters: parameters(wanted, system),
         sockets: { ...grant.sockets },
         onRequest: requestable(grant, system),
-        tls: row.inet ? tlsMaterial(system) : null,
+        tls: row.inet ? readTlsMaterial(system.configuration) : null,
         maxIdleSeconds: onRequest && row.reload === "replaced" ? maxIdle(system) : 0,
       },
       listeners: system.layers.worker ? [] : handles(wanted, system),
@@ -168,7 +168,11 @@ function requestable(grant: Grant, system: System): string[] {
 }
 
 function parameters({ row, entry }: Wanted, system: System): Record<string, string> {
-  const texts = system.configuration.texts(parametersOf(row.role), entry);
+  const declared = parametersOf(row.role);
+  const texts = system.configuration.texts(declared, entry);
+  for (const { name, networks } of Object.values(declared)) {
+    if (networks) texts[name] = readNetworks(texts[name]!);
+  }
   if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
   if (row.inet) {
@@ -210,26 +214,6 @@ function processCount(service: string, { configuration }: System): number {
 
 function maxIdle({ configuration }: System): number {
   return configuration.typed(supervisorParameters).maxIdle;
-}
-
-/** Reads the certificate chain and the key, which no role could read by itself. */
-function tlsMaterial({ configuration }: System): TlsMaterial | null {
-  const chainFiles = configuration.value("smtpd_tls_chain_files").split(/[\s,]+/).filter(Boolean);
-  const cert = configuration.value("smtpd_tls_cert_file");
-  if (!chainFiles.length && (!cert || cert === "none")) return null;
-  const key = configuration.value("smtpd_tls_key_file") || cert;
-  const read = (file: string, name: string) => {
-    try {
-      return Deno.readTextFileSync(file);
-    } catch (error) {
-      throw new ConfigError(`${name}: cannot read ${file}: ${reason(error)}`);
-    }
-  };
-  if (!chainFiles.length) {
-    return { chain: read(cert, "smtpd_tls_cert_file"), key: read(key, "smtpd_tls_key_file") };
-  }
-  const all = chainFiles.map((file) => read(file, "smtpd_tls_chain_files")).join("\n");
-  return { chain: all, key: all };
 }
 
 /** The rows whose roles this configuration starts, for people who want to see it. */

@@ -9,7 +9,7 @@ import { COMPUTED, type Facts } from "./facts.ts";
 import { inspect } from "./inspect.ts";
 import { type MainCf, parseMainCf } from "./main_cf.ts";
 import { type MasterCf, type MasterEntry, parseMasterCf } from "./master_cf.ts";
-import { type Place, type Problem, problem } from "./problem.ts";
+import { inOrder, type Place, type Problem, problem } from "./problem.ts";
 
 /** A configuration file is no larger; tables have files of their own. */
 const MAX_FILE_BYTES = 16 << 20;
@@ -211,13 +211,4 @@ function namesInUse({ entries }: MainCf, { services }: MasterCf): Set<string> {
   ];
   const classes = entries.get("smtpd_restriction_classes")?.raw ?? "";
   return new Set([...texts.flatMap(referencedNames), ...classes.split(/[\s,]+/)]);
-}
-
-/** By file and line, and nothing twice. */
-function inOrder(problems: readonly Problem[]): Problem[] {
-  const byMessage = new Map(problems.map((each) => [each.message, each]));
-  const files = [...new Set(problems.map(({ file }) => file))];
-  return [...byMessage.values()].sort((a, b) =>
-    files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line
-  );
 }

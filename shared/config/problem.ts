@@ -30,3 +30,12 @@ export function problem(
   const message = [where, parameter, text].filter(Boolean).join(": ");
   return { severity, file, line, parameter, text, message };
 }
+
+/** By file and line, and nothing twice. */
+export function inOrder(problems: readonly Problem[]): Problem[] {
+  const byMessage = new Map(problems.map((each) => [each.message, each]));
+  const files = [...new Set(problems.map(({ file }) => file))];
+  return [...byMessage.values()].sort((a, b) =>
+    files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line
+  );
+}

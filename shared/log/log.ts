@@ -25,6 +25,17 @@ export function setSink(next: Sink): void {
   sink = next;
 }
 
+/** Runs something whose events go elsewhere. */
+export function divert<T>(to: Sink, run: () => T): T {
+  const before = sink;
+  sink = to;
+  try {
+    return run();
+  } finally {
+    sink = before;
+  }
+}
+
 /** Something normal that an operator may want to see. `fields` is the same event for JSON logs. */
 export function info(text: string, fields?: Readonly<Record<string, unknown>>): void {
   sink("info", printable(text), fields);

@@ -22,6 +22,8 @@ export interface Parameter<T = unknown> {
   readonly own?: boolean;
   /** Its items may be lookup tables, `type:name`. */
   readonly tables?: true;
+  /** Its items are networks, and files of networks, which the supervisor reads. */
+  readonly networks?: true;
   /** Names are `<transport>` + this suffix; `name` is then the default_... parameter. */
   readonly suffix?: string;
 }

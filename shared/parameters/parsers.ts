@@ -61,7 +61,8 @@ export function interfaceAddress(word: string): string | undefined {
 
 /** Networks and addresses, `cidr:/file` and `/file`, each perhaps with `!` before it. */
 export function networks(name: string, fallback: string, notes: Notes): Parameter<NetworkItem[]> {
-  return parsed(name, fallback, notes, (text) => splitList(text).map(networkItem));
+  const parse = (text: string) => splitList(text).map(networkItem);
+  return { ...parsed(name, fallback, notes, parse), networks: true };
 }
 
 /** Next hops, as smtp and lmtp understand them; the value is their text. */

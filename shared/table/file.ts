@@ -75,6 +75,16 @@ function warner(path: string): Warn {
   };
 }
 
+/** Why a file cannot be opened now; undefined when it can. */
+export function fileProblem(path: string): string | undefined {
+  try {
+    Deno.openSync(path).close();
+    return undefined;
+  } catch (error) {
+    return `${path}: ${says(error)}`;
+  }
+}
+
 function says(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "cannot open: no such file";
   if (error instanceof Deno.errors.NotCapable) {

@@ -70,6 +70,16 @@ function partsOf(type: string, name: string): string[] {
   return items(name.replace(/^\{/, "").replace(/\}$/, ""));
 }
 
+/** The tables and files among a parameter's items, each table that is made of others followed by those. */
+export function tablesOf(text: string): string[] {
+  const flat = (spec: string, depth: number): string[] => {
+    const [type, name] = typeAndName(spec);
+    if (!type || !name || depth > MAX_TABLE_NESTING) return spec.startsWith("/") ? [spec] : [];
+    return [spec, ...partsOf(type, name).flatMap((part) => flat(part, depth + 1))];
+  };
+  return items(text).flatMap((item) => flat(item.replace(/^!+/, ""), 0));
+}
+
 /** Text whose braces do not match is no list: the parameter's own declaration refuses it by name. */
 function items(text: string): string[] {
   try {

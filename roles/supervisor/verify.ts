@@ -1,0 +1,107 @@
+/** Everything that is wrong with a configuration on this host: `postern check` shows it, and nothing starts with it. */
+
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { inOrder, type Problem, problem } from "../../shared/config/problem.ts";
+import { verify } from "../../shared/config/verify.ts";
+import { reason } from "../../shared/errors.ts";
+import { addressText, parseAddress } from "../../shared/net/network.ts";
+import { catalogue } from "../../shared/parameters/mod.ts";
+import { interfaceAddress } from "../../shared/parameters/parsers.ts";
+import { splitList } from "../../shared/parameters/split_list.ts";
+import { findUser, hostAddresses, isRoot } from "./host.ts";
+import { readNetworks } from "./network_files.ts";
+import { KeyFileError, readTlsMaterial, tlsMaterialProblem } from "./tls_material.ts";
+
+/** All problems, in the order of the files. `readTables`: tables are read to the end, as long as that takes. */
+export function everyProblem(configuration: Configuration, readTables: boolean): Problem[] {
+  const bad = new Set(
+    configuration.problems.filter(({ severity }) => severity === "fatal")
+      .map(({ parameter }) => parameter),
+  );
+  const hasTls = Boolean(
+    configuration.value("smtpd_tls_chain_files") ||
+      !["", "none"].includes(configuration.value("smtpd_tls_cert_file")),
+  );
+  // The host is asked about values that are values.
+  const when = (name: string, check: (configuration: Configuration) => Problem[]) =>
+    bad.has(name) ? [] : check(configuration);
+  const host = [
+    ...when("mail_owner", verifyOwner),
+    ...when("inet_interfaces", verifyInterfaces),
+    ...when("mynetworks", verifyNetworks),
+    ...when("smtpd_tls_chain_files", verifyTls),
+  ].filter(({ parameter }) => !bad.has(parameter));
+  return inOrder([
+    ...configuration.problems,
+    ...verify(configuration, { readTables, hasTls }),
+    ...host,
+  ]);
+}
+
+/** Only root needs another user to run as; others are told when they named one. */
+function verifyOwner(configuration: Configuration): Problem[] {
+  const name = configuration.value("mail_owner"), place = configuration.blame("mail_owner");
+  const user = findUser(name);
+  const text = user ? "must not be root" : "no such user";
+  if (user && user.uid !== 0) return [];
+  if (isRoot()) return [problem("fatal", place, "mail_owner", `${text}: "${name}"`)];
+  if (!place.line) return [];
+  const later = `${text}: "${name}": it will not start as root`;
+  return [problem("warning", place, "mail_owner", later)];
+}
+
+function verifyInterfaces(configuration: Configuration): Problem[] {
+  const name = "inet_interfaces";
+  const own = new Set(
+    hostAddresses().map((address) => {
+      const bytes = parseAddress(address.replace(/%.*$/, ""));
+      return bytes && addressText(bytes);
+    }),
+  );
+  const words = configuration.value(name).split(/[\s,]+/);
+  return words.filter((word) => {
+    const address = interfaceAddress(word);
+    // All of 127.0.0.0/8 is this host, listed or not.
+    return address !== undefined && !address.startsWith("127.") && !own.has(address);
+  }).map((word) => {
+    const text = `this host has no such address: "${word}"`;
+    return problem("fatal", configuration.blame(name), name, text);
+  });
+}
+
+function verifyNetworks(configuration: Configuration): Problem[] {
+  const services = configuration.services.filter(({ command }) => command === "smtpd");
+  const isSet = (name: string) => Number(configuration.main.entries.has(name));
+  // What several lists name by $mynetworks is reported for the one that somebody wrote.
+  const names = [...catalogue.values()].filter(({ networks }) => networks).map(({ name }) => name)
+    .toSorted((a, b) => isSet(b) - isSet(a));
+  return services.flatMap((service) => {
+    const problems: Problem[] = [];
+    for (const name of names) {
+      try {
+        readNetworks(configuration.value(name, service));
+      } catch (error) {
+        const text = reason(error);
+        if (problems.some((each) => each.text === text)) continue;
+        problems.push(problem("fatal", configuration.blame(name, service), name, text));
+      }
+    }
+    return problems;
+  });
+}
+
+function verifyTls(configuration: Configuration): Problem[] {
+  const chain = splitList(configuration.value("smtpd_tls_chain_files")).length > 0;
+  const name = chain ? "smtpd_tls_chain_files" : "smtpd_tls_cert_file";
+  try {
+    const material = readTlsMaterial(configuration);
+    const text = material && tlsMaterialProblem(material);
+    return text ? [problem("fatal", configuration.blame(name), name, text)] : [];
+  } catch (error) {
+    if (!(error instanceof KeyFileError)) throw error;
+    const { parameter, text, denied } = error;
+    // Who checks may be another than who starts.
+    const severity = denied && !isRoot() ? "warning" : "fatal";
+    return [problem(severity, configuration.blame(parameter), parameter, text)];
+  }
+}

@@ -1,0 +1,103 @@
+/** What is wrong with a configuration beyond single values: parameters that must fit together, tables that must open. */
+
+import { ConfigError } from "../errors.ts";
+import { splitList } from "../parameters/split_list.ts";
+import { catalogue } from "../parameters/mod.ts";
+import { smtpdParameters } from "../parameters/smtpd.ts";
+import { serverComplaints } from "../smtp/server_rules.ts";
+import { examineTables } from "../table/examine.ts";
+import { tablesOf } from "../table/files.ts";
+import type { Configuration } from "./configuration.ts";
+import type { MasterEntry } from "./master_cf.ts";
+import { type Problem, problem } from "./problem.ts";
+
+/** The problems of lists, tables and classes of domains; `readTables`: see `examineTables()`. */
+export function verify(
+  configuration: Configuration,
+  { readTables, hasTls }: { readTables: boolean; hasTls: boolean },
+): Problem[] {
+  return [
+    ...configuration.services.flatMap((service) => verifyServer(configuration, service, hasTls)),
+    ...verifyTables(configuration, readTables),
+    ...verifyClasses(configuration),
+  ];
+}
+
+/** What smtpd itself would refuse to start with. */
+function verifyServer(
+  configuration: Configuration,
+  service: MasterEntry,
+  hasTls: boolean,
+): Problem[] {
+  if (service.command !== "smtpd") return [];
+  try {
+    return serverComplaints(configuration.typed(smtpdParameters, service), hasTls)
+      .map(({ parameter, text }) =>
+        problem("fatal", configuration.blame(parameter, service), parameter, text)
+      );
+  } catch (error) {
+    // A bad value, which was reported by itself.
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
+}
+
+function verifyTables(configuration: Configuration, read: boolean): Problem[] {
+  const problems: Problem[] = [];
+  const isSet = (name: string) => configuration.main.entries.has(name);
+  const aliases = tablesOf(configuration.value("alias_maps"));
+  const areAliases = (spec: string) => aliases.includes(spec.replace(/^proxy:/, ""));
+  const names = [...catalogue.values()].filter(({ tables }) => tables).map(({ name }) => name)
+    .filter((name) => isUsed(configuration, name));
+  // What several parameters name is reported for the one that somebody wrote.
+  for (const name of names.toSorted((a, b) => Number(isSet(b)) - Number(isSet(a)))) {
+    const value = configuration.value(name);
+    // Tables that can never be were reported as bad values.
+    if (!parses(name, value)) continue;
+    for (const { severity, text } of examineTables(value, read, areAliases)) {
+      if (problems.some((each) => each.text === text)) continue;
+      problems.push(problem(severity, configuration.blame(name), name, text));
+    }
+  }
+  return problems;
+}
+
+/** Aliases are asked through local_recipient_maps alone, and that only where there are local domains. */
+function isUsed(configuration: Configuration, name: string): boolean {
+  if (name === "local_recipient_maps") return configuration.value("mydestination") !== "";
+  return name !== "alias_maps";
+}
+
+function parses(name: string, text: string): boolean {
+  try {
+    catalogue.get(name)!.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Pairs of lists that must not have a domain in common: one of them would never be asked. */
+const EXCLUSIVE = [
+  ["mydestination", "virtual_alias_domains"],
+  ["mydestination", "virtual_mailbox_domains"],
+  ["virtual_alias_domains", "virtual_mailbox_domains"],
+  ["virtual_alias_domains", "relay_domains"],
+  ["virtual_mailbox_domains", "relay_domains"],
+] as const;
+
+/** Domains of two classes, as far as their names are written down: those in tables are seen when they are looked up. */
+function verifyClasses(configuration: Configuration): Problem[] {
+  const names = (list: string) =>
+    parses(list, configuration.value(list))
+      ? splitList(configuration.value(list)).map((name) => name.toLowerCase())
+        .filter((name) => !/[:/!]/.test(name))
+      : [];
+  return EXCLUSIVE.flatMap(([first, second]) => {
+    const others = new Set(names(second));
+    return names(first).filter((name) => others.has(name)).map((domain) => {
+      const text = `do not list domain ${domain} in BOTH ${first} and ${second}`;
+      return problem("warning", configuration.blame(second), second, text);
+    });
+  });
+}

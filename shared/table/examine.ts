@@ -1,0 +1,57 @@
+/** Finds what is wrong with tables before somebody asks them. */
+
+import { reason } from "../errors.ts";
+import { divert } from "../log/log.ts";
+import { fileProblem } from "./file.ts";
+import { tableFiles, tablesOf } from "./files.ts";
+import { type Environment, openNested, RUNNING } from "./table.ts";
+import "./types.ts";
+
+/** What is wrong with a table. */
+export interface TableProblem {
+  /** Fatal: it can never answer. Otherwise it answers again when its file has been mended. */
+  readonly severity: "fatal" | "warning";
+  readonly text: string;
+}
+
+/**
+ * The problems of all tables and files of a parameter's expanded text. `read`: files are read to the end; without, they are
+ * looked for alone, which takes no time with large ones. `areAliases`: whether a table's file is in the format of aliases(5).
+ */
+export function examineTables(
+  text: string,
+  read: boolean,
+  areAliases: (spec: string) => boolean,
+): TableProblem[] {
+  return tablesOf(text).flatMap((spec) => {
+    const [file] = spec.startsWith("/") ? [spec] : tableFiles(spec);
+    const missing = file === undefined ? undefined : fileProblem(file);
+    if (missing) return [waits(missing)];
+    return spec.startsWith("/")
+      ? []
+      : examine(spec, read, { ...RUNNING, aliases: areAliases(spec) });
+  });
+}
+
+function waits(text: string): TableProblem {
+  return { severity: "warning", text: `${text}: what needs it must wait until that is mended` };
+}
+
+function examine(spec: string, read: boolean, environment: Environment): TableProblem[] {
+  const found: TableProblem[] = [];
+  try {
+    const table = openNested(spec, environment);
+    // Only a file has anything to read: an answer from elsewhere is not waited for.
+    if (!read || !tableFiles(spec).length) return [];
+    divert((_severity, text) => found.push({ severity: "warning", text }), () => {
+      try {
+        table.lookup(" ");
+      } catch (error) {
+        found.splice(0, Infinity, waits(reason(error)));
+      }
+    });
+  } catch (error) {
+    found.push({ severity: "fatal", text: reason(error) });
+  }
+  return found;
+}
