@@ -189,8 +189,8 @@ export class QueueManager {
       const resolved = known ? recipient : { ...recipient, address: route.recipient };
       if ("transport" in route) group(groups, route, resolved);
       else {
-        const { status, dsn, text } = route;
-        const outcome = { n: recipient.n, status, dsn, text, remoteMta: "", diagnostic: "" };
+        const { recipient: _, ...verdict } = route;
+        const outcome = { n: recipient.n, ...verdict, remoteMta: "", diagnostic: "" };
         this.#log(message, resolved, outcome);
         outcomes.push(outcome);
       }

@@ -79,6 +79,14 @@ test("mail to double-bounce here is discarded", {
   );
 });
 
+test("no success is reported of mail to double-bounce here", {
+  resolve: (address) => ({ ...resolvedTo("local", "here", address), class: "local" }),
+}, async (world) => {
+  await world.enqueue(["double-bounce@here"], { notify: ["SUCCESS"] });
+  await world.untilEmpty();
+  assertEquals(world.reports, []);
+});
+
 test("mail that has been tried for too long is returned, in one report", {
   agent: (request) => all(request, (n) => n ? deferred(n) : bounced(n)),
 }, async (world) => {

@@ -23,7 +23,9 @@ export interface ToAgent {
 }
 
 /** What becomes of a recipient without an agent. */
-export type Verdict = Pick<Outcome, "status" | "dsn" | "text"> & { readonly recipient: string };
+export type Verdict =
+  & Pick<Outcome, "status" | "dsn" | "text" | "success">
+  & { readonly recipient: string };
 
 export type Route = ToAgent | Verdict;
 
@@ -84,7 +86,8 @@ export class Router {
     if (transport === "discard") return said("sent", "2.0.0", nexthop, recipient);
     if (resolved.class === "local" && this.#isDoubleBounce(recipient)) {
       const text = "undeliverable postmaster notification discarded";
-      return verdict("sent", "2.0.0", text, recipient);
+      // Nobody has it: a report of success would go to whoever forged the sender.
+      return { ...verdict("sent", "2.0.0", text, recipient), success: "passed" };
     }
     if (this.settings.deferTransports.has(transport)) {
       return verdict("deferred", "4.3.2", "deferred transport", recipient);

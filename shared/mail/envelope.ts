@@ -95,7 +95,7 @@ export const Outcome = shape({
   diagnostic: line(MAX_REASON),
   /**
    * For `sent`, what it means for NOTIFY=SUCCESS (RFC 3461 5.2): `delivered` here, which is the default; `relayed` to a server
-   * without DSN; or `passed` to one with DSN, which reports itself.
+   * without DSN; or `passed`, of which we tell nobody: to a server with DSN, which reports itself, or out of the system.
    */
   success: Type.Optional(Type.Union([
     Type.Literal("delivered"),
