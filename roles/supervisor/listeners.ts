@@ -2,6 +2,7 @@
 
 import type { Host } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
+import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { bindService } from "./directories.ts";
 import { bindInet, type Handle, tryToListen } from "./handles.ts";
 
@@ -35,19 +36,16 @@ export function endpointsOf(
 }
 
 function addresses(interfaces: string, protocols: string): string[] {
-  const four = !/^ipv6$/.test(protocols), six = /all|ipv6/.test(protocols);
+  const four = !/^ipv6$/i.test(protocols), six = /all|ipv6/i.test(protocols);
   return interfaces.split(/[\s,]+/).filter(Boolean).flatMap((name) => {
-    if (name === "all") return [...(four && !six ? ["0.0.0.0"] : []), ...(six ? ["::"] : [])];
-    if (name === "loopback-only" || name === "localhost") {
+    const word = name.toLowerCase();
+    if (word === "all") return [...(four && !six ? ["0.0.0.0"] : []), ...(six ? ["::"] : [])];
+    if (word === "loopback-only" || word === "localhost") {
       return [...(four ? ["127.0.0.1"] : []), ...(six ? ["::1"] : [])];
     }
-    const literal = name.replace(/^\[(?:ipv6:)?|\]$/gi, "");
-    if (!/^[0-9.]+$|:/.test(literal)) {
-      throw new ConfigError(
-        `inet_interfaces: must be addresses, all or loopback-only: is "${name}"`,
-      );
-    }
-    return [literal];
+    const address = interfaceAddress(name);
+    if (!address) throw new ConfigError(`inet_interfaces: not an address: "${name}"`);
+    return [address];
   });
 }
 

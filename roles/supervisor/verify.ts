@@ -1,7 +1,8 @@
 /** Everything that is wrong with a configuration on this host: `postern check` shows it, and nothing starts with it. */
 
 import type { Configuration } from "../../shared/config/configuration.ts";
-import { inOrder, type Problem, problem } from "../../shared/config/problem.ts";
+import { inetHost } from "../../shared/config/inspect.ts";
+import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
 import { verify } from "../../shared/config/verify.ts";
 import { reason } from "../../shared/errors.ts";
 import { addressText, parseAddress } from "../../shared/net/network.ts";
@@ -50,23 +51,34 @@ function verifyOwner(configuration: Configuration): Problem[] {
   return [problem("warning", place, "mail_owner", later)];
 }
 
+/** Addresses of other hosts, in inet_interfaces and in the names of inet services. */
 function verifyInterfaces(configuration: Configuration): Problem[] {
-  const name = "inet_interfaces";
-  const own = new Set(
-    hostAddresses().map((address) => {
-      const bytes = parseAddress(address.replace(/%.*$/, ""));
-      return bytes && addressText(bytes);
-    }),
-  );
-  const words = configuration.value(name).split(/[\s,]+/);
-  return words.filter((word) => {
+  const own = new Set(hostAddresses().map((address) => addressOf(address.replace(/%.*$/, ""))));
+  const isForeign = (word: string) => {
     const address = interfaceAddress(word);
     // All of 127.0.0.0/8 is this host, listed or not.
-    return address !== undefined && !address.startsWith("127.") && !own.has(address);
-  }).map((word) => {
-    const text = `this host has no such address: "${word}"`;
-    return problem("fatal", configuration.blame(name), name, text);
-  });
+    return address !== undefined && !address.startsWith("127.") && !own.has(address) &&
+      !ANY.includes(address);
+  };
+  const complain = (place: Place, name: string, word: string) =>
+    problem("fatal", place, name, `this host has no such address: "${word}"`);
+  const name = "inet_interfaces";
+  const { file } = configuration.master;
+  return [
+    ...configuration.value(name).split(/[\s,]+/).filter(isForeign)
+      .map((word) => complain(configuration.blame(name), name, word)),
+    ...configuration.services.filter((service) =>
+      service.type === "inet" && isForeign(inetHost(service.name))
+    ).map(({ name, line }) => complain({ file, line }, name, inetHost(name))),
+  ];
+}
+
+/** Any address of this host. */
+const ANY = ["0.0.0.0", "::"];
+
+function addressOf(text: string): string | undefined {
+  const bytes = parseAddress(text);
+  return bytes && addressText(bytes);
 }
 
 function verifyNetworks(configuration: Configuration): Problem[] {

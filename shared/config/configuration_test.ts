@@ -248,6 +248,17 @@ for (
       "ports are numbers or smtp, submission, submissions, smtps, lmtp",
     ],
     [
+      "arguments that nobody reads",
+      `${SMTPD} mail_name=x {a b}`,
+      'fatal: master.cf, line 1: smtp: smtpd takes no arguments but -o name=value: is "mail_name=x a b"',
+    ],
+    [
+      "a host by its name",
+      `mx.example:smtp inet n - n - - smtpd`,
+      "fatal: master.cf, line 1: mx.example:smtp: must have an address before the port: " +
+      "names are not looked up",
+    ],
+    [
       "a daemon that does not serve the network",
       "25 inet n - n - - qmgr",
       "fatal: master.cf, line 1: 25: qmgr does not serve inet connections, only smtpd does: " +
@@ -287,7 +298,7 @@ Deno.test("a name that some text refers to, or that is a restriction class, is t
   );
 });
 
-for (const name of ["25", "smtp", "127.0.0.1:2525", "[::1]:smtp", "mx.example:submissions"]) {
+for (const name of ["25", "smtp", "127.0.0.1:2525", "[::1]:smtp", "localhost:submissions"]) {
   Deno.test(`an inet service may be called ${name}`, () => {
     assertEquals(messages("", `${name} inet n - n - - smtpd`), []);
   });

@@ -4,6 +4,7 @@ import { reason } from "../errors.ts";
 import { catalogue, postfixDefault, suffixes } from "../parameters/mod.ts";
 import type { Configuration } from "./configuration.ts";
 import { COMPUTED } from "./facts.ts";
+import { isInterface } from "../parameters/parsers.ts";
 import { daemon } from "./daemons.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Place, type Problem, problem } from "./problem.ts";
@@ -79,7 +80,7 @@ function near(a: string, b: string): boolean {
 
 function checkServices({ master, services }: Configuration): Problem[] {
   const problems: Problem[] = [];
-  for (const { name, type, command, line } of services) {
+  for (const { name, type, command, line, arguments: words } of services) {
     const place = { file: master.file, line };
     const what = daemon(command);
     if (what === "missing") {
@@ -96,9 +97,20 @@ function checkServices({ master, services }: Configuration): Problem[] {
         [...PORT_NAMES].join(", ")
       }`;
       problems.push(problem("fatal", place, name, text));
+    } else if (what === "role" && words.length) {
+      const text = `${command} takes no arguments but -o name=value: is "${words.join(" ")}"`;
+      problems.push(problem("fatal", place, name, text));
+    } else if (type === "inet" && !isInterface(inetHost(name) || "all")) {
+      const text = "must have an address before the port: names are not looked up";
+      problems.push(problem("fatal", place, name, text));
     }
   }
   return problems;
+}
+
+/** What stands before the port in an inet service's name, without brackets; empty where nothing does. */
+export function inetHost(name: string): string {
+  return name.replace(/:?[^:]+$/, "").replace(/^\[|\]$/g, "");
 }
 
 /** Ports that inet services of mail systems are named by. */

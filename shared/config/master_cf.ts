@@ -178,14 +178,15 @@ function parseArguments(
   let at = 0;
   for (; at < words.length; at++) {
     const { text, braced } = words[at]!;
-    if (braced || !text.startsWith("-") || text === "-") break;
+    if (!text.startsWith("-") || text === "-") break;
     if (text === "--") {
       at++;
       break;
     }
     if (!text.startsWith("-o")) continue; // -v and -D: debugging of Postfix's own.
     const attached = text.length > 2;
-    const option = attached ? { text: text.slice(2), braced: false } : words[++at];
+    // `{ -o name = value }` is one argument, and says the same.
+    const option = attached ? { text: trim(text.slice(2)), braced } : words[++at];
     if (!option) errors.push("-o must be followed by name=value");
     else addOverride(option, words[at + 1]?.text, overrides, errors);
   }

@@ -52,13 +52,15 @@ for (const type of ["inet", "unix", "unix-dgram", "fifo", "pass"] as const) {
 Deno.test("parseMasterCf() takes overrides in all their forms, and the last of a name", () => {
   const entry = only(`127.0.0.1:25 inet n - n - - smtpd
     -o a=1 -ob=2 -o { c = 3  4 } -v -o { d=${"${x?{y}}"} } -o e=
-    -o a=5 -D`);
+    -o a=5 -D { -o f=6 7 } {-o g = 8}`);
   assertEquals(Object.fromEntries(entry.overrides), {
     a: "5",
     b: "2",
     c: "3  4",
     d: "${x?{y}}",
     e: "",
+    f: "6 7",
+    g: "8",
   });
   assertEquals(entry.arguments, []);
 });

@@ -46,12 +46,17 @@ export function interfaces(name: string, fallback: string, notes: Notes): Parame
   return parsed(name, fallback, notes, (text) => {
     const list = splitList(text);
     for (const word of list) {
-      if (INTERFACE_WORDS.includes(word.toLowerCase()) || interfaceAddress(word)) continue;
+      if (isInterface(word)) continue;
       throw new ConfigError(`must be addresses, all or loopback-only: is "${word}"`);
     }
     if (!list.length) throw new ConfigError("must be addresses, all or loopback-only: is empty");
     return list;
   });
+}
+
+/** True for what can stand in `inet_interfaces`. */
+export function isInterface(word: string): boolean {
+  return INTERFACE_WORDS.includes(word.toLowerCase()) || interfaceAddress(word) !== undefined;
 }
 
 /** The address of a word of `inet_interfaces`, in its usual form; undefined for one that is none. */
