@@ -31,7 +31,7 @@ export class RecipientRules {
       for (const address of addresses) treated.push({ ...recipients[i]!, address });
     }
     if (!treated.length) return NO_RECIPIENTS;
-    const once = treated.length === 1 ? treated : eachOnce(treated);
+    const once = treated.length === 1 ? treated : eachOnce(queueId, treated);
     if (once.length <= MAX_RECIPIENTS) return once;
     warning(`${queueId}: over ${MAX_RECIPIENTS} recipients after alias expansion`);
     return ALIAS_ERROR;
@@ -111,15 +111,36 @@ export class RecipientRules {
 /** An address has about four tokens; the expansion limit counts addresses. */
 const MAX_ALIAS_TOKENS = 100_000;
 
+/**
+ * A recipient that a client names again for another report is delivered to again: so often, and no more. Without this a
+ * thousand ORCPTs would store a message a thousand times for whoever sent it once.
+ */
+const MAX_REPORTS_OF_RECIPIENT = 50;
+
 /** Two copies for one mailbox help nobody, unless they came by different addresses or want different reports. */
-function eachOnce(recipients: Recipient[]): Recipient[] {
+function eachOnce(queueId: string, recipients: Recipient[]): Recipient[] {
   const seen = new Set<string>();
-  return recipients.filter(({ address, original, orcpt, notify }) => {
-    const key = fold([orcpt, notify.join(), original, address].join("\n"));
+  const reports = new Map<string, number>();
+  let over = 0;
+  const once = recipients.filter(({ address, original, orcpt, notify }) => {
+    const recipient = fold(`${original}\n${address}`);
+    const key = `${fold(orcpt)}\n${notify.join()}\n${recipient}`;
     if (seen.has(key)) return false;
+    const count = reports.get(recipient) ?? 0;
+    if (count >= MAX_REPORTS_OF_RECIPIENT) {
+      over++;
+      return false;
+    }
     seen.add(key);
+    reports.set(recipient, count + 1);
     return true;
   });
+  if (over) {
+    warning(
+      `${queueId}: a recipient is named more than ${MAX_REPORTS_OF_RECIPIENT} times: ${over} are left out`,
+    );
+  }
+  return once;
 }
 
 function fold(text: string): string {

@@ -320,6 +320,18 @@ Deno.test("submit() keeps the original recipient and what it asked for", async (
   ]);
 });
 
+Deno.test("submit() bounds how often one recipient is delivered to, whatever reports are asked for", async () => {
+  const { submit, queue } = scene();
+  const named = Array.from({ length: 1000 }, (_, n) =>
+    recipient("anna@example.com", {
+      orcpt: `rfc822;${n}`,
+      notify: n % 2 ? ["SUCCESS", "FAILURE"] : ["FAILURE", "SUCCESS"],
+    }));
+  await submit(`${RECEIVED}\r\n`, { recipients: [...named, recipient("cleo@example.com")] });
+  assertEquals(queue[0]!.recipients.length, 51);
+  assertEquals(queue[0]!.recipients.at(-1), "cleo@example.com");
+});
+
 Deno.test("submit() answers 451 when a table fails", async () => {
   const { submit } = scene(MAPS, () => ({ value: null, fail: true }));
   assertEquals(await submit(`${RECEIVED}\r\n`), WRITE_ERROR);
