@@ -32,10 +32,10 @@ export class Intake {
     const { settings, peer, transaction, services } = session;
     const lenient = settings.forbidBareNewline === "no" || settings.bareLfExcluded(peer.address);
     this.reader = new ContentReader({ dots, lenient });
-    const { recipients } = transaction;
+    const { recipients } = transaction, local = settings.hasLocalHeaders(peer.address);
     this.#flow = new Flow(
       head(session),
-      (content) => services.submit(envelope(session), recipients, content),
+      (content) => services.submit(envelope(session), recipients, content, local),
     );
   }
 

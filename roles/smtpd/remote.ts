@@ -43,12 +43,9 @@ export function services(clients: Clients, service: string, peerNames: boolean):
     space: new Space(),
     recipients: new Budget("recipients", RECIPIENTS_BYTES, FREE_RECIPIENTS_BYTES),
     recipient: (sender, address) => rewrite.recipient(sender, address),
-    submit: async (envelope, recipients, content) => {
-      const { reply } = await clients.cleanup.call(
-        "submit",
-        { envelope, recipients, local: false, fullName: "" },
-        content,
-      );
+    submit: async (envelope, recipients, content, local) => {
+      const request = { envelope, recipients, local, fullName: "" };
+      const { reply } = await clients.cleanup.call("submit", request, content);
       return reply;
     },
     query,

@@ -35,8 +35,13 @@ export interface Services {
   readonly recipients: Budget;
   /** Where a recipient goes and whether it is listed; throws CallError. */
   recipient(sender: string, address: string): Maybe<RecipientAnswer>;
-  /** Hands a message to cleanup; throws CallError. */
-  submit(envelope: Envelope, recipients: Recipient[], content: Sendable): Promise<Verdict>;
+  /** Hands a message to cleanup, which treats its headers as `local` ones or not; throws CallError. */
+  submit(
+    envelope: Envelope,
+    recipients: Recipient[],
+    content: Sendable,
+    local: boolean,
+  ): Promise<Verdict>;
   /** Asks a name server; a call that fails is an answer `fail`. */
   query(name: string, type: RecordType): Promise<DnsAnswer>;
   /** The client's host name, or `unknown`. */

@@ -19,6 +19,8 @@ export interface Settings extends Omit<Params, "mynetworks"> {
   readonly tls: boolean;
   readonly mynetworks: Matcher;
   readonly ownAddresses: Matcher;
+  /** The client's headers are treated as those of local mail. */
+  readonly hasLocalHeaders: Matcher;
   readonly uncounted: Matcher;
   readonly bareLfExcluded: Matcher;
   readonly isForbidden: (verb: string) => boolean;
@@ -51,11 +53,19 @@ export function settings(params: Params, hasTls: boolean): Settings {
   // asked for without a right that smtpd does not hold.
   const matcher = (list: readonly NetworkItem[]) =>
     networks(isDefaultNetworks(list) ? [...list, ...addressItems(inetInterfaces)] : list);
+  const inNetworks = matcher(mynetworks);
+  const ownAddresses = networks(addressItems(["127.0.0.1", "::1", ...inetInterfaces]));
+  const tests: Readonly<Record<string, Matcher>> = {
+    permit_inet_interfaces: ownAddresses,
+    permit_mynetworks: inNetworks,
+  };
   return {
     ...params,
     tls,
-    mynetworks: matcher(mynetworks),
-    ownAddresses: networks(addressItems(["127.0.0.1", "::1", ...inetInterfaces])),
+    mynetworks: inNetworks,
+    ownAddresses,
+    hasLocalHeaders: (address) =>
+      params.localHeaderRewriteClients.some((name) => tests[name]?.(address) ?? false),
     uncounted: matcher(params.eventLimitExceptions),
     bareLfExcluded: matcher(params.forbidBareNewlineExclusions),
     isForbidden: forbiddenCommands(params.forbiddenCommands),

@@ -2,7 +2,7 @@
 
 import { bool, choice, int, list, text, time } from "./declare.ts";
 import { addressing, identity, sizes } from "./global.ts";
-import { networks } from "./parsers.ts";
+import { networks, words } from "./parsers.ts";
 import { restrictions } from "./restrictions.ts";
 
 /** Replies and limits of a session (reference 3.2). */
@@ -105,6 +105,15 @@ const clients = {
   mynetworks: networks("mynetworks", "127.0.0.0/8 [::1]/128", {
     doc: "Clients that may relay: networks, addresses, cidr:/file and /file; !pattern excludes.",
   }),
+  localHeaderRewriteClients: words(
+    "local_header_rewrite_clients",
+    "permit_inet_interfaces",
+    ["permit_inet_interfaces", "permit_mynetworks", "permit_sasl_authenticated"],
+    {
+      optional: true,
+      doc: "Clients whose headers are completed and rewritten as those of local mail.",
+    },
+  ),
   mynetworksStyle: choice("mynetworks_style", "host", ["host", "subnet", "class"], {
     doc: "How mynetworks is made when it is not set; only host is supported.",
   }),

@@ -12,7 +12,8 @@ Deno.test("mail that comes by SMTP goes to a Maildir, and on to another server",
   await system.until(() => system.maildir("u1").length === 1);
   const [message] = system.maildir("u1");
   assertMatch(message!, /^Return-Path: <s@src\.test>\nX-Original-To: u1@box\.test\nDelivered-To: /);
-  assertStringIncludes(message!, "\nSubject: one\nFrom: s@src.test\n\n.dots\n..and\n\nlines\n");
+  assertStringIncludes(message!, "\nSubject: one\nFrom: s@src.test\n");
+  assertStringIncludes(message!, "\n\n.dots\n..and\n\nlines\n");
 
   const id = await system.send("someone@sink.test", content);
   await system.until(() => sink.received.length === 1);
@@ -68,3 +69,23 @@ Deno.test("two hundred messages at once all arrive, once", async () => {
   assertEquals(ids.toSorted(), accepted.toSorted());
   assert(await system.command(["mailq"]).then((text) => text.includes("Mail queue is empty")));
 });
+
+for (
+  const [who, main, completed] of [
+    ["this host", "local_header_rewrite_clients = permit_inet_interfaces", true],
+    ["others", "local_header_rewrite_clients =", false],
+  ] as const
+) {
+  Deno.test(`what is missing from the header of mail from ${who} is${completed ? "" : " not"} added`, async () => {
+    await using system = await System.start({ main });
+    await system.send("u1@box.test", "Subject: bare\nTo: friend\n\nhello", "s@src.test");
+    await system.until(() => system.maildir("u1").length === 1);
+    const [mail] = system.maildir("u1");
+    const has = (line: RegExp) => line.test(mail!);
+    assertEquals(
+      [has(/^Message-Id: <\S+@mx\.postern\.test>$/m), has(/^Date: /m), has(/^From: s@src\.test$/m)],
+      [completed, completed, completed],
+    );
+    assertEquals(has(/^To: friend@mx\.postern\.test$/m), completed);
+  });
+}

@@ -99,6 +99,8 @@ export class System implements AsyncDisposable {
       "mynetworks = 127.0.0.0/8",
       "inet_protocols = ipv4",
       "relay_domains = sink.test",
+      // Clients of tests are strangers, whose headers stay as they are.
+      "local_header_rewrite_clients =",
       `transport_maps = inline:{ {sink.test=${sink ?? "smtp:[127.0.0.1]:9"}} }`,
       "virtual_mailbox_domains = box.test",
       "virtual_mailbox_maps = inline:{ u1@box.test=u1/, u2@box.test=u2/ }",
