@@ -5,9 +5,8 @@ import type { Client } from "../../shared/ipc/client.ts";
 import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
-import { external } from "../../shared/mail/address.ts";
 import { info, warning } from "../../shared/log/log.ts";
-import { pickedUp } from "../../shared/log/lines.ts";
+import { bracketed, pickedUp } from "../../shared/log/lines.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import {
   type Envelope,
@@ -149,7 +148,7 @@ export class Submitter {
       .map((recipient, n) => ({ ...recipient, outcome: bounced(n, refusal) }));
     if (!sender || !told.length) {
       return info(
-        `${queueId}: from=<${external(sender)}>, status=bounced (${describe(refusal)}), ` +
+        `${queueId}: from=${bracketed(sender)}, status=bounced (${describe(refusal)}), ` +
           "nobody to be told",
       );
     }
@@ -165,7 +164,7 @@ export class Submitter {
       await this.options.bounce.call("report", report, content);
     }
     info(
-      `${queueId}: from=<${external(sender)}>, status=bounced (${describe(refusal)}), ` +
+      `${queueId}: from=${bracketed(sender)}, status=bounced (${describe(refusal)}), ` +
         "returned to sender",
     );
   }

@@ -14,6 +14,23 @@ export interface Named {
   readonly port?: number;
 }
 
+/** What seems to end a text in `<>`, and to begin the next field. */
+const ENDS = /[<>\s,]/;
+const ALL_ENDS = new RegExp(ENDS, "g");
+
+/** Text of others that stands in `<>`, with nothing in it that seems to end it. */
+function within(text: string): string {
+  return ENDS.test(text) ? text.replace(ALL_ENDS, "?") : text;
+}
+
+/** An address in `<>`. A local part is quoted; a domain, which a local user may give as he likes, cannot be. */
+export function bracketed(address: string): string {
+  const text = external(address);
+  if (!ENDS.test(text)) return `<${text}>`;
+  const domain = text.lastIndexOf("@") + 1 || text.length;
+  return `<${text.slice(0, domain)}${within(text.slice(domain))}>`;
+}
+
 function named({ name, address, port }: Named): string {
   return `${name || "unknown"}[${address || "unknown"}]${port === undefined ? "" : `:${port}`}`;
 }
@@ -61,10 +78,10 @@ export interface Transaction {
 /** smtpd: `action` is reject, reject_warning, hold ...; `command` RCPT, MAIL, CONNECT ...; `reply` what the client heard. */
 export function rejected(action: string, command: string, reply: string, at: Transaction): void {
   const fields = [
-    at.sender === undefined ? "" : `from=<${external(at.sender)}>`,
-    at.recipient === undefined ? "" : `to=<${external(at.recipient)}>`,
+    at.sender === undefined ? "" : `from=${bracketed(at.sender)}`,
+    at.recipient === undefined ? "" : `to=${bracketed(at.recipient)}`,
     `proto=${at.protocol}`,
-    at.helo === undefined ? "" : `helo=<${at.helo}>`,
+    at.helo === undefined ? "" : `helo=<${within(at.helo)}>`,
   ].filter(Boolean).join(" ");
   info(
     `${at.queueId ?? "NOQUEUE"}: ${action}: ${command} from ${
@@ -109,12 +126,12 @@ export function messageId(queueId: string, id: string, resent = false): void {
 
 /** pickup: a local submission. */
 export function pickedUp(queueId: string, uid: number, sender: string): void {
-  info(`${queueId}: uid=${uid} from=<${external(sender)}>`);
+  info(`${queueId}: uid=${uid} from=${bracketed(sender)}`);
 }
 
 /** qmgr: a message became active. */
 export function active(queueId: string, sender: string, size: number, recipients: number): void {
-  info(`${queueId}: from=<${external(sender)}>, size=${size}, nrcpt=${recipients} (queue active)`);
+  info(`${queueId}: from=${bracketed(sender)}, size=${size}, nrcpt=${recipients} (queue active)`);
 }
 
 /** qmgr: a message left the queue. */
@@ -125,7 +142,7 @@ export function removed(queueId: string): void {
 /** qmgr: a message was given up. */
 export function expired(queueId: string, sender: string, forced = false): void {
   const status = forced ? "force-expired" : "expired";
-  info(`${queueId}: from=<${external(sender)}>, status=${status}, returned to sender`);
+  info(`${queueId}: from=${bracketed(sender)}, status=${status}, returned to sender`);
 }
 
 /** anvil: the most of something since the last of these lines; `at` is milliseconds since the epoch. */
@@ -164,11 +181,11 @@ export interface Delivery {
 /** The delivery agents' line. */
 export function delivered(delivery: Delivery): void {
   const { queueId, recipient, original, relay, delays, dsn, status, text } = delivery;
-  const orig = original && original !== recipient ? `, orig_to=<${external(original)}>` : "";
+  const orig = original && original !== recipient ? `, orig_to=${bracketed(original)}` : "";
   const use = (delivery.connectionUse ?? 1) > 1 ? `, conn_use=${delivery.connectionUse}` : "";
   const total = delays[0] + delays[1] + delays[2] + delays[3];
   info(
-    `${queueId}: to=<${external(recipient)}>${orig}, relay=${relay}${use}, delay=${
+    `${queueId}: to=${bracketed(recipient)}${orig}, relay=${relay}${use}, delay=${
       seconds(total)
     }, ` +
       `delays=${delays.map(seconds).join("/")}, dsn=${dsn}, status=${status} (${text})`,

@@ -332,6 +332,31 @@ for (const text of HOSTILE) {
   });
 }
 
+Deno.test("what a domain or a host name seems to end stays within its brackets", () => {
+  const forged = "b>, size=1, nrcpt=1 (queue active)";
+  const sender = `a@${forged}`, shown = "a@b???size=1??nrcpt=1?(queue?active)";
+  assertEquals(logged(() => lines.pickedUp(ID, 1000, sender)), `${ID}: uid=1000 from=<${shown}>`);
+  assertEquals(
+    logged(() => lines.expired(ID, sender)),
+    `${ID}: from=<${shown}>, status=expired, returned to sender`,
+  );
+  assertMatch(
+    logged(() => lines.delivered({ ...DELIVERY, recipient: sender, original: "y" })),
+    /: to=<a@b\?\?\?size=1\?\?nrcpt=1\?\(queue\?active\)>, orig_to=<y>, relay=/,
+  );
+  assertMatch(
+    logged(() => lines.rejected("reject", "RCPT", RELAY_DENIED, { ...AT, helo: "x> y=<z" })),
+    /helo=<x\?\?y=\?z>$/,
+  );
+});
+
+Deno.test("a quoted local part is printed as it is", () => {
+  assertEquals(
+    logged(() => lines.pickedUp(ID, 0, "a b,c@example.com")),
+    `${ID}: uid=0 from=<"a b,c"@example.com>`,
+  );
+});
+
 Deno.test("a long text is cut", () => {
   const line = logged(() => lines.notSmtp(CLIENT, "x".repeat(1_000_000)));
   assertEquals(line.length < 2100, true);
