@@ -98,7 +98,7 @@ function auditing(grant: Grant, { audit }: Runtime): Record<string, string> {
   return audit ? { DENO_AUDIT_PERMISSIONS: join(audit, file) } : {};
 }
 
-/** Starts a role with the control channel open and its standard error on ours. */
+/** Starts a role with the control channel open and its standard error on ours; whoever starts it must end it. */
 export function launch(
   grant: Grant,
   runtime: Runtime,
@@ -111,6 +111,8 @@ export function launch(
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },
     cwd: runtime.standalone ? "/" : runtime.source,
+    // A session of its own: signals of the terminal are for the supervisor, which ends roles in their order.
+    detached: true,
   });
   // Its end of the channel is new, and the role does not run yet.
   refuseHandles();

@@ -9,7 +9,7 @@
 import process from "node:process";
 import { EX, reason } from "../errors.ts";
 import { withoutControls } from "../log/printable.ts";
-import { type Alive, aliveLock, endByHand, type Exit, ignoreInterrupts } from "./control.ts";
+import { type Alive, aliveLock, endByHand, type Exit } from "./control.ts";
 import type { FromRole } from "./channel.ts";
 
 const KINDS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
@@ -41,7 +41,6 @@ export function confine(module: string, permissions: string): Promise<never> {
   });
   process.on("message", (value: unknown) => worker.postMessage(value));
   process.on("disconnect", () => process.exit(1));
-  ignoreInterrupts();
   return new Promise(() => {});
 }
 

@@ -50,7 +50,6 @@ export function openControl(): Control | undefined {
 function overIpc(): Control {
   // A role never outlives its supervisor.
   process.on("disconnect", () => process.exit(1));
-  ignoreInterrupts();
   return {
     say: (value) => void process.send?.(value),
     onMessage: (take) => void process.on("message", take),
@@ -64,11 +63,6 @@ export function endByHand(role: string): never {
     `${role} waits for a supervisor, and none started it: see "deno task role"`,
   );
   process.exit(EX.USAGE);
-}
-
-/** Ctrl-C reaches every process of the terminal: the supervisor alone decides who ends when. */
-export function ignoreInterrupts(): void {
-  process.on("SIGINT", () => {});
 }
 
 function fromWorker(): Control {
