@@ -98,6 +98,8 @@ export const policies: readonly Row[] = [
     calls: ["rewrite", "outcomes"],
     reads: ["mailboxes"],
     writes: ["mailboxes"],
+    // Of what it finds, it gives away only what it made itself.
+    sys: ["uid"],
     start: "on request",
     reload: "replaced",
   },

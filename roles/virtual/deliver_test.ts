@@ -9,6 +9,7 @@ import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Lookup, LookupParameter } from "../../shared/rewrite_cache.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
 import { VirtualDelivery } from "./deliver.ts";
+import { giveDirectory } from "./directories.ts";
 import { give } from "./owner.ts";
 
 type Table = (parameter: LookupParameter, address: string) => Lookup | Promise<Lookup>;
@@ -334,6 +335,25 @@ for (const [what, exchange] of EXCHANGES) {
       const [[status, dsn]] = await scene.deliver(["a@x"]) as [string[]];
       assertEquals([status, dsn], ["deferred", "4.2.0"]);
       assertEquals(scene.files(outside), []);
+    },
+  });
+}
+
+for (const how of ["by a link above it", "by a link in its place"]) {
+  Deno.test({
+    name: `giveDirectory() gives away no directory of another that is reached ${how}`,
+    ignore: Deno.uid() !== 0,
+    fn() {
+      using scene = new Scene({});
+      const theirs = `${scene.top}/theirs/new`;
+      Deno.mkdirSync(theirs, { recursive: true });
+      Deno.chownSync(theirs, 777, 777);
+      const above = how.includes("above");
+      Deno.symlinkSync(above ? `${scene.top}/theirs` : theirs, `${scene.base}/link`);
+      assertThrows(() =>
+        giveDirectory({ uid: 12345, gid: 12346 }, `${scene.base}/link${above ? "/new" : ""}`)
+      );
+      assertEquals([Deno.statSync(theirs).uid, Deno.lstatSync(`${scene.base}/link`).uid], [777, 0]);
     },
   });
 }

@@ -3,9 +3,10 @@
  * place would lead out of the mailboxes (the runtime checks the name of a file, not where links lead).
  */
 
-import { lchownSync } from "node:fs";
+import { closeSync, constants, fchownSync, fstatSync, openSync } from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import process from "node:process";
 import type { DirectorySync } from "./directory_sync.ts";
 import { give, type Owner } from "./owner.ts";
 import { codeOf, Trouble } from "./trouble.ts";
@@ -61,7 +62,7 @@ export class Directories {
     if (parts.some((part) => part.status === "fulfilled" && part.value)) {
       await this.syncs.sync(path);
     }
-    if (made) give(owner, (uid, gid) => lchownSync(path, uid, gid));
+    if (made) giveDirectory(owner, path);
     return this.#remember({ path });
   }
 
@@ -72,7 +73,7 @@ export class Directories {
 
   async #part(path: string, owner: Owner | undefined): Promise<boolean> {
     const made = await this.#directory(path, PRIVATE, false);
-    if (made) give(owner, (uid, gid) => lchownSync(path, uid, gid));
+    if (made) giveDirectory(owner, path);
     return made;
   }
 
@@ -107,5 +108,24 @@ export class Directories {
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(maildir.path, { maildir, until: this.clock() + FRESH_MS });
     return maildir;
+  }
+}
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * Gives a directory that was made here to its owner. Where the directory above belongs to somebody, he may have put a link
+ * to another's mailbox in its place meanwhile: so what is given is looked at first, and is still ours.
+ */
+export function giveDirectory(owner: Owner | undefined, path: string): void {
+  if (!owner) return;
+  const directory = openSync(path, DIRECTORY);
+  try {
+    if (fstatSync(directory).uid !== process.getuid!()) {
+      throw new Trouble("make directory", path, new Error("Not the directory that was made"));
+    }
+    give(owner, (uid, gid) => fchownSync(directory, uid, gid));
+  } finally {
+    closeSync(directory);
   }
 }
