@@ -5,6 +5,7 @@ import type { Runtime } from "../../policies/bwrap.ts";
 import type { Host } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import type { Layers } from "./launch.ts";
+import { removeLeftStages, type Stage, stageRuntime } from "./stage.ts";
 
 /** The clone that this process runs from. */
 export const SOURCE = fromFileUrl(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -117,35 +118,14 @@ export function exists(path: string): boolean {
  * Without bubblewrap, a role that runs as another user must be able to reach Deno, the cache and the source by itself.
  * What it cannot reach (a home directory of root) is copied to a temporary directory, which `dispose` removes.
  */
-export function reachable(
-  runtime: Runtime,
-  host: Host,
-  layers: Layers,
-): { runtime: Runtime; dispose(): void } {
-  if (!host.mailOwner || layers.bwrap) return { runtime, dispose() {} };
-  // A compiled program has everything else inside.
+export function reachable(runtime: Runtime, host: Host, layers: Layers): Stage {
+  const asItIs = { runtime, dispose() {} };
+  if (!host.mailOwner) return asItIs;
+  removeLeftStages();
   const needed = runtime.standalone
     ? [runtime.deno]
     : [runtime.deno, runtime.cache, runtime.source];
-  if (needed.every(openToOthers)) {
-    return { runtime, dispose() {} };
-  }
-  const stage = Deno.makeTempDirSync({ prefix: "postern-" });
-  Deno.chmodSync(stage, 0o755);
-  const staged = {
-    ...runtime,
-    deno: join(stage, "bin", "deno"),
-    cache: join(stage, "cache"),
-    source: join(stage, "source"),
-  };
-  const dispose = () => Deno.removeSync(stage, { recursive: true });
-  copyTree(runtime.deno, staged.deno);
-  if (runtime.standalone) return { runtime: staged, dispose };
-  copyTree(join(runtime.cache, "npm"), join(staged.cache, "npm"));
-  for (const part of ["deno.json", "deno.lock", "shared", "roles"]) {
-    copyTree(join(runtime.source, part), join(staged.source, part));
-  }
-  return { runtime: staged, dispose };
+  return layers.bwrap || needed.every(openToOthers) ? asItIs : stageRuntime(runtime);
 }
 
 /** True when every directory on the way can be passed by anybody. */
@@ -156,15 +136,4 @@ export function openToOthers(path: string): boolean {
     if (((mode ?? 0) & wanted) === 0) return false;
   }
   return true;
-}
-
-function copyTree(from: string, to: string): void {
-  Deno.mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
-  if (!Deno.statSync(from).isDirectory) {
-    Deno.copyFileSync(from, to);
-    return Deno.chmodSync(to, (Deno.statSync(from).mode! & 0o111) ? 0o755 : 0o644);
-  }
-  Deno.mkdirSync(to, { recursive: true });
-  Deno.chmodSync(to, 0o755);
-  for (const { name } of Deno.readDirSync(from)) copyTree(join(from, name), join(to, name));
 }

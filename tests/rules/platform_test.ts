@@ -48,6 +48,7 @@ const LISTED = new Map([
   ["roles/supervisor/refuse_handles.ts", "setsockopt()"],
   ["roles/supervisor/runtime.ts", "finds Deno and bubblewrap, and tries them"],
   ["roles/supervisor/settings.ts", "reads what is started with"],
+  ["roles/supervisor/stage.ts", "copies the runtime, and removes what is left of copies"],
   ["roles/supervisor/stop_point.ts", "the environment of who starts a crash test"],
   ["roles/supervisor/tls_material.ts", "reads the TLS keys"],
   ["roles/virtual/directories.ts", "makes mailbox directories"],
