@@ -6,6 +6,9 @@
 /** Beyond this the rest is taken for body: an attacker could make us hold a message of any size. */
 const MAX_HEADER_SECTION_BYTES = 1 << 20;
 
+/** More fields that somebody has to look at are nobody's, and each is an object many times as large as its bytes. */
+const MAX_FIELDS = 1000;
+
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, COLON = 58, DEL = 127;
 
 /** The names to look for, in any case; made once, asked for each line. */
@@ -60,7 +63,7 @@ export interface Field {
 
 /**
  * How a header section ends: an empty line, a line that is no header (an empty line belongs before it), the end of the
- * message, or the limit, where nothing may be changed in what follows.
+ * message, or a limit, where nothing may be changed in what follows.
  */
 export type HeaderEnd = "empty line" | "text" | "end of message" | "limit";
 
@@ -97,6 +100,8 @@ export class HeaderScanner {
         if (this.#open) this.#open.end = next;
       } else if (first === CR && next - at === 2) {
         return this.#ended("empty line", at);
+      } else if (this.fields.length === MAX_FIELDS) {
+        return this.#ended("limit", at);
       } else if (!this.#field(content, at, next)) return this.#ended("text", at);
       this.#at = next;
     }
