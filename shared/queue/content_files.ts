@@ -10,7 +10,7 @@ import { SpareFiles } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
 /** Smaller pieces are joined up to this before they are written. */
-const WRITE_BYTES = 256 * 1024;
+export const WRITE_BYTES = 256 * 1024;
 const READ_BYTES = 256 * 1024;
 
 export class ContentFiles {
@@ -29,8 +29,15 @@ export class ContentFiles {
     Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
   }
 
-  /** Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new. */
-  async write(queueId: string, source: AsyncIterable<Uint8Array>): Promise<number> {
+  /**
+   * Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new.
+   * Without `joined` each piece is written as it comes, which needs no buffer.
+   */
+  async write(
+    queueId: string,
+    source: AsyncIterable<Uint8Array>,
+    joined = true,
+  ): Promise<number> {
     const path = this.#path(queueId);
     let file: Deno.FsFile, given = false;
     try {
@@ -44,7 +51,7 @@ export class ContentFiles {
       throw new StorageError(`write content ${queueId}: ${reason(error)}`);
     }
     try {
-      const size = await writeAll(file, source);
+      const size = await (joined ? writeAll : writeEach)(file, source);
       await storage(`write content ${queueId}`, () => file.sync());
       file.close();
       await storage(`sync ${this.directory}`, () => this.#syncDirectory());
@@ -176,6 +183,15 @@ async function writeAll(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): P
     }
   }
   await write(file, buffer.subarray(0, held));
+  return size;
+}
+
+async function writeEach(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    await write(file, chunk);
+  }
   return size;
 }
 

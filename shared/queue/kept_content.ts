@@ -1,11 +1,21 @@
 /** Content on its way into the queue: small content in memory until the commit writes it, anything longer in a file. */
 
+import { Budget, Share } from "../budget.ts";
 import { concat } from "../ipc/frame.ts";
-import type { ContentFiles } from "./content_files.ts";
+import { type ContentFiles, WRITE_BYTES } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 
 /** Content above this gets a file of its own: the log would write it twice. */
 const MAX_DATABASE_CONTENT = 256 * 1024;
+
+/** What content that is still arriving may take of memory, all of it together. */
+const MAX_ARRIVING_BYTES = 64 * 1024 * 1024;
+/** So much of each may always be there. */
+const FREE_BYTES = 64 * 1024;
+
+export function contentBudget(): Budget {
+  return new Budget("content that arrives", MAX_ARRIVING_BYTES, FREE_BYTES);
+}
 
 /** A content file, written and synced. */
 export class ContentFile {
@@ -17,25 +27,35 @@ export async function keepContent(
   queueId: string,
   source: AsyncIterable<Uint8Array>,
   files: ContentFiles,
+  budget: Budget,
 ): Promise<Kept> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  const chunks = source[Symbol.asyncIterator]();
-  for (;;) {
-    const { done, value } = await chunks.next();
-    if (done) return concat(parts, size);
-    parts.push(value);
-    size += value.length;
-    if (size > MAX_DATABASE_CONTENT) break;
+  const share = new Share(budget);
+  try {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    const chunks = source[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done) return concat(parts, size);
+      parts.push(value);
+      size += value.length;
+      // A file takes what memory cannot.
+      if (size > MAX_DATABASE_CONTENT || !share.add(value.length)) break;
+    }
+    share.release();
+    const joins = share.add(budget.freeBytes + WRITE_BYTES);
+    return new ContentFile(queueId, await files.write(queueId, continued(parts, chunks), joins));
+  } finally {
+    share.release();
   }
-  return new ContentFile(queueId, await files.write(queueId, continued(parts, chunks)));
 }
 
+/** Keeps nothing of `first` that was taken. */
 async function* continued(
-  first: readonly Uint8Array[],
+  first: Uint8Array[],
   rest: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  yield* first;
+  for (let part = first.shift(); part; part = first.shift()) yield part;
   for (;;) {
     const { done, value } = await rest.next();
     if (done) return;

@@ -31,7 +31,7 @@ import type { Outcome, Recipient } from "../mail/envelope.ts";
 import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
-import { ContentFile, keepContent } from "./kept_content.ts";
+import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
 import { messageOf, type MessageRow } from "./record.ts";
 import { MESSAGE_COLUMNS, SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
@@ -75,7 +75,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #removeContent: StatementSync;
   #sources: Sources;
 
-  constructor(directory: string) {
+  constructor(directory: string, readonly budget = contentBudget()) {
     super(openDatabase(directory), directory, true);
     this.#addMessage = this.db.prepare(
       `INSERT INTO messages (queue_id, queue, next_try, size, recipients, place, envelope)
@@ -107,7 +107,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     source: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<Kept> {
-    const kept = await keepContent(queueId, source, this.files);
+    const kept = await keepContent(queueId, source, this.files, this.budget);
     if (!signal.aborted) return kept;
     await this.discard(kept);
     throw new StorageError(`keep ${queueId}: the sender gave up`);
