@@ -12,6 +12,9 @@ import { concat } from "../../shared/ipc/frame.ts";
 const WHOLE_BYTES = 64 * 1024;
 /** So much of a stream may wait for cleanup before the client is not read any more. */
 const WAITING_BYTES = 256 * 1024;
+/** With more than this waiting in all streams, each may hold only a little. */
+const ALL_WAITING_BYTES = 64 * 1024 * 1024;
+const LITTLE_BYTES = 16 * 1024;
 /**
  * Of a message that comes in more pieces than this, those that are short are copied together: BDAT chunks or packets of one
  * byte would each cost a hundred bytes of memory and a frame on the way to cleanup.
@@ -143,6 +146,7 @@ class Room {
 
 /** Chunks that wait to be taken. */
 class Stream implements AsyncIterable<Uint8Array> {
+  static #waitingInAll = 0;
   #chunks: Uint8Array[] = [];
   #waiting = 0;
   #state: "open" | "ended" | "failed" | "closed" = "open";
@@ -153,7 +157,7 @@ class Stream implements AsyncIterable<Uint8Array> {
   push(chunk: Uint8Array): void {
     if (this.#state !== "open") return;
     this.#chunks.push(chunk);
-    this.#waiting += chunk.length;
+    this.#count(chunk.length);
     this.#wake();
   }
 
@@ -165,20 +169,31 @@ class Stream implements AsyncIterable<Uint8Array> {
   fail(error: Error): void {
     if (this.#state === "open") this.#state = "failed";
     this.#error = error;
+    this.#drop();
     this.#wake();
   }
 
   /** The reader wants no more: what still comes is dropped. */
   close(): void {
     this.#state = "closed";
-    this.#chunks = [];
-    this.#waiting = 0;
+    this.#drop();
     this.#wake();
     this.#wakeWriter?.();
   }
 
   get crowded(): boolean {
-    return this.#waiting > WAITING_BYTES;
+    return this.#waiting > WAITING_BYTES ||
+      Stream.#waitingInAll > ALL_WAITING_BYTES && this.#waiting > LITTLE_BYTES;
+  }
+
+  #count(bytes: number): void {
+    this.#waiting += bytes;
+    Stream.#waitingInAll += bytes;
+  }
+
+  #drop(): void {
+    this.#chunks = [];
+    this.#count(-this.#waiting);
   }
 
   space(): Promise<void> {
@@ -192,7 +207,7 @@ class Stream implements AsyncIterable<Uint8Array> {
       if (this.#state === "failed") throw this.#error;
       const chunk = this.#chunks.shift();
       if (chunk) {
-        this.#waiting -= chunk.length;
+        this.#count(-chunk.length);
         if (!this.crowded) this.#wakeWriter?.();
         yield chunk;
       } else if (this.#state !== "open") return;

@@ -6,6 +6,8 @@ import { concat, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 /** How many content bytes may be under way unread in one conversation. */
 export const WINDOW_BYTES = 256 * 1024;
+/** With more than this under way unread in all conversations of a process, each gets no more than one step of credit. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** Credit is returned in steps of this. */
 const CREDIT_STEP = WINDOW_BYTES / 4;
 /** What is longer than this is cut into several chunks. */
@@ -128,21 +130,42 @@ export interface Outlet {
 
 /** The sending side: waits when the window is used up or the connection is full. */
 export class Sender {
-  #window = WINDOW_BYTES;
+  /** What all of them have sent and nobody has read yet. */
+  static #unreadOfAll = 0;
+  #unread = 0;
   #wake: (() => void) | undefined;
   #stopped = false;
 
   constructor(readonly outlet: Outlet) {}
 
+  /** For no more than was sent: the other side does not make our window. */
   credit(bytes: number): void {
-    this.#window += bytes;
+    this.#count(-Math.min(bytes, this.#unread));
     this.#wake?.();
   }
 
-  /** The other side wants no more; `send` returns at its next step. */
+  /** The conversation is over, or the other side wants no more: `send` returns at its next step. */
   stop(): void {
     this.#stopped = true;
+    this.#count(-this.#unread);
     this.#wake?.();
+  }
+
+  /** Waits until the connection has room; false when the conversation is over before. */
+  async ready(): Promise<boolean> {
+    for (let room = this.outlet.room(); room; room = this.outlet.room()) await room;
+    return !this.#stopped;
+  }
+
+  #count(bytes: number): void {
+    this.#unread += bytes;
+    Sender.#unreadOfAll += bytes;
+  }
+
+  /** The reader is behind. One step unread, when it is read, brings credit: no more is needed to go on. */
+  #mustWait(bytes: number): boolean {
+    return this.#unread + bytes > WINDOW_BYTES ||
+      Sender.#unreadOfAll > MAX_UNREAD_BYTES && this.#unread >= CREDIT_STEP;
   }
 
   /** Sends all that `source` yields; an error of the source is the caller's to handle. */
@@ -152,7 +175,7 @@ export class Sender {
         const chunk = part.subarray(at, at + CHUNK_BYTES);
         for (;;) {
           if (this.#stopped) return;
-          if (this.#window < chunk.length) {
+          if (this.#mustWait(chunk.length)) {
             await new Promise<void>((resolve) => (this.#wake = resolve));
           } else {
             const room = this.outlet.room();
@@ -160,7 +183,7 @@ export class Sender {
             await room;
           }
         }
-        this.#window -= chunk.length;
+        this.#count(chunk.length);
         this.outlet.write(chunk, true);
       }
     }
@@ -178,15 +201,17 @@ export async function sendContent(
   content: Sendable,
   onSender: (sender: Sender) => void,
 ): Promise<void> {
-  if (arrivesWhole(content)) {
-    return connection.send(kind, call, id, header, content);
-  }
+  // Without room, hundreds of large requests would each wait in the connection's memory.
+  const room = connection.room();
+  if (!room && arrivesWhole(content)) return connection.send(kind, call, id, header, content);
   const sender = new Sender({
     write: (chunk, more) =>
       connection.send(Kind.CHUNK | (more ? MORE : 0), call, id, undefined, chunk),
     room: () => connection.room(),
   });
   onSender(sender);
+  if (room && !await sender.ready()) return;
+  if (arrivesWhole(content)) return connection.send(kind, call, id, header, content);
   connection.send(kind | MORE, call, id, header);
   await sender.send(content instanceof Uint8Array ? once(content) : content);
 }

@@ -155,6 +155,7 @@ class Open implements Conversation {
   /** The conversation is over: nothing more comes, and nobody waits. */
   end(): void {
     this.content.fail(OVER);
+    this.sender?.stop();
   }
 
   settle(durable: boolean): void {
