@@ -173,6 +173,9 @@ async function reload(supervisor: Supervisor, options: ServeOptions): Promise<st
     // All of it is looked at before any of it is in force.
     const fatal = everyProblem(next, false).filter(({ severity }) => severity === "fatal");
     if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
+    if (next.value("queue_directory") !== options.configuration.value("queue_directory")) {
+      return "queue_directory: cannot change while the system runs: stop and start it";
+    }
     prepare(next, supervisor.system.host);
     await supervisor.reload(next);
     return "";

@@ -3,7 +3,7 @@
 import { policyOf } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
-import { info } from "../../shared/log/log.ts";
+import { info, warning } from "../../shared/log/log.ts";
 import { seldom } from "../../shared/log/seldom.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
@@ -49,25 +49,42 @@ export class Supervisor {
   /** Puts a new configuration in force without refusing or breaking a connection. Rejects with what is wrong. */
   async reload(configuration: Configuration): Promise<void> {
     const next = adopt(this.system, configuration);
-    if (next.settings.value("queue_directory") !== this.system.settings.value("queue_directory")) {
-      throw new ConfigError(
-        "queue_directory: cannot change while the system runs: stop and start it",
-      );
+    let plans: Plan[];
+    try {
+      plans = plansOf(next);
+      await this.#replaceAll(plans);
+    } catch (error) {
+      this.system.listeners.keepOnly(inetEndpoints(this.system));
+      throw error;
     }
-    const plans = plansOf(next);
     this.system = next;
-    const errors: string[] = [];
-    for (const plan of plans) {
-      const keeper = this.#keepers.get(key(plan));
-      if (!keeper) {
-        const added = this.#add(plan);
-        if (!plan.onRequest) await added.start();
-      } else await keeper.replace(plan).catch((error) => errors.push(reason(error)));
-    }
     await this.#dropOthers(plans);
     next.listeners.keepOnly(inetEndpoints(next));
-    if (errors.length) throw new ConfigError(errors.join("; "));
     info(`reload -- configuration ${configuration.directory}`);
+  }
+
+  /** Gives every service its new plan; when one of them cannot have it, all get their former ones back. */
+  async #replaceAll(plans: readonly Plan[]): Promise<void> {
+    const undo: (() => Promise<void>)[] = [];
+    try {
+      for (const plan of plans) {
+        const keeper = this.#keepers.get(key(plan));
+        if (keeper) {
+          const former = keeper.plan;
+          await keeper.replace(plan);
+          undo.push(() => keeper.replace(former));
+        } else {
+          const added = this.#add(plan);
+          undo.push(() => this.#drop(key(plan)));
+          if (!plan.onRequest) await added.start();
+        }
+      }
+    } catch (error) {
+      for (const each of undo.reverse()) {
+        await each().catch((error) => warning(`reload: ${reason(error)}`));
+      }
+      throw new ConfigError(`${reason(error)}: the former configuration stays in force`);
+    }
   }
 
   /** Ends the system: mail in first, then the queue and who works for it, then the rest. */
@@ -121,11 +138,13 @@ export class Supervisor {
 
   async #dropOthers(plans: readonly Plan[]): Promise<void> {
     const wanted = new Set(plans.map(key));
-    for (const [name, keeper] of this.#keepers) {
-      if (wanted.has(name)) continue;
-      this.#keepers.delete(name);
-      await keeper.stop(STOP_MS.rest);
-    }
+    for (const name of this.#keepers.keys()) if (!wanted.has(name)) await this.#drop(name);
+  }
+
+  async #drop(name: string): Promise<void> {
+    const keeper = this.#keepers.get(name);
+    this.#keepers.delete(name);
+    await keeper?.stop(STOP_MS.rest);
   }
 }
 

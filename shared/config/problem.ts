@@ -34,8 +34,7 @@ export function problem(
 /** By file and line, and nothing twice. */
 export function inOrder(problems: readonly Problem[]): Problem[] {
   const byMessage = new Map(problems.map((each) => [each.message, each]));
-  const files = [...new Set(problems.map(({ file }) => file))];
   return [...byMessage.values()].sort((a, b) =>
-    files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line
+    a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1
   );
 }

@@ -1,0 +1,263 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { EX } from "../../shared/errors.ts";
+import { fakeIo } from "../../tests/support/fake_io.ts";
+import { check } from "./check.ts";
+
+const SERVICES = "127.0.0.1:2525 inet n - n - - smtpd\nsmtp unix - - n - - smtp\n";
+/** These lines come before those of each test. */
+const BASE = ["mail_owner = nobody", "mydestination = here.example", "local_recipient_maps ="];
+
+/** What `check` says of main.cf lines after BASE; `$directory` in them has these files. */
+async function said(lines: string, master = "", files: Record<string, string> = {}) {
+  const io = fakeIo();
+  const directory = io.configDirectory!;
+  try {
+    const all = [...BASE, `queue_directory = ${io.queueDirectory}`, lines];
+    Deno.writeTextFileSync(
+      `${directory}/main.cf`,
+      all.join("\n").replaceAll("$directory", directory),
+    );
+    Deno.writeTextFileSync(`${directory}/master.cf`, SERVICES + master);
+    for (const [name, text] of Object.entries(files)) {
+      Deno.writeTextFileSync(`${directory}/${name}`, text);
+    }
+    const code = await check([], io);
+    const found = io.written.err.replaceAll(directory, "DIR").split("\n").filter(Boolean)
+      .filter((line) => !line.includes("replaces the entry"));
+    return { code, found, summary: io.written.out.replaceAll(directory, "DIR") };
+  } finally {
+    io.remove();
+  }
+}
+
+/** The first line that a test adds to main.cf. */
+const HERE = "DIR/main.cf, line 5";
+const WAITS = "what needs it must wait until that is mended";
+const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
+
+const fatal: [reason: string, lines: string, expected: string, files?: Record<string, string>][] = [
+  ["a relative queue", "queue_directory = q", 'queue_directory: must be an absolute path: is "q"'],
+  [
+    "a type of table that nobody has",
+    "virtual_alias_maps = nosuch:/x",
+    'virtual_alias_maps: unknown table type nosuch: "nosuch:/x"',
+  ],
+  [
+    "a type of table that is not built yet, inside another",
+    "transport_maps = unionmap:{static:x, proxy:mysql:/x}",
+    'transport_maps: tables of type mysql are not built yet: "mysql:/x"',
+  ],
+  [
+    "a type of table that nobody has, among domains",
+    "relay_domains = example.com, !nosuch:/x",
+    'relay_domains: unknown table type nosuch: "nosuch:/x"',
+  ],
+  [
+    "a table of a relative file",
+    "transport_maps = hash:x",
+    'transport_maps: must name a file by its absolute path: "hash:x"',
+  ],
+  [
+    "a table that is written wrongly",
+    "transport_maps = inline:{x}",
+    'transport_maps: inline:{x}: must be key=value: is "x"',
+  ],
+  [
+    "a network that is none",
+    "mynetworks = 300.1.1.1/8",
+    'mynetworks: must be a network or address: is "300.1.1.1/8"',
+  ],
+  [
+    "a network with bits of a host",
+    "mynetworks = 10.0.0.1/8",
+    'mynetworks: non-null host address bits in "10.0.0.1/8", perhaps "10.0.0.0/8" is meant',
+  ],
+  [
+    "a table of networks that smtpd would have to ask",
+    "mynetworks = hash:/x",
+    'mynetworks: of tables, only cidr:/file can be used here: is "hash:/x"',
+  ],
+  [
+    "a file of networks that is not there",
+    "mynetworks = /nonexistent",
+    "mynetworks: /nonexistent: cannot open: no such file",
+  ],
+  [
+    "a broken file of networks",
+    "mynetworks = 127.0.0.0/8 cidr:$directory/c",
+    'mynetworks: DIR/c: line 2: bad net/mask pattern: "x y"',
+    { c: "10.0.0.0/8 ok\nx y\n" },
+  ],
+  [
+    "a relay host with half a bracket",
+    "relayhost = [1.2.3.4",
+    'relayhost: must be host, [host] or host:port: malformed destination "[1.2.3.4"',
+  ],
+  [
+    "an address of another host",
+    "inet_interfaces = 203.0.113.99",
+    'inet_interfaces: this host has no such address: "203.0.113.99"',
+  ],
+  [
+    "an interface's name",
+    "inet_interfaces = eth0",
+    'inet_interfaces: must be addresses, all or loopback-only: is "eth0"',
+  ],
+  [
+    "an IP version that is none",
+    "inet_protocols = ipv9",
+    'inet_protocols: must be words of all, ipv4, ipv6: is "ipv9"',
+  ],
+  [
+    "an open relay",
+    "smtpd_relay_restrictions = permit_mynetworks",
+    "smtpd_relay_restrictions: in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, " +
+    "specify at least one working instance of: reject_unauth_destination, defer_unauth_destination, " +
+    "reject, defer, defer_if_permit",
+  ],
+  [
+    "a restriction that nobody knows",
+    "smtpd_sender_restrictions = nosuch",
+    'smtpd_sender_restrictions: unknown smtpd restriction: "nosuch"',
+  ],
+  [
+    "a restriction that is not built yet",
+    "smtpd_client_restrictions = reject_rbl_client x.test",
+    'smtpd_client_restrictions: restriction "reject_rbl_client" is not built yet',
+  ],
+  [
+    "a certificate that is not there",
+    "smtpd_tls_cert_file = /nonexistent",
+    "smtpd_tls_cert_file: cannot read /nonexistent: no such file",
+  ],
+  [
+    "a certificate without a key",
+    "smtpd_tls_cert_file = $directory/c",
+    "smtpd_tls_cert_file: has no private key in PEM form (-----BEGIN PRIVATE KEY-----)",
+    { c: CERTIFICATE },
+  ],
+  [
+    "TLS demanded without a certificate",
+    "smtpd_tls_security_level = encrypt",
+    "smtpd_tls_security_level: encrypt needs smtpd_tls_chain_files",
+  ],
+  [
+    "a class of notices that nobody sends",
+    "notify_classes = bounce, bogus",
+    "notify_classes: must be words of bounce, 2bounce, data, delay, policy, protocol, resource, " +
+    'software: is "bogus"',
+  ],
+  [
+    "a transport without a name",
+    "default_transport = :[gw.test]",
+    'default_transport: must be transport:nexthop: is ":[gw.test]"',
+  ],
+];
+
+for (const [reason, lines, expected, files] of fatal) {
+  Deno.test(`check names ${reason}, and exits with 78`, async () => {
+    const { code, found, summary } = await said(lines, "", files);
+    assertEquals(found, [`check: fatal: ${HERE}: ${expected}`]);
+    assertMatch(summary, /^DIR: cannot be used: 1 error, /);
+    assertEquals(code, EX.CONFIG);
+  });
+}
+
+const warnings: [
+  reason: string,
+  lines: string,
+  expected: string,
+  files?: Record<string, string>,
+][] = [
+  [
+    "a table whose file is not there",
+    "virtual_alias_maps = hash:/nonexistent",
+    `virtual_alias_maps: /nonexistent: cannot open: no such file: ${WAITS}`,
+  ],
+  [
+    "a broken regexp: table",
+    "transport_maps = regexp:$directory/r",
+    `transport_maps: DIR/r: line 2: no closing "/" after the pattern: ${WAITS}`,
+    { r: "/a/ b\n/x y\n" },
+  ],
+  [
+    "a broken cidr: table inside another",
+    "transport_maps = pipemap:{static:x, cidr:$directory/c}",
+    `transport_maps: DIR/c: line 1: bad net/mask pattern: "x y": ${WAITS}`,
+    { c: "x y\n" },
+  ],
+  [
+    "a line of a table that is none",
+    "transport_maps = texthash:$directory/t",
+    'transport_maps: DIR/t, line 1: expected format: key whitespace value; ignoring "key"',
+    { t: "key\nk v\n" },
+  ],
+  [
+    "a list of domains that is not there",
+    "relay_domains = /nonexistent",
+    `relay_domains: /nonexistent: cannot open: no such file: ${WAITS}`,
+  ],
+  [
+    "a domain of two classes",
+    "virtual_mailbox_domains = Here.Example",
+    "virtual_mailbox_domains: do not list domain here.example in BOTH mydestination and " +
+    "virtual_mailbox_domains",
+  ],
+];
+
+for (const [reason, lines, expected, files] of warnings) {
+  Deno.test(`check warns of ${reason}, and exits with 0`, async () => {
+    const { code, found } = await said(lines, "", files);
+    assertEquals(found, [`check: warning: ${HERE}: ${expected}`]);
+    assertEquals(code, EX.OK);
+  });
+}
+
+Deno.test("check names a user that does not exist, which matters to root", async () => {
+  const { code, found } = await said("mail_owner = nosuchuser");
+  const expected = Deno.uid() === 0
+    ? [`check: fatal: ${HERE}: mail_owner: no such user: "nosuchuser"`, EX.CONFIG]
+    : [
+      `check: warning: ${HERE}: mail_owner: no such user: "nosuchuser": it will not start as root`,
+      EX.OK,
+    ];
+  assertEquals([...found, code], expected);
+});
+
+Deno.test("check asks each smtpd for itself, with its overrides", async () => {
+  const override = "-o smtpd_relay_restrictions=permit_mynetworks";
+  const { found } = await said(
+    "",
+    `127.0.0.1:2526 inet n - n - - smtpd ${override}\n203.0.113.9:25 inet n - n - - smtpd\n`,
+  );
+  assertEquals(
+    found.map((line) => line.slice(0, 110)),
+    [
+      "check: fatal: DIR/master.cf, line 3: smtpd_relay_restrictions: in parameter smtpd_relay_restrictions or smtpd_r",
+      'check: fatal: DIR/master.cf, line 4: 203.0.113.9:25: this host has no such address: "203.0.113.9"',
+    ].map((line) => line.slice(0, 110)),
+  );
+});
+
+Deno.test("check reports all of it at once, by file and line", async () => {
+  const { found } = await said(
+    "inet_protocols = ipv9\nmynetworks = x\nnotify_classes = y\nvirtual_alias_maps = hash:/nonexistent",
+    "a unix - - n - - nosuchd\n",
+  );
+  assertEquals(found.map((line) => /line [0-9]+: \w+/.exec(line)![0]), [
+    "line 5: inet_protocols",
+    "line 6: mynetworks",
+    "line 7: notify_classes",
+    "line 8: virtual_alias_maps",
+    "line 3: a",
+  ]);
+});
+
+Deno.test("check reads aliases in their own format", async () => {
+  const { found } = await said(
+    "alias_maps = texthash:$directory/a\nlocal_recipient_maps = proxy:$alias_maps",
+    "",
+    { a: "root: you\n" },
+  );
+  assertEquals(found, []);
+});

@@ -1,0 +1,86 @@
+/** A configuration that cannot be used: at the start, and at a reload. */
+
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { SmtpClient } from "../support/smtp.ts";
+import { freePort, postern, root, System } from "../support/system.ts";
+
+/** What `serve` says, and its exit code; it must end by itself. */
+async function serve(system: System): Promise<{ code: number; said: string[] }> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...postern, "serve", "-c", system.configuration],
+    cwd: root,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  const lines = new TextDecoder().decode(stderr).split("\n");
+  return { code, said: lines.filter((line) => line && !line.startsWith("serve: warning: ")) };
+}
+
+for (
+  const [main, expected] of [
+    ["mynetworks = 300.1.1.1/8", /^serve: fatal: \S+\/main\.cf, line [0-9]+: mynetworks: /],
+    [
+      "smtpd_relay_restrictions = permit_mynetworks",
+      /^serve: fatal: \S+\/main\.cf, line [0-9]+: smtpd_relay_restrictions: .* at least one working /,
+    ],
+    ["queue_directory = q", /^serve: fatal: \S+\/main\.cf, line [0-9]+: queue_directory: /],
+    ["inet_protocols = ipv9", /^serve: fatal: \S+\/main\.cf, line [0-9]+: inet_protocols: /],
+  ] as const
+) {
+  Deno.test(`serve ends with 78 and one line for ${main}`, async () => {
+    await using system = await System.prepare({ main });
+    const { code, said } = await serve(system);
+    assertEquals(said.length, 1, said.join("\n"));
+    assertMatch(said[0]!, expected);
+    assertEquals(code, 78);
+  });
+}
+
+/** The greeting of a new session. */
+async function greeting(system: System): Promise<string> {
+  using client = new SmtpClient(system.port);
+  return (await client.reply()).text;
+}
+
+Deno.test("a reload that any parameter forbids changes nothing", async () => {
+  await using system = await System.start();
+  const before = await greeting(system);
+  const banner = "smtpd_banner = $myhostname ESMTP other";
+  await system.configure({ main: `${banner}\nmynetworks = 300.1.1.1/8` });
+  await assertRejects(() => system.command(["reload"]), Error, "mynetworks: must be a network");
+  assertEquals(await greeting(system), before);
+
+  // The first of two new services could have its port.
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const free = await freePort();
+  const service = (port: number) => `127.0.0.1:${port} inet n - n - - smtpd\n`;
+  await system.configure({
+    main: banner,
+    master: service(free) + service((taken.addr as Deno.NetAddr).port),
+  });
+  await assertRejects(() => system.command(["reload"]), Error, "address already in use");
+  assertEquals(await greeting(system), before);
+  await assertRejects(() => Deno.connect({ port: free }), Deno.errors.ConnectionRefused);
+
+  await system.configure({ main: banner });
+  await system.command(["reload"]);
+  assertMatch(await greeting(system), /^220 mx\.postern\.test ESMTP other/);
+});
+
+Deno.test("mynetworks is read from its files at the start and at a reload", async () => {
+  await using system = await System.prepare();
+  const file = `${system.directory}/networks`;
+  await Deno.writeTextFile(file, "192.0.2.0/24 ours\n");
+  await system.configure({ main: `mynetworks = !192.0.2.1 cidr:${file}` });
+  await system.start();
+  const relay = async () => {
+    using client = await system.client();
+    await client.command("MAIL FROM:<s@src.test>");
+    return (await client.command("RCPT TO:<u@elsewhere.test>")).code;
+  };
+  assertEquals(await relay(), 454);
+  await Deno.writeTextFile(file, "192.0.2.0/24 ours\n# this host\n127.0.0.0/8 ours\n");
+  await system.command(["reload"]);
+  assertEquals(await relay(), 250);
+});
