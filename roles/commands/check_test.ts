@@ -148,6 +148,11 @@ const fatal: [reason: string, lines: string, expected: string, files?: Record<st
     'software: is "bogus"',
   ],
   [
+    "name servers that are none",
+    "dns_servers = ns.test",
+    'dns_servers: must be addresses: is "ns.test"',
+  ],
+  [
     "a transport without a name",
     "default_transport = :[gw.test]",
     'default_transport: must be transport:nexthop: is ":[gw.test]"',

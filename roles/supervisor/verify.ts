@@ -1,16 +1,19 @@
 /** Everything that is wrong with a configuration on this host: `postern check` shows it, and nothing starts with it. */
 
+import { grantOf } from "../../policies/grant.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { inetHost } from "../../shared/config/inspect.ts";
 import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
 import { verify } from "../../shared/config/verify.ts";
-import { reason } from "../../shared/errors.ts";
+import { ConfigError, reason } from "../../shared/errors.ts";
 import { addressText, parseAddress } from "../../shared/net/network.ts";
 import { catalogue } from "../../shared/parameters/mod.ts";
 import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
-import { findUser, hostAddresses, isRoot } from "./host.ts";
+import { findUser, hostAddresses, isRoot, readHost } from "./host.ts";
 import { readNetworks } from "./network_files.ts";
+import { wantedServices } from "./plans.ts";
+import { settingsOf } from "./settings.ts";
 import { KeyFileError, readTlsMaterial, tlsMaterialProblem } from "./tls_material.ts";
 
 /** All problems, in the order of the files. `readTables`: tables are read to the end, as long as that takes. */
@@ -27,7 +30,7 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
   const when = (name: string, check: (configuration: Configuration) => Problem[]) =>
     bad.has(name) ? [] : check(configuration);
   const host = [
-    ...when("mail_owner", verifyOwner),
+    ...when("mail_owner", verifyRights),
     ...when("inet_interfaces", verifyInterfaces),
     ...when("mynetworks", verifyNetworks),
     ...when("smtpd_tls_chain_files", verifyTls),
@@ -39,16 +42,34 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
   ]);
 }
 
+/** The user that roles run as, and what else the policy makes of the configuration. */
+function verifyRights(configuration: Configuration): Problem[] {
+  const owner = verifyOwner(configuration);
+  if (owner.some(({ severity }) => severity === "fatal")) return owner;
+  const host = readHost(configuration.value("mail_owner")), settings = settingsOf(configuration);
+  const found = wantedServices(configuration).flatMap(({ row, service }) => {
+    try {
+      grantOf(row, service, settings, host);
+      return [];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      // `parameter: what is wrong with it`.
+      const [, name = "", text = ""] = /^(\w+): ([^]*)$/.exec(error.message) ?? [];
+      return [problem("fatal", configuration.blame(name), name, text)];
+    }
+  });
+  return [...owner, ...found];
+}
+
 /** Only root needs another user to run as; others are told when they named one. */
 function verifyOwner(configuration: Configuration): Problem[] {
   const name = configuration.value("mail_owner"), place = configuration.blame("mail_owner");
   const user = findUser(name);
-  const text = user ? "must not be root" : "no such user";
   if (user && user.uid !== 0) return [];
-  if (isRoot()) return [problem("fatal", place, "mail_owner", `${text}: "${name}"`)];
+  const text = user ? `must not be root: "${name}"` : `no such user: "${name}"`;
+  if (isRoot()) return [problem("fatal", place, "mail_owner", text)];
   if (!place.line) return [];
-  const later = `${text}: "${name}": it will not start as root`;
-  return [problem("warning", place, "mail_owner", later)];
+  return [problem("warning", place, "mail_owner", `${text}: it will not start as root`)];
 }
 
 /** Addresses of other hosts, in inet_interfaces and in the names of inet services. */
