@@ -51,6 +51,7 @@ export class Member {
   /** Signs of life that it was asked for and has not given. */
   #asked = 0;
   #lastPong = performance.now();
+  #lastBeat = performance.now();
   #refused = false;
   #end: ReturnType<typeof setTimeout> | undefined;
 
@@ -79,6 +80,9 @@ export class Member {
   /** Asks for a sign of life, and kills a process that has not given one for `STUCK_MS`. */
   beat(now: number): void {
     if (this.state === "gone") return;
+    // It is we who were stopped (Ctrl-Z, a machine that sleeps): what it said is not read yet.
+    if (now - this.#lastBeat > STUCK_MS) this.#lastPong = now;
+    this.#lastBeat = now;
     const late = this.state === "starting" ? START_MS : STUCK_MS;
     if (now - this.#lastPong > late) {
       warning(`process ${this.handover.start.role} pid ${this.pid} does not answer: killed`);

@@ -119,6 +119,17 @@ Deno.test("Member takes as many signs of life as it asked for", async () => {
   assertEquals(child.killed, true);
 });
 
+Deno.test("Member gives a role time to answer when it was stopped itself", async () => {
+  const { child, member } = await told(UP, READY);
+  const hour = performance.now() + 3_600_000;
+  member.beat(hour);
+  assertEquals(child.killed, false);
+  for (const seconds of [10, 20, 30]) member.beat(hour + seconds * 1000);
+  assertEquals(child.killed, false);
+  member.beat(hour + 40_000);
+  assertEquals(child.killed, true);
+});
+
 Deno.test("Member tells a role once to go, however often it says that it is idle", async () => {
   const { child, member } = await told(UP, READY);
   member.drain(false);
