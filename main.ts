@@ -81,6 +81,8 @@ async function main(): Promise<number> {
 try {
   Deno.exit(await main());
 } catch (error) {
+  // Whoever reads our output has seen enough: `postconf | head`.
+  if (error instanceof Deno.errors.BrokenPipe) Deno.exit(0);
   const config = error instanceof Error && error.name === "ConfigError";
   write(
     Deno.stderr,

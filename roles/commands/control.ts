@@ -13,22 +13,19 @@ export function status(args: string[], io: CommandIo): Promise<number> {
   return asked("status", args, io, async (control) => {
     const { reply } = await control.call("status", {});
     io.out(`confinement: ${reply.layers}\n`);
-    io.out(
-      `${"SERVICE".padEnd(14)}${"ROLE".padEnd(12)}${"STATE".padEnd(10)}${
-        "RESTARTS".padEnd(10)
-      }PIDS\n`,
-    );
-    for (const each of reply.services) io.out(row(each));
+    const rows = [["SERVICE", "ROLE", "STATE", "RESTARTS", "PIDS"], ...reply.services.map(row)];
+    const widths = rows[0]!.map((_, n) => Math.max(...rows.map((each) => each[n]!.length)) + 2);
+    for (const each of rows) {
+      const last = each.length - 1;
+      io.out(each.map((text, n) => n < last ? text.padEnd(widths[n]!) : text).join("") + "\n");
+    }
     return reply.services.some((each) => each.state === "failed") ? EX.UNAVAILABLE : EX.OK;
   });
 }
 
-function row({ service, role, state, restarts, pids, reason }: ServiceStatus): string {
+function row({ service, role, state, restarts, pids, reason }: ServiceStatus): string[] {
   const why = reason && state !== "running" ? `  ${withoutControls(reason)}` : "";
-  return `${service.padEnd(14)}${role.padEnd(12)}${state.padEnd(10)}${
-    String(restarts).padEnd(10)
-  }` +
-    `${pids.join(" ") || "-"}${why}\n`;
+  return [service, role, state, String(restarts), `${pids.join(" ") || "-"}${why}`];
 }
 
 /** Puts the changed configuration in force; returns when it is. */
@@ -61,7 +58,12 @@ async function asked(
   const { directory } = takeConfigDirectory(args, io);
   const configuration = loadForCommand(io, directory);
   const path = socketPath(configuration.value("queue_directory"), "control");
-  if (await probe(path) !== "up") {
+  const state = await probe(path);
+  if (state === "denied") {
+    io.err(`${name}: only root and the owner of the mail system may do that\n`);
+    return EX.NOPERM;
+  }
+  if (state !== "up") {
     io.err(`${name}: the Postern mail system is not running (no answer at ${path})\n`);
     return EX.UNAVAILABLE;
   }

@@ -1,13 +1,9 @@
 /** `postlog`: a log line for scripts, where the system's own lines go. */
 
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
-import { client } from "../../shared/ipc/client.ts";
-import { socketPath } from "../../shared/layout.ts";
-import { formatJson, formatText } from "../../shared/log/format.ts";
 import type { Severity } from "../../shared/log/log.ts";
 import { printable } from "../../shared/log/printable.ts";
-import { Speech } from "../../shared/log/said.ts";
-import { logService } from "../../shared/protocols/log.ts";
+import { CommandLog } from "./command_log.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
 const USAGE = "usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text...]";
@@ -19,8 +15,6 @@ const PRIORITIES: Readonly<Record<string, Severity>> = {
   fatal: "fatal",
   panic: "panic",
 };
-/** Lines that are sent in one call. */
-const LINES_PER_CALL = 1000;
 /** Longer lines of standard input are cut, as any log text. */
 const MAX_INPUT_LINE = 10_000;
 
@@ -40,15 +34,10 @@ export async function postlog(args: string[], io: CommandIo): Promise<number> {
       return 1;
     }
     const configuration = loadForCommand(io, directory);
-    const origin = {
-      process: options.tag ?? `${configuration.value("syslog_name")}/postlog`,
-      pid: Deno.pid,
-      hostname: configuration.value("system_hostname").split(".")[0]!,
-    };
-    const format = configuration.value("maillog_format") === "json" ? formatJson : formatText;
-    const log = new Log(socketPath(configuration.value("queue_directory"), "log"), io);
+    const process = options.tag ?? `${configuration.value("syslog_name")}/postlog`;
+    const log = new CommandLog(configuration, process, (lines) => io.err(lines.join("\n") + "\n"));
     for await (const text of options.text ? [options.text] : inputLines(io)) {
-      await log.add(format(origin, options.severity, printable(text)));
+      await log.say(options.severity, text);
     }
     await log.close();
     return EX.OK;
@@ -87,39 +76,4 @@ async function* inputLines(io: CommandIo): AsyncGenerator<string> {
     yield* lines;
   }
   if (carry) yield carry;
-}
-
-/** postlogd, or standard error when it does not answer us. */
-class Log {
-  #client;
-  #said = new Speech();
-  #direct = false;
-
-  constructor(path: string, readonly io: CommandIo) {
-    this.#client = client(logService, { path });
-  }
-
-  async add(line: string): Promise<void> {
-    this.#said.add(line);
-    if (this.#said.length >= LINES_PER_CALL) await this.#flush();
-  }
-
-  async close(): Promise<void> {
-    await this.#flush();
-    this.#client.close();
-  }
-
-  async #flush(): Promise<void> {
-    if (!this.#said.length) return;
-    const said = this.#said.take();
-    if (!this.#direct) {
-      try {
-        await this.#client.call("write", said);
-        return;
-      } catch {
-        this.#direct = true;
-      }
-    }
-    this.io.err(said.lines.join("\n") + "\n");
-  }
 }

@@ -18,7 +18,7 @@ const JOIN_CHARS = 16 * 1024;
 const JOIN_MS = 100;
 const SITE = /^\[?[A-Za-z0-9._:-]{1,255}\]?(?::[0-9]{1,5})?$/;
 
-/** One action for each call; exit codes as Postfix's, 69 when it cannot be done. */
+/** One action for each call; exit codes as Postfix's: 64 for a wrong command line, 69 when it cannot be done. */
 export function postqueue(args: string[], io: CommandIo): Promise<number> {
   return queueCommand("postqueue", args, io, async (given, queueDirectory) => {
     const { action, argument } = parse(given.filter((arg) => arg !== "-v"));
@@ -31,12 +31,15 @@ export function postqueue(args: string[], io: CommandIo): Promise<number> {
         return await flush(queueDirectory, { id: "", site: "" });
       case "i":
         if (!QUEUE_ID_WORD.test(argument)) {
-          throw new CommandError(`Cannot flush queue ID - invalid name: "${argument}"`);
+          throw new CommandError(`Cannot flush queue ID - invalid name: "${argument}"`, EX.USAGE);
         }
         return await flush(queueDirectory, { id: argument, site: "" });
       case "s":
         if (!SITE.test(argument)) {
-          throw new CommandError(`Cannot flush mail queue - invalid destination: "${argument}"`);
+          throw new CommandError(
+            `Cannot flush mail queue - invalid destination: "${argument}"`,
+            EX.USAGE,
+          );
         }
         return await flush(queueDirectory, { id: "", site: argument });
     }
@@ -52,7 +55,7 @@ function parse(args: readonly string[]): { action: Letter; argument: string } {
   const argument = match?.[2] || (takes ? args[1] : undefined);
   const used = takes && !match?.[2] ? 2 : 1;
   if (!action || args.length !== used || takes !== (argument !== undefined)) {
-    throw new CommandError(USAGE);
+    throw new CommandError(USAGE, EX.USAGE);
   }
   return { action, argument: argument ?? "" };
 }

@@ -1,6 +1,7 @@
 /** `postsuper`: delete, hold, release and requeue messages. */
 
 import { EX } from "../../shared/errors.ts";
+import { CommandLog } from "./command_log.ts";
 import type { CommandIo } from "./io.ts";
 import {
   type Action,
@@ -44,22 +45,29 @@ interface Wanted {
 
 /** Does what is asked, and says for how many messages; exit code 1 for a wrong command line, as Postfix. */
 export function postsuper(args: string[], io: CommandIo): Promise<number> {
-  return queueCommand("postsuper", args, io, async (given, queueDirectory) => {
+  return queueCommand("postsuper", args, io, async (given, queueDirectory, configuration) => {
     const { ids, queues } = parse(given);
     if (!ids.size) return EX.OK;
     const input = [...ids.values()].some((each) => each.includes("-")) ? await readNames(io) : [];
     const actions = await queueActions(queueDirectory);
+    const process = `${configuration.value("syslog_name")}/postsuper`;
+    // Whoever asked sees them anyway.
+    const log = new CommandLog(configuration, process, () => {});
+    const say = (text: string) => {
+      io.err(`postsuper: ${text}\n`);
+      return log.say("info", text);
+    };
     try {
       for (const [letter, verb] of Object.entries(VERBS)) {
         const names = ids.get(letter)?.flatMap((name) => (name === "-" ? input : [name]));
         if (!names) continue;
         const chosen = queues.length ? await within(queues, names, queueDirectory) : names;
-        const count = await run(actions, verb, chosen, io);
-        io.err(`postsuper: ${verb.all}: ${count} message${count === 1 ? "" : "s"}\n`);
+        const count = await run(actions, verb, chosen, say);
+        await say(`${verb.all}: ${count} message${count === 1 ? "" : "s"}`);
       }
       return EX.OK;
     } finally {
-      await actions.close();
+      await Promise.all([actions.close(), log.close()]);
     }
   });
 }
@@ -123,17 +131,17 @@ async function run(
   actions: QueueActions,
   verb: Verb,
   names: readonly string[],
-  io: CommandIo,
+  say: (text: string) => Promise<void>,
 ): Promise<number> {
   if (names.includes("ALL")) return await actions.act(verb.action, "ALL");
   let sum = 0;
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const some = names.slice(at, at + AT_ONCE);
     const counts = await Promise.all(some.map((name) => actions.act(verb.action, [name])));
-    counts.forEach((count, n) => {
+    for (const [n, count] of counts.entries()) {
       sum += count;
-      if (count) io.err(`postsuper: ${some[n]}: ${verb.one}\n`);
-    });
+      if (count) await say(`${some[n]}: ${verb.one}`);
+    }
   }
   return sum;
 }

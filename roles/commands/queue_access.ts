@@ -1,5 +1,6 @@
 /** How the queue's commands reach the queue: its services, or while the system is down the queue itself. */
 
+import type { Configuration } from "../../shared/config/configuration.ts";
 import { EX, PeerError, reason } from "../../shared/errors.ts";
 import { Compile } from "typebox/compile";
 import { type Client, client } from "../../shared/ipc/client.ts";
@@ -30,13 +31,13 @@ export async function queueCommand(
   name: string,
   args: readonly string[],
   io: CommandIo,
-  run: (args: string[], queueDirectory: string) => Promise<number>,
+  run: (args: string[], queueDirectory: string, configuration: Configuration) => Promise<number>,
 ): Promise<number> {
   try {
     const { args: rest, directory } = takeConfigDirectory(args, io);
     const configuration = loadForCommand(io, directory);
     if (configuration.unreadable) throw new CommandError(configuration.unreadable, EX.CONFIG);
-    return await run(rest, configuration.value("queue_directory"));
+    return await run(rest, configuration.value("queue_directory"), configuration);
   } catch (error) {
     // Whoever reads our output has seen enough: `mailq | head`.
     if (error instanceof Deno.errors.BrokenPipe) return EX.OK;

@@ -1,6 +1,6 @@
 /**
  * `sendmail`: hand a message in. It is written to the maildrop, where pickup finds it, so it works while the system is
- * down. Exit codes are sysexits; whenever nothing was saved it is 75, as with Postfix, or 64 for a wrong command line.
+ * down. Exit codes are sysexits: 64 for a wrong command line, 65 or 69 for mail that can never be taken, else 75.
  */
 
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
@@ -35,7 +35,11 @@ const latin1 = new TextDecoder("latin1");
 const utf8 = new TextDecoder();
 
 /** Nothing was saved; the text says why. */
-class NotSaved extends Error {}
+class NotSaved extends Error {
+  constructor(message: string, readonly code: number = EX.DATAERR) {
+    super(message);
+  }
+}
 class TooBig extends NotSaved {}
 
 /** Does what a program that calls sendmail expects (reference 1.8). */
@@ -89,7 +93,7 @@ async function configured(
   } catch (error) {
     if (error instanceof ConfigError) io.err(`sendmail: fatal: ${error.message}\n`);
     else io.err(`sendmail: fatal: ${userName(io)}(${Deno.uid()}): ${reason(error)}\n`);
-    return EX.TEMPFAIL;
+    return error instanceof NotSaved ? error.code : EX.TEMPFAIL;
   }
 }
 
@@ -98,13 +102,16 @@ async function save(options: SendmailOptions, params: Params, io: CommandIo): Pr
   if (!options.fromHeader && !options.recipients.length) {
     throw new NotSaved(
       "Recipient addresses must be specified on the command line or via the -t option",
+      EX.USAGE,
     );
   }
   const { fixLineEndings } = params;
   const lines = messageLines(io.input ?? new ReadableStream(), { ...options, fixLineEndings });
   const header = options.fromHeader ? await readHeader(lines) : { bytes: [], recipients: [] };
   const recipients = [...new Set([...options.recipients, ...header.recipients])];
-  if (!recipients.length) throw new NotSaved("No recipient addresses found in message header");
+  if (!recipients.length) {
+    throw new NotSaved("No recipient addresses found in message header", EX.USAGE);
+  }
   const envelope = toEnvelope(options, toSender(options.sender, io), recipients, io);
   return await write(envelope, header.bytes, lines, params);
 }
@@ -230,7 +237,9 @@ class Steps {
 
   write(bytes: Uint8Array): void {
     this.#total += bytes.length;
-    if (this.limit && this.#total > this.limit) throw new TooBig("message file too big");
+    if (this.limit && this.#total > this.limit) {
+      throw new TooBig("message file too big", EX.UNAVAILABLE);
+    }
     if (this.#used + bytes.length > STEP_BYTES) this.flush();
     if (bytes.length > STEP_BYTES) return this.to(bytes);
     this.#buffer.set(bytes, this.#used);

@@ -66,3 +66,19 @@ Deno.test("the lines of each message are in the order in which things happened",
     assertEquals(seen, [0, 1, 2, 3, 4], id);
   }
 });
+
+Deno.test("postsuper leaves its trace in the log file", async () => {
+  await using system = await System.prepare();
+  const log = `${system.directory}/log/maillog`;
+  await system.configure({
+    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
+  });
+  await system.start();
+  const id = await system.send("waits@sink.test");
+  await system.until(async () => (await system.listing())[0]?.queue_name === "deferred");
+  await system.command(["postsuper", "-h", id]);
+  await system.command(["postsuper", "-d", "ALL"]);
+  const text = Deno.readTextFileSync(log);
+  assertMatch(text, new RegExp(`postfix/postsuper\\[\\d+\\]: ${id}: placed on hold\\n`));
+  assertMatch(text, /postfix\/postsuper\[\d+\]: Deleted: 1 message\n/);
+});

@@ -1,0 +1,59 @@
+/** The system's log, for commands: lines go where those of the roles go, while postlogd answers. */
+
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { client } from "../../shared/ipc/client.ts";
+import { socketPath } from "../../shared/layout.ts";
+import { formatJson, formatText } from "../../shared/log/format.ts";
+import type { Severity } from "../../shared/log/log.ts";
+import { printable } from "../../shared/log/printable.ts";
+import { Speech } from "../../shared/log/said.ts";
+import { logService } from "../../shared/protocols/log.ts";
+
+/** Lines that are sent in one call. */
+const LINES_PER_CALL = 1000;
+
+export class CommandLog {
+  #client;
+  #said = new Speech();
+  #origin;
+  #format;
+  #direct = false;
+
+  /** Lines of `process` (`postfix/postsuper`); `instead` takes them while nobody else does. */
+  constructor(
+    configuration: Configuration,
+    process: string,
+    readonly instead: (lines: readonly string[]) => void,
+  ) {
+    this.#client = client(logService, {
+      path: socketPath(configuration.value("queue_directory"), "log"),
+    });
+    const hostname = configuration.value("system_hostname").split(".")[0]!;
+    this.#origin = { process, pid: Deno.pid, hostname };
+    this.#format = configuration.value("maillog_format") === "json" ? formatJson : formatText;
+  }
+
+  async say(severity: Severity, text: string): Promise<void> {
+    this.#said.add(this.#format(this.#origin, severity, printable(text)));
+    if (this.#said.length >= LINES_PER_CALL) await this.#flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#flush();
+    this.#client.close();
+  }
+
+  async #flush(): Promise<void> {
+    if (!this.#said.length) return;
+    const said = this.#said.take();
+    if (!this.#direct) {
+      try {
+        await this.#client.call("write", said);
+        return;
+      } catch {
+        this.#direct = true;
+      }
+    }
+    this.instead(said.lines);
+  }
+}
