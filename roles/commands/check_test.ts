@@ -203,6 +203,11 @@ const warnings: [
     `relay_domains: /nonexistent: cannot open: no such file: ${WAITS}`,
   ],
   [
+    "a transport that master.cf does not have",
+    "default_transport = nosuch:[gw.test]",
+    "default_transport: master.cf has no service nosuch: mail for it must wait",
+  ],
+  [
     "a domain of two classes",
     "virtual_mailbox_domains = Here.Example",
     "virtual_mailbox_domains: do not list domain here.example in BOTH mydestination and " +

@@ -1,6 +1,7 @@
 /** What is wrong with a configuration beyond single values: parameters that must fit together, tables that must open. */
 
 import { ConfigError } from "../errors.ts";
+import { parseTransport } from "../parameters/parsers.ts";
 import { splitList } from "../parameters/split_list.ts";
 import { catalogue } from "../parameters/mod.ts";
 import { smtpdParameters } from "../parameters/smtpd.ts";
@@ -20,6 +21,7 @@ export function verify(
     ...configuration.services.flatMap((service) => verifyServer(configuration, service, hasTls)),
     ...verifyTables(configuration, readTables),
     ...verifyClasses(configuration),
+    ...verifyTransports(configuration),
   ];
 }
 
@@ -99,5 +101,19 @@ function verifyClasses(configuration: Configuration): Problem[] {
       const text = `do not list domain ${domain} in BOTH ${first} and ${second}`;
       return problem("warning", configuration.blame(second), second, text);
     });
+  });
+}
+
+/** The parameters that name the transport of a class. */
+const TRANSPORTS = ["local_transport", "virtual_transport", "relay_transport", "default_transport"];
+
+/** A service that master.cf does not have makes all mail of the class wait; what nobody wrote is left alone. */
+function verifyTransports(configuration: Configuration): Problem[] {
+  const services = new Set(configuration.services.map(({ name }) => name));
+  return TRANSPORTS.flatMap((name) => {
+    const { transport } = parseTransport(configuration.value(name));
+    if (!configuration.main.entries.has(name) || !transport || services.has(transport)) return [];
+    const text = `master.cf has no service ${transport}: mail for it must wait`;
+    return [problem("warning", configuration.blame(name), name, text)];
   });
 }

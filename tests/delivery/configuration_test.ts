@@ -2,7 +2,11 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { SmtpClient } from "../support/smtp.ts";
-import { freePort, postern, root, System } from "../support/system.ts";
+import { pause } from "../support/waiting.ts";
+import { freePort, killNow, postern, root, System } from "../support/system.ts";
+
+/** A process may be ready before it is killed; then it is tried again. */
+const MAX_ATTEMPTS = 10;
 
 /** What `serve` says, and its exit code; it must end by itself. */
 async function serve(system: System): Promise<{ code: number; said: string[] }> {
@@ -66,6 +70,34 @@ Deno.test("a reload that any parameter forbids changes nothing", async () => {
   await system.configure({ main: banner });
   await system.command(["reload"]);
   assertMatch(await greeting(system), /^220 mx\.postern\.test ESMTP other/);
+});
+
+/** Reloads, and kills each new process of a role before it is ready; what the command said, or undefined if one was faster. */
+async function reloadKilling(system: System, role: string): Promise<string | undefined> {
+  const old = new Set(system.processes(role));
+  let ended = false;
+  const reload = system.command(["reload"]).then(() => undefined, (error) => String(error.message))
+    .finally(() => ended = true);
+  while (!ended) {
+    for (const pid of system.processes(role)) if (!old.has(pid)) killNow(pid);
+    await pause(1);
+  }
+  return await reload;
+}
+
+Deno.test("a reload in which one process does not start is taken back", async () => {
+  await using system = await System.start();
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const before = await greeting(system);
+    await system.configure({ main: `smtpd_banner = $myhostname ESMTP ${attempt}` });
+    // smtpd has its new plan by then.
+    const error = await reloadKilling(system, "cleanup");
+    if (error === undefined) continue;
+    assertMatch(error, /cleanup: .*: the former configuration stays in force/);
+    assertEquals(await greeting(system), before);
+    return;
+  }
+  throw new Error("every process was ready before it was killed");
 });
 
 Deno.test("mynetworks is read from its files at the start and at a reload", async () => {

@@ -279,7 +279,8 @@ export class System implements AsyncDisposable {
   }
 }
 
-function killNow(pid: number): void {
+/** Kills a process, if it is still there. */
+export function killNow(pid: number): void {
   try {
     Deno.kill(pid, "SIGKILL");
   } catch {
