@@ -1,8 +1,8 @@
 /** control: the supervisor's own public service, for `postern status`, `reload` and `stop`. */
 
 import Type, { type Static } from "typebox";
+import { Counters } from "../counters.ts";
 import { call, count, line, service, shape } from "../ipc/declare.ts";
-import { Counters } from "../role/channel.ts";
 
 export const ServiceStatus = shape({
   /** The service's name in master.cf, and its role. */

@@ -5,6 +5,7 @@
 
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
+import { Counters } from "../counters.ts";
 import { count, line, shape } from "../ipc/declare.ts";
 import { MAX_SOCKET_PATH } from "../layout.ts";
 
@@ -68,16 +69,6 @@ export const ToRole = Type.Union([
   }),
 ]);
 export type ToRole = Static<typeof ToRole>;
-
-/** A role that was taken over could name counters without end. */
-const MAX_COUNTERS = 200;
-
-/** What a role has counted since it started, by name (`shared/counters.ts`). */
-export const Counters = Type.Record(
-  Type.String({ pattern: "^[a-z][a-z0-9_]{0,63}$" }),
-  count(),
-  { maxProperties: MAX_COUNTERS, additionalProperties: false },
-);
 
 /** What a role says to the supervisor. Nothing in it is longer than a log line: the schema bounds what is believed. */
 export const FromRole = Type.Union([
