@@ -46,7 +46,7 @@ export async function readHead(
 
 /** Bytes that grow by doubling: small pieces must not cost the square of their number. */
 class Held {
-  #buffer = new Uint8Array(0);
+  #buffer: Uint8Array = new Uint8Array(0);
   #length = 0;
 
   get bytes(): Uint8Array {
@@ -54,6 +54,12 @@ class Held {
   }
 
   add(chunk: Uint8Array): void {
+    // Most header sections are whole in the first piece.
+    if (this.#length === 0) {
+      this.#buffer = chunk;
+      this.#length = chunk.length;
+      return;
+    }
     const length = this.#length + chunk.length;
     if (length > this.#buffer.length) {
       const larger = new Uint8Array(Math.max(length, this.#buffer.length * 2));
@@ -71,15 +77,15 @@ export function output(
   header: readonly Uint8Array[] | undefined,
 ): Uint8Array | AsyncIterable<Uint8Array> {
   const first = header ? concat([...header, bytes.subarray(scanner.end)]) : bytes;
-  return rest ? joined(first, rest) : first;
+  return rest ? joined([first], rest) : first;
 }
 
-/** The rest is read only as fast as the queue takes it; when it fails, the enqueue fails. */
+/** The rest is read only as fast as the queue takes it; when it fails, the enqueue fails. What was read is not kept. */
 async function* joined(
-  first: Uint8Array,
+  first: Uint8Array[],
   rest: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  yield first;
+  yield first.pop()!;
   for (;;) {
     const { value, done } = await rest.next();
     if (done) return;

@@ -84,7 +84,7 @@ export class Cleanup {
     const { envelope, local, source } = submission;
     if (!submission.recipients.length) return NO_RECIPIENTS;
     const { localNames, remoteNames } = this.#headers;
-    const head = await readHead(content, local ? localNames : remoteNames, share);
+    let head = await readHead(content, local ? localNames : remoteNames, share);
     if (!head) return CROWDED;
     stopAt?.("cleanup.received");
     const looping = this.#checkHops(envelope.queueId, head);
@@ -98,7 +98,10 @@ export class Cleanup {
       const body = treated.eightBit ? "8bit" : envelope.body;
       const known = { envelope: { ...envelope, sender, body }, recipients };
       const request = source ? { ...known, source } : known;
-      const { reply } = await this.intake.call("enqueue", request, output(head, treated.header));
+      const becomes = output(head, treated.header);
+      // The body may take its time, and the head is on its way.
+      head = undefined;
+      const { reply } = await this.intake.call("enqueue", request, becomes);
       stopAt?.("cleanup.queued");
       return reply.already ? { ...QUEUED, already: reply.already } : QUEUED;
     } catch (error) {
@@ -140,8 +143,6 @@ export class Cleanup {
       origin = { envelope, author, fullName, myhostname, format };
     }
     const treated = await this.#headers.treat(head, rewrite, origin);
-    // They may be thousands, and the body may take its time.
-    head.scanner.fields.length = 0;
     if (treated.resentMessageId) messageId(envelope.queueId, treated.resentMessageId, true);
     messageId(envelope.queueId, treated.messageId);
     return treated;

@@ -107,3 +107,8 @@ Deno.test("byteText() and textBytes() keep every byte", () => {
 Deno.test("unfold() joins folded lines and keeps their white space", () => {
   assertEquals(unfold(" a\r\n b\r\n\tc \r\n"), "a b\tc");
 });
+
+Deno.test("scan() leaves what follows a thousand fields that it was asked for out of the section", () => {
+  const found = scan("X: y\r\n" + "Bcc: a\r\n".repeat(1001) + "X: y\r\n\r\n");
+  assertEquals([found.ending, found.head.length, found.fields.length], ["limit", 8006, 1000]);
+});

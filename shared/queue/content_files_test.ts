@@ -129,3 +129,18 @@ test("read() finds a file that is shorter than it was written", async (files) =>
   await files.write(id, once(text(10, "a")));
   await assertRejects(() => files.read(id, 11), DamagedRecord, "10 bytes instead of 11");
 });
+
+test("write() without joining writes each piece as it comes", async (files) => {
+  const id = nextId();
+  async function* pieces() {
+    for (const each of ["a", "b", "c"]) {
+      yield await Promise.resolve(text(1000, each));
+      await until(() => Deno.statSync(`${files.directory}/${id}`).size >= 1000);
+    }
+  }
+  assertEquals(await files.write(id, pieces(), false), 3000);
+  assertEquals(
+    await collect(await files.read(id, 3000)),
+    concat([text(1000, "a"), text(1000, "b"), text(1000, "c")]),
+  );
+});
