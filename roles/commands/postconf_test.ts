@@ -8,7 +8,7 @@ const MASTER = `smtp      inet  n       -       y       -       -       smtpd
   -o smtpd_banner=$mail_name -o { mail_name = a b  c }
 pickup    unix  n       -       n       60?     1       pickup
 127.0.0.1:2525 inet n - - - - smtpd
-averyveryverylonglongname unix - n n 60? 1 virtual
+averyveryverylonglongname unix - n n 60? 1 pipe
   flags=DR user=vmail argv=/bin/x -f {  sender with space } \${recipient}
 `;
 
@@ -120,7 +120,7 @@ Deno.test("postconf -M aligns the columns of master.cf as Postfix does", async (
       "-o {mail_name=a b  c}\n" +
       "pickup     unix  n       -       n       60?     1       pickup\n" +
       "127.0.0.1:2525 inet n    -       -       -       -       smtpd\n" +
-      "averyveryverylonglongname unix - n n     60?     1       virtual flags=DR user=vmail " +
+      "averyveryverylonglongname unix - n n     60?     1       pipe flags=DR user=vmail " +
       "argv=/bin/x -f {sender with space} ${recipient}\n",
   );
 });
@@ -130,12 +130,14 @@ Deno.test("postconf -M -f folds, and takes names of services", async () => {
     await run(postconf, ["-Mf", "averyveryverylonglongname", "smtp/inet", "x"], ""),
     {
       code: 0,
-      out: "averyveryverylonglongname unix - n n     60?     1       virtual flags=DR\n" +
+      out: "averyveryverylonglongname unix - n n     60?     1       pipe flags=DR\n" +
         "    user=vmail argv=/bin/x -f {sender with space} ${recipient}\n" +
         "smtp       inet  n       -       y       -       -       smtpd\n" +
         "    -o smtpd_banner=$mail_name\n" +
         "    -o {mail_name=a b  c}\n",
-      err: 'postconf: warning: unmatched request: "x"\n',
+      err:
+        "postconf: warning: DIR/master.cf, line 5: averyveryverylonglongname: pipe is not built " +
+        'yet: the service is not started\npostconf: warning: unmatched request: "x"\n',
     },
   );
 });
@@ -147,18 +149,27 @@ Deno.test("postconf refuses options that it does not have", async () => {
 });
 
 Deno.test("check says everything at once, and that the system can start", async () => {
-  assertEquals(await run(check, [], "biff = no\n", "local unix - n n - - local"), {
-    code: 0,
-    out: "DIR: can be used: 0 errors, 2 warnings\n",
-    err: "check: warning: DIR/main.cf, line 1: biff: is a parameter of Postfix that Postern does " +
-      "not support yet: it has no effect\n" +
-      "check: warning: DIR/master.cf, line 1: local: local is not built yet: the service is not " +
-      "started\n",
-  });
+  assertEquals(
+    await run(check, [], "biff = no\nmail_owner = nobody\n", "local unix - n n - - local"),
+    {
+      code: 0,
+      out: "DIR: can be used: 0 errors, 2 warnings\n",
+      err:
+        "check: warning: DIR/main.cf, line 1: biff: is a parameter of Postfix that Postern does " +
+        "not support yet: it has no effect\n" +
+        "check: warning: DIR/master.cf, line 1: local: local is not built yet: the service is not " +
+        "started\n",
+    },
+  );
 });
 
 Deno.test("check exits with EX_CONFIG when the system cannot start", async () => {
-  const { code, out, err } = await run(check, [], "message_size_limit = x\nfoo", "smtp inet");
+  const { code, out, err } = await run(
+    check,
+    [],
+    "message_size_limit = x\nfoo\nmail_owner = nobody",
+    "smtp inet",
+  );
   assertEquals(code, 78);
   assertEquals(out, "DIR: cannot be used: 3 errors, 0 warnings\n");
   assertEquals(err.match(/^check: fatal: DIR\/ma/gm)?.length, 3);
