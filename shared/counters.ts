@@ -1,18 +1,5 @@
 /** Counters, declared with their meaning at the top of the module that counts; status and metrics read them from here. */
 
-import Type from "typebox";
-import { count } from "./ipc/declare.ts";
-
-/** A role that was taken over could name counters without end. */
-const MAX_COUNTERS = 200;
-
-/** What a role has counted since it started, by name, as it crosses to others. */
-export const Counters = Type.Record(
-  Type.String({ pattern: "^[a-z][a-z0-9_]{0,63}$" }),
-  count(),
-  { maxProperties: MAX_COUNTERS, additionalProperties: false },
-);
-
 interface Declared {
   readonly help: string;
   readonly counter: Counter;

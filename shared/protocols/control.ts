@@ -1,8 +1,17 @@
 /** control: the supervisor's own public service, for `postern status`, `reload` and `stop`. */
 
 import Type, { type Static } from "typebox";
-import { Counters } from "../counters.ts";
 import { call, count, line, service, shape } from "../ipc/declare.ts";
+
+/** A role that was taken over could name counters without end. */
+const MAX_COUNTERS = 200;
+
+/** What a role has counted since it started, by name, as `shared/counters.ts` declares them. */
+export const Counters = Type.Record(
+  Type.String({ pattern: "^[a-z][a-z0-9_]{0,63}$" }),
+  count(),
+  { maxProperties: MAX_COUNTERS, additionalProperties: false },
+);
 
 export const ServiceStatus = shape({
   /** The service's name in master.cf, and its role. */

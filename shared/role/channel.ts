@@ -5,9 +5,9 @@
 
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
-import { Counters } from "../counters.ts";
 import { count, line, shape } from "../ipc/declare.ts";
 import { MAX_SOCKET_PATH } from "../layout.ts";
+import { Counters } from "../protocols/control.ts";
 
 /** Keys that the supervisor read and hands over: PEM text. */
 const TlsMaterial = shape({
