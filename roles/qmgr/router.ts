@@ -7,6 +7,7 @@ import { PeerError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import { external, localPartOf, splitExtension } from "../../shared/mail/address.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
+import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
 
 /** Asks rewrite, or its cache: a fresh answer comes without a promise. */
@@ -112,13 +113,15 @@ function failed(address: string, error: unknown): Verdict {
   return verdict("deferred", "4.3.0", "address resolver failure", address);
 }
 
-const DSN = /^([245])(\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)/;
-
-/** What the nexthop of error, retry and discard says: text, perhaps after a status code, whose class is the transport's. */
-function said(status: Outcome["status"], dsn: string, nexthop: string, recipient: string): Verdict {
-  const match = DSN.exec(nexthop);
-  const text = match ? nexthop.slice(match[0].length) : nexthop;
-  return verdict(status, match ? dsn[0] + match[2]! : dsn, text || "no reason given", recipient);
+/** What the nexthop of error, retry and discard says; the class of a status code is the transport's. */
+function said(
+  status: Outcome["status"],
+  fallback: string,
+  nexthop: string,
+  recipient: string,
+): Verdict {
+  const { dsn, text } = splitStatus(nexthop, fallback);
+  return verdict(status, dsn, text, recipient);
 }
 
 function verdict(

@@ -10,7 +10,7 @@ import { rewrite } from "./rewrite.ts";
 import type { Settings } from "./settings.ts";
 import { type MaybePromise, run, type Steps } from "./steps.ts";
 
-export type Listed = "yes" | "no" | "any" | "fail";
+export type Listed = "yes" | "no" | "any" | "error" | "fail";
 
 export interface Recipient {
   readonly resolved: Resolved;
@@ -46,7 +46,12 @@ function judge(settings: Settings, resolved: Resolved, given: string): MaybeProm
 
 function* listedSteps(settings: Settings, resolved: Resolved, given: string): Steps<Listed> {
   if (resolved.fail) return "fail";
-  if (resolved.error || resolved.class === "default") return "any";
+  if (resolved.error) return "any";
+  if (resolved.transport === "error" && resolved.class !== "alias") {
+    // An alias goes elsewhere.
+    return (yield* has(settings, settings.virtualAliasMaps, resolved, "full")) ? "yes" : "error";
+  }
+  if (resolved.class === "default") return "any";
   // RFC 5321 4.5.1: postmaster without a domain is always there.
   if (given.toLowerCase() === "postmaster") return "yes";
   const user = localPartOf(resolved.recipient).toLowerCase();

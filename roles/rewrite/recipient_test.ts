@@ -15,6 +15,10 @@ const LISTED_ALIAS = {
   virtual_alias_maps: "inline:{ joe@alias.example=x@y, sales@example.com=x@y, s@box.example=x@y }",
 };
 const RELAY_LIST = { ...RELAY, relay_recipient_maps: "inline:{ joe@relay.example=x }" };
+const GONE = {
+  transport_maps: "inline:{ {gone.example=error:5.1.6 moved away} }",
+  virtual_alias_maps: "inline:{ s@gone.example=x@y }",
+};
 const PLUS = { recipient_delimiter: "+" };
 
 const cases: Case[] = [
@@ -56,6 +60,8 @@ const cases: Case[] = [
   ["no relay recipient", "jane@relay.example", "no", RELAY_LIST],
   ["any relay recipient", "jane@relay.example", "any", RELAY],
   ["somebody elsewhere", "jane@other.example", "any", LOCAL],
+  ["somebody whose transport is error", "jane@gone.example", "error", GONE],
+  ["an alias where the transport is error", "s@gone.example", "yes", GONE],
   ["a bad address", "jane@a..b", "any", LOCAL],
   ["a resolver that fails", "jane@other.example", "fail", { relay_domains: "fail:x" }],
 ];

@@ -4,6 +4,7 @@
  */
 
 import { external } from "../../shared/mail/address.ts";
+import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Restriction, RestrictionName } from "../../shared/parameters/restrictions.ts";
 import { Reply, reply } from "../../shared/smtp/reply.ts";
 import { type Check, refuse, type Verdict } from "./check.ts";
@@ -141,6 +142,10 @@ export function rejectUnlisted(check: Check): Verdict {
   if (resolved.resolved.fail || resolved.listed === "fail") return temporaryFailure(recipient);
   if (resolved.resolved.error) {
     return refuse(check, "recipient", 501, "5.1.3", "bad address syntax");
+  }
+  if (resolved.listed === "error") {
+    const { dsn, text } = splitStatus(resolved.resolved.nexthop, "5.1.1");
+    return refuse(check, "recipient", 550, dsn, text);
   }
   if (resolved.listed !== "no") return "dunno";
   const [code, where] = settings.unknownRecipient[resolved.resolved.class];

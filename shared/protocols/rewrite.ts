@@ -57,8 +57,12 @@ export const rewriteService = service("rewrite", {
     request: shape({ sender: line(MAX_ADDRESS), address: line(MAX_ADDRESS) }),
     reply: shape({
       resolved: Resolved,
-      /** `any`: the class has no list of recipients. `fail`: a table failed. */
+      /**
+       * `any`: the class has no list of recipients. `error`: the transport is error, whose nexthop says why. `fail`: a table
+       * failed.
+       */
       listed: Type.Union([
+        Type.Literal("error"),
         Type.Literal("yes"),
         Type.Literal("no"),
         Type.Literal("any"),

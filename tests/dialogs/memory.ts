@@ -170,7 +170,7 @@ function recipient(rewrites: Map<string, string[]>, address: string): Maybe<Reci
   return {
     resolved: {
       transport: "smtp",
-      nexthop: domain.slice(1),
+      nexthop: listed === "error" ? "5.1.6 moved away" : domain.slice(1),
       recipient: address,
       class: (fail || error ? "default" : kind) as AddressClass,
       routed: false,
