@@ -108,3 +108,24 @@ Deno.test("Flow joins content that comes byte by byte, and keeps its order aroun
   assert(text === sent);
   assert(sizes.length < 200, `${sizes.length} chunks for 200,000 pieces`);
 });
+
+Deno.test("Flow is crowded with little when all together hold much, and no longer when they are gone", async () => {
+  const taking = Promise.withResolvers<void>();
+  const submit = async (content: Sendable) => {
+    await taking.promise;
+    await length(content);
+    return QUEUED;
+  };
+  const others = Array.from({ length: 300 }, () => new Flow(new Uint8Array(0), submit));
+  for (const other of others) {
+    assertEquals(other.crowded, false);
+    other.push([new Uint8Array(250 * KIB)]);
+  }
+  const flow = new Flow(new Uint8Array(0), submit);
+  flow.push([new Uint8Array(100 * KIB)]);
+  assertEquals(flow.crowded, true);
+  for (const other of others) other.cancel("the client is gone");
+  assertEquals(flow.crowded, false);
+  taking.resolve();
+  assertEquals(await flow.finish(), { verdict: QUEUED });
+});

@@ -151,10 +151,8 @@ export class Sender {
     this.#wake?.();
   }
 
-  /** Waits until the connection has room; false when the conversation is over before. */
-  async ready(): Promise<boolean> {
-    for (let room = this.outlet.room(); room; room = this.outlet.room()) await room;
-    return !this.#stopped;
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   #count(bytes: number): void {
@@ -201,8 +199,7 @@ export async function sendContent(
   content: Sendable,
   onSender: (sender: Sender) => void,
 ): Promise<void> {
-  // Without room, hundreds of large requests would each wait in the connection's memory.
-  const room = connection.room();
+  let room = connection.room();
   if (!room && arrivesWhole(content)) return connection.send(kind, call, id, header, content);
   const sender = new Sender({
     write: (chunk, more) =>
@@ -210,7 +207,11 @@ export async function sendContent(
     room: () => connection.room(),
   });
   onSender(sender);
-  if (room && !await sender.ready()) return;
+  // One of those that waited may have taken the room again: hundreds of large requests would be more than it bears.
+  for (; room; room = connection.room()) {
+    await room;
+    if (sender.stopped) return;
+  }
   if (arrivesWhole(content)) return connection.send(kind, call, id, header, content);
   connection.send(kind | MORE, call, id, header);
   await sender.send(content instanceof Uint8Array ? once(content) : content);
