@@ -39,6 +39,8 @@ const NOT_FOREIGN = new Map([
   ["roles/commands/sendmail_options.ts", "the user's own command line"],
   ["roles/dns/resolver.ts", "name servers that the configuration names"],
   ["roles/rewrite/lookup.ts", "addresses that were parsed before"],
+  ["roles/supervisor/network_files.ts", "files that mynetworks names"],
+  ["roles/supervisor/tls_material.ts", "the administrator's own keys"],
   ["roles/supervisor/host.ts", "/etc/passwd and the host's facts"],
   ["shared/parameters/declare.ts", "main.cf values, after shared/config"],
   ["shared/parameters/parsers.ts", "main.cf values, after shared/config"],
