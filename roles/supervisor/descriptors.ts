@@ -1,8 +1,10 @@
 /**
  * No role inherits a descriptor of the supervisor. Sockets that node's compatibility layer of Deno 2.9.6 binds lack
  * close-on-exec: each role would get the listening sockets of all others and could answer in their place, whatever its
- * permissions. Nothing but fcntl() sets the flag later; it is all that the supervisor's --allow-ffi is for.
+ * permissions. Nothing but fcntl() sets the flag later.
  */
+
+import { libc } from "./libc.ts";
 
 const F_SETFD = 2, FD_CLOEXEC = 1;
 /** The first that is not standard input, output or error. */
@@ -10,19 +12,10 @@ export const FIRST = 3;
 /** More than the supervisor ever has open: a few for each role and listener. */
 const LAST = 16_384;
 
-type Fcntl = (descriptor: number, command: number, flags: number) => number;
-
-let fcntl: Fcntl | undefined;
-
 /** Closes every open descriptor at the next exec. Those of a pipe or channel that spawn() makes are made after this. */
 export function keepDescriptors(): void {
-  fcntl ??= load();
+  const { fcntl } = libc();
   for (let descriptor = FIRST; descriptor <= LAST; descriptor++) {
     fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   }
-}
-
-function load(): Fcntl {
-  const integers = ["i32", "i32", "i32"] as const;
-  return Deno.dlopen("libc.so.6", { fcntl: { parameters: integers, result: "i32" } }).symbols.fcntl;
 }

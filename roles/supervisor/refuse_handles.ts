@@ -4,25 +4,16 @@
  */
 
 import { FIRST } from "./descriptors.ts";
+import { libc } from "./libc.ts";
 
 const SOL_SOCKET = 1, SO_PASSRIGHTS = 83;
 const NO = new Int32Array([0]);
 /** A new descriptor is the lowest that is free: there is none behind so many that are no unix sockets. */
 const MAX_OTHERS = 512;
 
-type SetOption = (
-  descriptor: number,
-  level: number,
-  name: number,
-  value: BufferSource,
-  length: number,
-) => number;
-
-let setsockopt: SetOption | undefined;
-
 /** Lets no unix socket of this process take descriptors; false where the kernel cannot do that. Sending stays possible. */
 export function refuseHandles(): boolean {
-  setsockopt ??= load();
+  const { setsockopt } = libc();
   let refused = false;
   for (let descriptor = FIRST, others = 0; others < MAX_OTHERS; descriptor++) {
     if (setsockopt(descriptor, SOL_SOCKET, SO_PASSRIGHTS, NO, NO.byteLength) === 0) {
@@ -31,9 +22,4 @@ export function refuseHandles(): boolean {
     } else others++;
   }
   return refused;
-}
-
-function load(): SetOption {
-  const parameters = ["i32", "i32", "i32", "buffer", "u32"] as const;
-  return Deno.dlopen("libc.so.6", { setsockopt: { parameters, result: "i32" } }).symbols.setsockopt;
 }

@@ -11,6 +11,7 @@ const PARSERS = new Map([
   ["shared/mail/address_parse.ts", "shared/mail/address_test.ts"],
   ["shared/mail/address.ts", "shared/mail/address_test.ts"],
   ["shared/mail/content_type.ts", "shared/mail/content_type_test.ts"],
+  ["shared/mail/status_text.ts", "shared/mail/status_text_test.ts"],
   ["shared/mail/to_7bit.ts", "shared/mail/to_7bit_test.ts"],
   ["shared/mail/header.ts", "shared/mail/header_test.ts"],
   ["shared/mail/header_address.ts", "shared/mail/header_address_test.ts"],
