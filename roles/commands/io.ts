@@ -16,6 +16,8 @@ export interface CommandIo {
   readonly input?: ReadableStream<Uint8Array>;
   /** The environment variables that commands look at (MAIL_CONFIG, ...). */
   env(name: string): string | undefined;
+  /** The calling user's name; a test's own. */
+  readonly user?: string;
   /** The directory after -c, where it is given before the command's name. */
   configDirectory?: string;
   /** The host's facts; a test injects its own. */

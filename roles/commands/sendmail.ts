@@ -3,6 +3,7 @@
  * down. Exit codes are sysexits: 64 for a wrong command line, 65 or 69 for mail that can never be taken, else 75.
  */
 
+import { userInfo } from "node:os";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { maildropDirectory, socketPath } from "../../shared/layout.ts";
@@ -222,9 +223,18 @@ function toSender(given: string | undefined, io: CommandIo): string {
   return addresses[0] ?? "";
 }
 
+/** Who calls, by the system's list of users: the environment may say anything, or nothing. */
 function userName(io: CommandIo): string {
-  const name = io.env("LOGNAME") ?? io.env("USER") ?? "";
-  return addressList(name)[0] ?? (Deno.uid() === 0 ? "root" : `uid-${Deno.uid()}`);
+  const name = io.user ?? systemUser() ?? io.env("LOGNAME") ?? io.env("USER") ?? "";
+  return addressList(name)[0] ?? `uid-${Deno.uid()}`;
+}
+
+function systemUser(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined; // Not in the list.
+  }
 }
 
 /** Joins small parts into steps, and keeps the message within its limit. */

@@ -15,7 +15,7 @@ const LISTED = new Map([
   ["roles/commands/policy_decoys.ts", "makes what a probe's attempts are aimed at"],
   ["roles/commands/policy_probe.ts", "starts a probe"],
   ["roles/commands/queue_access.ts", "looks whether there is a queue"],
-  ["roles/commands/sendmail.ts", "the calling user's id"],
+  ["roles/commands/sendmail.ts", "the calling user"],
   ["roles/dns/exchange.ts", "UDP and TCP to the name servers"],
   ["roles/dns/hosts.ts", "isIP()"],
   ["roles/dns/interpret.ts", "isIP(), and Buffer as dns-packet gives it"],

@@ -38,7 +38,8 @@ export function fakeIo(main = "", input = ""): FakeIo {
     written,
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
-    env: (name) => (name === "LOGNAME" ? "tester" : undefined),
+    env: () => undefined,
+    user: "tester",
     input: new Blob([input]).stream() as ReadableStream<Uint8Array>,
     remove: () => Deno.removeSync(directory, { recursive: true }),
   };
