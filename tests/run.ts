@@ -37,11 +37,15 @@ const checks: readonly Step[] = [
 /** Where roles note the permissions that they ask for while the delivery tests run. */
 const noted = auditDirectory();
 
+/** Suites that measure, or that look at every process of the machine. */
+const ALONE: ReadonlySet<string> = new Set(["bench", "sandbox", "scale", "soak"]);
+
 /** What a compiled binary does, with the dialogs that go through every role. */
 const inWorkers: Step = {
   name: "delivery, workers",
   args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
   env: { POSTERN_SANDBOX: "worker" },
+  parallel: true,
 };
 
 /** Tests beside what they test, by folder, then one suite for each folder of tests/ in which there are any. */
@@ -54,7 +58,7 @@ function suites(): Step[] {
     ...larger.map((name) => ({
       name,
       args: testFiles(join("tests", name)),
-      parallel: name === "rules" || name === "dialogs" || name === "crash",
+      parallel: !ALONE.has(name),
       ...(name === "delivery" ? { env: { POSTERN_AUDIT_DIR: noted } } : {}),
     })),
     inWorkers,
