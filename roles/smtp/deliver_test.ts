@@ -10,6 +10,7 @@ import {
   type Script,
   SEAL,
   settings,
+  slowly,
   streamed,
   StubServer,
   zone,
@@ -164,15 +165,8 @@ Deno.test("deliver() takes a refusal that comes before the end of data", async (
   await using server = await new StubServer({ DATA: "354 go\r\n552 5.3.4 too much" }).listen();
   const made = streamed(["a\r\n".repeat(1000)], true);
   // The rest comes after the early reply has had time to arrive.
-  const slow = {
-    whole: undefined,
-    async *[Symbol.asyncIterator]() {
-      yield new TextEncoder().encode("a\r\n");
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      yield* made;
-    },
-  };
-  const reply = await deliverer().deliver(request(server.nexthop), slow as unknown as typeof made);
+  const slow = slowly(made, 50);
+  const reply = await deliverer().deliver(request(server.nexthop), slow);
   assertEquals(reply.outcomes[0]!.status, "bounced");
   assertEquals(
     reply.outcomes[0]!.text,

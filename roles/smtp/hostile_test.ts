@@ -9,6 +9,7 @@ import {
   request,
   type Script,
   settings,
+  slowly,
   streamed,
   StubServer,
 } from "./stub_test_server.ts";
@@ -109,17 +110,10 @@ Deno.test("deliver() keeps few of the replies that pour in while content is sent
     });
   });
   const made = streamed(["a\r\n"]);
-  const slow = {
-    whole: undefined,
-    async *[Symbol.asyncIterator]() {
-      yield new TextEncoder().encode("a\r\n");
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      yield* made;
-    },
-  };
+  const slow = slowly(made, 1500);
   const agent = deliverer();
   const asked = request(await speaker.listen());
-  const reply = await agent.deliver(asked, slow as unknown as typeof made);
+  const reply = await agent.deliver(asked, slow);
   agent.pool.close();
   assertEquals(reply.outcomes[0]!.status, "deferred");
   assert(speaker.written < 50 * 1024 * 1024, `${speaker.written} bytes were taken`);
@@ -177,16 +171,9 @@ Deno.test("deliver() believes no 250 that comes before the content is through", 
   await using server = await new StubServer({ DATA: "354 go\r\n250 2.0.0 got it already" })
     .listen();
   const made = streamed(["a\r\n".repeat(1000)]);
-  const slow = {
-    whole: undefined,
-    async *[Symbol.asyncIterator]() {
-      yield new TextEncoder().encode("a\r\n");
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      yield* made;
-    },
-  };
+  const slow = slowly(made, 100);
   const agent = deliverer();
-  const reply = await agent.deliver(request(server.nexthop), slow as unknown as typeof made);
+  const reply = await agent.deliver(request(server.nexthop), slow);
   agent.pool.close();
   assertEquals([reply.outcomes[0]!.status, reply.outcomes[0]!.dsn], ["deferred", "4.5.0"]);
 });

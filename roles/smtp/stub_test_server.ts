@@ -13,6 +13,7 @@ import {
 import type { DnsAnswer } from "../../shared/protocols/dns.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
+import { pause } from "../../tests/support/waiting.ts";
 import { Deliverer } from "./deliver.ts";
 import type { Again } from "./job.ts";
 import type { Ask } from "./lookup.ts";
@@ -175,6 +176,19 @@ export function streamed(chunks: string[], end = true): Content {
   if (end) made.push(new Uint8Array(0), false);
   else made.fail(new Error("qmgr died"));
   return made;
+}
+
+/** The same content, of which the rest comes so many milliseconds after the first line. */
+export function slowly(rest: Content, milliseconds: number): Content {
+  const slow = {
+    whole: undefined,
+    async *[Symbol.asyncIterator]() {
+      yield new TextEncoder().encode("a\r\n");
+      await pause(milliseconds);
+      yield* rest;
+    },
+  };
+  return slow as unknown as Content;
 }
 
 /** Log lines since the last call, severity left out. */
