@@ -1,7 +1,7 @@
 /** Whether the queue has room, as far as it is known here: smtpd sees no disk, only what became of the last message. */
 
 /** After a message that did not fit, MAIL is refused for so long; then one message may try. */
-const REFUSE_MS = 5000;
+export const REFUSE_MS = 1000;
 
 export class Space {
   #until = 0;

@@ -230,7 +230,7 @@ Deno.test("deliver() bounces a message above virtual_mailbox_limit, and no other
   assertEquals(await scene.deliver(["a@x"], "x".repeat(800)), [SENT]);
 });
 
-Deno.test("deliver() defers when the disk refuses", async () => {
+Deno.test("deliver() defers when a file stands where a directory has to be", async () => {
   using scene = new Scene({ "a@x": "file/a/" });
   Deno.writeTextFileSync(`${scene.base}/file`, "");
   const [[status, dsn]] = await scene.deliver(["a@x"]) as [string[]];

@@ -1,14 +1,18 @@
 /** The disk of the queue is full: the client hears 4xx, nothing accepted is lost, and mail flows again after. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { namesIn } from "../support/files.ts";
 import { ID_HEADER } from "../support/load.ts";
+import { System } from "../support/system.ts";
+import { pause } from "../support/waiting.ts";
+import { REFUSE_MS } from "../../roles/smtpd/space.ts";
 import { hasSmallDisks, PAGE_BYTES, SmallDisk } from "./disk.ts";
 import { AUTHOR, DEFERRED, Scene } from "./scene.ts";
 import { allArrived, BLIND, LARGE, offer, untilTaken } from "./storage.ts";
 import { withSmallDisks } from "./user_namespace.ts";
 
 /** How many tests are here: each takes a small disk. */
-const DISKS = 3;
+const DISKS = 4;
 
 /** Declares a test where there are small disks. */
 function test(name: string, fn: () => Promise<void>): void {
@@ -31,6 +35,26 @@ test("a full disk is answered by 4xx until there is room again", async () => {
   assertEquals(["full", "full-large", "sub"].filter((id) => scene.delivered.has(id)), []);
 });
 
+test("a full disk of mailboxes defers, keeps no piece of a message, and takes it when there is room", async () => {
+  using disk = new SmallDisk();
+  const base = `${disk.directory}/mail`;
+  await using system = await System.start({ main: `virtual_mailbox_base = ${base}` });
+  const names = (place: string) => namesIn(`${base}/u1/${place}`).length;
+  await system.send("u1@box.test");
+  await system.until(() => names("new") === 1);
+  disk.fill();
+  const id = await system.send("u1@box.test", `Subject: full\n\n${"x".repeat(70)}\n`.repeat(500));
+  await system.until(async () => (await system.listing())[0]?.queue_name === "deferred");
+  assertMatch(
+    system.output,
+    new RegExp(`${id}: to=<u1@box.test>.* dsn=4\\.\\d\\.\\d, status=deferred`),
+  );
+  assertEquals([names("new"), names("tmp")], [1, 0]);
+  disk.empty();
+  await system.command(["postqueue", "-f"]);
+  await system.until(() => names("new") === 2);
+});
+
 test("too little free space is answered by 4xx before content is taken", async () => {
   using disk = new SmallDisk();
   await using scene = await Scene.start({
@@ -50,10 +74,12 @@ test("a disk that runs full at any write refuses or keeps each message", async (
   const accepted: string[] = [];
   let refused = 0;
   const step = async (id: string, length: number) => {
-    if (await offer(scene, id, length)) accepted.push(id);
-    else refused++;
+    if (await offer(scene, id, length)) return void accepted.push(id);
+    refused++;
+    // So long smtpd refuses mail without a try.
+    await pause(REFUSE_MS + 100);
   };
-  for (let pages = 0; pages < 24; pages++) {
+  for (let pages = 0; pages < 24; pages += 2) {
     disk.fill(pages * PAGE_BYTES);
     await step(`small-${pages}`, 10_000);
   }
