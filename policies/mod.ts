@@ -165,4 +165,8 @@ export const supervisor = {
   role: "supervisor",
   because: "somebody must bind the ports and start the others; it never reads what came from mail",
   answers: ["control"],
+  holds: [
+    "everything that the user who starts it may",
+    "libc's fcntl and setsockopt (--allow-ffi)",
+  ],
 } as const;

@@ -7,7 +7,7 @@ import { denoFlags } from "./deno_flags.ts";
 import { grantOf, type Host, nameServersOf } from "./grant.ts";
 import { policies, policyOf } from "./mod.ts";
 import { type Settings, smtpDestinations } from "./settings.ts";
-import { asMermaid, asTable } from "./show.ts";
+import { asMermaid, asTable, supervisorText } from "./show.ts";
 
 const host: Host = {
   root: true,
@@ -130,6 +130,18 @@ Deno.test("asTable() says in words what a role may do", () => {
       "  network  none\n" +
       "  user     postfix\n" +
       "  starts   no programs\n",
+  );
+});
+
+Deno.test("asTable() names what a role may ask of its host", () => {
+  const text = asTable([{ row: policyOf("qmgr")!, grant: grant("qmgr") }], settings());
+  assertStringIncludes(text, "\n  asks     statfs of the host\n");
+});
+
+Deno.test("supervisorText() says that it holds everything, and calls of libc", () => {
+  assertStringIncludes(
+    supervisorText(),
+    "\n  holds    everything that the user who starts it may, libc's",
   );
 });
 

@@ -26,6 +26,7 @@ export function asTable(shown: readonly Shown[], settings: Settings): string {
       line("reads", grant.reads.filter((path) => !grant.writes.includes(path))),
       line("writes", grant.writes),
       line("sockets", grant.foreignSockets),
+      line("asks", row.sys?.map((fact) => `${fact} of the host`) ?? []),
       line("user", [grant.user?.name ?? "whoever starts the system"]),
       line("keeps", grant.capabilities),
       line("starts", ["no programs"]),
@@ -76,5 +77,6 @@ function identifier(name: string): string {
 
 /** The supervisor's own paragraph. */
 export function supervisorText(): string {
-  return `${supervisor.role}: ${supervisor.because}\n  answers  ${supervisor.answers.join(", ")}\n`;
+  return `${supervisor.role}: ${supervisor.because}\n` + line("answers", supervisor.answers) +
+    line("holds", supervisor.holds);
 }
