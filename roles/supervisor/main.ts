@@ -22,7 +22,7 @@ import { pidFile, socketPath } from "../../shared/layout.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
-import { flushLog, installSink } from "../../shared/role/sink.ts";
+import { flushLog, formatLog, installSink } from "../../shared/role/sink.ts";
 import {
   clearSocket,
   makeDirectories,
@@ -146,9 +146,13 @@ function installLog(configuration: Configuration): void {
     process: `${configuration.value("syslog_name")}/master`,
     pid: Deno.pid,
     hostname: configuration.value("system_hostname").split(".")[0]!,
-    json: configuration.value("maillog_format") === "json",
+    json: logsJson(configuration),
     log: service ? socketPath(configuration.value("queue_directory"), "log") : undefined,
   });
+}
+
+function logsJson(configuration: Configuration): boolean {
+  return configuration.value("maillog_format") === "json";
 }
 
 /** Resolves when a signal or `postern stop` has ended everything; SIGHUP reloads. */
@@ -178,6 +182,7 @@ async function reload(supervisor: Supervisor, options: ServeOptions): Promise<st
     }
     prepare(next, supervisor.system.host);
     await supervisor.reload(next);
+    formatLog(logsJson(next));
     return "";
   } catch (error) {
     return reason(error);

@@ -116,3 +116,20 @@ Deno.test("mynetworks is read from its files at the start and at a reload", asyn
   await system.command(["reload"]);
   assertEquals(await relay(), 250);
 });
+
+Deno.test("after a reload every role writes its log in the new format, the supervisor too", async () => {
+  await using system = await System.start();
+  await system.configure({ main: "maillog_format = json" });
+  await system.command(["reload"]);
+  const from = system.output.length;
+  await system.send("u1@box.test");
+  await system.until(() => /status=sent/.test(system.output.slice(from)));
+  await system.stop();
+  const lines = system.output.slice(from).split("\n").filter((line) =>
+    /status=|terminating/.test(line)
+  );
+  assertEquals(lines.map((line) => JSON.parse(line).process), [
+    "postfix/virtual",
+    "postfix/master",
+  ]);
+});
