@@ -20,6 +20,13 @@ export interface Ground {
   readonly source: string;
   /** `host:port` where somebody listens and counts who comes. */
   readonly address: string;
+  /** `host:port` where nobody listens, and somebody knocks. */
+  readonly knocked: string;
+  /** A library for the C language outside of the runtime's own. */
+  readonly library: string;
+  /** A variable of whoever starts the role. */
+  readonly variable: string;
+  readonly hostname: string;
   /** The sockets of every service that is there, by name. */
   readonly sockets: Readonly<Record<string, string>>;
   /** A service that the row of every calling role may call: what is tried on it could be done to any other. */
@@ -111,6 +118,12 @@ export const attempts: readonly Attempt[] = [
     tries: ({ hosts }) => hosts.includes("*") ? [] : [{ how: "listen", target: "127.0.0.1" }],
   },
   {
+    name: "answer the host's clients",
+    by: ({ hosts }) => hosts.length ? byDeno() : byBoth(),
+    tries: ({ hosts }, { knocked }) =>
+      hosts.includes("*") ? [] : [{ how: "answer", target: knocked }],
+  },
+  {
     name: "start a program",
     by: byBoth,
     tries: () => [
@@ -130,9 +143,20 @@ export const attempts: readonly Attempt[] = [
     tries: () => [{ how: "environment", target: "DENO_DIR" }],
   },
   {
+    name: "read its starter's environment",
+    // Roles are started with a few variables of their own.
+    by: byBoth,
+    tries: (_, { variable }) => [{ how: "environment", target: variable }],
+  },
+  {
     name: "ask about the host",
     by: byDeno,
-    tries: () => [{ how: "host", target: "networkInterfaces" }],
+    tries: () => [{ how: "interfaces", target: "networkInterfaces" }],
+  },
+  {
+    name: "learn the host's name",
+    by: byBoth,
+    tries: (_, { hostname }) => [{ how: "hostname", target: hostname }],
   },
   {
     name: "import a file",
@@ -140,9 +164,14 @@ export const attempts: readonly Attempt[] = [
     tries: (_, { directory }) => [{ how: "import", target: `${directory}/secret.json` }],
   },
   {
-    name: "load a library",
+    name: "load the C library",
     by: byDeno,
     tries: () => [{ how: "library", target: "libc.so.6" }],
+  },
+  {
+    name: "load another's library",
+    by: byBoth,
+    tries: (_, { library }) => [{ how: "library", target: library }],
   },
   {
     name: "connect to others' services",

@@ -31,6 +31,9 @@ export function disguised(deno: string): string {
   return `${dirname(deno)}/./${basename(deno)}`;
 }
 
+/** What a role's host is called in its sandbox: roles are told the name that they show to others. */
+const HOSTNAME = "nowhere";
+
 /** A host file that gives local time; harmless and needed for log lines. */
 const LOCALTIME = "/etc/localtime";
 
@@ -63,6 +66,8 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     "--unshare-pid",
     "--unshare-ipc",
     "--unshare-uts",
+    "--hostname",
+    HOSTNAME,
     "--unshare-cgroup-try",
     ...(grant.hosts.length ? [] : ["--unshare-net"]),
     "--die-with-parent",

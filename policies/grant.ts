@@ -8,7 +8,7 @@ import {
   socketPath,
   syslogDirectory,
 } from "../shared/layout.ts";
-import { type Place, policies, type Row } from "./mod.ts";
+import { type Place, policyOfCommand, type Row } from "./mod.ts";
 import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
 
 /** The user that a process runs as; only root can choose. */
@@ -45,23 +45,6 @@ export interface Host {
   readonly nameServers: readonly string[];
 }
 
-/** Which role runs a service of master.cf, by its command. */
-export const ROLE_OF_COMMAND: Readonly<Record<string, string>> = {
-  smtpd: "smtpd",
-  pickup: "pickup",
-  cleanup: "cleanup",
-  "trivial-rewrite": "rewrite",
-  qmgr: "qmgr",
-  smtp: "smtp",
-  lmtp: "smtp",
-  virtual: "virtual",
-  bounce: "bounce",
-  dns: "dns",
-  anvil: "anvil",
-  showq: "showq",
-  postlogd: "postlogd",
-};
-
 /** The names under which a row's services are reached: `delivery` becomes the transports of master.cf. */
 export function answersOf(row: Row, service: string): string[] {
   return row.answers.map((name) => (name === "delivery" ? service : name));
@@ -70,33 +53,32 @@ export function answersOf(row: Row, service: string): string[] {
 /** The services that a row may connect to. */
 export function callsOf(row: Row, settings: Settings): string[] {
   const names = row.calls.flatMap((name) => (name === "delivery" ? transports(settings) : [name]));
-  const logged = row.role !== "postlogd" && settings.logsToService ? ["log"] : [];
+  const logged = settings.logsToService && !row.answers.includes("log") ? ["log"] : [];
   return [...names, ...logged];
 }
 
-function transports(settings: Settings): string[] {
-  const delivering = new Set(
-    policies.filter((row) => row.answers.includes("delivery")).map((row) => row.role),
-  );
-  return settings.services
-    .filter((entry) =>
-      entry.type === "unix" && delivering.has(ROLE_OF_COMMAND[entry.command] ?? "")
+function transports({ services }: Settings): string[] {
+  return services
+    .filter(({ type, command }) =>
+      type === "unix" && policyOfCommand(command)?.answers.includes("delivery")
     )
-    .map((entry) => entry.name);
+    .map(({ name }) => name);
 }
 
 /** Computes the grant of one service. */
 export function grantOf(row: Row, service: string, settings: Settings, host: Host): Grant {
   const queue = settings.value("queue_directory");
   const destinations = row.network === "smtp_servers" ? smtpDestinations(settings) : undefined;
-  const owner = row.role === "virtual" ? mailboxOwner(settings, host) : undefined;
+  const owner = row.writes?.includes("mailboxes") ? mailboxOwner(settings, host) : undefined;
   return {
     row,
     service,
     sockets: Object.fromEntries(
       callsOf(row, settings).map((name) => [name, socketPath(queue, name)]),
     ),
-    foreignSockets: row.role === "postlogd" ? syslogSockets(settings) : destinations?.sockets ?? [],
+    foreignSockets: row.writes?.includes("syslog")
+      ? syslogSockets(settings)
+      : destinations?.sockets ?? [],
     reads: (row.reads ?? []).flatMap((place) => paths(place, settings)),
     writes: (row.writes ?? []).flatMap((place) => paths(place, settings)),
     hosts: destinations?.hosts ??

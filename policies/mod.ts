@@ -1,20 +1,26 @@
 /**
- * The picture of the system: one row per role, in the order in which mail passes. A row says why the process exists and
- * all that it may do; what the runtime and the kernel enforce is computed from it (`grant.ts`, `deno_flags.ts`,
- * `bwrap.ts`), and nothing else grants anything.
+ * The picture of the system: one row per role, in the order in which mail passes. A row says why the process exists, all
+ * that it may do, and when it runs; what the runtime and the kernel enforce is computed from it (`grant.ts`,
+ * `deno_flags.ts`, `bwrap.ts`), and nothing else grants anything. What acts on a row asks for its properties, never for
+ * its name, so that a new role is a new row.
  *
  * `delivery` stands for every transport of master.cf that a delivery role runs.
  */
 
-/** Places in the file system, turned into paths by `grant.ts`. */
+/**
+ * Places in the file system, turned into paths by `grant.ts`. Who writes `mailboxes` runs as their owner; who writes to
+ * `syslog` may connect to its socket.
+ */
 export type Place = "database" | "maildrop" | "tables" | "mailboxes" | "maillog" | "syslog";
 
 /** Who a role may talk IP to; without it, it gets an empty network namespace. */
 export type Network = "smtp_servers" | "name_servers";
 
-/** One role and its rights. */
+/** One role: its rights, and its life. */
 export interface Row {
   readonly role: string;
+  /** The commands of master.cf that it runs, where they are not just its name; of several it is told which, and logs so. */
+  readonly commands?: readonly string[];
   readonly because: string;
   /** Services whose sockets it is handed. */
   readonly answers: readonly string[];
@@ -25,14 +31,23 @@ export interface Row {
   readonly writes?: readonly Place[];
   /** Host facts it may ask the runtime for (`--allow-sys`). */
   readonly sys?: readonly string[];
-  /** Takes mail from inet listeners that the supervisor bound. */
+  /** Takes mail from inet listeners that the supervisor bound, and is handed the TLS keys for it. */
   readonly inet?: true;
   /** Deno features that are not stable yet. */
   readonly unstable?: readonly string[];
+  /** Runs even if master.cf, perhaps a Postfix one, does not list it. */
+  readonly implied?: true;
+  /** Several processes may share its work (`SERVICE_process_count`); of the others one is enough, or must be alone. */
+  readonly scales?: true;
   readonly start: "always" | "on request" | "with a log file";
   /** `in place`: one process must own something throughout, so a reload changes its parameters only. */
   readonly reload: "replaced" | "in place";
+  /** When it ends as the system stops. */
+  readonly stop: StopPhase;
 }
+
+/** A stop ends what takes mail in, then the queue and who feeds it, then who works for it, and last who writes it all down. */
+export type StopPhase = "intake" | "queue" | "rest" | "log";
 
 export const policies: readonly Row[] = [
   {
@@ -41,8 +56,10 @@ export const policies: readonly Row[] = [
     answers: [],
     calls: ["cleanup", "rewrite", "dns", "anvil"],
     inet: true,
+    scales: true,
     start: "always",
     reload: "replaced",
+    stop: "intake",
   },
   {
     role: "pickup",
@@ -53,23 +70,28 @@ export const policies: readonly Row[] = [
     writes: ["maildrop"],
     start: "always",
     reload: "replaced",
+    stop: "intake",
   },
   {
     role: "cleanup",
     because: "it alone parses message content",
     answers: ["cleanup"],
     calls: ["rewrite", "intake"],
+    scales: true,
     start: "always",
     reload: "replaced",
+    stop: "queue",
   },
   {
     role: "rewrite",
+    commands: ["trivial-rewrite"],
     because: "it alone reads the lookup tables, and decides where an address goes",
     answers: ["rewrite"],
     calls: [],
     reads: ["tables"],
     start: "always",
     reload: "replaced",
+    stop: "rest",
   },
   {
     role: "qmgr",
@@ -81,15 +103,18 @@ export const policies: readonly Row[] = [
     sys: ["statfs"],
     start: "always",
     reload: "in place",
+    stop: "queue",
   },
   {
     role: "smtp",
+    commands: ["smtp", "lmtp"],
     because: "it alone connects to other people's servers",
     answers: ["delivery"],
     calls: ["dns", "outcomes"],
     network: "smtp_servers",
     start: "on request",
     reload: "replaced",
+    stop: "rest",
   },
   {
     role: "virtual",
@@ -102,6 +127,7 @@ export const policies: readonly Row[] = [
     sys: ["uid"],
     start: "on request",
     reload: "replaced",
+    stop: "rest",
   },
   {
     role: "bounce",
@@ -110,6 +136,7 @@ export const policies: readonly Row[] = [
     calls: ["cleanup"],
     start: "on request",
     reload: "replaced",
+    stop: "rest",
   },
   {
     role: "dns",
@@ -117,8 +144,10 @@ export const policies: readonly Row[] = [
     answers: ["dns"],
     calls: [],
     network: "name_servers",
+    implied: true,
     start: "on request",
     reload: "replaced",
+    stop: "rest",
   },
   {
     role: "anvil",
@@ -127,6 +156,7 @@ export const policies: readonly Row[] = [
     calls: [],
     start: "on request",
     reload: "in place",
+    stop: "rest",
   },
   {
     role: "showq",
@@ -137,6 +167,7 @@ export const policies: readonly Row[] = [
     // Commands reach it by its socket alone: nobody could ask for it to be started.
     start: "always",
     reload: "replaced",
+    stop: "rest",
   },
   {
     role: "postlogd",
@@ -147,14 +178,26 @@ export const policies: readonly Row[] = [
     writes: ["maillog", "syslog"],
     // Datagram sockets, for syslog.
     unstable: ["net"],
+    implied: true,
     start: "with a log file",
     reload: "replaced",
+    stop: "log",
   },
 ];
 
 /** The row of a role. */
 export function policyOf(role: string): Row | undefined {
   return policies.find((row) => row.role === role);
+}
+
+/** The commands of master.cf that a role runs. */
+export function commandsOf({ role, commands }: Row): readonly string[] {
+  return commands ?? [role];
+}
+
+/** The row of the role that runs a command of master.cf. */
+export function policyOfCommand(command: string): Row | undefined {
+  return policies.find((row) => commandsOf(row).includes(command));
 }
 
 /**

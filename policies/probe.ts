@@ -22,6 +22,8 @@ export interface Tried extends Try {
 
 /** How long a connection may take: everything is on this host. */
 const CONNECT_MS = 2000;
+/** How long somebody may take to knock who does it all the time. */
+const KNOCK_MS = 1000;
 
 const TRIES = {
   read: async (path: string) => void await Deno.readTextFile(path),
@@ -38,7 +40,10 @@ const TRIES = {
     }),
   again: async (argument: string) =>
     void await new Deno.Command("/proc/self/exe", { args: [argument] }).output(),
-  host: () => void Deno.networkInterfaces(),
+  interfaces: () => void Deno.networkInterfaces(),
+  hostname(name: string) {
+    if (Deno.hostname() !== name) throw new Error("another name");
+  },
   import: async (path: string) => {
     // By way of a module that needs no right to be loaded.
     const code = `import "file://${path}" with { type: "json" }`;
@@ -46,6 +51,7 @@ const TRIES = {
   },
   library: (path: string) => Deno.dlopen(path, {}).close(),
   listen: (host: string) => Deno.listen({ hostname: host, port: 0 }).close(),
+  answer,
   tcp: (address: string) => {
     const [host, port] = address.split(":");
     return reach({ host: host!, port: Number(port) });
@@ -68,6 +74,19 @@ const TRIES = {
   memory: (other: string) => look(other, "mem"),
   variables: (other: string) => look(other, "environ"),
 } satisfies Record<string, (target: string) => void | Promise<void>>;
+
+/** Listens until somebody knocks: on a network of its own nobody does. */
+async function answer(address: string): Promise<void> {
+  const [hostname, port] = address.split(":");
+  const listener = Deno.listen({ hostname: hostname!, port: Number(port) });
+  const timer = setTimeout(() => listener.close(), KNOCK_MS);
+  try {
+    (await listener.accept()).close();
+    listener.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** Opens for writing, a file that is there as it is, one that is not for a moment. */
 async function writeNothing(path: string): Promise<void> {
@@ -133,7 +152,7 @@ async function tryAll(tries: readonly Try[]): Promise<Tried[]> {
 }
 
 /** Answers over the control channel, as a role does: node's, or the worker's to the thread that relays it. */
-function answer(): void {
+function serve(): void {
   // deno-lint-ignore no-explicit-any
   const scope = globalThis as any;
   const worker = "DedicatedWorkerGlobalScope" in globalThis;
@@ -147,4 +166,4 @@ function answer(): void {
   say({ type: "up" });
 }
 
-answer();
+serve();

@@ -57,9 +57,9 @@ export function asMermaid(shown: readonly Shown[], settings: Settings): string {
     })
   );
   const nodes = shown.map(({ grant }) => `  ${id(grant)}["${grant.service}${outside(grant)}"]`);
-  return ["flowchart LR", ...nodes, `  internet((internet)) --> smtpd`, ...new Set(edges)].join(
-    "\n",
-  ) + "\n";
+  const doors = shown.filter(({ row }) => row.inet)
+    .map(({ grant }) => `  internet((internet)) --> ${id(grant)}`);
+  return ["flowchart LR", ...nodes, ...new Set([...doors, ...edges])].join("\n") + "\n";
 }
 
 function outside(grant: Grant): string {

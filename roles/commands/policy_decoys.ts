@@ -5,17 +5,21 @@ import type { Ground } from "../../policies/attempts.ts";
 import type { Grant, Host, User } from "../../policies/grant.ts";
 import { socketDirectory, socketPath } from "../../shared/layout.ts";
 import { clearSocket, protectSocket } from "../supervisor/directories.ts";
-import { exists, SOURCE } from "../supervisor/runtime.ts";
+import { exists, libraryDirectories, SOURCE } from "../supervisor/runtime.ts";
 
 /** Services that nobody has: one that every calling role is given, one that none is. Names that no line of master.cf has. */
 const PEER = ".decoy", STRANGER = ".other";
 /** A decoy process ends by itself after about so long, should nobody end it. */
 const DECOY_SECONDS = 600;
+/** A variable that no role is given. */
+const VARIABLE = "POSTERN_DECOY";
+const KNOCK_EVERY_MS = 20;
 
 export class Decoys implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "postern-decoys-" });
   /** The probe, where every user reaches it; a compiled binary has it inside. */
   readonly probe = Deno.build.standalone ? "policies/probe.ts" : `${this.directory}/probe.ts`;
+  readonly library = `${this.directory}/library.so`;
   /** Connections by IP that came through. */
   arrived = 0;
   readonly #tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -28,6 +32,8 @@ export class Decoys implements Disposable {
     Deno.chmodSync(`${this.directory}/open`, 0o777);
     const probe = fromFileUrl(new URL("../../policies/probe.ts", import.meta.url));
     if (!Deno.build.standalone) Deno.copyFileSync(probe, this.probe);
+    Deno.copyFileSync(someLibrary(), this.library);
+    Deno.env.set(VARIABLE, "not yours");
     for (const name of [PEER, STRANGER]) this.#listen(name);
     this.#count();
   }
@@ -50,17 +56,24 @@ export class Decoys implements Disposable {
       .map((name) => [name, socketPath(this.queue, name)] as const)
       .filter(([, path]) => exists(path));
     const process = decoyProcess(grant.user);
+    const knocked = freePort();
+    const knocking = setInterval(() => knock(knocked), KNOCK_EVERY_MS);
     try {
       return await use({
         directory: this.directory,
         queue: this.queue,
         source: SOURCE,
         address: `127.0.0.1:${this.#tcp.addr.port}`,
+        knocked: `127.0.0.1:${knocked}`,
+        library: this.library,
+        variable: VARIABLE,
+        hostname: Deno.hostname(),
         sockets: Object.fromEntries(sockets),
         peer,
         process: process.name,
       });
     } finally {
+      clearInterval(knocking);
       await process.end();
     }
   }
@@ -93,6 +106,23 @@ export class Decoys implements Disposable {
       connection.close();
     }
   }
+}
+
+/** A small library that every process of this kind can load. */
+function someLibrary(): string {
+  const found = libraryDirectories().map((path) => `${path}/libm.so.6`).find(exists);
+  if (!found) throw new Error(`no libm.so.6 in ${libraryDirectories().join(", ")}`);
+  return found;
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Mostly nobody is there. */
+function knock(port: number): void {
+  Deno.connect({ hostname: "127.0.0.1", port }).then((connection) => connection.close(), () => {});
 }
 
 /** A process that does nothing, of the role's own user: a peer that it might signal or look into. */

@@ -23,6 +23,8 @@ export interface Trial {
   /** Also tries what no active layer can refuse. */
   readonly everything: boolean;
   command(grant: Grant): string[];
+  /** What the role has for an environment. */
+  readonly environment: Record<string, string>;
 }
 
 /** What became of one attempt of one role; `reason` says what came through. */
@@ -49,6 +51,7 @@ export function together({ runtime, layers, host, binds }: Start): Trial {
     active: ["deno", ...(layers.bwrap ? ["bwrap" as const] : []), ...users(host)],
     everything: true,
     command: (grant) => commandLine(grant, runtime, layers, { binds: binds(grant) }),
+    environment: roleEnvironment(runtime),
   };
 }
 
@@ -69,6 +72,7 @@ export function bwrapAlone({ runtime, layers, host }: Start): Trial {
     active: ["bwrap", ...users(host)],
     everything: false,
     command: (grant) => commandLine(grant, runtime, layers).flatMap(permitAll),
+    environment: roleEnvironment(runtime),
   };
 }
 
@@ -143,7 +147,7 @@ async function probe(trial: Trial, grant: Grant, tries: readonly Try[]): Promise
   const [program, ...args] = trial.command(grant);
   const child = spawn(program!, args, {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
-    env: roleEnvironment(trial.runtime),
+    env: trial.environment,
     cwd: trial.runtime.standalone ? "/" : trial.runtime.source,
   });
   try {

@@ -28,7 +28,7 @@ export function findRuntime(): Runtime {
 }
 
 /** Where distributions keep the C library and the dynamic linker; what exists of them is shown to a role. */
-function libraryDirectories(): string[] {
+export function libraryDirectories(): string[] {
   const multiarch = `${Deno.build.arch}-linux-gnu`;
   const debian = [`/lib/${multiarch}`, `/usr/lib/${multiarch}`].filter(exists);
   const others = debian.length ? [] : ["/lib", "/usr/lib", "/usr/lib64"].filter(exists);

@@ -20,6 +20,7 @@ import {
   type Verdict,
 } from "../../roles/commands/policy_probe.ts";
 import { readHost } from "../../roles/supervisor/host.ts";
+import { roleEnvironment } from "../../roles/supervisor/launch.ts";
 import { bindsOf } from "../../roles/supervisor/own_sockets.ts";
 import { chooseLayers, findRuntime, reachable } from "../../roles/supervisor/runtime.ts";
 import { Place, SERVICES } from "./place.ts";
@@ -91,6 +92,7 @@ function unconfined({ runtime }: Start): Trial {
     active: ["deno", "bwrap", "users"],
     everything: true,
     command: () => [disguised(runtime.deno), "run", "--quiet", "-A", runtime.probe!],
+    environment: { ...Deno.env.toObject(), ...roleEnvironment(runtime) },
   };
 }
 
