@@ -2,6 +2,7 @@
 
 import { parseArgs } from "@std/cli";
 import { answersOf, type Host } from "../../policies/grant.ts";
+import type { Row } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
@@ -95,7 +96,7 @@ async function start(
   const directory = Deno.makeTempDirSync({ prefix: "postern-role-" });
   temporary.defer(() => Deno.removeSync(directory, { recursive: true }));
   Deno.chmodSync(directory, 0o755);
-  const configuration = given.with(changes(wanted.row.role, stub, directory));
+  const configuration = given.with(changes(wanted.row, stub, directory));
   const alone: Alone = { configuration, wanted: listening, host, layers, directory, inspect };
   if (stub) {
     prepare(configuration, host);
@@ -140,8 +141,8 @@ function mustBePossible(
 }
 
 /** What is different for a role alone: its log is on the terminal, and with stubs nothing of the system is touched. */
-function changes(role: string, stub: boolean, directory: string): Record<string, string> {
-  const log: Record<string, string> = role === "postlogd" && !stub
+function changes(row: Row, stub: boolean, directory: string): Record<string, string> {
+  const log: Record<string, string> = row.answers.includes("log") && !stub
     ? {}
     : { maillog_file: "", syslog_socket: "" };
   return stub

@@ -1,7 +1,7 @@
 /** Which role a person means, and what is right for it when it runs alone. */
 
-import { callsOf, ROLE_OF_COMMAND } from "../../policies/grant.ts";
-import { policies, policyOf, type Row } from "../../policies/mod.ts";
+import { callsOf } from "../../policies/grant.ts";
+import { policies, policyOf, policyOfCommand, type Row } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import { parseMasterCf } from "../../shared/config/master_cf.ts";
@@ -22,13 +22,12 @@ export function roleList(): string {
 /** The service that a name means: one of master.cf, a role, or Postfix's name of it. Throws ConfigError with the nearest name. */
 export function findWanted(name: string, configuration: Configuration): Wanted {
   const all = wantedServices(configuration);
-  const role = policyOf(name)?.role ?? ROLE_OF_COMMAND[name];
+  const named = policyOf(name) ?? policyOfCommand(name);
   // `smtp` is who delivers, although an inet service of that name is smtpd's.
   const wanted = all.find(({ service, row }) => service === name && !row.inet) ??
-    all.find(({ service }) => service === name) ?? all.find(({ row }) => row.role === role);
+    all.find(({ service }) => service === name) ?? all.find(({ row }) => row === named);
   if (wanted) return wanted;
-  const row = role && policyOf(role);
-  if (row) return { row, service: row.role, entry: undefined };
+  if (named) return { row: named, service: named.role, entry: undefined };
   const known = [...new Set([...policies.map((each) => each.role), ...all.map((e) => e.service)])];
   const near = known.filter((each) => distance(each, name) <= MAX_DISTANCE);
   const meant = near.length ? `: did you mean ${near.join(" or ")}?` : "";

@@ -1,13 +1,7 @@
 /** From the configuration and the policy to what is started: one plan per service. */
 
-import {
-  answersOf,
-  type Grant,
-  grantOf,
-  nameServersOf,
-  ROLE_OF_COMMAND,
-} from "../../policies/grant.ts";
-import { policies, policyOf, type Row } from "../../policies/mod.ts";
+import { answersOf, type Grant, grantOf, nameServersOf } from "../../policies/grant.ts";
+import { commandsOf, policies, policyOfCommand, type Row } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
@@ -32,39 +26,23 @@ export interface Wanted {
   readonly entry: MasterEntry | undefined;
 }
 
-/** Roles of which one process is enough, whatever the load, or which must be alone. */
-const SINGLE: ReadonlySet<string> = new Set([
-  "qmgr",
-  "pickup",
-  "anvil",
-  "postlogd",
-  "dns",
-  "rewrite",
-  "bounce",
-  "showq",
-  "smtp",
-  "virtual",
-]);
 /** Descriptors of a role that serves clients beside theirs: its own, and a backlog (511) of clients to be turned away. */
 const OTHER_DESCRIPTORS = 600;
-/** Services that exist even if master.cf, perhaps a Postfix one, does not list them. */
-const IMPLIED = ["dns", "postlogd"];
 
 /** The services that the configuration asks for. */
 export function wantedServices(configuration: Configuration): Wanted[] {
   const wanted: Wanted[] = [];
   const known = (row: Row) => wanted.some((each) => each.row === row);
   for (const entry of configuration.services) {
-    const row = policyOf(ROLE_OF_COMMAND[entry.command] ?? "");
+    const row = policyOfCommand(entry.command);
     if (!row) continue; // Named in a warning when the configuration was read.
     const many = row.inet || row.answers.includes("delivery");
     // bounce, defer and trace are one role here.
     if (!many && known(row)) continue;
     wanted.push({ row, service: many ? entry.name : row.role, entry });
   }
-  for (const role of IMPLIED) {
-    const row = policyOf(role)!;
-    if (!known(row)) wanted.push({ row, service: role, entry: undefined });
+  for (const row of policies) {
+    if (row.implied && !known(row)) wanted.push({ row, service: row.role, entry: undefined });
   }
   return wanted.filter(({ row }) =>
     row.start !== "with a log file" || logsToService(configuration)
@@ -115,7 +93,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
       start: {
         type: "start",
         service,
-        role: entry?.command === "lmtp" ? "lmtp" : row.role,
+        role: entry && commandsOf(row).length > 1 ? entry.command : row.role,
         hostname: system.configuration.value("system_hostname").split(".")[0]!,
         parameters: parameters(wanted, system),
         sockets: { ...grant.sockets },
@@ -154,7 +132,7 @@ function ownSockets(wanted: Wanted, grant: Grant, system: System): () => OwnSock
 
 /** A socket that a role in a worker binds by itself cannot be shared, but for a port. */
 function single(row: Row, { layers }: System): boolean {
-  return SINGLE.has(row.role) || Boolean(layers.worker && !row.inet);
+  return !row.scales || Boolean(layers.worker && !row.inet);
 }
 
 /** Which of the services that this one calls must be asked for before connecting. */
@@ -172,20 +150,23 @@ function parameters({ row, entry }: Wanted, system: System): Record<string, stri
   const texts = system.configuration.texts(declared, entry);
   for (const { name, networks } of Object.values(declared)) {
     if (networks) texts[name] = readNetworks(texts[name]!);
+    const text = WORKED_OUT[name]?.(texts[name]!, system, entry);
+    if (text !== undefined) texts[name] = text;
   }
-  if ("host_addresses" in texts) texts["host_addresses"] ||= hostAddresses().join(" ");
-  // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
-  if (row.inet) {
-    const wanted = clientLimit(system.configuration, entry);
-    texts["smtpd_session_limit"] = String(sessionLimit(wanted, descriptorLimit()));
-  }
-  if (row.role !== "dns") return texts;
-  return {
-    ...texts,
-    dns_servers: nameServersOf(system.settings, system.host).join(" "),
-    dns_hosts: texts["dns_hosts"] || hostsFile(),
-  };
+  return texts;
 }
+
+/** Parameters of which a role is handed what the host and master.cf make of them, with the text of main.cf before that. */
+const WORKED_OUT: Readonly<
+  Record<string, (text: string, system: System, entry: MasterEntry | undefined) => string>
+> = {
+  host_addresses: (text) => text || hostAddresses().join(" "),
+  dns_hosts: (text) => text || hostsFile(),
+  dns_servers: (_, { settings, host }) => nameServersOf(settings, host).join(" "),
+  // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
+  smtpd_session_limit: (_, { configuration }, entry) =>
+    String(sessionLimit(clientLimit(configuration, entry), descriptorLimit())),
+};
 
 /** How many clients an smtpd should serve: its maxproc, or what main.cf says of `-`, or smtpd_session_limit. */
 export function clientLimit(configuration: Configuration, entry: MasterEntry | undefined): number {

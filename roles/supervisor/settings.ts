@@ -1,17 +1,21 @@
 /** A configuration as the policy sees it. */
 
+import { policies } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
 import { logsToService } from "./plans.ts";
 
-/** Adapts a configuration; only rewrite reads tables, so its parameters name all of them. */
+/** Adapts a configuration; the parameters of who reads tables name all of them. */
 export function settingsOf(configuration: Configuration): Settings {
+  const readers = policies.filter((row) => row.reads?.includes("tables"));
   return {
     value: (name) => configuration.value(name),
     services: configuration.services,
     logsToService: logsToService(configuration),
-    tables: new Map(Object.entries(configuration.texts(parametersOf("rewrite")))),
+    tables: new Map(
+      readers.flatMap(({ role }) => Object.entries(configuration.texts(parametersOf(role)))),
+    ),
     readTable(file) {
       try {
         return Deno.readTextFileSync(file);

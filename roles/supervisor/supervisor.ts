@@ -1,6 +1,6 @@
 /** The running system: one keeper per service, started, watched, reloaded and stopped together. */
 
-import { policyOf } from "../../policies/mod.ts";
+import { policyOf, type StopPhase } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
@@ -13,8 +13,13 @@ import { adopt, type System } from "./system.ts";
 
 /** How often each role is asked for a sign of life. */
 const BEAT_MS = 10_000;
-/** What the phases of a stop may take: mail in, the queue, the rest. Together less than the 10 s of a SIGTERM. */
-const STOP_MS = { intake: 4000, queue: 3500, rest: 1500 };
+/** The phases of a stop in their order, and what each may take: together less than the 10 s of a SIGTERM. */
+const STOP_MS: Readonly<Record<StopPhase, number>> = {
+  intake: 4000,
+  queue: 3500,
+  rest: 1500,
+  log: 500,
+};
 
 export class Supervisor {
   #keepers = new Map<string, Keeper>();
@@ -87,29 +92,21 @@ export class Supervisor {
     }
   }
 
-  /** Ends the system: mail in first, then the queue and who works for it, then the rest. */
+  /** Ends the system in the order that the rows say. */
   stop(): Promise<void> {
     return (this.#stopped ??= this.#stop());
   }
 
   async #stop(): Promise<void> {
     clearInterval(this.#beat);
-    const phase = (roles: string[] | undefined, ms: number) =>
-      Promise.all(
-        [...this.#keepers.values()]
-          .filter((keeper) => !roles || roles.includes(keeper.plan.role)).map((keeper) =>
-            keeper.stop(ms)
-          ),
-      );
-    await phase(["smtpd", "pickup"], STOP_MS.intake);
-    await phase(["cleanup", "qmgr"], STOP_MS.queue);
-    await phase(
-      [...this.#keepers.values()].map((keeper) => keeper.plan.role).filter((role) =>
-        role !== "postlogd"
-      ),
-      STOP_MS.rest,
-    );
-    await phase(["postlogd"], 500);
+    const phases = new Set<StopPhase>();
+    for (const [phase, ms] of Object.entries(STOP_MS)) {
+      // Each phase ends what the former ones left, too: a reload may have added it since.
+      phases.add(phase as StopPhase);
+      const ending = [...this.#keepers.values()]
+        .filter(({ plan }) => phases.has(policyOf(plan.role)!.stop));
+      await Promise.all(ending.map((keeper) => keeper.stop(ms)));
+    }
     this.system.listeners.close();
   }
 

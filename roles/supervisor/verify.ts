@@ -1,6 +1,7 @@
 /** Everything that is wrong with a configuration on this host: `postern check` shows it, and nothing starts with it. */
 
 import { grantOf } from "../../policies/grant.ts";
+import { policyOfCommand } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { inetHost } from "../../shared/config/inspect.ts";
 import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
@@ -103,7 +104,7 @@ function addressOf(text: string): string | undefined {
 }
 
 function verifyNetworks(configuration: Configuration): Problem[] {
-  const services = configuration.services.filter(({ command }) => command === "smtpd");
+  const services = configuration.services.filter(({ command }) => policyOfCommand(command)?.inet);
   const isSet = (name: string) => Number(configuration.main.entries.has(name));
   // What several lists name by $mynetworks is reported for the one that somebody wrote.
   const names = [...catalogue.values()].filter(({ networks }) => networks).map(({ name }) => name)
