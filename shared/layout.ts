@@ -5,18 +5,21 @@ import { join, resolve } from "@std/path";
 /** The longest path that a unix socket can be bound to (sun_path less its NUL). */
 export const MAX_SOCKET_PATH = 107;
 
-/** Services that users' commands may reach: their sockets are in `public/`, the others in `private/`. */
-const PUBLIC_SERVICES: ReadonlySet<string> = new Set([
-  "pickup",
-  "showq",
-  "queue",
-  "flush",
-  "control",
+/** Who may use a service: every user of the host, those that a parameter names, the owner of the system, or its roles alone. */
+export type Audience = "everybody" | "authorized" | "owner" | "roles";
+
+/** Services that users' commands reach: their sockets are in `public/`. All others are in `private/`. */
+export const publicServices: ReadonlyMap<string, Audience> = new Map([
+  ["pickup", "everybody"],
+  ["showq", "authorized"],
+  ["flush", "authorized"],
+  ["queue", "owner"],
+  ["control", "owner"],
 ]);
 
 /** The directory that holds one service's socket and nothing else. */
 export function socketDirectory(queueDirectory: string, service: string): string {
-  return join(queueDirectory, PUBLIC_SERVICES.has(service) ? "public" : "private", service);
+  return join(queueDirectory, publicServices.has(service) ? "public" : "private", service);
 }
 
 /** The socket of a service. */

@@ -5,9 +5,11 @@ import { dirname } from "@std/path";
 import type { Grant, Host, User } from "../../policies/grant.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import {
+  type Audience,
   databaseDirectory,
   maildropDirectory,
   MAX_SOCKET_PATH,
+  publicServices,
   socketDirectory,
   socketPath,
 } from "../../shared/layout.ts";
@@ -102,13 +104,7 @@ function make(path: string, mode: number, owner: User | null): void {
   }
 }
 
-/** Anybody may wake pickup, list and flush the queue; the rest of public/ is for the owner of the system. */
-const FOR_EVERYBODY: ReadonlySet<string> = new Set(["pickup", "showq", "flush"]);
-
-/** Of these the configuration says who may enter their directories (`openService`). */
-const AUTHORIZED: ReadonlySet<string> = new Set(["flush", "showq"]);
-
-/** Lets every user reach one of AUTHORIZED, or root and the owner of the system alone; also while it is answered. */
+/** Lets every user reach an `authorized` service, or root and the owner of the system alone; also while it is answered. */
 export function openService(queue: string, service: string, toAll: boolean, host: Host): void {
   const owner = host.mailOwner && { ...host.mailOwner, uid: 0 };
   make(socketDirectory(queue, service), host.root ? (toAll ? 0o755 : 0o710) : 0o700, owner);
@@ -151,7 +147,8 @@ export function clearSocket(queue: string, service: string, host: Host): void {
       `queue_directory: ${path} is longer than a socket's path may be (${MAX_SOCKET_PATH}): choose a shorter directory`,
     );
   }
-  if (!AUTHORIZED.has(service)) {
+  // Who may enter the directory of the others, the configuration says: openService().
+  if (publicServices.get(service) !== "authorized") {
     make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);
   }
   try {
@@ -161,6 +158,14 @@ export function clearSocket(queue: string, service: string, host: Host): void {
   }
 }
 
+/** What keeps others from a socket, beside its directory. Roles reach theirs through the group. */
+const SOCKET_MODES: Readonly<Record<Audience, number>> = {
+  everybody: 0o666,
+  authorized: 0o666,
+  owner: 0o600,
+  roles: 0o660,
+};
+
 /** Sets who may connect. */
 export function protectSocket(queue: string, service: string, host: Host): void {
   protect(socketPath(queue, service), service, host);
@@ -168,6 +173,5 @@ export function protectSocket(queue: string, service: string, host: Host): void 
 
 function protect(path: string, service: string, host: Host): void {
   if (host.mailOwner) Deno.chownSync(path, 0, host.mailOwner.gid);
-  const owned = service === "queue" || service === "control";
-  Deno.chmodSync(path, FOR_EVERYBODY.has(service) ? 0o666 : owned ? 0o600 : 0o660);
+  Deno.chmodSync(path, SOCKET_MODES[publicServices.get(service) ?? "roles"]);
 }
