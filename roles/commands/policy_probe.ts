@@ -28,7 +28,7 @@ export interface Trial {
 }
 
 /** What became of one attempt of one role; `reason` says what came through. */
-export interface Verdict {
+export interface Finding {
   readonly name: string;
   readonly result: "refused" | "ALLOWED" | "works" | "FAILS" | "-";
   readonly reason: string;
@@ -86,13 +86,13 @@ function users(host: Host): Layer[] {
   return host.root ? ["users"] : [];
 }
 
-/** Lets a probe under this grant try everything; one verdict for each attempt, then for each thing granted. */
+/** Lets a probe under this grant try everything; one finding for each attempt, then for each thing granted. */
 export function tryGrant(
   given: Grant,
   trial: Trial,
   decoys: Decoys,
   services: readonly string[],
-): Promise<Verdict[]> {
+): Promise<Finding[]> {
   const grant = decoys.extended(given);
   return decoys.on(grant, services, async (ground) => {
     const planned = attempts.map((attempt) => plan(attempt, grant, ground, trial));
@@ -114,7 +114,7 @@ function plan(attempt: Attempt, grant: Grant, ground: Ground, trial: Trial): rea
   return refusable || trial.everything ? attempt.tries(grant, ground) : [];
 }
 
-function held(name: string, tried: readonly Tried[]): Verdict {
+function held(name: string, tried: readonly Tried[]): Finding {
   if (!tried.length) return { name, result: "-", reason: "" };
   const through = tried.filter(({ refused }) => !refused);
   if (!through.length) return { name, result: "refused", reason: "" };
@@ -125,7 +125,7 @@ function held(name: string, tried: readonly Tried[]): Verdict {
   };
 }
 
-function worked(name: string, tried: readonly Tried[]): Verdict {
+function worked(name: string, tried: readonly Tried[]): Finding {
   if (!tried.length) return { name, result: "-", reason: "" };
   const failed = tried.filter(({ refused }) => refused);
   return {
@@ -135,7 +135,7 @@ function worked(name: string, tried: readonly Tried[]): Verdict {
   };
 }
 
-function broken(reason: string): Verdict {
+function broken(reason: string): Finding {
   return { name: "what the verifier saw", result: "ALLOWED", reason };
 }
 

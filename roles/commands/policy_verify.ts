@@ -14,17 +14,17 @@ import { Decoys } from "./policy_decoys.ts";
 import {
   bwrapAlone,
   denoAlone,
+  type Finding,
   type Start,
   together,
   type Trial,
   tryGrant,
-  type Verdict,
 } from "./policy_probe.ts";
 
-/** One role's verdicts. */
+/** What was found of one role. */
 interface Column {
   readonly service: string;
-  readonly verdicts: readonly Verdict[];
+  readonly findings: readonly Finding[];
 }
 
 /** A service as it would be started. */
@@ -104,7 +104,7 @@ async function tryAll(
   for (const grant of grants) {
     columns.push({
       service: grant.row.role,
-      verdicts: await tryGrant(grant, trial, decoys, services),
+      findings: await tryGrant(grant, trial, decoys, services),
     });
   }
   return columns;
@@ -112,7 +112,7 @@ async function tryAll(
 
 /** Attempts down, roles across. */
 function table(columns: readonly Column[]): string {
-  const names = [...new Set(columns.flatMap(({ verdicts }) => verdicts.map(({ name }) => name)))];
+  const names = [...new Set(columns.flatMap(({ findings }) => findings.map(({ name }) => name)))];
   const first = Math.max(...names.map((name) => name.length)) + 2;
   const wide = ({ service }: Column) => Math.max(service.length, "refused".length) + 1;
   const line = (name: string, cell: (column: Column) => string) =>
@@ -120,14 +120,14 @@ function table(columns: readonly Column[]): string {
       .trimEnd() + "\n";
   return line("", ({ service }) => service) +
     names.map((name) =>
-      line(name, ({ verdicts }) => verdicts.find((each) => each.name === name)?.result ?? "-")
+      line(name, ({ findings }) => findings.find((each) => each.name === name)?.result ?? "-")
     ).join("");
 }
 
-/** One line for each verdict that must not be; how many there are. */
+/** One line for each finding that must not be; how many there are. */
 function explain(columns: readonly Column[], io: CommandIo): number {
-  const broken = columns.flatMap(({ service, verdicts }) =>
-    verdicts.filter(({ result }) => result === "ALLOWED" || result === "FAILS")
+  const broken = columns.flatMap(({ service, findings }) =>
+    findings.filter(({ result }) => result === "ALLOWED" || result === "FAILS")
       .map(({ name, result, reason }) => `${service}: ${name}: ${result}: ${reason}\n`)
   );
   if (broken.length) io.out("\n" + broken.join(""));

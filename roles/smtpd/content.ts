@@ -126,7 +126,7 @@ export async function endOfMessage(
       intake.cancel("refused at the end of data");
       return session.refuse(refused);
     }
-    return verdict(session, intake, await intake.submitted(), prefix);
+    return replyTo(session, intake, await intake.submitted(), prefix);
   } finally {
     session.resetTransaction("the end of data");
   }
@@ -143,7 +143,7 @@ function contentRefused(session: Session, intake: Intake): Reply | undefined {
 }
 
 /** Local trouble is always "later"; only what cleanup decided about the message may be "no". */
-function verdict(session: Session, intake: Intake, submitted: Submitted, prefix: string): Reply {
+function replyTo(session: Session, intake: Intake, submitted: Submitted, prefix: string): Reply {
   const { queueId } = session.transaction;
   if ("error" in submitted) {
     const { error } = submitted;
@@ -151,7 +151,7 @@ function verdict(session: Session, intake: Intake, submitted: Submitted, prefix:
     const ours = !(error instanceof CallError) || error.code === "refused" || error.code === "bug";
     return ours ? PROTOCOL_ERROR : WRITE_ERROR;
   }
-  const { queued, code, dsn, text, crowded } = submitted.verdict;
+  const { queued, code, dsn, text, crowded } = submitted.answer;
   stopAt?.("smtpd.queued");
   const { clock, space } = session.services;
   if (!queued) {

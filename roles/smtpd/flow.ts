@@ -26,7 +26,7 @@ const ROOM_BYTES = 16 * 1024;
 const FEW_PARTS = 2;
 
 /** What cleanup said. */
-export interface Verdict {
+export interface CleanupAnswer {
   readonly queued: boolean;
   readonly code: number;
   readonly dsn: string;
@@ -35,10 +35,10 @@ export interface Verdict {
   readonly crowded?: boolean;
 }
 
-export type Submit = (content: Sendable) => Promise<Verdict>;
+export type Submit = (content: Sendable) => Promise<CleanupAnswer>;
 
-/** What became of a submission: cleanup's verdict, or why there is none. */
-export type Submitted = { verdict: Verdict } | { error: unknown };
+/** What became of a submission: what cleanup said, or why it did not. */
+export type Submitted = { answer: CleanupAnswer } | { error: unknown };
 
 export class Flow {
   #parts: Uint8Array[];
@@ -113,7 +113,7 @@ export class Flow {
   #begin(content: Sendable): void {
     const over = () => this.#stream?.close();
     this.#submitted = this.submit(content).then(
-      (verdict) => (over(), { verdict }),
+      (answer) => (over(), { answer }),
       (error) => (over(), { error }),
     );
   }

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Sendable } from "../../shared/ipc/content.ts";
-import { Flow, type Verdict } from "./flow.ts";
+import { type CleanupAnswer, Flow } from "./flow.ts";
 
-const QUEUED: Verdict = { queued: true, code: 250, dsn: "2.0.0", text: "" };
+const QUEUED: CleanupAnswer = { queued: true, code: 250, dsn: "2.0.0", text: "" };
 const KIB = 1024;
 
 async function length(content: Sendable): Promise<number> {
@@ -16,7 +16,7 @@ Deno.test("Flow hands small content over as one array", async () => {
   let seen: Sendable | undefined;
   const flow = new Flow(new Uint8Array(10), (content) => (seen = content, Promise.resolve(QUEUED)));
   flow.push([new Uint8Array(KIB), new Uint8Array(1)]);
-  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assertEquals(await flow.finish(), { answer: QUEUED });
   assert(seen instanceof Uint8Array);
   assertEquals(seen.length, 10 + KIB + 1);
 });
@@ -32,7 +32,7 @@ Deno.test("Flow streams longer content as it comes", async () => {
     flow.push([new Uint8Array(KIB)]);
     await flow.space();
   }
-  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assertEquals(await flow.finish(), { answer: QUEUED });
   assertEquals(total, 10 + 100 * KIB);
 });
 
@@ -73,10 +73,10 @@ Deno.test("Flow drops what still comes after cleanup has refused", async () => {
   await new Promise((resolve) => setTimeout(resolve, 0));
   for (let n = 0; n < 100; n++) flow.push([new Uint8Array(100 * KIB)]);
   assertEquals(flow.crowded, false);
-  assertEquals(await flow.finish(), { verdict: refusal });
+  assertEquals(await flow.finish(), { answer: refusal });
 });
 
-Deno.test("Flow tells why there is no verdict", async () => {
+Deno.test("Flow tells why cleanup gave no answer", async () => {
   const error = new Error("gone");
   const flow = new Flow(new Uint8Array(0), () => Promise.reject(error));
   assertEquals(await flow.finish(), { error });
@@ -104,7 +104,7 @@ Deno.test("Flow joins content that comes byte by byte, and keeps its order aroun
     await push(String.fromCharCode(97 + n % 26));
     if (n % 50_000 === 0) await push("LONG".repeat(1000));
   }
-  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assertEquals(await flow.finish(), { answer: QUEUED });
   assert(text === sent);
   assert(sizes.length < 200, `${sizes.length} chunks for 200,000 pieces`);
 });
@@ -127,5 +127,5 @@ Deno.test("Flow is crowded with little when all together hold much, and no longe
   for (const other of others) other.cancel("the client is gone");
   assertEquals(flow.crowded, false);
   taking.resolve();
-  assertEquals(await flow.finish(), { verdict: QUEUED });
+  assertEquals(await flow.finish(), { answer: QUEUED });
 });

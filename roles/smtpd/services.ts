@@ -5,7 +5,7 @@ import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
-import type { Verdict } from "./flow.ts";
+import type { CleanupAnswer } from "./flow.ts";
 import type { Space } from "./space.ts";
 
 /** Answered at once where the answer is at hand. */
@@ -41,7 +41,7 @@ export interface Services {
     recipients: Recipient[],
     content: Sendable,
     local: boolean,
-  ): Promise<Verdict>;
+  ): Promise<CleanupAnswer>;
   /** Asks a name server; a call that fails is an answer `fail`. */
   query(name: string, type: RecordType): Promise<DnsAnswer>;
   /** The client's host name, or `unknown`. */

@@ -11,21 +11,21 @@ import type { Outcome } from "../../shared/mail/envelope.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
 import { DirectorySync } from "./directory_sync.ts";
-import { findMailbox, type Lookups, type Mailbox, type NoMailbox, type Params } from "./mailbox.ts";
+import { findMailbox, type Lookups, type Mailbox, type Params } from "./mailbox.ts";
 import { fileHostname, MaildirFile, type Surroundings } from "./maildir.ts";
 import { deliveryHeaders, toLf } from "./text.ts";
 import { consequence } from "./trouble.ts";
 
 type Recipient = DeliveryRequest["recipients"][number];
 /** What became of a recipient, without its number. */
-type Verdict = Pick<Outcome, "status" | "dsn" | "text">;
+type Result = Pick<Outcome, "status" | "dsn" | "text">;
 
 const deliveries = counter("virtual_delivered", "messages delivered to a mailbox");
 
 /** Files that one request has open at once. */
 const MAX_OPEN_FILES = 100;
-const SENT: Verdict = { status: "sent", dsn: "2.0.0", text: "delivered to maildir" };
-const TOO_MANY: Verdict = {
+const SENT: Result = { status: "sent", dsn: "2.0.0", text: "delivered to maildir" };
+const TOO_MANY: Result = {
   status: "deferred",
   dsn: "4.3.0",
   text: `more than ${MAX_OPEN_FILES} recipients of one large message`,
@@ -48,21 +48,21 @@ export class VirtualDelivery {
   async deliver(request: DeliveryRequest, content: Content): Promise<DeliveryReply> {
     const started = Date.now();
     const { recipients } = request;
-    const verdicts: Verdict[] = [];
+    const results: Result[] = [];
     const files: Files = recipients.length > 1 ? new Map() : undefined;
     for (let at = 0; at < recipients.length; at += MAX_OPEN_FILES) {
       const group = recipients.slice(at, at + MAX_OPEN_FILES);
       // A stream can be read only once.
       const again = at === 0 || content.whole !== undefined;
-      verdicts.push(
+      results.push(
         ...(again
           ? await this.#together(request, group, files, content)
           : group.map(() => TOO_MANY)),
       );
     }
-    verdicts.forEach((verdict, i) => log(request, recipients[i]!, verdict, started));
-    const outcomes = verdicts.map((verdict, i) => (
-      { n: recipients[i]!.n, ...verdict, remoteMta: "", diagnostic: "" }
+    results.forEach((result, i) => log(request, recipients[i]!, result, started));
+    const outcomes = results.map((result, i) => (
+      { n: recipients[i]!.n, ...result, remoteMta: "", diagnostic: "" }
     ));
     return { outcomes, siteProblem: null };
   }
@@ -73,7 +73,7 @@ export class VirtualDelivery {
     group: readonly Recipient[],
     files: Files,
     content: Content,
-  ): Promise<Verdict[]> {
+  ): Promise<Result[]> {
     const targets = await Promise.all(group.map((each) => this.#open(request, each, files)));
     const each = files ? new Set(targets) : targets;
     try {
@@ -116,15 +116,15 @@ export class VirtualDelivery {
 /** The files of one request, by owner and mailbox; undefined where there is one recipient only. */
 type Files = Map<string, Promise<Target>> | undefined;
 
-/** One mailbox's file, or the verdict that there is none. */
+/** One mailbox's file, or why there is none. */
 class Target {
   #file: MaildirFile | undefined;
-  #verdict: Verdict = SENT;
-  #finished: Promise<Verdict> | undefined;
+  #result: Result = SENT;
+  #finished: Promise<Result> | undefined;
 
-  constructor(state: MaildirFile | NoMailbox | Verdict) {
+  constructor(state: MaildirFile | Result) {
     if (state instanceof MaildirFile) this.#file = state;
-    else this.#verdict = state;
+    else this.#result = state;
   }
 
   write(text: Uint8Array): void {
@@ -135,20 +135,20 @@ class Target {
     }
   }
 
-  /** The same verdict for each who asks; what is written after that goes nowhere. */
-  finish(): Promise<Verdict> {
+  /** The same result for each who asks; what is written after that goes nowhere. */
+  finish(): Promise<Result> {
     return this.#finished ??= this.#finish();
   }
 
-  async #finish(): Promise<Verdict> {
+  async #finish(): Promise<Result> {
     try {
       await this.#file?.finish();
       this.#file = undefined;
     } catch (error) {
       this.fail(error);
     }
-    if (this.#verdict === SENT) deliveries.add();
-    return this.#verdict;
+    if (this.#result === SENT) deliveries.add();
+    return this.#result;
   }
 
   /** One mailbox's trouble does not touch the others'. */
@@ -156,7 +156,7 @@ class Target {
     const file = this.#file;
     if (!file) return;
     this.#file = undefined;
-    this.#verdict = failed(error);
+    this.#result = failed(error);
     file.abort();
   }
 }
@@ -166,7 +166,7 @@ function writeAll(targets: Iterable<Target>, chunk: Uint8Array): void {
   for (const target of targets) target.write(text);
 }
 
-function failed(error: unknown): Verdict {
+function failed(error: unknown): Result {
   return {
     ...consequence(error),
     text: `maildir delivery failed: ${reason(error)}`.slice(0, 1000),
@@ -176,7 +176,7 @@ function failed(error: unknown): Verdict {
 function log(
   { envelope, activeAt }: DeliveryRequest,
   { address, original }: Recipient,
-  { status, dsn, text }: Verdict,
+  { status, dsn, text }: Result,
   started: number,
 ): void {
   delivered({

@@ -13,11 +13,11 @@ import { Decoys } from "../../roles/commands/policy_decoys.ts";
 import {
   bwrapAlone,
   denoAlone,
+  type Finding,
   type Start,
   together,
   type Trial,
   tryGrant,
-  type Verdict,
 } from "../../roles/commands/policy_probe.ts";
 import { readHost } from "../../roles/supervisor/host.ts";
 import { roleEnvironment } from "../../roles/supervisor/launch.ts";
@@ -47,7 +47,7 @@ function startIn(place: Place, decoys: Decoys): Start {
 type MakeTrial = (start: Start) => Trial;
 
 /** What a probe under one row hears in one trial. */
-async function heard(row: Row, make: MakeTrial): Promise<Verdict[]> {
+async function heard(row: Row, make: MakeTrial): Promise<Finding[]> {
   using place = new Place(host);
   using decoys = new Decoys(place.queue, host);
   const grant = grantOf(row, row.role, place.settings, host);
