@@ -102,6 +102,7 @@ for (
     if (transport === "retry") await world.untilIn(queueId, "deferred");
     else await world.untilEmpty();
     assertEquals(world.lines(queueId)[1], `to=<a@x>, relay=none, delay=D, ${text}`);
+    assertEquals(world.programs.get(queueId), transport === "discard" ? "discard" : "error");
     assertEquals([world.requests.length, world.reports.length], [0, transport === "error" ? 1 : 0]);
   });
 }
@@ -129,6 +130,7 @@ for (
     const queueId = await world.enqueue(["a@x"]);
     await world.until(() => world.lines(queueId).length >= 2);
     assertEquals(world.lines(queueId)[1], `to=<a@x>, relay=none, delay=D, ${text}`);
+    assertEquals(world.programs.get(queueId), "error");
   });
 }
 
@@ -239,6 +241,7 @@ for (
         "for the problem description",
     ));
     assert(world.lines(second)[1]!.endsWith("status=deferred (mail transport unavailable)"));
+    assertEquals(world.programs.get(second), "error");
   });
 }
 

@@ -6,7 +6,7 @@
 import { counter } from "../../shared/counters.ts";
 import { reason, StorageError } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
-import { active, delivered } from "../../shared/log/lines.ts";
+import { active, delivered, type Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { DamagedRecord, OPEN, type QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
@@ -189,9 +189,9 @@ export class QueueManager {
       const resolved = known ? recipient : { ...recipient, address: route.recipient };
       if ("transport" in route) group(groups, route, resolved);
       else {
-        const { recipient: _, ...verdict } = route;
+        const { recipient: _, agent, ...verdict } = route;
         const outcome = { n: recipient.n, ...verdict, remoteMta: "", diagnostic: "" };
-        this.#log(message, resolved, outcome);
+        this.#log(message, resolved, outcome, agent);
         outcomes.push(outcome);
       }
     }
@@ -323,11 +323,16 @@ export class QueueManager {
   }
 
   #logAll({ message, recipients }: Entry<ActiveMessage>, outcomes: readonly Outcome[]): void {
-    outcomes.forEach((outcome, i) => this.#log(message, recipients[i]!, outcome));
+    outcomes.forEach((outcome, i) => this.#log(message, recipients[i]!, outcome, "error"));
   }
 
   /** The line that an agent would have written. */
-  #log(message: ActiveMessage, recipient: NumberedRecipient, outcome: Outcome): void {
+  #log(
+    message: ActiveMessage,
+    recipient: NumberedRecipient,
+    outcome: Outcome,
+    agent: Delivery["agent"],
+  ): void {
     const { queueId, activeAt, envelope } = message;
     const now = this.parts.now();
     delivered({
@@ -339,6 +344,7 @@ export class QueueManager {
       dsn: outcome.dsn,
       status: outcome.status,
       text: outcome.text,
+      agent,
     });
   }
 }

@@ -77,6 +77,7 @@ test("mail to double-bounce here is discarded", {
     "to=<double-bounce@here>, relay=none, delay=D, dsn=2.0.0, status=sent " +
       "(undeliverable postmaster notification discarded)",
   );
+  assertEquals(world.programs.has(queueId), false);
 });
 
 test("no success is reported of mail to double-bounce here", {

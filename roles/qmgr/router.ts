@@ -6,6 +6,7 @@
 import { PeerError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import { external, localPartOf, splitExtension } from "../../shared/mail/address.ts";
+import type { Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
@@ -26,7 +27,8 @@ export interface ToAgent {
 /** What becomes of a recipient without an agent. */
 export type Verdict =
   & Pick<Outcome, "status" | "dsn" | "text" | "success">
-  & { readonly recipient: string };
+  & { readonly recipient: string }
+  & Pick<Delivery, "agent">;
 
 export type Route = ToAgent | Verdict;
 
@@ -49,7 +51,7 @@ export class Router {
   /** The route of one recipient; a promise only when rewrite has to be asked. */
   route(sender: string, address: string): Route | Promise<Route> {
     if (!address) {
-      return { status: "bounced", dsn: "5.1.3", text: "null recipient address", recipient: "" };
+      return verdict("bounced", "5.1.3", "null recipient address", "");
     }
     const resolved = this.#resolve(sender, address);
     return resolved instanceof Promise
@@ -84,11 +86,13 @@ export class Router {
     if (resolved.error) return verdict("bounced", "5.1.3", "bad address syntax", recipient);
     if (transport === "error") return said("bounced", "5.0.0", nexthop, recipient);
     if (transport === "retry") return said("deferred", "4.0.0", nexthop, recipient);
-    if (transport === "discard") return said("sent", "2.0.0", nexthop, recipient);
+    if (transport === "discard") {
+      return { ...said("sent", "2.0.0", nexthop, recipient), agent: "discard" };
+    }
     if (resolved.class === "local" && this.#isDoubleBounce(recipient)) {
       const text = "undeliverable postmaster notification discarded";
       // Nobody has it: a report of success would go to whoever forged the sender.
-      return { ...verdict("sent", "2.0.0", text, recipient), success: "passed" };
+      return { ...verdict("sent", "2.0.0", text, recipient), success: "passed", agent: undefined };
     }
     if (this.settings.deferTransports.has(transport)) {
       return verdict("deferred", "4.3.2", "deferred transport", recipient);
@@ -130,5 +134,5 @@ function verdict(
   text: string,
   recipient: string,
 ): Verdict {
-  return { status, dsn, text, recipient };
+  return { status, dsn, text, recipient, agent: "error" };
 }

@@ -56,5 +56,6 @@ Deno.test("route() bounces a null recipient without asking", () => {
     dsn: "5.1.3",
     text: "null recipient address",
     recipient: "",
+    agent: "error",
   });
 });

@@ -92,6 +92,8 @@ export function resolvedTo(transport: string, nexthop: string, recipient: string
 export class World implements AsyncDisposable {
   readonly directory: string;
   readonly log: string[] = [];
+  /** In whose name something was said of a message: the last one, by queue id. */
+  readonly programs = new Map<string, string>();
   readonly requests: DeliveryRequest[] = [];
   readonly reports: Report[] = [];
   settled = 0;
@@ -109,8 +111,9 @@ export class World implements AsyncDisposable {
   #sockets = Deno.makeTempDirSync();
 
   private constructor(readonly options: Options) {
-    setSink((severity, text) => {
+    setSink((severity, text, _fields, program) => {
       this.log.push(severity === "info" ? text : `${severity}: ${text}`);
+      if (program) this.programs.set(text.split(":")[0]!, program);
     });
     this.directory = options.directory ?? Deno.makeTempDirSync();
     this.leap = options.leap ?? 0;

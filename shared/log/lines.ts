@@ -176,6 +176,8 @@ export interface Delivery {
   readonly dsn: string;
   readonly status: "sent" | "deferred" | "bounced" | "deliverable" | "undeliverable";
   readonly text: string;
+  /** The agent that Postfix has for this, where qmgr does without. */
+  readonly agent?: "error" | "discard" | undefined;
 }
 
 /** The delivery agents' line. */
@@ -189,6 +191,8 @@ export function delivered(delivery: Delivery): void {
       seconds(total)
     }, ` +
       `delays=${delays.map(seconds).join("/")}, dsn=${dsn}, status=${status} (${text})`,
+    undefined,
+    delivery.agent,
   );
 }
 
@@ -197,6 +201,7 @@ const NOTIFICATIONS = {
   failure: "non-delivery",
   delay: "delay",
   success: "delivery status",
+  trace: "delivery status",
 } as const;
 
 /** bounce: the name of a report, such as `sender non-delivery notification`. */

@@ -350,6 +350,16 @@ Deno.test("what a domain or a host name seems to end stays within its brackets",
   );
 });
 
+Deno.test("what qmgr delivers itself is said in the name of the agent that Postfix has for it", () => {
+  const programs: (string | undefined)[] = [];
+  setSink((_severity, _text, _fields, program) => void programs.push(program));
+  for (const agent of ["error", "discard", undefined] as const) {
+    lines.delivered({ ...DELIVERY, agent });
+  }
+  lines.removed(ID);
+  assertEquals(programs, ["error", "discard", undefined, undefined]);
+});
+
 Deno.test("a quoted local part is printed as it is", () => {
   assertEquals(
     logged(() => lines.pickedUp(ID, 0, "a b,c@example.com")),

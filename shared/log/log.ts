@@ -8,11 +8,12 @@ import { printable } from "./printable.ts";
 /** Info has no severity word; the others are written before the text (reference 9). */
 export type Severity = "info" | "warning" | "error" | "fatal" | "panic";
 
-/** Takes finished events; the role skeleton installs one that formats and ships them. */
+/** Takes finished events; the role skeleton installs one that formats and ships them. `program` is as in `info()`. */
 export type Sink = (
   severity: Severity,
   text: string,
   fields?: Readonly<Record<string, unknown>>,
+  program?: string,
 ) => void;
 
 let sink: Sink = (severity, text) => {
@@ -36,9 +37,16 @@ export function divert<T>(to: Sink, run: () => T): T {
   }
 }
 
-/** Something normal that an operator may want to see. `fields` is the same event for JSON logs. */
-export function info(text: string, fields?: Readonly<Record<string, unknown>>): void {
-  sink("info", printable(text), fields);
+/**
+ * Something normal that an operator may want to see. `fields` is the same event for JSON logs; `program` is the one of
+ * Postfix that says this, where it is not the role itself: tools find lines by it.
+ */
+export function info(
+  text: string,
+  fields?: Readonly<Record<string, unknown>>,
+  program?: string,
+): void {
+  sink("info", printable(text), fields, program);
 }
 
 /** Something is wrong, the role goes on. */

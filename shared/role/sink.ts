@@ -2,7 +2,7 @@
 
 import { type Client, client } from "../ipc/client.ts";
 import { setSink, type Severity } from "../log/log.ts";
-import { formatJson, formatText } from "../log/format.ts";
+import { formatJson, formatText, type Origin } from "../log/format.ts";
 import { type Said, Speech } from "../log/said.ts";
 import { logService, MAX_LINES } from "../protocols/log.ts";
 
@@ -17,11 +17,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let ship: (said: Said) => void = toStderr;
 const encoder = new TextEncoder();
 
-export interface SinkOptions {
-  /** `postfix/smtpd`. */
-  readonly process: string;
-  readonly pid: number;
-  readonly hostname: string;
+export interface SinkOptions extends Origin {
   readonly json: boolean;
   /** The socket of postlogd; standard error without. */
   readonly log: string | undefined;
@@ -35,11 +31,17 @@ export function installSink(options: SinkOptions): void {
   formatLog(options.json);
   // Nobody puts standard error in order: lines go there as soon as this turn ends.
   const joinMs = options.log ? JOIN_MS : 0;
-  setSink((severity: Severity, text, fields) => {
-    waiting.add(format(options, severity, text, fields));
+  setSink((severity: Severity, text, fields, program) => {
+    const origin = program ? inNameOf(program, options) : options;
+    waiting.add(format(origin, severity, text, fields));
     if (severity === "fatal" || severity === "panic" || waiting.length >= MAX_LINES) flushLog();
     else timer ??= setTimeout(flushLog, joinMs);
   });
+}
+
+/** `postfix/error` in the place of `postfix/qmgr`. */
+function inNameOf(program: string, { process, pid, hostname }: Origin): Origin {
+  return { process: process.slice(0, process.lastIndexOf("/") + 1) + program, pid, hostname };
 }
 
 /** JSON lines or text, from now on (`maillog_format`). */

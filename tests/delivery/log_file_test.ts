@@ -1,6 +1,6 @@
 /** With a log file and table files: what every role on a message's way has to say is in the one, what they ask for in the other. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 
@@ -39,6 +39,32 @@ Deno.test("a submission, its delivery, a refusal and its report are in the log f
   await system.until(() => system.maildir("u2").length === 2);
   assertMatch(system.maildir("u2").join("\n"), /too many hops/i);
 });
+
+for (const [format, process] of [["text", "PROGRAM["], ["json", '"process":"PROGRAM"']] as const) {
+  Deno.test(`error, retry and discard have lines of their own in the ${format} log`, async () => {
+    await using system = await System.prepare();
+    await system.configure({
+      main:
+        "transport_maps = inline:{ {err.test=error:5.1.2 no}, {later.test=retry:4.1.2 later}, " +
+        `{gone.test=discard:gone} }\nmaillog_format = ${format}`,
+    });
+    await system.start();
+    for (const [domain, program, what] of DELIVERED_BY_QMGR) {
+      await system.command(["sendmail", "-f", "u1@box.test", `a@${domain}`], "Subject: x\n\nx\n");
+      const is = (line: string) => line.includes(`to=<a@${domain}>`) && line.includes(what);
+      await system.until(() => system.output.split("\n").some(is));
+      const name = process.replace("PROGRAM", `postfix/${program}`);
+      assertStringIncludes(system.output.split("\n").find(is)!, name);
+    }
+  });
+}
+
+/** Where mail goes, whose line Postfix's log would have, and what is in it. */
+const DELIVERED_BY_QMGR = [
+  ["err.test", "error", "dsn=5.1.2, status=bounced (no)"],
+  ["later.test", "error", "dsn=4.1.2, status=deferred (later)"],
+  ["gone.test", "discard", "dsn=2.0.0, status=sent (gone)"],
+] as const;
 
 /** The order in which Postfix says what happens to a message, whoever says it. */
 const ORDER = [/ client=/, / message-id=/, / from=.*queue active/, / status=sent/, / removed/];
