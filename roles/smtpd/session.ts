@@ -114,9 +114,13 @@ export class Session {
         await this.#send(answer);
         answer = await receiveData(this);
       }
-      if (answer === undefined) return this.#lost();
-
-      this.#count(command, answer);
+      if (answer === undefined) {
+        this.#count(command, false);
+        return this.#lost();
+      }
+      const fine = answer.code < 400;
+      if (!fine && !this.forgiven) this.errors++;
+      this.#count(command, fine && command.name !== "unknown");
       const sent = this.#send(answer);
       if (sent) await sent;
       if (answer === READY_FOR_TLS && !await this.#startTls()) return;
@@ -246,9 +250,7 @@ export class Session {
     return services.clock.sleep(settings.errorSleepTime * 1000).then(() => wire.write(text));
   }
 
-  #count(command: Command, answer: Reply): void {
-    const fine = answer.code < 400;
-    if (!fine && !this.forgiven) this.errors++;
+  #count(command: Command, fine: boolean): void {
     let count = this.#counts.get(command.name);
     if (!count) this.#counts.set(command.name, count = { ok: 0, all: 0 });
     count.all++;

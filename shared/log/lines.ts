@@ -47,7 +47,7 @@ export function disconnected(
   notes = "",
 ): void {
   let ok = 0, all = 0, text = "";
-  const ratio = (ok: number, all: number) => (ok === all ? `${all}` : `${ok}/${all}`);
+  const ratio = (ok: number, all: number) => (ok === all && all ? `${all}` : `${ok}/${all}`);
   for (const [name, each] of counts) {
     text += ` ${name}=${ratio(each.ok, each.all)}`;
     ok += each.ok;

@@ -68,7 +68,7 @@ const GOLDEN: [string, () => void, string][] = [
   [
     "disconnect without a command",
     () => lines.disconnected(CLIENT, new Map()),
-    "disconnect from host.example.com[192.0.2.1] commands=0",
+    "disconnect from host.example.com[192.0.2.1] commands=0/0",
   ],
   ["client", () => lines.received(ID, CLIENT), `${ID}: client=host.example.com[192.0.2.1]`],
   [
