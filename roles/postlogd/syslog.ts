@@ -4,7 +4,12 @@ import { reason } from "../../shared/errors.ts";
 
 /** Facility mail (2), and the severity that each of Postfix's words stands for. */
 const FACILITY = 2 << 3;
-const SEVERITIES: Readonly<Record<string, number>> = { warning: 4, error: 3, fatal: 2, panic: 2 };
+const SEVERITIES: ReadonlyMap<string, number> = new Map([
+  ["warning", 4],
+  ["error", 3],
+  ["fatal", 2],
+  ["panic", 2],
+]);
 const INFO = 6;
 /** Longer datagrams are not taken everywhere. */
 const MAX_DATAGRAM_BYTES = 8192;
@@ -17,7 +22,7 @@ const JSON_SEVERITY = /"severity":"([a-z]+)"/;
 /** A line as syslog wants it: priority, time, text; the host name is syslog's own to add. */
 export function datagram(line: string): Uint8Array {
   const [, time, rest, word] = LINE.exec(line) ?? [];
-  const severity = SEVERITIES[word ?? JSON_SEVERITY.exec(line)?.[1] ?? ""] ?? INFO;
+  const severity = SEVERITIES.get(word ?? JSON_SEVERITY.exec(line)?.[1] ?? "") ?? INFO;
   const text = time === undefined ? line : `${time} ${rest}`;
   return encoder.encode(`<${FACILITY + severity}>${text}`).subarray(0, MAX_DATAGRAM_BYTES);
 }

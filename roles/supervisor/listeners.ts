@@ -13,13 +13,13 @@ export interface Endpoint {
 }
 
 /** Names of master.cf that stand for ports. */
-const PORTS: Readonly<Record<string, number>> = {
-  smtp: 25,
-  lmtp: 24,
-  smtps: 465,
-  submissions: 465,
-  submission: 587,
-};
+const PORTS: ReadonlyMap<string, number> = new Map([
+  ["smtp", 25],
+  ["lmtp", 24],
+  ["smtps", 465],
+  ["submissions", 465],
+  ["submission", 587],
+]);
 
 /** The addresses that an inet service's name means: `smtp`, `2525`, `127.0.0.1:2525`, `[::1]:smtp`. */
 export function endpointsOf(
@@ -28,8 +28,8 @@ export function endpointsOf(
   inetProtocols: string,
 ): Endpoint[] {
   const [, host = "", service = ""] = /^(?:\[?([^\]]*?)\]?:)?([^:]+)$/.exec(name) ?? [];
-  const port = PORTS[service] ?? Number(service);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+  const port = PORTS.get(service) ?? (/^[0-9]{1,5}$/.test(service) ? Number(service) : 0);
+  if (port < 1 || port > 65535) {
     throw new ConfigError(`master.cf: ${name}: must be a port or host:port`);
   }
   return addresses(host || inetInterfaces, inetProtocols).map((address) => ({ address, port }));

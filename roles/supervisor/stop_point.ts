@@ -25,7 +25,7 @@ function parse(text: string): Map<string, StopRequest> {
   return new Map(
     text.split(/[\s,]+/).filter(Boolean).map((each) => {
       const [role = "", point = "", count = "1"] = each.split(":");
-      if (!(point in STOP_POINTS) || !(Number(count) > 0)) {
+      if (!Object.hasOwn(STOP_POINTS, point) || !(Number(count) > 0)) {
         throw new ConfigError(`POSTERN_STOP_AT: ${each}: expected ROLE:POINT:COUNT`);
       }
       return [role, { point, count: Number(count) }];

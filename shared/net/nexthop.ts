@@ -15,14 +15,14 @@ export interface Destination {
   readonly path?: string;
 }
 
-const PORTS: Readonly<Record<string, number>> = {
-  smtp: 25,
-  mail: 25,
-  smtps: 465,
-  submissions: 465,
-  submission: 587,
-  lmtp: 24,
-};
+const PORTS: ReadonlyMap<string, number> = new Map([
+  ["smtp", 25],
+  ["mail", 25],
+  ["smtps", 465],
+  ["submissions", 465],
+  ["submission", 587],
+  ["lmtp", 24],
+]);
 /** More than this in one nexthop is a mistake. */
 const MAX_DESTINATIONS = 50;
 
@@ -45,7 +45,7 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
   }
   const rest = lmtp && text.startsWith("inet:") ? text.slice("inet:".length) : text;
   const [, inBrackets, plain, port] =
-    /^(?:\[(?:ipv6:)?([^\][\s]+)\]|([^\][:\s]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::([0-9a-z-]+))?$/i
+    /^(?:\[(?:ipv6:)?([^\][\s]+)\]|([^\][:\s]+|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*))(?::([0-9a-z-]+))?$/i
       .exec(rest) ?? [];
   const host = (inBrackets ?? plain ?? "").replace(/\.$/, "");
   if (!host) throw bad(text);
@@ -54,7 +54,7 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
 }
 
 function portNumber(port: string, text: string): number {
-  const number = PORTS[port.toLowerCase()] ?? (/^[0-9]{1,5}$/.test(port) ? Number(port) : 0);
+  const number = PORTS.get(port.toLowerCase()) ?? (/^[0-9]{1,5}$/.test(port) ? Number(port) : 0);
   if (number < 1 || number > 65535) throw bad(text);
   return number;
 }
