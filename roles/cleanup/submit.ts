@@ -13,6 +13,7 @@ import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import type { intakeService } from "../../shared/protocols/queue.ts";
+import { upperCase } from "../../shared/smtp/keyword.ts";
 import { Refusal } from "../../shared/smtp/refusal.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { type Head, output, readHead } from "./head.ts";
@@ -150,7 +151,7 @@ export class Cleanup {
 }
 
 function withoutDaemon(sender: string): string {
-  return sender.slice(0, MAILER_DAEMON.length + 1).toUpperCase() === `${MAILER_DAEMON}@`
+  return upperCase(sender.slice(0, MAILER_DAEMON.length + 1)) === `${MAILER_DAEMON}@`
     ? ""
     : sender;
 }

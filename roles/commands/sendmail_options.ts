@@ -2,6 +2,7 @@
 
 import { MAX_ENVID } from "../../shared/mail/envelope.ts";
 import { addressList, isNullAddress } from "../../shared/maildrop/address_list.ts";
+import { upperCase } from "../../shared/smtp/keyword.ts";
 
 /** What sendmail is asked to do. */
 export type Mode =
@@ -180,7 +181,7 @@ function unsupported(draft: Draft, what: string): void {
 }
 
 function setNotify(draft: Draft, argument: string): void {
-  const words = argument.toUpperCase().split(",").map((word) => word.trim());
+  const words = upperCase(argument).split(",").map((word) => word.trim());
   const known = ["NEVER", "SUCCESS", "FAILURE", "DELAY"] as const;
   const notify = known.filter((word) => words.includes(word));
   if (notify.length !== words.length || (notify[0] === "NEVER" && notify.length > 1)) {
@@ -189,7 +190,7 @@ function setNotify(draft: Draft, argument: string): void {
 }
 
 function setReturn(draft: Draft, argument: string): void {
-  const word = argument.toUpperCase();
+  const word = upperCase(argument);
   if (word === "FULL" || word === "HDRS") draft.ret = word;
   else draft.warnings.push("bad -R option value -- ignored");
 }

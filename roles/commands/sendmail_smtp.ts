@@ -7,6 +7,7 @@ import { parsePath } from "../../shared/mail/address_parse.ts";
 import { external } from "../../shared/mail/address.ts";
 import { MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
 import { MAX_RECIPIENTS_BYTES, recipientBytes } from "../../shared/maildrop/file_format.ts";
+import { upperCase } from "../../shared/smtp/keyword.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import {
   BAD_RECIPIENT,
@@ -90,8 +91,8 @@ class Session {
   }
 
   #answer(line: string): Reply | Promise<Reply> {
-    const [, verb = "", argument = ""] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(line) ?? [];
-    switch (verb.toUpperCase()) {
+    const [, verb = "", argument = ""] = /^(\S*)\s*(.*)$/s.exec(line.trim()) ?? [];
+    switch (upperCase(verb)) {
       case "HELO":
         return this.#greet(argument, false);
       case "EHLO":

@@ -5,6 +5,7 @@ import packet from "dns-packet";
 import ipaddr from "ipaddr.js";
 import { PeerError, reason } from "../../shared/errors.ts";
 import type { RecordType } from "../../shared/protocols/dns.ts";
+import { lowerCase } from "../../shared/smtp/keyword.ts";
 
 /** Larger answers come by TCP: what fits without fragments on every path. */
 const UDP_PAYLOAD_BYTES = 1232;
@@ -79,9 +80,9 @@ function records(found: readonly ResourceRecord[]): ResourceRecord[] {
   return found.slice(0, MAX_SECTION).map((each) => ({ ...each, name: canonical(each.name) }));
 }
 
-/** Lower case, no dot at the end; the root is empty. */
+/** Lower case, of ASCII alone (RFC 4343), no dot at the end; the root is empty. */
 export function canonical(name: string): string {
-  return (name.endsWith(".") ? name.slice(0, -1) : name).toLowerCase();
+  return lowerCase(name.endsWith(".") ? name.slice(0, -1) : name);
 }
 
 /** A name that can be asked for: labels of 1 to 63 bytes, 253 in all (RFC 1035 2.3.4). */

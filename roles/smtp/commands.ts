@@ -2,7 +2,7 @@
 
 import { external } from "../../shared/mail/address.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
-import type { Features } from "./session.ts";
+import type { Features } from "./features.ts";
 
 type RequestedRecipient = DeliveryRequest["recipients"][number];
 

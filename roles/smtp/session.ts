@@ -5,6 +5,7 @@ import { info } from "../../shared/log/log.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import { connect, type Server } from "./connect.ts";
+import { type Features, features, NO_FEATURES } from "./features.ts";
 import type { Sweeper } from "./sweeper.ts";
 import {
   type Phase,
@@ -15,28 +16,6 @@ import {
   TlsError,
 } from "./trouble.ts";
 import type { Wire } from "./wire.ts";
-
-/** What the server said it can do. */
-export interface Features {
-  readonly pipelining: boolean;
-  readonly eightBit: boolean;
-  readonly utf8: boolean;
-  readonly dsn: boolean;
-  readonly starttls: boolean;
-  /** SIZE was offered; the largest message it takes, 0 unknown. */
-  readonly size: boolean;
-  readonly sizeLimit: number;
-}
-
-const NONE: Features = {
-  pipelining: false,
-  eightBit: false,
-  utf8: false,
-  dsn: false,
-  starttls: false,
-  size: false,
-  sizeLimit: 0,
-};
 
 export class Session {
   /** How many deliveries have used it, this one included. */
@@ -122,7 +101,7 @@ class Handshake {
       reply = await this.#say();
     }
     if (reply.class !== 2) this.#refused(reply, false);
-    if (this.#verb === "HELO") return NONE;
+    if (this.#verb === "HELO") return NO_FEATURES;
     this.#looksLikeMe(reply);
     return features(reply.lines, this.settings.discardEhloKeywords);
   }
@@ -196,24 +175,4 @@ class Handshake {
   #noTls(text: string): SiteError {
     return new SiteError({ dsn: "4.7.4", text, relay: this.server.relay, site: true });
   }
-}
-
-/** The keywords of an EHLO or LHLO reply, its first line left out. */
-function features(lines: readonly string[], discarded: readonly string[]): Features {
-  const offered = new Map<string, string>();
-  for (const line of lines.slice(1)) {
-    const [keyword = "", value = ""] = line.trim().split(/\s+/);
-    offered.set(keyword.toUpperCase(), value);
-  }
-  for (const keyword of discarded) offered.delete(keyword.toUpperCase());
-  const size = offered.get("SIZE");
-  return {
-    pipelining: offered.has("PIPELINING"),
-    eightBit: offered.has("8BITMIME"),
-    utf8: offered.has("SMTPUTF8"),
-    dsn: offered.has("DSN"),
-    starttls: offered.has("STARTTLS"),
-    size: size !== undefined,
-    sizeLimit: size && /^[0-9]{1,15}$/.test(size) ? Number(size) : 0,
-  };
 }

@@ -4,6 +4,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import { lowerCase } from "../smtp/keyword.ts";
 import { specProblem } from "../table/files.ts";
 import { splitList } from "./split_list.ts";
 
@@ -63,7 +64,7 @@ function bounded(value: number, { min = 0, max = Number.MAX_SAFE_INTEGER }: Boun
 /** yes or no. */
 export function bool(name: string, fallback: "yes" | "no", notes: Notes): Parameter<boolean> {
   return parsed(name, fallback, notes, (text) => {
-    const word = text.toLowerCase();
+    const word = lowerCase(text);
     if (word === "yes" || word === "no") return word === "yes";
     throw new ConfigError(`must be "yes" or "no": is "${text}"`);
   });
@@ -103,7 +104,7 @@ export function choice<const W extends string>(
   notes: Notes,
 ): Parameter<W> {
   return parsed(name, fallback, notes, (text) => {
-    const word = words.find((word) => word.toLowerCase() === text.toLowerCase());
+    const word = words.find((word) => lowerCase(word) === lowerCase(text));
     if (word === undefined) {
       throw new ConfigError(`must be one of ${words.join(", ")}: is "${text}"`);
     }

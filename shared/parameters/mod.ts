@@ -69,11 +69,15 @@ export function postfixDefault(name: string): string | undefined {
   return postfix.defaults.get(name);
 }
 
+/** No parameter's name is longer. */
+const MAX_NAME_LENGTH = 256;
+
 /** The transport of `<transport>_suffix`, if there is one of this name and a parameter of that suffix. */
 export function splitTransport(
   name: string,
   transports: ReadonlySet<string>,
 ): { transport: string; suffix: string; fallback: string } | undefined {
+  if (name.length > MAX_NAME_LENGTH) return undefined;
   for (let at = name.indexOf("_"); at > 0; at = name.indexOf("_", at + 1)) {
     const transport = name.slice(0, at), suffix = name.slice(at);
     if (!transports.has(transport)) continue;

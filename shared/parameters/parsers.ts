@@ -4,6 +4,7 @@ import { ConfigError, reason } from "../errors.ts";
 import { literalAddress } from "../net/network.ts";
 import { type NetworkItem, networkItem } from "../net/network_list.ts";
 import { parseNexthop } from "../net/nexthop.ts";
+import { lowerCase } from "../smtp/keyword.ts";
 import { type Notes, type Parameter, parsed } from "./declare.ts";
 import { splitList } from "./split_list.ts";
 
@@ -29,7 +30,7 @@ export function words(
   notes: Notes & { optional?: true },
 ): Parameter<string[]> {
   return parsed(name, fallback, notes, (text) => {
-    const list = splitList(text).map((word) => word.toLowerCase());
+    const list = splitList(text).map(lowerCase);
     const unknown = list.find((word) => !known.includes(word));
     if (unknown !== undefined || !(list.length || notes.optional)) {
       throw new ConfigError(`must be words of ${known.join(", ")}: is "${unknown ?? ""}"`);
@@ -56,7 +57,7 @@ export function interfaces(name: string, fallback: string, notes: Notes): Parame
 
 /** True for what can stand in `inet_interfaces`. */
 export function isInterface(word: string): boolean {
-  return INTERFACE_WORDS.includes(word.toLowerCase()) || interfaceAddress(word) !== undefined;
+  return INTERFACE_WORDS.includes(lowerCase(word)) || interfaceAddress(word) !== undefined;
 }
 
 /** The address of a word of `inet_interfaces`, in its usual form; undefined for one that is none. */

@@ -1,6 +1,7 @@
 /** The restriction language of smtpd (reference 3.4) as it is written; what each restriction does is smtpd's. */
 
 import { ConfigError } from "../errors.ts";
+import { lowerCase } from "../smtp/keyword.ts";
 import { type Notes, type Parameter, parsed } from "./declare.ts";
 import { splitList } from "./split_list.ts";
 
@@ -60,7 +61,7 @@ function parse(words: readonly string[]): Restriction[] {
   const steps: Restriction[] = [];
   let warn = false;
   for (let n = 0; n < words.length; n++) {
-    const word = words[n]!.toLowerCase();
+    const word = lowerCase(words[n]!);
     if (word === "warn_if_reject") {
       warn = true;
       continue;
@@ -84,7 +85,7 @@ function isRestriction(word: string): word is RestrictionName {
 }
 
 function unusable(word: string): string {
-  const name = word.toLowerCase();
+  const name = lowerCase(word);
   if (NOT_BUILT.test(name)) return `restriction "${word}" is not built yet`;
   if (/^[a-z]+:./.test(name)) return `restriction "${word}": access tables are not built yet`;
   return `unknown smtpd restriction: "${word}"`;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { upperCase } from "./keyword.ts";
+import { lowerCase, upperCase } from "./keyword.ts";
 
 Deno.test("upperCase() changes ASCII letters and nothing else", () =>
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
@@ -10,4 +10,15 @@ Deno.test("upperCase() changes ASCII letters and nothing else", () =>
       const code = text.charCodeAt(i), isLower = code >= 97 && code <= 122;
       assertEquals(upper.charCodeAt(i), isLower ? code - 32 : code);
     }
+  })));
+
+Deno.test("lowerCase() undoes upperCase() on ASCII, and changes nothing else", () =>
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+    const lower = lowerCase(text);
+    assertEquals(lower.length, text.length);
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i), isUpper = code >= 65 && code <= 90;
+      assertEquals(lower.charCodeAt(i), isUpper ? code + 32 : code);
+    }
+    assertEquals(upperCase(lower), upperCase(text));
   })));
