@@ -50,7 +50,7 @@ export function smtpDestinations(settings: Settings): { hosts: string[]; sockets
   const sockets = new Set<string>();
   for (const text of ROUTES.flatMap((name) => routeTexts(name, settings))) {
     // What looks like a port within brackets is part of an IPv6 address.
-    const unbracketed = text.replace(/\[[^\]]*\]/g, "[]");
+    const unbracketed = text.replace(/\[[^\][]*\]/g, "[]");
     for (const [, port] of unbracketed.matchAll(/[\]a-z0-9]:([0-9]{2,5})\b/gi)) ports.add(port!);
     for (
       const [, address, port] of text.matchAll(

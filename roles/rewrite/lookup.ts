@@ -92,8 +92,8 @@ export function* lookupMailbox(
   return found?.value ?? null;
 }
 
-/** Words between commas and white space; quotes and angle brackets hold together. */
-const ADDRESS = /(?:"(?:[^"\\]|\\.)*"|[^\s,"])+/g;
+/** Words between commas and white space; quotes hold together, and one that is never closed holds to the end. */
+const ADDRESS = /(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^\s,"])+/gs;
 
 /** Copies an extension to each address of a list: `joe@b, "j d"@c` with `+x` is `joe+x@b, "j d+x"@c`. */
 export function withExtension(value: string, extension: string): string {

@@ -27,6 +27,8 @@ class List {
   #item: string[] = [];
   /** The address being put together; undefined between addresses. */
   #address: string | undefined;
+  /** That ends in `@` or a dot of its own: what follows belongs to it. To look at its end each time would copy it. */
+  #goesOn = false;
   #inBrackets = false;
   /** There was white space or a comment since the last token. */
   #spaced = false;
@@ -70,6 +72,7 @@ class List {
       case "@":
       case ".":
         this.#address = (this.#address ?? "") + char;
+        this.#goesOn = true;
         break;
       case "<":
         // All before it was a display name.
@@ -97,12 +100,13 @@ class List {
   /** A word belongs to the address before it unless white space stands between, and neither `@` nor dot. */
   #join(word: string): void {
     const open = this.#address !== undefined &&
-      (!this.#spaced || this.#inBrackets || /[@.]$/.test(this.#address));
+      (!this.#spaced || this.#inBrackets || this.#goesOn);
     if (open) this.#address += word;
     else {
       this.#endAddress();
       this.#address = word;
     }
+    this.#goesOn = false;
   }
 
   #endAddress(): void {
