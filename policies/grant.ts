@@ -1,6 +1,7 @@
 /** A row and the configuration become a grant: the exact paths, sockets, hosts and user of one service's processes. */
 
 import { ConfigError } from "../shared/errors.ts";
+import { parseAddress } from "../shared/net/network.ts";
 import {
   databaseDirectory,
   maildropDirectory,
@@ -127,10 +128,14 @@ export function nameServersOf(settings: Settings, host: Host): string[] {
   const configured = settings.value("dns_servers").split(/[\s,]+/).filter(Boolean);
   const servers = configured.length ? configured : host.nameServers;
   return servers.map((server) => {
-    const [, address, port] =
-      /^\[?([0-9a-fA-F.:]+?)\]?(?:(?<=\]|^[0-9.]+):([0-9]+))?$/.exec(server) ?? [];
-    if (!address) throw new ConfigError(`dns_servers: must be addresses: is "${server}"`);
-    return `${address.includes(":") ? `[${address}]` : address}:${port ?? 53}`;
+    const [, bracketed, four, six, port = "53"] =
+      /^(?:\[([^\][]+)\]|([0-9.]+)|([0-9a-fA-F:.]+))(?::([0-9]{1,5}))?$/.exec(server) ?? [];
+    const address = bracketed ?? four ?? six ?? "";
+    const bytes = parseAddress(address);
+    if (!bytes || Number(port) < 1 || Number(port) > 65535) {
+      throw new ConfigError(`dns_servers: must be addresses: is "${server}"`);
+    }
+    return `${bytes.length === 16 ? `[${address}]` : address}:${Number(port)}`;
   });
 }
 

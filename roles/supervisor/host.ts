@@ -3,6 +3,7 @@
 import process from "node:process";
 import type { Host, User } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
+import { parseAddress } from "../../shared/net/network.ts";
 
 /** Whether this process is root's, and roles get users of their own. */
 export function isRoot(): boolean {
@@ -48,11 +49,15 @@ export function descriptorLimit(): number {
   }
 }
 
+/** MAXNS of resolv.conf(5). */
+const MAX_NAME_SERVERS = 3;
 /** More of a hosts file is not handed over. */
 const MAX_HOSTS_BYTES = 256 * 1024;
 
-function nameServers(resolvConf: string): string[] {
-  return [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!).slice(0, 3);
+/** The first name servers of resolv.conf(5). One with a zone, such as fe80::1%eth0, cannot be granted to a role. */
+export function nameServers(resolvConf: string): string[] {
+  return [...resolvConf.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map((match) => match[1]!)
+    .filter((address) => parseAddress(address)).slice(0, MAX_NAME_SERVERS);
 }
 
 function read(path: string): string {
