@@ -5,6 +5,7 @@ import { connect, isIPv6 } from "node:net";
 import { PeerError, reason } from "../../shared/errors.ts";
 import type { RecordType } from "../../shared/protocols/dns.ts";
 import { decodeMessage, encodeQuestion, type Message } from "./packet.ts";
+import { framed, TcpFrame } from "./tcp_frame.ts";
 
 export interface NameServer {
   readonly address: string;
@@ -87,12 +88,12 @@ function tryDecode(data: Uint8Array): Message | undefined {
   }
 }
 
-/** The length of a message stands before it, two bytes. */
 function overTcp(server: NameServer, bytes: Uint8Array, milliseconds: number): Promise<Message> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: server.address, port: server.port });
     const timer = setTimeout(() => end(new PeerError("no answer in time")), milliseconds);
-    let received = new Uint8Array(0), done = false;
+    const frame = new TcpFrame();
+    let done = false;
     function end(error?: Error, message?: Message): void {
       if (done) return;
       done = true;
@@ -103,22 +104,12 @@ function overTcp(server: NameServer, bytes: Uint8Array, milliseconds: number): P
     }
     socket.on("error", (error: Error) => end(new PeerError(error.message || error.name)));
     socket.on("close", () => end(new PeerError("connection closed")));
-    socket.on("connect", () => {
-      const framed = new Uint8Array(bytes.length + 2);
-      new DataView(framed.buffer).setUint16(0, bytes.length);
-      framed.set(bytes, 2);
-      socket.write(framed);
-    });
+    socket.on("connect", () => socket.write(framed(bytes)));
     socket.on("data", (data: Uint8Array) => {
-      const joined = new Uint8Array(received.length + data.length);
-      joined.set(received);
-      joined.set(data, received.length);
-      received = joined;
-      if (received.length < 2) return;
-      const length = new DataView(received.buffer).getUint16(0);
-      if (received.length < 2 + length) return;
+      const message = frame.push(data);
+      if (!message) return;
       try {
-        end(undefined, decodeMessage(received.subarray(2, 2 + length)));
+        end(undefined, decodeMessage(message));
       } catch (error) {
         end(new PeerError(reason(error)));
       }

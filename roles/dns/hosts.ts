@@ -13,7 +13,7 @@ export class Hosts {
 
   constructor(text: string) {
     for (const line of text.split("\n")) {
-      const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
+      const [address = "", ...names] = line.replace(/#.*/s, "").trim().split(/\s+/);
       if (!isIP(address)) continue;
       const hosts = names.map(canonical).filter(isTarget);
       if (hosts[0] && !this.#names.has(address)) this.#names.set(address, hosts[0]);
