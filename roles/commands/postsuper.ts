@@ -105,6 +105,7 @@ async function readNames(io: CommandIo): Promise<string[]> {
     text += decoder.decode(chunk, { stream: true });
     if (text.length > MAX_INPUT_BYTES) throw new CommandError("standard input: too long", 1);
   }
+  text += decoder.decode();
   const names = text.split("\n").map((line) => line.trim()).filter(Boolean);
   const wrong = names.find((name) => !QUEUE_ID_WORD.test(name));
   if (wrong !== undefined) throw new CommandError(`standard input: bad queue ID: "${wrong}"`, 1);

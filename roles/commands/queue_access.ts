@@ -5,6 +5,7 @@ import { EX, PeerError, reason } from "../../shared/errors.ts";
 import { Compile } from "typebox/compile";
 import { type Client, client } from "../../shared/ipc/client.ts";
 import { concat } from "../../shared/ipc/frame.ts";
+import { printable } from "../../shared/log/printable.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { databaseDirectory, socketPath } from "../../shared/layout.ts";
 import { flushService, Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
@@ -41,7 +42,8 @@ export async function queueCommand(
   } catch (error) {
     // Whoever reads our output has seen enough: `mailq | head`.
     if (error instanceof Deno.errors.BrokenPipe) return EX.OK;
-    io.err(`${name}: fatal: ${reason(error)}\n`);
+    // What it names may come from a pipe or a command line, and the reader is a terminal.
+    io.err(`${name}: fatal: ${printable(reason(error))}\n`);
     return error instanceof CommandError ? error.code : EX.UNAVAILABLE;
   }
 }
@@ -84,7 +86,7 @@ export async function* listedLines(content: AsyncIterable<Uint8Array>): AsyncGen
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       const line = concat([...parts, chunk.subarray(from, end)], held + end - from);
-      const value: unknown = JSON.parse(decoder.decode(line));
+      const value = parseLine(decoder, line);
       if (!schema.Check(value)) throw new PeerError("showq: line not of the declared shape");
       yield value;
       parts = [];
@@ -96,6 +98,14 @@ export async function* listedLines(content: AsyncIterable<Uint8Array>): AsyncGen
     if (held > MAX_LINE_BYTES) throw new PeerError("showq: line too long");
   }
   if (held) throw new PeerError("showq: listing ends in the middle of a line");
+}
+
+function parseLine(decoder: TextDecoder, line: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(line));
+  } catch {
+    throw new PeerError("showq: line is not JSON");
+  }
 }
 
 /** The queue itself, for reading; undefined when there is none yet. Throws CommandError when we may not. */
