@@ -29,22 +29,5 @@ export function received(hop: Hop): string {
   const by = `\tby ${hop.hostname} (${hop.mailName}) with ${hop.protocol} id ${hop.queueId}`;
   const to = hop.recipient === undefined ? ";\r\n\t" : `\r\n\tfor <${external(hop.recipient)}>; `;
   return `Received: from ${hop.helo || hop.clientName} (${hop.clientName} [${address}])\r\n` +
-    `${tls}${by}${to}${receivedDate(hop.arrived)}\r\n`;
-}
-
-// This locale has the abbreviations that people know, CEST for instance.
-const zoneName = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
-
-let lastMinute = NaN;
-let lastZone = "";
-
-/** `Mon, 06 Jul 2026 10:00:00 +0200 (CEST)`, from milliseconds since the epoch. */
-export function receivedDate(milliseconds: number): string {
-  const date = mailDate(milliseconds), minute = Math.floor(milliseconds / 60_000);
-  if (minute !== lastMinute) {
-    lastMinute = minute;
-    const parts = zoneName.formatToParts(milliseconds);
-    lastZone = parts.find(({ type }) => type === "timeZoneName")?.value ?? date.slice(-5);
-  }
-  return `${date} (${lastZone})`;
+    `${tls}${by}${to}${mailDate(hop.arrived)}\r\n`;
 }

@@ -6,8 +6,29 @@ Deno.test("mailDate() writes the form of RFC 5322 and means the same instant", (
     const text = mailDate(at + 999);
     assertMatch(
       text,
-      /^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} ([0-9]{2}:){2}[0-9]{2} [+-][0-9]{4}$/,
+      /^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} ([0-9]{2}:){2}[0-9]{2} [+-][0-9]{4} \([A-Z][\w+:-]*\)$/,
     );
     assertEquals(Date.parse(text), at);
   }
+});
+
+Deno.test("mailDate() names the zone as people know it, also after its clocks were set", async () => {
+  const dates = async (zone: string) => {
+    const code = `const { mailDate } = await import(${
+      JSON.stringify(import.meta.resolve("./date.ts"))
+    }); for (const month of [0, 6]) console.log(mailDate(Date.UTC(2026, month, 6, 12)));`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-lock", code],
+      env: { TZ: zone },
+    }).output();
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  assertEquals(await dates("UTC"), [
+    "Tue, 06 Jan 2026 12:00:00 +0000 (UTC)",
+    "Mon, 06 Jul 2026 12:00:00 +0000 (UTC)",
+  ]);
+  assertEquals(await dates("Europe/Berlin"), [
+    "Tue, 06 Jan 2026 13:00:00 +0100 (CET)",
+    "Mon, 06 Jul 2026 14:00:00 +0200 (CEST)",
+  ]);
 });
