@@ -45,6 +45,7 @@ async function start(context: Context<Parameters>): Promise<Running<Parameters>>
     answers: qmgr.answers,
     reload: (params) => qmgr.reload(params),
     drain: () => qmgr.drain(),
+    stop: (ms) => qmgr.drainMs = ms,
   };
 }
 

@@ -30,7 +30,7 @@ import {
 
 /** Agents that outlived the former qmgr have so long to say what they are still delivering. */
 export const GRACE_MS = 1000;
-/** Running deliveries have so long to end when qmgr does. */
+/** What running deliveries have when nobody says how long a stop may take. */
 const DRAIN_MS = 8000;
 
 /** What qmgr needs of the world. */
@@ -50,6 +50,8 @@ export interface World {
 export class Qmgr {
   readonly answers: readonly Answerer[];
   readonly manager: QueueManager;
+  /** Running deliveries have so long to end when qmgr does. */
+  drainMs = DRAIN_MS;
   #feeder: Feeder;
   #completer: Completer;
   #reports: Reports;
@@ -143,7 +145,7 @@ export class Qmgr {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#feeder.stop();
     this.#flusher.stop();
-    await this.manager.stop(DRAIN_MS);
+    await this.manager.stop(this.drainMs);
     this.#claims.end();
     await this.world.store.close();
   }

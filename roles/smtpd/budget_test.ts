@@ -39,7 +39,7 @@ async function house() {
     port: (server.address() as AddressInfo).port,
     async [Symbol.asyncDispose]() {
       server.close();
-      await reception.drain(false);
+      await reception.drain();
     },
   };
 }

@@ -48,7 +48,8 @@ role({
     });
     return {
       accept: (socket: Socket) => reception.accept(socket),
-      drain: (stop) => reception.drain(stop),
+      drain: () => reception.drain(),
+      stop: (ms) => reception.stop(ms),
       busy: () => reception.sessions > 0,
     };
   },

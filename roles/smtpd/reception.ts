@@ -25,6 +25,7 @@ export interface House {
 export class Reception {
   #sessions = new Set<Session>();
   #ticking: ReturnType<typeof setInterval> | undefined;
+  #breakingOff: ReturnType<typeof setTimeout> | undefined;
   #drained: (() => void) | undefined;
 
   constructor(readonly house: House) {}
@@ -48,9 +49,17 @@ export class Reception {
     this.#serve(socket).catch((error) => warning(`session: ${reason(error)}`));
   }
 
-  /** Resolves when the last session has ended; they are not hurried, unless the system is to `stop`. */
-  drain(stop: boolean): Promise<void> {
-    if (stop) { for (const session of this.#sessions) session.stop(); }
+  /** The system ends: sessions end where they wait for a command, and after `ms` wherever they are. */
+  stop(ms: number): void {
+    for (const session of this.#sessions) session.stop();
+    this.#breakingOff = setTimeout(() => {
+      for (const session of this.#sessions) session.breakOff();
+    }, ms);
+    this.#changed();
+  }
+
+  /** Resolves when the last session has ended; they are not hurried. */
+  drain(): Promise<void> {
     return new Promise((resolve) => {
       this.#drained = resolve;
       this.#changed();
@@ -92,6 +101,7 @@ export class Reception {
       this.#ticking = setInterval(() => this.#tick(), TICK_MS);
     } else if (this.#sessions.size === 0) {
       clearInterval(this.#ticking);
+      clearTimeout(this.#breakingOff);
       this.#ticking = undefined;
       this.#drained?.();
     }

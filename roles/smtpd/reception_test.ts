@@ -61,7 +61,7 @@ async function house(
     port: (server.address() as AddressInfo).port,
     async close() {
       server.close();
-      await reception.drain(false);
+      await reception.drain();
     },
   };
 }
@@ -296,7 +296,7 @@ Deno.test("drain() waits for the sessions that are under way", async () => {
   const { port, reception, close } = await house();
   const peer = await client(port);
   let drained = false;
-  const draining = reception.drain(false).then(() => (drained = true));
+  const draining = reception.drain().then(() => (drained = true));
   assertEquals(await peer.say("NOOP\r\n"), "250 2.0.0 Ok");
   assertEquals(drained, false);
   await peer.say("QUIT\r\n");
@@ -304,7 +304,7 @@ Deno.test("drain() waits for the sessions that are under way", async () => {
   await close();
 });
 
-Deno.test("drain() of a system that stops ends idle sessions, and lets content be finished", async () => {
+Deno.test("stop() ends idle sessions, and lets content be finished", async () => {
   const { port, reception, messages, close } = await house();
   const idle = await client(port), busy = await client(port);
   await idle.say("EHLO x\r\n");
@@ -312,13 +312,31 @@ Deno.test("drain() of a system that stops ends idle sessions, and lets content b
   await busy.say(RECIPIENTS);
   await busy.say("");
   await busy.say("DATA\r\n");
-  const draining = reception.drain(true);
+  reception.stop(60_000);
+  const draining = reception.drain();
   assertEquals(await idle.say(""), "421 4.3.2 mail.here.test Service shutting down");
   assertEquals(await idle.say(""), "closed");
   assertMatch(await busy.say("hi\r\n.\r\n"), /^250 2.0.0 Ok: queued as /);
   assertEquals(await busy.say(""), "421 4.3.2 mail.here.test Service shutting down");
   await draining;
   assertEquals(messages.length, 1);
+  await close();
+});
+
+Deno.test("stop() tells a client whose content does not end in time, and takes none of it", async () => {
+  const { port, reception, messages, close } = await house();
+  const peer = await client(port);
+  await peer.say("EHLO x\r\n");
+  await peer.say(RECIPIENTS);
+  await peer.say("");
+  await peer.say("DATA\r\n");
+  peer.socket.write("half of");
+  reception.stop(50);
+  const draining = reception.drain();
+  assertEquals(await peer.say(" a line"), "421 4.3.2 mail.here.test Service shutting down");
+  assertEquals(await peer.say(""), "closed");
+  await draining;
+  assertEquals(messages, []);
   await close();
 });
 

@@ -315,6 +315,11 @@ export class Session {
     this.wire.stop();
   }
 
+  /** There is no time left: what the client is sending is not waited for any more. */
+  breakOff(): void {
+    this.wire.breakOff();
+  }
+
   #leave(): void {
     this.wire.write(this.#host(421, "4.3.2", "Service shutting down").wire);
   }

@@ -88,7 +88,11 @@ export class Wire {
 
   /** The system stops: whoever waits for a command waits no longer. */
   stop(): void {
-    if (!this.#awaitsLine) return;
+    if (this.#awaitsLine) this.breakOff();
+  }
+
+  /** Whatever is waited for does not come. */
+  breakOff(): void {
     this.gone ??= "stopped";
     this.#awake();
   }

@@ -97,7 +97,7 @@ function untilItEnds(alone: Alone, system: System, events: AloneEvents): Promise
     const stop = () => {
       if (stopping) return;
       stopping = true;
-      member.drain(true);
+      member.drain(STOP_MS);
       setTimeout(() => member.kill(), STOP_MS);
     };
     process.on("SIGINT", stop);

@@ -99,7 +99,7 @@ export class Keeper {
       for (const member of fresh) member.kill();
       throw new Error(`${plan.service}: ${failed}`);
     }
-    for (const member of old) member.drain(false);
+    for (const member of old) member.drain();
   }
 
   /** Tells every process to finish; resolves when all are gone or after `ms`, when they are killed. */
@@ -107,7 +107,7 @@ export class Keeper {
     this.#stopping = true;
     for (const wake of this.#waiters.splice(0)) wake();
     clearTimeout(this.#timer);
-    for (const member of this.#members) member.drain(true);
+    for (const member of this.#members) member.drain(ms);
     const end = performance.now() + ms;
     while (this.#members.size && performance.now() < end) {
       await new Promise((r) => setTimeout(r, 10));
@@ -165,7 +165,7 @@ export class Keeper {
         this.#settle();
       },
       want: (service) => this.want(this, service),
-      idle: (leaving) => leaving.drain(false),
+      idle: (leaving) => leaving.drain(),
       exit: (gone, how) => this.#exited(gone, how),
     };
     const member = new Member(

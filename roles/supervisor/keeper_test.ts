@@ -204,7 +204,7 @@ Deno.test("Keeper drains the old process only when the new one is ready", async 
   assertEquals(children[0]!.heard.at(-1)!.type, "go");
   children[1]!.begin();
   await replaced;
-  assertEquals(children[0]!.heard.at(-1), { type: "drain", stop: false });
+  assertEquals(children[0]!.heard.at(-1), { type: "drain" });
   await turn();
   assertEquals(keeper.status().pids, [101]);
   await keeper.stop(100);

@@ -94,10 +94,11 @@ export class Member {
     this.#say({ type: "ping" });
   }
 
-  drain(stop: boolean): void {
-    if (this.state === "gone" || (this.state === "draining" && !stop)) return;
+  /** Lets it finish what is in hand: within `stopMs`, when the system ends. */
+  drain(stopMs?: number): void {
+    if (this.state === "gone" || (this.state === "draining" && stopMs === undefined)) return;
     this.state = "draining";
-    this.#say({ type: "drain", stop });
+    this.#say(stopMs === undefined ? { type: "drain" } : { type: "drain", stopMs });
   }
 
   reload(change: Omit<Extract<ToRole, { type: "reload" }>, "type">): void {

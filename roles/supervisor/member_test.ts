@@ -132,10 +132,10 @@ Deno.test("Member gives a role time to answer when it was stopped itself", async
 
 Deno.test("Member tells a role once to go, however often it says that it is idle", async () => {
   const { child, member } = await told(UP, READY);
-  member.drain(false);
+  member.drain();
   for (let i = 0; i < 10; i++) {
     child.emit("message", { type: "idle" }, undefined);
-    member.drain(false);
+    member.drain();
   }
   assertEquals(child.heard.filter((type) => type === "drain").length, 1);
 });

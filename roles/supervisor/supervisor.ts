@@ -65,7 +65,8 @@ export class Supervisor {
     this.system = next;
     await this.#dropOthers(plans);
     next.listeners.keepOnly(inetEndpoints(next));
-    info(`reload -- configuration ${configuration.directory}`);
+    const version = configuration.value("mail_version");
+    info(`reload -- version ${version}, configuration ${configuration.directory}`);
   }
 
   /** Gives every service its new plan; when one of them cannot have it, all get their former ones back. */
@@ -100,12 +101,16 @@ export class Supervisor {
   async #stop(): Promise<void> {
     clearInterval(this.#beat);
     const phases = new Set<StopPhase>();
-    for (const [phase, ms] of Object.entries(STOP_MS)) {
+    let spare = 0;
+    for (const [phase, share] of Object.entries(STOP_MS)) {
+      const began = performance.now(), ms = share + spare;
       // Each phase ends what the former ones left, too: a reload may have added it since.
       phases.add(phase as StopPhase);
       const ending = [...this.#keepers.values()]
         .filter(({ plan }) => phases.has(policyOf(plan.role)!.stop));
       await Promise.all(ending.map((keeper) => keeper.stop(ms)));
+      // A delivery that is under way may have what the intake did not need.
+      spare = Math.max(0, ms - (performance.now() - began));
     }
     this.system.listeners.close();
   }

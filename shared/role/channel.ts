@@ -58,8 +58,8 @@ export const ToRole = Type.Union([
   /** Everything has been handed over: begin. */
   shape({ type: Type.Literal("go") }),
   shape({ type: Type.Literal("ping") }),
-  /** Take no more; finish what is in hand, then exit 0. `stop`: the system ends, idle sessions are told so. */
-  shape({ type: Type.Literal("drain"), stop: Type.Boolean() }),
+  /** Take no more; finish what is in hand, then exit 0. With `stopMs` the system ends, and kills who is there after that. */
+  shape({ type: Type.Literal("drain"), stopMs: Type.Optional(Type.Number({ minimum: 0 })) }),
   /** New parameters for a role that cannot be replaced. */
   shape({
     type: Type.Literal("reload"),

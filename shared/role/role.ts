@@ -38,8 +38,10 @@ export interface Running<P extends Parameters = Parameters> {
   readonly answers?: readonly Answerer[];
   /** Takes a connection from one of the inet listeners. */
   accept?(socket: Socket): void;
-  /** Finishes what is in hand; the process exits when it resolves. `stop`: idle sessions are ended too. */
-  drain?(stop: boolean): Promise<void>;
+  /** Finishes what is in hand; the process exits when it resolves. */
+  drain?(): Promise<void>;
+  /** The system ends: what is in hand must end within `ms`. Before drain, or while that goes on. */
+  stop?(ms: number): void;
   /** Takes new parameters in place: only for roles whose policy row says that they are never replaced. */
   reload?(params: Values<P>): void;
   /** True while it has work of its own that no conversation shows. */
@@ -57,6 +59,8 @@ type Start = Extract<ToRole, { type: "start" }>;
 const message = Compile(ToRole);
 /** How long a call waits for its service to be started. */
 const START_MS = 10_000;
+/** What a role is left with, of the time of a stop, for its last frames and lines. */
+const LAST_WORDS_MS = 300;
 /** A service is asked for again only after so long. */
 const WANT_MS = 1000;
 /** How often an idle role looks whether it may leave. */
@@ -113,7 +117,8 @@ class Host {
         this.control.say({ type: "pong", counters: snapshot() });
         break;
       case "drain":
-        await this.#drain(value.stop);
+        if (value.stopMs !== undefined) this.#running?.stop?.(value.stopMs - LAST_WORDS_MS);
+        await this.#drain();
         break;
       case "reload":
         this.#sockets = new Map(Object.entries(value.sockets));
@@ -240,12 +245,12 @@ class Host {
     this.control.say({ type: "idle" });
   }
 
-  async #drain(stop: boolean): Promise<void> {
+  async #drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
     for (const server of this.#servers) server.close();
     await Promise.all([
-      this.#running?.drain?.(stop),
+      this.#running?.drain?.(),
       ...(this.#running?.answers ?? []).map((each) => each.drain()),
     ]);
     for (const each of this.#clients.values()) each.close();

@@ -81,6 +81,31 @@ Deno.test("SIGTERM under load ends it with exit 0 in 10 s, and nothing that got 
   });
 });
 
+Deno.test("a client in the middle of its content is told that the system stops, and the system ends in time", async () => {
+  await using system = await System.start();
+  using client = await system.client();
+  client.write("MAIL FROM:<s@src.test>\r\nRCPT TO:<u1@box.test>\r\nDATA\r\n");
+  for (const code of [250, 250, 354]) await client.expect(code);
+  client.write("Subject: half");
+  const began = Date.now();
+  const stopped = system.stop();
+  assertMatch(await client.expect(421), /Service shutting down/);
+  assertEquals(await stopped, 0);
+  assert(Date.now() - began < STOP_MS, `took ${Date.now() - began} ms`);
+});
+
+Deno.test("a stop waits for a delivery to a slow server, which is not made again after it", async () => {
+  // Longer than the share of the queue by itself.
+  await using sink = await Sink.start({ slowMs: 1400 });
+  await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}` });
+  await system.send("u1@sink.test");
+  await system.until(() => sink.heard.length > 0);
+  assertEquals(await system.stop(), 0);
+  assertEquals(sink.count, 1);
+  await system.start();
+  assertEquals(await system.listing(), []);
+});
+
 Deno.test("the process id is in process_id_directory while it runs", async () => {
   await using system = await System.start({ main: "process_id_directory = elsewhere" });
   const file = `${system.queue}/elsewhere/master.pid`;

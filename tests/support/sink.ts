@@ -27,6 +27,8 @@ export interface SinkOptions {
   readonly answer?: (line: string) => string | undefined;
   /** Only count: do not keep content. */
   readonly forget?: boolean;
+  /** How long every reply takes. */
+  readonly slowMs?: number;
   /** Where the content of the next message goes, in place of `received`. */
   readonly take?: () => Taker;
 }
@@ -95,8 +97,12 @@ class Session {
       this.#held = Buffer.concat([this.#held, chunk]);
       const replies: string[] = [];
       while (this.#taker ? this.#content(this.#taker, replies) : this.#command(replies));
-      if (replies.length) socket.write(replies.join("\r\n") + "\r\n");
-      if (replies.at(-1)?.startsWith("221")) socket.end();
+      const say = () => {
+        if (replies.length) socket.write(replies.join("\r\n") + "\r\n");
+        if (replies.at(-1)?.startsWith("221")) socket.end();
+      };
+      if (sink.options.slowMs) setTimeout(say, sink.options.slowMs);
+      else say();
     });
   }
 
