@@ -5,7 +5,12 @@
 
 import { PeerError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
-import { external, localPartOf, splitExtension } from "../../shared/mail/address.ts";
+import {
+  external,
+  isDoubleBounce,
+  localPartOf,
+  splitExtension,
+} from "../../shared/mail/address.ts";
 import type { Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { splitStatus } from "../../shared/mail/status_text.ts";
@@ -89,7 +94,8 @@ export class Router {
     if (transport === "discard") {
       return { ...said("sent", "2.0.0", nexthop, recipient), agent: "discard" };
     }
-    if (resolved.class === "local" && this.#isDoubleBounce(recipient)) {
+    const { doubleBounceSender } = this.settings;
+    if (resolved.class === "local" && isDoubleBounce(recipient, doubleBounceSender)) {
       const text = "undeliverable postmaster notification discarded";
       // Nobody has it: a report of success would go to whoever forged the sender.
       return { ...verdict("sent", "2.0.0", text, recipient), success: "passed", agent: undefined };
@@ -101,10 +107,6 @@ export class Router {
       ? `${this.#userOf(recipient)}@${nexthop}`.toLowerCase()
       : nexthop.toLowerCase();
     return { transport, nexthop, key, recipient };
-  }
-
-  #isDoubleBounce(recipient: string): boolean {
-    return localPartOf(recipient).toLowerCase() === this.settings.doubleBounceSender.toLowerCase();
   }
 
   #userOf(recipient: string): string {

@@ -1,7 +1,7 @@
 /** What smtpd must know at RCPT: where a recipient goes, and whether its class lists it (reference 5.1). */
 
 import { StorageError } from "../../shared/errors.ts";
-import { localPartOf } from "../../shared/mail/address.ts";
+import { isDoubleBounce } from "../../shared/mail/address.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
 import type { TableList } from "../../shared/table/table.ts";
 import { findAddress, type Kind } from "./lookup.ts";
@@ -54,9 +54,11 @@ function* listedSteps(settings: Settings, resolved: Resolved, given: string): St
   if (resolved.class === "default") return "any";
   // RFC 5321 4.5.1: postmaster without a domain is always there.
   if (given.toLowerCase() === "postmaster") return "yes";
-  const user = localPartOf(resolved.recipient).toLowerCase();
   // Answers to our own notifications are taken, and thrown away behind the queue.
-  if (resolved.class === "local" && user === settings.params.doubleBounceSender) return "yes";
+  const { doubleBounceSender } = settings.params;
+  if (resolved.class === "local" && isDoubleBounce(resolved.recipient, doubleBounceSender)) {
+    return "yes";
+  }
   const list = listOf(settings, resolved);
   if (list?.tables.empty) return "any";
   if (list && (yield* has(settings, list.tables, resolved, list.kind))) return "yes";

@@ -36,6 +36,10 @@ const cases: Case[] = [
   ["postmaster", "PostMaster", "yes", LOCAL],
   ["postmaster of a domain", "postmaster@example.com", "no", LOCAL],
   ["double-bounce", "double-bounce@example.com", "yes", LOCAL],
+  ["double_bounce_sender, in any case", "reports@example.com", "yes", {
+    ...LOCAL,
+    double_bounce_sender: "Reports",
+  }],
   ["double-bounce of a mailbox domain", "double-bounce@box.example", "no", BOX],
   ["a local table that fails", "jane@example.com", "fail", { local_recipient_maps: "fail:x" }],
   ["a mailbox", "joe@box.example", "yes", BOX],

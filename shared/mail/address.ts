@@ -41,8 +41,16 @@ export function domainOf(address: string): string {
   return at < 0 ? "" : address.slice(at + 1).toLowerCase();
 }
 
+/** The local part that `double_bounce_sender` is unless somebody sets it. */
+export const DOUBLE_BOUNCE = "double-bounce";
+
+/** True for the sender of notices that are never answered, `double_bounce_sender` in any domain. */
+export function isDoubleBounce(address: string, sender: string): boolean {
+  return localPartOf(address).toLowerCase() === sender.toLowerCase();
+}
+
 /** Names that never have an extension: mail to them must arrive. */
-const WHOLE = new Set(["postmaster", "mailer-daemon", "double-bounce"]);
+const WHOLE = new Set(["postmaster", "mailer-daemon", DOUBLE_BOUNCE]);
 
 /**
  * Splits a local part at its first `recipient_delimiter` character: `joe+news` is `joe` and `+news` (reference 4.1).

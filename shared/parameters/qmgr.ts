@@ -1,6 +1,7 @@
 /** The parameters of qmgr: when and how fast each destination is tried (reference 2). */
 
 import { ConfigError } from "../errors.ts";
+import { DOUBLE_BOUNCE } from "../mail/address.ts";
 import { bool, int, list, type Parameter, perTransport, text, time } from "./declare.ts";
 import { addressing, backoff, queue, sizes } from "./global.ts";
 
@@ -190,7 +191,7 @@ export const qmgrParameters = {
   ...queue,
   ...sizes,
   recipientDelimiter: addressing.recipientDelimiter,
-  doubleBounceSender: text("double_bounce_sender", "double-bounce", {
+  doubleBounceSender: text("double_bounce_sender", DOUBLE_BOUNCE, {
     doc: "The sender of notifications that must never be answered.",
   }),
   ...concurrency,
