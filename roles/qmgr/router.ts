@@ -29,13 +29,13 @@ export interface ToAgent {
   readonly recipient: string;
 }
 
-/** What becomes of a recipient without an agent. */
-export type Verdict =
+/** What becomes of a recipient at once, without an agent. */
+export type Decided =
   & Pick<Outcome, "status" | "dsn" | "text" | "success">
   & { readonly recipient: string }
   & Pick<Delivery, "agent">;
 
-export type Route = ToAgent | Verdict;
+export type Route = ToAgent | Decided;
 
 export interface RouterSettings {
   readonly deferTransports: ReadonlySet<string>;
@@ -56,7 +56,7 @@ export class Router {
   /** The route of one recipient; a promise only when rewrite has to be asked. */
   route(sender: string, address: string): Route | Promise<Route> {
     if (!address) {
-      return verdict("bounced", "5.1.3", "null recipient address", "");
+      return decided("bounced", "5.1.3", "null recipient address", "");
     }
     const resolved = this.#resolve(sender, address);
     return resolved instanceof Promise
@@ -88,7 +88,7 @@ export class Router {
   #decide(address: string, resolved: Resolved): Route {
     const { transport, nexthop, recipient } = resolved;
     if (resolved.fail) return failed(address, "a table failed");
-    if (resolved.error) return verdict("bounced", "5.1.3", "bad address syntax", recipient);
+    if (resolved.error) return decided("bounced", "5.1.3", "bad address syntax", recipient);
     if (transport === "error") return said("bounced", "5.0.0", nexthop, recipient);
     if (transport === "retry") return said("deferred", "4.0.0", nexthop, recipient);
     if (transport === "discard") {
@@ -98,10 +98,10 @@ export class Router {
     if (resolved.class === "local" && isDoubleBounce(recipient, doubleBounceSender)) {
       const text = "undeliverable postmaster notification discarded";
       // Nobody has it: a report of success would go to whoever forged the sender.
-      return { ...verdict("sent", "2.0.0", text, recipient), success: "passed", agent: undefined };
+      return { ...decided("sent", "2.0.0", text, recipient), success: "passed", agent: undefined };
     }
     if (this.settings.deferTransports.has(transport)) {
-      return verdict("deferred", "4.3.2", "deferred transport", recipient);
+      return decided("deferred", "4.3.2", "deferred transport", recipient);
     }
     const key = this.settings.isPerRecipient(transport)
       ? `${this.#userOf(recipient)}@${nexthop}`.toLowerCase()
@@ -114,9 +114,9 @@ export class Router {
   }
 }
 
-function failed(address: string, error: unknown): Verdict {
+function failed(address: string, error: unknown): Decided {
   warning(`resolve <${external(address)}>: ${reason(error)}`);
-  return verdict("deferred", "4.3.0", "address resolver failure", address);
+  return decided("deferred", "4.3.0", "address resolver failure", address);
 }
 
 /** What the nexthop of error, retry and discard says; the class of a status code is the transport's. */
@@ -125,16 +125,16 @@ function said(
   fallback: string,
   nexthop: string,
   recipient: string,
-): Verdict {
+): Decided {
   const { dsn, text } = splitStatus(nexthop, fallback);
-  return verdict(status, dsn, text, recipient);
+  return decided(status, dsn, text, recipient);
 }
 
-function verdict(
+function decided(
   status: Outcome["status"],
   dsn: string,
   text: string,
   recipient: string,
-): Verdict {
+): Decided {
   return { status, dsn, text, recipient, agent: "error" };
 }
