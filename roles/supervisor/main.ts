@@ -19,6 +19,7 @@ import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { answer } from "../../shared/ipc/server.ts";
 import { pidFile, socketPath } from "../../shared/layout.ts";
+import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
@@ -95,8 +96,7 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
   const control = answerControl(supervisor, options, layers);
   // A signal may come before everything has started.
   if (await Promise.race([started, ended.then(() => false)])) {
-    const version = configuration.value("mail_version");
-    info(`daemon started -- version ${version}, configuration ${configuration.directory}`);
+    inForce("daemon started", configuration.value("mail_version"), configuration.directory);
     options.out(welcome(supervisor, layers));
   }
   await ended;

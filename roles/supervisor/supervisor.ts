@@ -3,7 +3,8 @@
 import { policyOf, type StopPhase } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
-import { info, warning } from "../../shared/log/log.ts";
+import { inForce } from "../../shared/log/lines.ts";
+import { warning } from "../../shared/log/log.ts";
 import { seldom } from "../../shared/log/seldom.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
@@ -65,8 +66,7 @@ export class Supervisor {
     this.system = next;
     await this.#dropOthers(plans);
     next.listeners.keepOnly(inetEndpoints(next));
-    const version = configuration.value("mail_version");
-    info(`reload -- version ${version}, configuration ${configuration.directory}`);
+    inForce("reload", configuration.value("mail_version"), configuration.directory);
   }
 
   /** Gives every service its new plan; when one of them cannot have it, all get their former ones back. */

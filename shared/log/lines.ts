@@ -217,6 +217,15 @@ export function notified(queueId: string, name: string, report: string): void {
   info(`${queueId}: ${name}: ${report}`);
 }
 
+/** supervisor: what runs from now on. */
+export function inForce(
+  since: "daemon started" | "reload",
+  version: string,
+  directory: string,
+): void {
+  info(`${since} -- version ${version}, configuration ${directory}`);
+}
+
 /** Seconds with at most two significant digits above a resolution of 10 ms: `0.57`, `2.3`, `120`, `0`. */
 export function seconds(milliseconds: number): string {
   // In hundredths, the resolution; from one second on in tenths, from ten in whole seconds.

@@ -144,6 +144,16 @@ const GOLDEN: [string, () => void, string][] = [
     `${ID}: from=<a@example.com>, status=expired, returned to sender`,
   ],
   [
+    "start",
+    () => lines.inForce("daemon started", "0.1.0", "/etc/postern"),
+    "daemon started -- version 0.1.0, configuration /etc/postern",
+  ],
+  [
+    "reload",
+    () => lines.inForce("reload", "0.1.0", "/etc/postern"),
+    "reload -- version 0.1.0, configuration /etc/postern",
+  ],
+  [
     "force-expired",
     () => lines.expired(ID, "", true),
     `${ID}: from=<>, status=force-expired, returned to sender`,
