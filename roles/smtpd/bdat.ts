@@ -5,7 +5,7 @@
 
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { NEED_RCPT, NO_RECIPIENTS } from "../../shared/smtp/replies.ts";
-import { checkData } from "./checks.ts";
+import { checkData } from "./restriction_lists.ts";
 import { NOT_IMPLEMENTED } from "./replies.ts";
 import { endOfMessage, Intake, keepUp } from "./content.ts";
 import type { Maybe } from "./services.ts";

@@ -19,9 +19,9 @@ import { notSmtp } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
-import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./checks.ts";
+import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./restriction_lists.ts";
 import { eventAllowed } from "./limits.ts";
-import { mail, needsUtf8, rcpt } from "./mail.ts";
+import { mail, needsUtf8, rcpt } from "./mail_and_rcpt.ts";
 import {
   afterBdat,
   HELO_FIRST,

@@ -7,11 +7,11 @@ import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { FILE_TOO_BIG, NO_SPACE, PROTOCOL_ERROR, WRITE_ERROR } from "../../shared/smtp/replies.ts";
 import { stopAt } from "../../shared/stop_points.ts";
-import { checkEndOfData } from "./checks.ts";
+import { checkEndOfData } from "./restriction_lists.ts";
 import { ContentReader } from "./end_of_data.ts";
 import { FirstLine } from "./first_line.ts";
 import { Flow, type Submitted } from "./flow.ts";
-import { received } from "./received.ts";
+import { received } from "./received_header.ts";
 import type { Session } from "./session.ts";
 
 const messages = counter("smtpd_messages", "messages accepted");

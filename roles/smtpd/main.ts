@@ -18,7 +18,7 @@ import { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { dnsService } from "../../shared/protocols/dns.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { role } from "../../shared/role/role.ts";
-import { services } from "./remote.ts";
+import { services } from "./remote_services.ts";
 import { Reception } from "./reception.ts";
 import { settings } from "./settings.ts";
 import { TlsServer } from "./socket.ts";

@@ -7,7 +7,7 @@ import * as lines from "../../shared/log/lines.ts";
 import { panic, warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { GO_AHEAD } from "../../shared/smtp/replies.ts";
-import { checkClient } from "./checks.ts";
+import { checkClient } from "./restriction_lists.ts";
 import { type Command, COMMANDS, find, trimSpaces } from "./commands.ts";
 import { receiveData } from "./content.ts";
 import { connectionAllowed } from "./limits.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { setSink } from "../../shared/log/log.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
-import { PeerNames } from "./peer_names.ts";
+import { PeerNames } from "./client_names.ts";
 
 const log: string[] = [];
 setSink((severity, text) => log.push(`${severity}: ${text}`));

@@ -10,7 +10,7 @@ import { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { type DnsAnswer, dnsService } from "../../shared/protocols/dns.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
-import { PeerNames } from "./peer_names.ts";
+import { PeerNames } from "./client_names.ts";
 import type { Anvil, Clock, Services } from "./services.ts";
 import { Space } from "./space.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { mailDate } from "../../shared/mail/date.ts";
-import { type Hop, received } from "./received.ts";
+import { type Hop, received } from "./received_header.ts";
 
 const hop: Hop = {
   helo: "client.example",

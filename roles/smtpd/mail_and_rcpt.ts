@@ -22,7 +22,7 @@ import {
 } from "../../shared/smtp/replies.ts";
 import { warning } from "../../shared/log/log.ts";
 import { reason } from "../../shared/errors.ts";
-import { checkRecipient, checkSender, refusedOr } from "./checks.ts";
+import { checkRecipient, checkSender, refusedOr } from "./restriction_lists.ts";
 import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
 import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
 import { eventAllowed } from "./limits.ts";
