@@ -83,8 +83,8 @@ const fatal: [reason: string, lines: string, expected: string, files?: Record<st
     "mynetworks: /nonexistent: cannot open: no such file",
   ],
   [
-    "a broken file of networks",
-    "mynetworks = 127.0.0.0/8 cidr:$directory/c",
+    "a broken file of networks that are excepted",
+    "mynetworks = !cidr:$directory/c, 127.0.0.0/8",
     'mynetworks: DIR/c: line 2: bad net/mask pattern: "x y"',
     { c: "10.0.0.0/8 ok\nx y\n" },
   ],
@@ -182,20 +182,38 @@ const warnings: [
   [
     "a broken regexp: table",
     "transport_maps = regexp:$directory/r",
-    `transport_maps: DIR/r: line 2: no closing "/" after the pattern: ${WAITS}`,
+    'transport_maps: DIR/r, line 2: no closing "/" after the pattern: skipping this rule',
     { r: "/a/ b\n/x y\n" },
   ],
   [
     "a broken cidr: table inside another",
     "transport_maps = pipemap:{static:x, cidr:$directory/c}",
-    `transport_maps: DIR/c: line 1: bad net/mask pattern: "x y": ${WAITS}`,
+    'transport_maps: DIR/c, line 1: bad net/mask pattern: "x y": skipping this rule',
     { c: "x y\n" },
   ],
   [
     "a line of a table that is none",
     "transport_maps = texthash:$directory/t",
-    'transport_maps: DIR/t, line 1: expected format: key whitespace value; ignoring "key"',
+    'transport_maps: DIR/t, line 1: expected format: key whitespace value: is "key": skipping this line',
     { t: "key\nk v\n" },
+  ],
+  [
+    "a broken line of a table of exceptions, of which none is skipped",
+    "relay_domains = !regexp:$directory/r, static:all",
+    `relay_domains: DIR/r: line 2: no closing "/" after the pattern: ${WAITS}`,
+    { r: "/a/ b\n/x y\n" },
+  ],
+  [
+    "a broken line of networks",
+    "mynetworks = cidr:$directory/c",
+    'mynetworks: DIR/c, line 1: bad net/mask pattern: "x y": skipping this rule',
+    { c: "x y\n127.0.0.0/8 ok\n" },
+  ],
+  [
+    "a rule that only Postfix understands, beside another",
+    "transport_maps = regexp:$directory/r",
+    `transport_maps: DIR/r, line 1: flag x off, basic regular expressions, is not supported: ${WAITS}`,
+    { r: "/a/x b\n" },
   ],
   [
     "a list of domains that is not there",

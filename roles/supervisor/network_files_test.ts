@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ConfigError } from "../../shared/errors.ts";
 import { readNetworks } from "./network_files.ts";
 
@@ -10,16 +10,18 @@ const FILES: Record<string, string> = {
   circle: "$d/circle",
   negated: "192.0.2.0/24 yes\n!10.0.0.0/8 yes\n",
   conditional: "if 192.0.2.0/24\n192.0.2.1 yes\nendif\n",
+  conditionless: "if nothing\n10.0.0.0/8 yes\nendif\n192.0.2.0/24 yes\n",
+  nested: "cidr:$d/broken\n",
   broken: "192.0.2.0/24 yes\n192.0.2.1/24 yes\n",
 };
 
-function read(list: string): string {
+function read(list: string, skipped?: (text: string) => void): string {
   const directory = Deno.makeTempDirSync();
   try {
     for (const [name, text] of Object.entries(FILES)) {
       Deno.writeTextFileSync(`${directory}/${name}`, text.replaceAll("$d", directory));
     }
-    return readNetworks(list.replaceAll("$d", directory));
+    return readNetworks(list.replaceAll("$d", directory), skipped);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
@@ -36,6 +38,10 @@ for (
       "$d/both",
       "192.0.2.0/24 2001:db8::/32 192.0.2.0/24 !198.51.100.7 [2001:db8::]/32",
     ],
+    // A line that is left out lists nothing.
+    ["cidr:$d/broken", "192.0.2.0/24"],
+    ["!!cidr:$d/broken", "192.0.2.0/24"],
+    ["cidr:$d/conditionless", "192.0.2.0/24"],
     ["", ""],
   ] as const
 ) {
@@ -50,7 +56,9 @@ for (
     ["$d/circle", "included deeper than 10"],
     ["cidr:$d/negated", "line 2: IF and ! cannot be used here"],
     ["cidr:$d/conditional", "line 1: IF and ! cannot be used here"],
-    ["cidr:$d/broken", "line 2: non-null host address bits"],
+    // Where it would list more, it is an error.
+    ["!cidr:$d/broken", "line 2: non-null host address bits"],
+    ["!$d/nested", "line 2: non-null host address bits"],
     ["hash:/x", "only cidr:/file can be used here"],
   ] as const
 ) {
@@ -58,6 +66,16 @@ for (
     assertThrows(() => read(list), ConfigError, error);
   });
 }
+
+Deno.test("readNetworks() says which lines it leaves out", () => {
+  const said: string[] = [];
+  assertEquals(read("cidr:$d/broken", (text) => said.push(text)), "192.0.2.0/24");
+  assertEquals(said.length, 1);
+  assertMatch(
+    said[0]!,
+    /^\/.*\/broken, line 2: non-null host address bits in "192.0.2.1\/24".*: skipping this rule$/,
+  );
+});
 
 Deno.test("readNetworks() is bounded", () => {
   const text = Array.from({ length: 10_001 }, () => "10.0.0.1").join(" ");

@@ -112,12 +112,14 @@ function verifyNetworks(configuration: Configuration): Problem[] {
   return services.flatMap((service) => {
     const problems: Problem[] = [];
     for (const name of names) {
+      const found = (severity: Problem["severity"], text: string) => {
+        if (problems.some((each) => each.text === text)) return;
+        problems.push(problem(severity, configuration.blame(name, service), name, text));
+      };
       try {
-        readNetworks(configuration.value(name, service));
+        readNetworks(configuration.value(name, service), (text) => found("warning", text));
       } catch (error) {
-        const text = reason(error);
-        if (problems.some((each) => each.text === text)) continue;
-        problems.push(problem("fatal", configuration.blame(name, service), name, text));
+        found("fatal", reason(error));
       }
     }
     return problems;

@@ -8,16 +8,18 @@ import {
   parseAddress,
   parseNetwork,
 } from "../net/network.ts";
-import { TextFile } from "./file.ts";
-import { firstMatch, parseRules, type Rule } from "./rules.ts";
+import { ConfigError } from "../errors.ts";
+import { type Remarks, TextFile } from "./file.ts";
+import { firstMatch, type Notice, parseRules, type Rule } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
 class CidrTable implements Table {
   readonly isPattern = true;
   #file: TextFile<Rule<AddressBytes>[]>;
 
-  constructor(readonly spec: string, path: string, { clock }: Environment) {
-    this.#file = new TextFile(path, (text, warn) => parseRules(text, cidrRule, warn), clock);
+  constructor(readonly spec: string, path: string, environment: Environment) {
+    const parse = (text: string, remarks: Remarks) => parseRules(text, cidrRule, remarks);
+    this.#file = new TextFile(path, parse, environment);
   }
 
   lookup(key: string): string | null {
@@ -40,7 +42,7 @@ interface CidrLine {
 }
 
 function cidrLine(text: string, block: boolean): CidrLine {
-  const match = /^(!?)\s*(\S+)(?:\s+(.*))?$/.exec(text);
+  const match = /^(!?)\s*(\S+)(?:\s+(.*))?$/s.exec(text);
   const network = match ? parseNetwork(match[2]!) : undefined;
   if (!match || network === undefined) throw new Error(`bad net/mask pattern: "${text}"`);
   if (typeof network === "string") throw new Error(network);
@@ -54,18 +56,22 @@ function cidrLine(text: string, block: boolean): CidrLine {
  * The networks of a file, for a list of which they are a part: which result each has does not matter there. Throws for what
  * says more than a list of networks can.
  */
-export function cidrNetworks(text: string): string[] {
-  const networks: string[] = [];
-  const rule = (line: string, block: boolean) => {
-    if (block || line.startsWith("!")) throw new Error(`IF and ! cannot be used here: "${line}"`);
-    const { bytes, bits } = cidrLine(line, block).network;
-    networks.push(`${addressText(bytes)}/${bits}`);
-    return cidrRule(line, block);
-  };
-  parseRules(text, rule, (line, text) => {
-    throw new Error(`line ${line}: ${text}`);
-  });
-  return networks;
+export function cidrNetworks(text: string, remarks: Remarks): string[] {
+  let beyond: string | undefined;
+  const odd = (line: number, text: string) => void (beyond ??= `line ${line}: ${text}`);
+  const rules = parseRules(text, listedNetwork, { ...remarks, odd });
+  if (beyond) throw new ConfigError(beyond);
+  return rules.filter(({ inner }) => !inner).map((rule) => rule.value(NO_ADDRESS));
 }
+
+/** A rule whose value is its network. */
+function listedNetwork(text: string, block: boolean, notice: Notice): Rule<AddressBytes> {
+  const { network: { bytes, bits }, negated } = cidrLine(text, block);
+  if (block || negated) notice(`IF and ! cannot be used here: "${text}"`);
+  return { matches: () => false, value: () => `${addressText(bytes)}/${bits}` };
+}
+
+/** A listed network's value is the same for all. */
+const NO_ADDRESS: AddressBytes = [];
 
 registerTable(["cidr"], (name, environment, spec) => new CidrTable(spec, name, environment));

@@ -3,9 +3,12 @@
 import { reason } from "../errors.ts";
 import { divert } from "../log/log.ts";
 import { fileProblem } from "./file.ts";
-import { tableFiles, tablesOf } from "./files.ts";
+import { tableFiles, tableItems } from "./files.ts";
 import { type Environment, openNested, RUNNING } from "./table.ts";
 import "./types.ts";
+
+/** As many lines of one file are named as somebody may want to mend by hand. */
+const MAX_WARNINGS = 1000;
 
 /** What is wrong with a table. */
 export interface TableProblem {
@@ -23,13 +26,16 @@ export function examineTables(
   read: boolean,
   areAliases: (spec: string) => boolean,
 ): TableProblem[] {
-  return tablesOf(text).flatMap((spec) => {
+  return tableItems(text).flatMap(({ spec, excepts }) => {
     const [file] = spec.startsWith("/") ? [spec] : tableFiles(spec);
     const missing = file === undefined ? undefined : fileProblem(file);
     if (missing) return [waits(missing)];
-    return spec.startsWith("/")
-      ? []
-      : examine(spec, read, { ...RUNNING, aliases: areAliases(spec) });
+    return spec.startsWith("/") ? [] : examine(spec, read, {
+      ...RUNNING,
+      aliases: areAliases(spec),
+      strict: excepts,
+      maxWarnings: MAX_WARNINGS,
+    });
   });
 }
 
@@ -47,7 +53,9 @@ function examine(spec: string, read: boolean, environment: Environment): TablePr
       try {
         table.lookup(" ");
       } catch (error) {
-        found.splice(0, Infinity, waits(reason(error)));
+        // The same was said when it was read.
+        const why = reason(error), others = found.filter(({ text }) => !text.startsWith(why));
+        found.splice(0, Infinity, ...others, waits(why));
       }
     });
   } catch (error) {

@@ -8,10 +8,32 @@ import { warning } from "../log/log.ts";
 export const CHECK_MS = 1000;
 /** A larger table belongs in a database; reading it would fill the memory of the role. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** What the decoder puts in place of bytes that are not UTF-8. */
+const REPLACEMENT = "\u{fffd}";
 /** A longer logical line is no table entry: it would not fit the reply to a lookup. */
 export const MAX_LINE_LENGTH = 100_000;
-/** More than this many warnings about one version of a file help nobody. */
+/** More than this many warnings about one version of a file do not help a log. */
 const MAX_WARNINGS = 10;
+
+/** How a file is read. */
+export interface Reading {
+  /** Milliseconds from any start, for how often files are looked at. */
+  readonly clock: () => number;
+  /** A line that cannot be understood makes the file fail: without it, something would be let in that the file keeps out. */
+  readonly strict?: boolean;
+  /** Warnings about one version of a file; otherwise as many as suit a log. */
+  readonly maxWarnings?: number;
+}
+
+/** What a parser says about single lines. */
+export interface Remarks {
+  /** The file. */
+  readonly path: string;
+  /** A line that cannot be understood, and what is made of it. */
+  wrong(line: number, text: string, consequence?: string): void;
+  /** A line that is understood and is probably not what was meant. */
+  odd(line: number, text: string): void;
+}
 
 /** A file's parsed contents. */
 export class TextFile<T> {
@@ -20,16 +42,16 @@ export class TextFile<T> {
   #value: T | undefined;
   #error: StorageError | undefined;
 
-  /** `parse` gets the text and a `warn` that names file and line; what it throws makes the file fail. */
+  /** `parse` gets the text and remarks about its lines; what it throws makes the file fail. */
   constructor(
     readonly path: string,
-    readonly parse: (text: string, warn: Warn) => T,
-    readonly clock: () => number,
+    readonly parse: (text: string, remarks: Remarks) => T,
+    readonly reading: Reading,
   ) {}
 
   /** The contents; throws StorageError while the file cannot be read or has an error. */
   get(): T {
-    const now = this.clock();
+    const now = this.reading.clock();
     if (now - this.#checked >= CHECK_MS) {
       this.#checked = now;
       this.#refresh();
@@ -45,7 +67,7 @@ export class TextFile<T> {
       signature = `${mtime?.getTime()} ${size} ${ino}`;
       if (signature === this.#signature) return;
       if (size > MAX_FILE_BYTES) throw new StorageError(`larger than ${MAX_FILE_BYTES} bytes`);
-      this.#value = this.parse(Deno.readTextFileSync(this.path), warner(this.path));
+      this.#value = this.parse(Deno.readTextFileSync(this.path), remarks(this.path, this.reading));
       this.#error = undefined;
     } catch (error) {
       this.#fail(error);
@@ -64,14 +86,20 @@ export class TextFile<T> {
   }
 }
 
-export type Warn = (line: number, text: string) => void;
-
 /** Warns about lines of a file, a bounded number of times. */
-function warner(path: string): Warn {
+function remarks(path: string, { strict, maxWarnings = MAX_WARNINGS }: Reading): Remarks {
   let warnings = 0;
-  return (line, text) => {
-    if (++warnings <= MAX_WARNINGS) warning(`${path}, line ${line}: ${text}`);
-    if (warnings === MAX_WARNINGS) warning(`${path}: there are more such lines`);
+  const warn = (line: number, text: string) => {
+    if (++warnings <= maxWarnings) warning(`${path}, line ${line}: ${text}`);
+    if (warnings === maxWarnings + 1) warning(`${path}: there are more such lines`);
+  };
+  return {
+    path,
+    wrong(line, text, consequence = "skipping this line") {
+      if (strict) throw new StorageError(`line ${line}: ${text}`);
+      warn(line, `${text}: ${consequence}`);
+    },
+    odd: warn,
   };
 }
 
@@ -94,14 +122,17 @@ function says(error: unknown): string {
   return reason(error);
 }
 
-/** The logical lines of a table or list (postmap(1)); one that continues nothing is left out. */
-export function tableLines(text: string, warn: Warn): LogicalLine[] {
+/** The logical lines of a table or list that can be any (postmap(1)). */
+export function tableLines(text: string, remarks: Remarks): LogicalLine[] {
   return logicalLines(text).filter(({ text, line }) => {
-    if (text.length > MAX_LINE_LENGTH) {
-      throw new StorageError(`line ${line}: longer than ${MAX_LINE_LENGTH} characters`);
-    }
-    const continues = startsWithSpace(text);
-    if (continues) warn(line, "starts with white space but continues nothing");
-    return !continues;
+    const what = lineProblem(text);
+    if (what) remarks.wrong(line, what);
+    return !what;
   });
+}
+
+function lineProblem(text: string): string | undefined {
+  if (text.length > MAX_LINE_LENGTH) return `longer than ${MAX_LINE_LENGTH} characters`;
+  if (text.includes(REPLACEMENT)) return "not UTF-8";
+  return startsWithSpace(text) ? "starts with white space but continues nothing" : undefined;
 }

@@ -72,12 +72,20 @@ function partsOf(type: string, name: string): string[] {
 
 /** The tables and files among a parameter's items, each table that is made of others followed by those. */
 export function tablesOf(text: string): string[] {
+  return tableItems(text).map(({ spec }) => spec);
+}
+
+/** The same, with whether `!` stands before it. */
+export function tableItems(text: string): { readonly spec: string; readonly excepts: boolean }[] {
   const flat = (spec: string, depth: number): string[] => {
     const [type, name] = typeAndName(spec);
     if (!type || !name || depth > MAX_TABLE_NESTING) return spec.startsWith("/") ? [spec] : [];
     return [spec, ...partsOf(type, name).flatMap((part) => flat(part, depth + 1))];
   };
-  return items(text).flatMap((item) => flat(item.replace(/^!+/, ""), 0));
+  return items(text).flatMap((item) => {
+    const spec = item.replace(/^!+/, ""), excepts = (item.length - spec.length) % 2 === 1;
+    return flat(spec, 0).map((spec) => ({ spec, excepts }));
+  });
 }
 
 /** Text whose braces do not match is no list: the parameter's own declaration refuses it by name. */

@@ -1,6 +1,7 @@
 /**
  * Lists that a domain is matched against: mydestination, relay_domains. Entries are names, `type:table` lookups and `/file`
- * includes, each with `!` to except what it matches. The first that matches decides.
+ * includes, each with `!` to except what it matches. The first that matches decides. A line that a table skips matches
+ * nothing, so tables that except skip none: they fail.
  */
 
 import { ConfigError, StorageError } from "../errors.ts";
@@ -77,14 +78,15 @@ function parse(
     const item = text.replace(/^!+/, "");
     const yes = (text.length - item.length) % 2 === 0;
     if (!item) throw new ConfigError(`"${text}" names nothing`);
+    const inner = yes ? environment : { ...environment, strict: !environment.strict };
     if (item.startsWith("/")) {
-      return included(item, yes, (items) => parse(items, plain, table, environment, depth + 1), {
+      return included(item, yes, (items) => parse(items, plain, table, inner, depth + 1), {
         ...environment,
         depth: depth + 1,
       });
     }
     const isTable = /^[a-z]+:./.test(item) && parseNetwork(item) === undefined;
-    const matches = isTable ? table(openTable(item, environment)) : plain(item);
+    const matches = isTable ? table(openTable(item, inner)) : plain(item);
     return (domain) => {
       const matched = matches(domain);
       if (matched instanceof Promise) return matched.then((matched) => matched ? yes : undefined);
@@ -98,13 +100,13 @@ function included(
   path: string,
   yes: boolean,
   parse: (items: string[]) => Entry[],
-  { clock, depth }: { clock: () => number; depth: number },
+  { clock, depth }: Environment & { depth: number },
 ): Entry {
   if (depth > MAX_INCLUDES) throw new StorageError(`${path}: included deeper than ${MAX_INCLUDES}`);
   const file = new TextFile(path, (text) => {
     const kept = text.split("\n").filter((line) => !line.trimStart().startsWith("#"));
     return parse(splitList(kept.join("\n")));
-  }, clock);
+  }, { clock });
   const turn = (said: boolean | undefined) => said === undefined ? undefined : said === yes;
   return (domain) => {
     const said = decide(file.get(), domain);

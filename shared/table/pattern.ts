@@ -1,20 +1,26 @@
 /**
  * `regexp:` and `pcre:` tables (regexp_table(5), pcre_table(5)), on RE2: time is linear in the key, so no pattern and no
- * mail can make it backtrack. Look-around and back-references do not exist there and are refused by line.
+ * mail can make it backtrack. Look-around and back-references do not exist there: see `Unsupported`.
  */
 
 import { RE2JS } from "re2js";
+import { reason } from "../errors.ts";
 import { TextFile } from "./file.ts";
-import { firstMatch, parseRules, type Rule } from "./rules.ts";
+import { firstMatch, type Notice, parseRules, type Rule, Unsupported } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
 class PatternTable implements Table {
   readonly isPattern = true;
   #file: TextFile<Rule<string>[]>;
 
-  constructor(readonly spec: string, path: string, dialect: Dialect, { clock }: Environment) {
-    const rule = (text: string, block: boolean) => patternRule(text, block, dialect);
-    this.#file = new TextFile(path, (text, warn) => parseRules(text, rule, warn), clock);
+  constructor(readonly spec: string, path: string, dialect: Dialect, environment: Environment) {
+    const rule = (text: string, block: boolean, notice: Notice) =>
+      patternRule(text, block, dialect, notice);
+    this.#file = new TextFile(
+      path,
+      (text, remarks) => parseRules(text, rule, remarks),
+      environment,
+    );
   }
 
   lookup(key: string): string | null {
@@ -31,26 +37,38 @@ interface Dialect {
 const PCRE: Dialect = {
   flags: { i: true, m: false, s: true, x: false, A: false, E: false, U: false, X: false },
   compile(pattern, flags) {
-    if (flags.X) throw new Error("flag X is not supported");
+    if (flags.X) throw new Unsupported("flag X is not supported");
     const text = flags.x ? withoutLayout(pattern) : pattern;
     // Without E, `$` also matches before a final line feed; no key ends in one.
     const source = `${flags.U ? "(?U)" : ""}${flags.A ? "^(?:" : ""}${text}${flags.A ? ")" : ""}`;
-    return RE2JS.compile(source, bits(flags.i!, flags.m!, flags.s!));
+    return compile(source, bits(flags.i!, flags.m!, flags.s!));
   },
 };
 
 const REGEXP: Dialect = {
   flags: { i: true, m: false, x: true },
   compile(pattern, flags) {
-    if (!flags.x) throw new Error("flag x off, basic regular expressions, is not supported");
+    if (!flags.x) throw new Unsupported("flag x off, basic regular expressions, is not supported");
     const extension = /^(?:[^\\]|\\[^<>bB])*\\([<>bB])/.exec(pattern)?.[1];
     if (extension === "<" || extension === ">") {
-      throw new Error(`\\${extension} is not supported: write \\b for the edge of a word`);
+      throw new Unsupported(`\\${extension} is not supported: write \\b for the edge of a word`);
     }
     // POSIX takes the longest match; with m (REG_NEWLINE) a dot does not match a line feed.
-    return RE2JS.compile(pattern, bits(flags.i!, flags.m!, !flags.m) | RE2JS.LONGEST_MATCH);
+    return compile(pattern, bits(flags.i!, flags.m!, !flags.m) | RE2JS.LONGEST_MATCH);
   },
 };
+
+/** What RE2 says of patterns that are an error in Postfix, too; anything else is a limit of RE2. */
+const BAD_PATTERN = /missing closing|unexpected \)|missing argument|class range|trailing backslash/;
+
+function compile(pattern: string, flags: number): RE2JS {
+  try {
+    return RE2JS.compile(pattern, flags);
+  } catch (error) {
+    const text = reason(error);
+    throw BAD_PATTERN.test(text) ? error : new Unsupported(text);
+  }
+}
 
 function bits(ignoreCase: boolean, multiLine: boolean, dotAll: boolean): number {
   return (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (multiLine ? RE2JS.MULTILINE : 0) |
@@ -63,7 +81,12 @@ function withoutLayout(pattern: string): string {
 }
 
 /** `/pattern/flags result`, `!/pattern/flags result`, with any delimiter that is no letter, digit or space. */
-function patternRule(text: string, block: boolean, dialect: Dialect): Rule<string> {
+function patternRule(
+  text: string,
+  block: boolean,
+  dialect: Dialect,
+  notice: Notice,
+): Rule<string> {
   const negated = text.startsWith("!");
   const { pattern, rest } = delimited(negated ? text.slice(1).trimStart() : text);
   const [, letters, result] = /^(\S*)\s*(.*)$/.exec(rest)!;
@@ -76,11 +99,11 @@ function patternRule(text: string, block: boolean, dialect: Dialect): Rule<strin
   }
   const compiled = dialect.compile(pattern, flags);
   if (block) {
-    if (result) throw new Error(`unexpected text after the pattern of IF: "${result}"`);
+    if (result) notice(`ignoring extra text after the pattern of IF: "${result}"`);
     return { matches: (key) => compiled.matcher(key).find() !== negated, value: () => "" };
   }
-  if (!result) throw new Error("no result after the pattern");
-  const value = substitution(result, compiled.groupCount(), negated);
+  if (!result) notice("no result after the pattern: it can only be listed");
+  const value = substitution(result!, compiled.groupCount(), negated);
   return {
     matches: (key) => compiled.matcher(key).find() !== negated,
     value: typeof value === "string" ? () => value : (key) => {

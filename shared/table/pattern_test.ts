@@ -2,6 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../errors.ts";
 import { MAX_IF_NESTING } from "./rules.ts";
+import { DomainList } from "./match_list.ts";
+import { TableList } from "./table.ts";
 import { Bench } from "./testing.ts";
 
 const answers: [string, string, string, string, string | null][] = [
@@ -46,11 +48,10 @@ for (const [why, type, source, key, value] of answers) {
   });
 }
 
-const broken: [string, string, string, string][] = [
+const skipped: [string, string, string, string][] = [
   ["an open group", "regexp", "/a/ x\n/(/ y", "line 2: error parsing regexp"],
   ["no closing delimiter", "regexp", "/a x", 'line 1: no closing "/" after the pattern'],
   ["no pattern", "regexp", "abc x", "line 1: expected a pattern such as /pattern/"],
-  ["no result", "regexp", "# c\n/a/", "line 2: no result after the pattern"],
   ["an unknown flag", "regexp", "/a/q x", 'line 1: unknown regular expression flag "q"'],
   [
     "a flag of the prototype",
@@ -61,42 +62,98 @@ const broken: [string, string, string, string][] = [
   ["$1 without a group", "regexp", "/a/ $1", "line 1: $1 in the result, but the pattern has 0"],
   ["$1 with a negation", "regexp", "!/(a)/ $1", "line 1: $1 cannot be used with a negated pattern"],
   ["a lone dollar", "regexp", "/a/ x$", "line 1: bad $ in the result"],
-  ["look-ahead", "pcre", "/a(?=b)/ x", "line 1: error parsing regexp"],
-  ["a back-reference", "pcre", "/(a)\\1/ x", "line 1: error parsing regexp"],
-  ["GNU word edges", "regexp", "/\\<a/ x", "line 1: \\< is not supported"],
-  ["basic syntax", "regexp", "/a/x x", "line 1: flag x off"],
-  ["if without endif", "regexp", "/b/ x\nif /a/\n", "line 2: IF without ENDIF"],
-  ["endif without if", "regexp", "endif", "line 1: ENDIF without IF"],
-  ["text after if", "regexp", "if /a/ x\nendif", "line 1: unexpected text after the pattern"],
+  ["white space first", "regexp", " /a/ x", "line 1: starts with white space"],
+  ["bytes that are not UTF-8", "regexp", "/a/ \ufffd", "line 1: not UTF-8"],
+  ["an if that is broken", "regexp", "if /(/\n/a/ x\nendif", "line 1: error parsing regexp"],
   [
-    "too many ifs",
+    "a broken if inside another",
     "regexp",
-    "if /a/\n".repeat(MAX_IF_NESTING + 1),
-    `line ${MAX_IF_NESTING + 1}: IF nests deeper than`,
+    "if /b/\nif /a/q\n/a/ x\nendif\n/x/ y\nendif",
+    'line 2: unknown regular expression flag "q": skipping all up to its ENDIF',
   ],
+  ["endif without if", "regexp", "endif", "line 1: ENDIF without IF: skipping this line"],
+  ["text after if", "regexp", "if /b/ x\n/x/ y\nendif", "line 1: ignoring extra text"],
+  ["text after endif", "regexp", "if /b/\n/x/ y\nendif x", "line 3: ignoring extra text after E"],
 ];
-for (const [why, type, source, text] of broken) {
-  Deno.test(`${type}: with ${why} fails and names the line`, () => {
+for (const [why, type, source, text] of skipped) {
+  Deno.test(`${type}: with ${why} names the line once, and uses the rest`, () => {
     using bench = new Bench();
-    const table = bench.table(type, source);
-    assertThrows(() => table.lookup("a"), StorageError, `${type}: ${text}`);
-    assertEquals(bench.warnings.length, 1);
+    const table = bench.table(type, `${source}\n/./ rest\n`);
+    for (const key of ["ab", "c"]) {
+      // What stands before a broken line counts.
+      assertEquals(table.lookup(key), source.startsWith("/a/ x\n") && key === "ab" ? "x" : "rest");
+    }
     bench.later();
-    assertThrows(() => table.lookup("a"), StorageError);
+    table.lookup("a");
     assertEquals(bench.warnings.length, 1);
+    assert(bench.warnings[0]!.startsWith(`${bench.directory}/${type}, ${text}`), bench.warnings[0]);
   });
 }
 
-Deno.test("a broken new version fails until it is repaired", () => {
+const failing: [string, string, string, string][] = [
+  ["look-ahead", "pcre", "/x(?=b)/ x", "error parsing regexp"],
+  ["look-behind", "pcre", "/(?<=x)b/ x", "error parsing regexp"],
+  ["a back-reference", "pcre", "/(x)\\1/ x", "error parsing regexp"],
+  ["a possessive quantifier", "pcre", "/x++/ x", "error parsing regexp"],
+  ["a condition with look-ahead", "pcre", "if /x(?=b)/\n/./ x\nendif", "error parsing regexp"],
+  ["GNU word edges", "regexp", "/\\<x/ x", "\\< is not supported"],
+  ["basic syntax", "regexp", "/x/x x", "flag x off"],
+];
+for (const [why, type, source, text] of failing) {
+  Deno.test(`${type}: with ${why}, which Postfix would understand, fails where no rule before it matches`, () => {
+    using bench = new Bench();
+    const table = bench.table(type, `/before/ found\n${source}\n/./ rest\n`);
+    assertEquals(table.lookup("before"), "found");
+    const named = `${bench.directory}/${type}, line 2: ${text}`;
+    assertThrows(() => table.lookup("b"), StorageError, named);
+    assertEquals(bench.warnings.length, 1);
+    assert(bench.warnings[0]!.startsWith(named) && bench.warnings[0]!.endsWith("come here fail"));
+  });
+}
+
+Deno.test("a rule without a result matches in a list, and fails where a result is needed", () => {
   using bench = new Bench();
-  const table = bench.table("regexp", "/a/ x");
-  assertEquals(table.lookup("a"), "x");
-  bench.write("regexp", "/a/ x\n/(/ y");
+  const table = bench.table("regexp", "/a/\n/./ rest");
+  assertEquals(table.lookup("a"), "");
+  const list = new TableList([table.spec], bench.environment);
+  assertThrows(() => list.lookup("a"), StorageError, "empty result for a");
+  assertEquals(list.lookup("b"), "rest");
+  assert(bench.warnings[0]!.endsWith("line 1: no result after the pattern: it can only be listed"));
+});
+
+Deno.test("an if without an endif goes on to the end of the file", () => {
+  using bench = new Bench();
+  const table = bench.table("regexp", "/b/ x\nif /a/\n/./ inside\n");
+  assertEquals([table.lookup("b"), table.lookup("a"), table.lookup("c")], ["x", "inside", null]);
+  assert(bench.warnings[0]!.includes("line 2: IF without ENDIF: taking it to end with the file"));
+});
+
+Deno.test("ifs that nest too deep hold for nothing", () => {
+  using bench = new Bench();
+  const deep = MAX_IF_NESTING + 1;
+  const source = `${"if /a/\n".repeat(deep)}/a/ x\n${"endif\n".repeat(deep)}/a/ rest\n`;
+  assertEquals(bench.table("regexp", source).lookup("a"), "rest");
+  assert(bench.warnings[0]!.includes(`line ${deep}: IF nests deeper than`));
+});
+
+Deno.test("a table that excepts skips no line: it fails until it is repaired", () => {
+  using bench = new Bench();
+  const path = bench.write("regexp", "/a/ x\n/(/ y\n");
+  const list = new DomainList([`!regexp:${path}`, "static:all"], "exact", bench.environment);
+  for (let i = 0; i < 2; i++) {
+    assertThrows(() => list.matches("b"), StorageError, `${path}: line 2: error parsing regexp`);
+    bench.later();
+  }
+  assertEquals(bench.warnings.length, 1);
+  // What is excepted twice is included.
+  const twice = new DomainList([`!!regexp:${path}`], "exact", bench.environment);
+  assertEquals([twice.matches("a"), twice.matches("b")], [true, false]);
+  const listed = bench.write("list", `regexp:${path}\n`);
+  const inFile = new DomainList([`!${listed}`, "static:all"], "exact", bench.environment);
+  assertThrows(() => inFile.matches("b"), StorageError);
+  bench.write("regexp", "/a/ repaired\n");
   bench.later();
-  assertThrows(() => table.lookup("a"), StorageError);
-  bench.write("regexp", "/a/ repaired");
-  bench.later();
-  assertEquals(table.lookup("a"), "repaired");
+  assertEquals([list.matches("a"), list.matches("b")], [false, true]);
 });
 
 Deno.test("a pattern that makes others backtrack takes no time", () => {

@@ -2,6 +2,7 @@
 
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
+import type { Reading } from "./file.ts";
 import { MAX_TABLE_NESTING, typeAndName } from "./files.ts";
 
 export type MaybePromise<T> = T | Promise<T>;
@@ -17,9 +18,7 @@ export interface Table {
 }
 
 /** What a table may use. */
-export interface Environment {
-  /** Milliseconds from any start, for how often files are looked at. */
-  readonly clock: () => number;
+export interface Environment extends Reading {
   /** Tables in the format of aliases(5), `key: value`. */
   readonly aliases?: boolean;
 }
@@ -113,10 +112,18 @@ export class TableList {
       if (partial && table.isPattern) continue;
       const value = table.lookup(key);
       if (value instanceof Promise) {
-        return value.then((value) => value ?? this.#from(i + 1, key, partial));
+        return value.then((value) =>
+          value === null ? this.#from(i + 1, key, partial) : something(value, table, key)
+        );
       }
-      if (value !== null) return value;
+      if (value !== null) return something(value, table, key);
     }
     return null;
   }
+}
+
+/** Nothing means nothing where a result is needed: whoever wrote it has to say what was meant. */
+function something(value: string, { spec }: Table, key: string): string {
+  if (value === "") throw new StorageError(`${spec}: empty result for ${key}`);
+  return value;
 }

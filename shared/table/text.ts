@@ -5,7 +5,7 @@
 
 import type { LogicalLine } from "../config/logical_lines.ts";
 import { StorageError } from "../errors.ts";
-import { tableLines, TextFile, type Warn } from "./file.ts";
+import { type Remarks, tableLines, TextFile } from "./file.ts";
 import { INDEXED_TYPES, SYSTEM_FILES } from "./files.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
@@ -14,11 +14,12 @@ class TextTable implements Table {
   readonly isPattern = false;
   #file: TextFile<Map<string, string>>;
 
-  constructor(readonly spec: string, path: string, { clock, aliases }: Environment) {
+  constructor(readonly spec: string, path: string, environment: Environment) {
+    const parse = environment.aliases ? aliasEntry : entry;
     this.#file = new TextFile(
       path,
-      (text, warn) => parseEntries(text, aliases ? aliasEntry : entry, warn),
-      clock,
+      (text, remarks) => parseEntries(text, parse, remarks),
+      environment,
     );
   }
 
@@ -33,10 +34,10 @@ type Entry = readonly [key: string, value: string];
 function parseEntries(
   text: string,
   parse: (line: string) => Entry | undefined,
-  warn: Warn,
+  remarks: Remarks,
 ): Map<string, string> {
   const entries = new Map<string, string>();
-  for (const each of tableLines(text, warn)) add(entries, each, parse(each.text), warn);
+  for (const each of tableLines(text, remarks)) add(entries, each, parse(each.text), remarks);
   return entries;
 }
 
@@ -44,25 +45,25 @@ function add(
   entries: Map<string, string>,
   { line, text }: LogicalLine,
   found: Entry | undefined,
-  warn: Warn,
+  remarks: Remarks,
 ): void {
   if (!found || !found[1]) {
-    return warn(line, `expected format: key whitespace value; ignoring "${text.slice(0, 100)}"`);
+    return remarks.wrong(line, `expected format: key whitespace value: is "${text.slice(0, 100)}"`);
   }
   const key = found[0].toLowerCase();
-  if (entries.has(key)) warn(line, `ignoring duplicate entry: "${key}"`);
+  if (entries.has(key)) remarks.odd(line, `ignoring duplicate entry: "${key}"`);
   else entries.set(key, found[1]);
 }
 
 /** `key value`; the key ends at white space outside quotes: `"joe doe"@example.com joe` (postmap(1)). */
 function entry(line: string): Entry | undefined {
-  const match = /^((?:"(?:[^"\\]|\\.)*"|[^\s"])+)\s+(.*)$/.exec(line);
+  const match = /^((?:"(?:[^"\\]|\\.)*"|[^\s"])+)\s+(.*)$/s.exec(line);
   return match ? [match[1]!, match[2]!] : undefined;
 }
 
 /** `key: value`; a key in quotes may have anything (aliases(5)). */
 function aliasEntry(line: string): Entry | undefined {
-  const match = /^(?:"((?:[^"\\]|\\.)*)"|([^\s":]+))\s*:\s*(.*)$/.exec(line);
+  const match = /^(?:"((?:[^"\\]|\\.)*)"|([^\s":]+))\s*:\s*(.*)$/s.exec(line);
   if (!match) return undefined;
   return [match[1]?.replace(/\\(.)/g, "$1") ?? match[2]!, match[3]!];
 }
@@ -90,8 +91,8 @@ class SystemTable implements Table {
     }
     this.#file = new TextFile(
       path,
-      (text) => parseEntries(text, systemEntry, () => {}),
-      clock,
+      (text) => parseEntries(text, systemEntry, { path, wrong() {}, odd() {} }),
+      { clock },
     );
   }
 

@@ -45,7 +45,7 @@ Deno.test("texthash: warns about lines without a value and keys that come twice"
   bench.table("texthash", SOURCE).lookup("x");
   const path = `${bench.directory}/texthash`;
   assertEquals(bench.warnings, [
-    `${path}, line 12: expected format: key whitespace value; ignoring "lonely"`,
+    `${path}, line 12: expected format: key whitespace value: is "lonely": skipping this line`,
     `${path}, line 13: ignoring duplicate entry: "user@example.com"`,
   ]);
 });
@@ -96,10 +96,22 @@ Deno.test("a missing file fails, is named once, and works when it is there", () 
   assertThrows(() => table.lookup("a"), StorageError);
 });
 
-Deno.test("a line beyond the limit fails with its number", () => {
+Deno.test("lines that are too long or no UTF-8 are skipped with their numbers", () => {
   using bench = new Bench();
-  const table = bench.table("texthash", `a b\nc ${"x".repeat(MAX_LINE_LENGTH)}\n`);
-  assertThrows(() => table.lookup("a"), StorageError, "texthash: line 2: longer than");
+  const table = bench.table("texthash", `a b\nc ${"x".repeat(MAX_LINE_LENGTH)}\nd \ufffd\ne f\n`);
+  assertEquals(["a", "c", "d", "e"].map((key) => table.lookup(key)), ["b", null, null, "f"]);
+  assertEquals(bench.warnings, [
+    `${bench.directory}/texthash, line 2: longer than 100000 characters: skipping this line`,
+    `${bench.directory}/texthash, line 3: not UTF-8: skipping this line`,
+  ]);
+});
+
+Deno.test("a table of which much is broken names the first lines", () => {
+  using bench = new Bench();
+  const table = bench.table("texthash", `${"lonely\n".repeat(100)}a b\n`);
+  assertEquals(table.lookup("a"), "b");
+  assertEquals(bench.warnings.length, 11);
+  assertEquals(bench.warnings.at(-1), `${bench.directory}/texthash: there are more such lines`);
 });
 
 Deno.test("a table in the format of aliases(5) has its names before the colon", () => {
