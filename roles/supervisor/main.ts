@@ -164,18 +164,24 @@ function untilStopped(supervisor: Supervisor, options: ServeOptions): Promise<vo
     };
     process.on("SIGTERM", () => stop(15));
     process.on("SIGINT", () => stop(2));
-    process.on("SIGHUP", () => {
-      reload(supervisor, options).then((error) => error && warning(`reload: ${error}`));
-    });
+    process.on("SIGHUP", () => void reload(supervisor, options));
   });
 }
 
-/** Reads the configuration again and puts it in force; what is wrong, or an empty string. */
+/** Reads the configuration again and puts it in force; what is wrong, or an empty string. Both are in the log. */
 async function reload(supervisor: Supervisor, options: ServeOptions): Promise<string> {
+  const error = await putInForce(supervisor, options);
+  if (error) warning(`reload: ${error}`);
+  return error;
+}
+
+async function putInForce(supervisor: Supervisor, options: ServeOptions): Promise<string> {
   try {
     const next = options.load();
     // All of it is looked at before any of it is in force.
-    const fatal = everyProblem(next, false).filter(({ severity }) => severity === "fatal");
+    const problems = everyProblem(next, false);
+    for (const { severity, message } of problems) if (severity === "warning") warning(message);
+    const fatal = problems.filter(({ severity }) => severity === "fatal");
     if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
     if (next.value("queue_directory") !== options.configuration.value("queue_directory")) {
       return "queue_directory: cannot change while the system runs: stop and start it";

@@ -72,6 +72,22 @@ Deno.test("a reload that any parameter forbids changes nothing", async () => {
   assertMatch(await greeting(system), /^220 mx\.postern\.test ESMTP other/);
 });
 
+Deno.test("a reload logs each warning of the configuration, and why it fails", async () => {
+  await using system = await System.start();
+  const logged = (line: RegExp) => system.until(() => line.test(system.output));
+  await system.configure({ main: "no_such = 1\nmaillog_file_prefixes = /var" });
+  await system.command(["reload"]);
+  await logged(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: no_such: /);
+  await logged(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: maillog_file_prefixes: /);
+  await logged(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
+
+  await system.configure({ main: "mynetworks = 300.1.1.1/8" });
+  await assertRejects(() => system.command(["reload"]));
+  await logged(
+    /master\[\d+\]: warning: reload: \S+\/main\.cf, line \d+: mynetworks: must be a network/,
+  );
+});
+
 /** Reloads, and kills each new process of a role before it is ready; what the command said, or undefined if one was faster. */
 async function reloadKilling(system: System, role: string): Promise<string | undefined> {
   const old = new Set(system.processes(role));
