@@ -126,6 +126,13 @@ Deno.test("deliver() gives each recipient a file and an outcome of its own", asy
   assertEquals([scene.read("a").length, scene.read("b").length, scene.files().length], [1, 1, 2]);
 });
 
+Deno.test("deliver() puts a result that starts with a slash below the base, like any other", async () => {
+  using scene = new Scene({ "a@x": "/d/a/", "b@x": "//d//a/", "c@x": "d/a/" });
+  assertEquals(await scene.deliver(["a@x", "b@x", "c@x"]), [SENT, SENT, SENT]);
+  assertEquals(scene.read("d/a").length, 1);
+  assertEquals(scene.files().length, 1);
+});
+
 Deno.test("deliver() writes one file for all recipients with the same mailbox, and answers each", async () => {
   using scene = new Scene({ "a@x": "a/", "alias@x": "./a//", "b@x": "b/" });
   // More than are open at once.
@@ -173,7 +180,9 @@ for (
     ["that leads up", "example.com/../../other/"],
     ["that is empty", ""],
     ["that is only a slash", "/"],
-    ["that is absolute", "/etc/anna/"],
+    ["that is two slashes", "//"],
+    ["that leads up from a slash", "/../anna/"],
+    ["that leads up to where it was", "/x/../../base/anna/"],
     ["that names only the base", "./"],
     ["with a NUL", "anna\0/"],
     ["with a line break", "anna\n/"],

@@ -71,7 +71,7 @@ async function look(
   return value;
 }
 
-/** The names below the base. Throws Misconfigured for all that could lead elsewhere. */
+/** The names below the base, also where the path starts with a slash. Throws Misconfigured for all that could lead elsewhere. */
 function toComponents(path: string, address: string): string[] {
   const refuse = (why: string) =>
     new Misconfigured(`virtual_mailbox_maps: ${why} for ${address}: ${JSON.stringify(path)}`);
@@ -82,7 +82,6 @@ function toComponents(path: string, address: string): string[] {
       "mbox delivery is not built yet",
     );
   }
-  if (path.startsWith("/")) throw refuse("absolute path");
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f]/.test(path)) throw refuse("control character in path");
   const components = path.split("/").filter((name) => name !== "" && name !== ".");
