@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ConfigError } from "../errors.ts";
+import { assertQuick, attempt, disguised, near } from "../../tests/support/hostile.ts";
 import {
   bool,
   choice,
@@ -106,4 +107,52 @@ Deno.test("parseAll() names the parameter that is wrong or missing", () => {
     "my_wait: must be a time",
   );
   assertThrows(() => parseAll(declared, {}), ConfigError, "my_wait: no value");
+});
+
+Deno.test("int() and time() stay within their bounds, for any text", () => {
+  const bounds = { doc, min: 5, max: 1000 };
+  const { parse: number } = int("x", "5", bounds), { parse: seconds } = time("x", "5", bounds);
+  fc.assert(fc.property(near("1", "60", "-", ".", "e", "s", "m", "w", " ", "0x", "+"), (text) => {
+    for (const parse of [number, seconds]) {
+      const value = attempt(() => parse(text), ConfigError);
+      assert(value === undefined || Number.isInteger(value) && value >= 5 && value <= 1000);
+    }
+  }));
+  for (const parse of [number, seconds]) {
+    assertQuick(parse, ["1", "-", " ", "s", "1 "], { around: ["", "1"], declared: [ConfigError] });
+  }
+});
+
+Deno.test("time() gives back what is written in any unit, in any case", () => {
+  const UNITS = { "": 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+  const unit = fc.constantFrom(...Object.entries(UNITS));
+  fc.assert(fc.property(fc.nat(), unit, fc.boolean(), (amount, [letter, seconds], upper) => {
+    const text = `${amount}${upper ? letter.toUpperCase() : letter}`;
+    assertEquals(time("x", "0", { doc }).parse(text), amount * seconds);
+  }));
+});
+
+Deno.test("bool(), choice() and time() take nothing that only looks like what they want", () => {
+  const kinds = [
+    bool("x", "no", { doc }),
+    choice("x", "skip", ["skip"], { doc }),
+    time("x", "1", { doc }),
+  ];
+  for (
+    const text of [
+      ...disguised("yes"),
+      ...disguised("skip"),
+      ...disguised("5s"),
+      "\uff15",
+      "\u0665s",
+    ]
+  ) {
+    for (const { parse } of kinds) assertThrows(() => parse(text), ConfigError);
+  }
+});
+
+Deno.test("splitList() takes time in proportion to its text", () => {
+  assertQuick(splitList, ["a", " ", ",", "{", "}", "{}", "{a} ", "\u2003"], {
+    declared: [ConfigError],
+  });
 });

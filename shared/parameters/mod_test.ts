@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { BugError } from "../errors.ts";
+import fc from "fast-check";
+import { BugError, ConfigError } from "../errors.ts";
+import { assertQuick, attempt, near } from "../../tests/support/hostile.ts";
 import { catalogue, parametersOf, postfixDefault, roleNames, splitTransport } from "./mod.ts";
 
 Deno.test("each parameter is declared once in the whole project", () => {
@@ -44,4 +46,45 @@ Deno.test("splitTransport() finds the transport that a name is about", () => {
   assertEquals(split("x-y_time_limit")?.[2], "$command_time_limit");
   assertEquals(split("relay_destination_rate_delay"), undefined);
   assertEquals(split("smtp_no_such_thing"), undefined);
+});
+
+Deno.test("every parameter has a value or ConfigError for any text", () => {
+  const parts = [
+    "yes",
+    "1",
+    "5s",
+    "a",
+    ":",
+    "/",
+    "{",
+    "}",
+    "[",
+    "]",
+    " ",
+    ",",
+    "hash:/x",
+    "!",
+    "=",
+    "permit",
+  ];
+  const all = [...catalogue.values()];
+  fc.assert(
+    fc.property(near(...parts), fc.constantFrom(...all), (text, { parse, suffix, caution }) => {
+      attempt(() => parse(suffix ? JSON.stringify({ "": text }) : text), ConfigError);
+      assert(typeof caution?.(text) !== "number");
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("splitTransport() finds one of the transports or nothing in any name, in time", () => {
+  const transports = new Set(["smtp", "a_b", "__proto__", "constructor"]);
+  const parts = [...transports, "_", "destination_concurrency_limit", "initial", "x"];
+  fc.assert(fc.property(near(...parts), (name) => {
+    const found = splitTransport(name, transports);
+    if (!found) return;
+    assert(transports.has(found.transport));
+    assertEquals(found.transport + found.suffix, name);
+  }));
+  assertQuick((name) => splitTransport(name, transports), ["_", "a_", "smtp_", "__proto__"]);
 });

@@ -11,7 +11,17 @@ import * as pickup from "./pickup.ts";
 import * as queue from "./queue.ts";
 import * as rewrite from "./rewrite.ts";
 
-const services = [anvil, bounce, cleanup, dns, log, pickup, queue, rewrite]
+/** Every service that has a name of its own. */
+export const services: readonly Service[] = [
+  anvil,
+  bounce,
+  cleanup,
+  dns,
+  log,
+  pickup,
+  queue,
+  rewrite,
+]
   .flatMap((module) => Object.values<unknown>({ ...module })).filter(isService);
 
 function isService(value: unknown): value is Service {
