@@ -6,7 +6,7 @@ import { type Parameters, parseAll, type Values } from "../parameters/declare.ts
 import { catalogue, postfixDefault, splitTransport } from "../parameters/mod.ts";
 import { Expander, referencedNames } from "./expand.ts";
 import { COMPUTED, type Facts } from "./facts.ts";
-import { inspect } from "./inspect.ts";
+import { lineProblems } from "./line_problems.ts";
 import { type MainCf, parseMainCf } from "./main_cf.ts";
 import { type MasterCf, type MasterEntry, parseMasterCf } from "./master_cf.ts";
 import { inOrder, type Place, type Problem, problem } from "./problem.ts";
@@ -64,7 +64,7 @@ export class Configuration {
     this.unreadable = problems.find(({ file, severity }) =>
       severity === "fatal" && file === main.file
     )?.message;
-    const found = inspect(this, this.#reported);
+    const found = lineProblems(this, this.#reported);
     const all = [...problems, ...main.problems, ...master.problems, ...this.#reported, ...found];
     this.problems = inOrder(all);
   }

@@ -10,7 +10,7 @@ import type { MasterEntry } from "./master_cf.ts";
 import { type Place, type Problem, problem } from "./problem.ts";
 
 /** All problems of names, values and services; expanding texts adds to `reported` what is wrong with those. */
-export function inspect(
+export function lineProblems(
   configuration: Configuration,
   reported: readonly Problem[],
 ): Problem[] {

@@ -13,7 +13,7 @@ import type { MasterEntry } from "./master_cf.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** The problems of lists, tables and classes of domains; `readTables`: see `examineTables()`. */
-export function verify(
+export function combinedProblems(
   configuration: Configuration,
   { readTables, hasTls }: { readTables: boolean; hasTls: boolean },
 ): Problem[] {

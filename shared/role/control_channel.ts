@@ -5,7 +5,7 @@
 
 import process from "node:process";
 import { EX } from "../errors.ts";
-import type { FromRole } from "./channel.ts";
+import type { FromRole } from "./control_messages.ts";
 
 /** A role's end of the channel. */
 export interface Control {

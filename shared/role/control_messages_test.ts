@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type FromRole, IN_TURN, readFromRole } from "./channel.ts";
+import { type FromRole, IN_TURN, readFromRole } from "./control_messages.ts";
 
 /** As it comes from the channel: `__proto__` is a field like others there. */
 function said(json: string): unknown {

@@ -3,9 +3,9 @@
 import { grantOf } from "../../policies/grant.ts";
 import { policyOfCommand } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
-import { inetHost } from "../../shared/config/inspect.ts";
+import { inetHost } from "../../shared/config/line_problems.ts";
 import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
-import { verify } from "../../shared/config/verify.ts";
+import { combinedProblems } from "../../shared/config/combined_problems.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { addressText, parseAddress } from "../../shared/net/network.ts";
 import { catalogue } from "../../shared/parameters/mod.ts";
@@ -38,7 +38,7 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
   ].filter(({ parameter }) => !bad.has(parameter));
   return inOrder([
     ...configuration.problems,
-    ...verify(configuration, { readTables, hasTls }),
+    ...combinedProblems(configuration, { readTables, hasTls }),
     ...host,
   ]);
 }
