@@ -3,7 +3,7 @@
  * with the permissions of its row, and its main thread gives up all of its own (`shared/role/confine.ts`).
  */
 
-import type { Bind } from "../shared/role/channel.ts";
+import type { Bind } from "../shared/role/control_messages.ts";
 import { denoPermissions, runFlags } from "./deno_flags.ts";
 import type { Grant } from "./grant.ts";
 

@@ -1,7 +1,7 @@
 /** `check`: everything that is wrong with the configuration, at once. */
 
 import { EX } from "../../shared/errors.ts";
-import { everyProblem } from "../supervisor/verify.ts";
+import { everyProblem } from "../supervisor/every_problem.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
 /** Prints each problem on a line of its own; 0 when the system can start, 78 when it cannot. */

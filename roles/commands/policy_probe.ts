@@ -11,7 +11,7 @@ import {
 import type { Runtime } from "../../policies/bwrap.ts";
 import type { Grant, Host } from "../../policies/grant.ts";
 import type { Tried, Try } from "../../policies/probe.ts";
-import type { Bind } from "../../shared/role/channel.ts";
+import type { Bind } from "../../shared/role/control_messages.ts";
 import { commandLine, type Layers, roleEnvironment } from "../supervisor/launch.ts";
 import type { Decoys } from "./policy_decoys.ts";
 

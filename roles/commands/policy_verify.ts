@@ -4,7 +4,7 @@ import { answersOf, type Grant } from "../../policies/grant.ts";
 import type { Row } from "../../policies/mod.ts";
 import { EX } from "../../shared/errors.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
-import type { Bind } from "../../shared/role/channel.ts";
+import type { Bind } from "../../shared/role/control_messages.ts";
 import { readHost } from "../supervisor/host.ts";
 import { prepare } from "../supervisor/main.ts";
 import { wantedServices } from "../supervisor/plans.ts";

@@ -1,7 +1,7 @@
 /** `serve`: the mail system in the foreground. */
 
 import { supervise } from "../supervisor/main.ts";
-import { everyProblem } from "../supervisor/verify.ts";
+import { everyProblem } from "../supervisor/every_problem.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
 
 /** Starts the system and ends with it; refuses a configuration with fatal problems. */

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import { setSink } from "../../shared/log/log.ts";
-import type { TlsMaterial } from "../../shared/role/channel.ts";
+import type { TlsMaterial } from "../../shared/role/control_messages.ts";
 import { runDialog } from "../../tests/dialogs/dialog.ts";
 import { connectTcp } from "../../tests/dialogs/tcp.ts";
 import { certificate } from "../../tests/support/certificate.ts";

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { PeerError } from "../../shared/errors.ts";
-import type { TlsMaterial } from "../../shared/role/channel.ts";
+import type { TlsMaterial } from "../../shared/role/control_messages.ts";
 import type { TlsSession } from "./session.ts";
 import type { Transport, Wire } from "./wire.ts";
 

@@ -7,7 +7,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { type FromRole, readFromRole } from "../../shared/role/channel.ts";
+import { type FromRole, readFromRole } from "../../shared/role/control_messages.ts";
 
 /** Roles say a few things in a minute, and ask for each service at most once a second (`shared/role/role.ts`). */
 export const MAX_A_SECOND = 100;

@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import type { ChildProcess } from "node:child_process";
 import { Compile } from "typebox/compile";
 import { ServiceStatus } from "../../shared/protocols/control.ts";
-import type { FromRole, ToRole } from "../../shared/role/channel.ts";
+import type { FromRole, ToRole } from "../../shared/role/control_messages.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { Keeper, MAX_FAILURES, type Plan } from "./keeper.ts";
 import { turn } from "../../tests/support/waiting.ts";

@@ -6,7 +6,7 @@ import { bwrapArguments, disguised, type Runtime } from "../../policies/bwrap.ts
 import { denoFlags, V8_FLAGS } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
-import type { Bind } from "../../shared/role/channel.ts";
+import type { Bind } from "../../shared/role/control_messages.ts";
 import { keepDescriptors } from "./descriptors.ts";
 import { refuseHandles } from "./refuse_handles.ts";
 

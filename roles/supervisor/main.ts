@@ -46,7 +46,7 @@ import {
 import { settingsOf } from "./settings.ts";
 import { Supervisor } from "./supervisor.ts";
 import { systemOn } from "./system.ts";
-import { everyProblem } from "./verify.ts";
+import { everyProblem } from "./every_problem.ts";
 
 /** What the serve command gives the supervisor. */
 export interface ServeOptions {
@@ -221,6 +221,9 @@ function answerControl(supervisor: Supervisor, options: ServeOptions, layers: st
   return server;
 }
 
+/** What the first line says when the system is up. */
+export const READY = "Postern is ready";
+
 /** What a person sees when the system is up. */
 function welcome(supervisor: Supervisor, layers: string): string {
   const { configuration } = supervisor.system;
@@ -232,7 +235,7 @@ function welcome(supervisor: Supervisor, layers: string): string {
   const program = Deno.build.standalone ? Deno.execPath() : "deno task postern";
   const postern = ours ? program : `${program} -c ${configuration.directory}`;
   const at = entries[0]?.name ?? "";
-  return `Postern is ready: SMTP on ${entries.map((entry) => entry.name).join(", ")}\n` +
+  return `${READY}: SMTP on ${entries.map((entry) => entry.name).join(", ")}\n` +
     `  confinement: ${layers}\n${failed.join("")}` +
     (ours
       ? `  send:        swaks --server ${at} --to you@localhost   (or: echo hi | ${postern} sendmail you@localhost)\n` +

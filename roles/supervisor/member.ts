@@ -11,7 +11,7 @@ import {
   IN_TURN,
   type Progress,
   type ToRole,
-} from "../../shared/role/channel.ts";
+} from "../../shared/role/control_messages.ts";
 import { Inbox } from "./inbox.ts";
 import { takeStopPoint } from "./stop_point.ts";
 

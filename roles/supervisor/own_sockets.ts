@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import type { Host, User } from "../../policies/grant.ts";
 import { bindDirectory } from "../../shared/layout.ts";
-import type { Bind } from "../../shared/role/channel.ts";
+import type { Bind } from "../../shared/role/control_messages.ts";
 import { clearSocket, makeOwned, placeSocket } from "./directories.ts";
 import type { Endpoint } from "./listeners.ts";
 

@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
-import type { TlsMaterial } from "../../shared/role/channel.ts";
+import type { TlsMaterial } from "../../shared/role/control_messages.ts";
 
 /** A file of keys that cannot be read. */
 export class KeyFileError extends ConfigError {

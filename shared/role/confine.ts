@@ -9,8 +9,8 @@
 import process from "node:process";
 import { EX, reason } from "../errors.ts";
 import { withoutControls } from "../log/printable.ts";
-import { type Alive, aliveLock, endByHand, type Exit } from "./control.ts";
-import type { FromRole } from "./channel.ts";
+import { type Alive, aliveLock, endByHand, type Exit } from "./control_channel.ts";
+import type { FromRole } from "./control_messages.ts";
 
 const KINDS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
 /** Modules are named from here: the root of the source, or of the binary's own files. */

@@ -10,7 +10,7 @@ import { policyOf } from "../../policies/mod.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 
 const CONFINE = fromFileUrl(new URL("./confine.ts", import.meta.url));
-const CONTROL = fromFileUrl(new URL("./control.ts", import.meta.url));
+const CONTROL = fromFileUrl(new URL("./control_channel.ts", import.meta.url));
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 
 /** Tries what it is told to, as a role's code would. */

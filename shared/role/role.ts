@@ -13,8 +13,8 @@ import { fatal, panic, warning } from "../log/log.ts";
 import { logging } from "../parameters/global.ts";
 import { type Parameters, parseAll, type Values } from "../parameters/declare.ts";
 import { snapshot } from "../counters.ts";
-import { type Bind, type TlsMaterial, ToRole } from "./channel.ts";
-import { type Control, endByHand, openControl } from "./control.ts";
+import { type Bind, type TlsMaterial, ToRole } from "./control_messages.ts";
+import { type Control, endByHand, openControl } from "./control_channel.ts";
 import { armStopPoint } from "../stop_points.ts";
 import { flushLog, formatLog, installSink } from "./sink.ts";
 

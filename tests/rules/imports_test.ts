@@ -14,7 +14,7 @@ const STUBS = [
 /** Commands run in the user's process; `serve` is the supervisor, `check` asks what it would, `policy` shows and tries the table. */
 const ALLOWED = [
   { from: "roles/commands/serve.ts", to: "roles/supervisor/" },
-  { from: "roles/commands/check.ts", to: "roles/supervisor/verify.ts" },
+  { from: "roles/commands/check.ts", to: "roles/supervisor/every_problem.ts" },
   { from: "roles/commands/policy", to: "policies/" },
   { from: "roles/commands/policy", to: "roles/supervisor/" },
   { from: "roles/commands/compile.ts", to: "policies/" },

@@ -6,7 +6,7 @@ import { none, product, sources } from "./sources.ts";
 const PARSERS = new Map([
   ["shared/ipc/frame.ts", "shared/ipc/frame_test.ts"],
   ["shared/ipc/failure.ts", "shared/ipc/hostile_test.ts"],
-  ["shared/role/channel.ts", "shared/role/channel_test.ts"],
+  ["shared/role/control_messages.ts", "shared/role/control_messages_test.ts"],
   ["shared/smtp/reply_parser.ts", "shared/smtp/reply_parser_test.ts"],
   ["shared/mail/address_parse.ts", "shared/mail/address_test.ts"],
   ["shared/mail/address.ts", "shared/mail/address_test.ts"],

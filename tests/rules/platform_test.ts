@@ -67,7 +67,7 @@ const LISTED = new Map([
   ["shared/queue/contract_stores.ts", "makes stores for the contract's tests"],
   ["shared/queue/sqlite_schema.ts", "the database"],
   ["shared/role/confine.ts", "makes the worker, and gives up permissions"],
-  ["shared/role/control.ts", "the control channel, the process's end"],
+  ["shared/role/control_channel.ts", "the control channel, the process's end"],
   ["shared/role/role.ts", "the listeners"],
   ["shared/role/sink.ts", "standard error"],
   ["shared/stop_points.ts", "standard error, from a role that does nothing more"],
