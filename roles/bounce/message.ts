@@ -106,7 +106,13 @@ function originalType({ envelope }: Report, { whole }: Original): string {
   return whole ? "message/rfc822" : "text/rfc822-headers";
 }
 
+const ORIGINALS: Record<Report["kind"], string> = {
+  failure: "Undelivered ",
+  delay: "Delayed ",
+  success: "Delivered ",
+  trace: "",
+};
+
 function originalName({ kind }: Report, { whole }: Original): string {
-  const what = kind === "success" ? "Delivered" : kind === "delay" ? "Delayed" : "Undelivered";
-  return `${what} Message${whole ? "" : " Headers"}`;
+  return `${ORIGINALS[kind]}Message${whole ? "" : " Headers"}`;
 }

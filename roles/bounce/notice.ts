@@ -3,6 +3,8 @@
 import { withoutControls } from "../../shared/log/printable.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
+import type { Outcome } from "../../shared/mail/envelope.ts";
+import { isVerified } from "../../shared/mail/verify.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import { fold } from "./fold.ts";
 
@@ -14,11 +16,13 @@ const SUBJECTS: Record<Reader, Record<Report["kind"], string>> = {
     failure: "Undelivered Mail Returned to Sender",
     delay: "Delayed Mail (still being retried)",
     success: "Successful Mail Delivery Report",
+    trace: "Mail Delivery Status Report",
   },
   postmaster: {
     failure: "Postmaster Copy: Undelivered Mail",
     delay: "Postmaster Warning: Delayed Mail",
     success: "Postmaster Copy: Successful Mail Delivery Report",
+    trace: "Postmaster Copy: Mail Delivery Status Report",
   },
 };
 
@@ -47,7 +51,18 @@ ${HELP}`,
     `Your message was delivered to the recipients below, as you asked to be
 told. Where a remote system took it that does not send such reports,
 this is the last that you hear of it.`,
+  trace: ({ envelope }) =>
+    isVerified(envelope)
+      ? `This is the mail delivery report that you asked for. Each recipient was
+looked at as if there were mail for it; nothing was delivered.`
+      : `This is the mail delivery report that you asked for: what came of the
+first attempt. Recipients that are delayed are tried again.`,
 };
+
+/** Why, and in a trace where: it was asked for to see how mail goes. */
+export function reasonOf({ kind }: Report, { relay, text }: Outcome): string {
+  return kind === "trace" && relay ? `delivery via ${relay}: ${text}` : text;
+}
 
 /** CRLF text: what happened, then one paragraph for each recipient. */
 export function notice(report: Report, myhostname: string): string {
@@ -59,7 +74,7 @@ ${WORDING[report.kind](report)}
 `.replaceAll("\n", "\r\n");
   const paragraphs = report.recipients.map(({ address, original, outcome }) => {
     const from = original && original !== address ? ` (expanded from <${external(original)}>)` : "";
-    const text = withoutControls(`<${external(address)}>${from}: ${outcome.text}`);
+    const text = withoutControls(`<${external(address)}>${from}: ${reasonOf(report, outcome)}`);
     return `\r\n${fold(text)}\r\n`;
   });
   return head + paragraphs.join("");

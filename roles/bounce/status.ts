@@ -5,6 +5,7 @@ import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import { fold } from "./fold.ts";
+import { reasonOf } from "./notice.ts";
 
 type Recipient = Report["recipients"][number];
 
@@ -37,28 +38,39 @@ export function deliveryStatus(report: Report, reporter: Reporter): string {
 function recipientFields(recipient: Recipient, report: Report, token: string): string[] {
   const { outcome, address, original, orcpt } = recipient;
   const utf8 = report.envelope.smtputf8;
+  const what = action(report, recipient);
   const from = orcpt ? fromXtext(orcpt) : original && typed(original, utf8);
   return [
     `Final-Recipient: ${typed(address, utf8)}`,
     from && `Original-Recipient: ${from}`,
-    `Action: ${action(report.kind, recipient)}`,
+    `Action: ${what}`,
     `Status: ${outcome.dsn}`,
     outcome.remoteMta && withoutControls(`Remote-MTA: dns; ${outcome.remoteMta}`),
     withoutControls(
       outcome.diagnostic
         ? `Diagnostic-Code: smtp; ${outcome.diagnostic}`
-        : `Diagnostic-Code: X-${token}; ${outcome.text}`,
+        : `Diagnostic-Code: X-${token}; ${reasonOf(report, outcome)}`,
     ),
-    report.kind === "delay" && report.retryUntil
+    what === "delayed" && report.retryUntil
       ? `Will-Retry-Until: ${mailDate(report.retryUntil)}`
       : "",
   ];
 }
 
-function action(kind: Report["kind"], { outcome }: Recipient): string {
+/** RFC 3464 2.3.3; deliverable and undeliverable are Postfix's. */
+function action({ kind, retryUntil }: Report, { outcome }: Recipient): string {
   if (kind === "failure") return "failed";
   if (kind === "delay") return "delayed";
-  return outcome.success === "relayed" ? "relayed" : "delivered";
+  const { status, success } = outcome;
+  switch (kind === "trace" ? status : "sent") {
+    case "bounced":
+      return "failed";
+    case "deferred":
+      return retryUntil ? "delayed" : "failed";
+    case "sent":
+      return success === "relayed" || success === "passed" ? "relayed" : "delivered";
+  }
+  return status;
 }
 
 /**

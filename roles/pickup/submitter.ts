@@ -15,6 +15,7 @@ import {
   type Recipient,
 } from "../../shared/mail/envelope.ts";
 import { queueIdOf } from "../../shared/mail/queue_id.ts";
+import { isVerified, worded } from "../../shared/mail/verify.ts";
 import type { Submission } from "../../shared/maildrop/file_format.ts";
 import type { bounceService } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
@@ -143,9 +144,10 @@ export class Submitter {
     refusal: Refusal,
   ): Promise<void> {
     const { queueId, sender } = envelope;
+    const verified = isVerified(envelope);
     const told = recipients
-      .filter(({ notify }) => !notify.length || notify.includes("FAILURE"))
-      .map((recipient, n) => ({ ...recipient, outcome: bounced(n, refusal) }));
+      .filter(({ notify }) => verified || !notify.length || notify.includes("FAILURE"))
+      .map((recipient, n) => ({ ...recipient, outcome: worded(envelope, bounced(n, refusal)) }));
     if (!sender || !told.length) {
       return info(
         `${queueId}: from=${bracketed(sender)}, status=bounced (${describe(refusal)}), ` +
@@ -155,7 +157,7 @@ export class Submitter {
     const content = await start(submission, REPORTED_BYTES);
     for (let at = 0; at < told.length; at += RECIPIENTS_PER_REPORT) {
       const report = {
-        kind: "failure" as const,
+        kind: verified ? "trace" as const : "failure" as const,
         envelope,
         size: submission.size,
         recipients: told.slice(at, at + RECIPIENTS_PER_REPORT),
@@ -171,7 +173,7 @@ export class Submitter {
 }
 
 function toEnvelope(submission: Submission, arrived: number): Envelope {
-  const { sender, ret, envid, smtputf8 } = submission.envelope;
+  const { sender, ret, envid, smtputf8, trace } = submission.envelope;
   return {
     // The same file has the same id, so that both attempts can be found in the log.
     queueId: queueIdOf(arrived * 1000, number40(submission.checksum)),
@@ -182,6 +184,7 @@ function toEnvelope(submission: Submission, arrived: number): Envelope {
     body: submission.eightBit ? "8bit" : "7bit",
     ret,
     envid,
+    ...(trace ? { trace } : {}),
   };
 }
 

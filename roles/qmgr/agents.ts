@@ -4,7 +4,8 @@ import { BugError, reason } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
-import type { Outcome } from "../../shared/mail/envelope.ts";
+import type { Envelope, Outcome } from "../../shared/mail/envelope.ts";
+import { isFitting, isVerified } from "../../shared/mail/verify.ts";
 import {
   type DeliveryReply,
   type DeliveryRequest,
@@ -35,6 +36,7 @@ export interface Attempt {
 const DAMAGED: Problem = { dsn: "4.3.0", text: "damaged queue file" };
 const UNREADABLE: Problem = { dsn: "4.3.0", text: "queue file read error" };
 const BROKEN: Problem = { dsn: "4.3.0", text: "unknown mail transport error" };
+const NO_CONTENT = new Uint8Array(0);
 const nothing = () => {};
 /** What a broken connection says when it never was one. */
 const CANNOT_CONNECT = /: connect E[A-Z]+/;
@@ -51,7 +53,10 @@ export class Agents {
     const { message, recipients, destination: { transport, nexthop } } = entry;
     const { envelope, size, activeAt } = message;
     try {
-      const content = message.content ?? await this.store.content(envelope.queueId);
+      // Without the content nobody can deliver what is only to be verified.
+      const content = isVerified(envelope)
+        ? NO_CONTENT
+        : message.content ?? await this.store.content(envelope.queueId);
       const request: DeliveryRequest = {
         envelope,
         size,
@@ -63,7 +68,7 @@ export class Agents {
       };
       const client = this.clientOf(transport);
       const { reply, settle } = await client.call("deliver", request, content);
-      if (isComplete(reply, recipients)) {
+      if (isComplete(reply, recipients, envelope)) {
         return { outcomes: reply.outcomes, lesson: { site: reply.siteProblem }, settle };
       }
       warning(`transport ${transport}: outcomes are not those of the recipients handed over`);
@@ -74,15 +79,18 @@ export class Agents {
   }
 }
 
-/** Exactly the recipients that were handed over, each once. */
+/** Exactly the recipients that were handed over, each once, and of each what may be said of this message. */
 function isComplete(
   { outcomes }: DeliveryReply,
   recipients: readonly NumberedRecipient[],
+  envelope: Envelope,
 ): boolean {
   if (outcomes.length !== recipients.length) return false;
-  if (outcomes.length === 1) return outcomes[0]!.n === recipients[0]!.n;
+  if (outcomes.length === 1) {
+    return outcomes[0]!.n === recipients[0]!.n && isFitting(envelope, outcomes[0]!);
+  }
   const open = new Set(recipients.map(({ n }) => n));
-  return outcomes.every(({ n }) => open.delete(n));
+  return outcomes.every((each) => open.delete(each.n) && isFitting(envelope, each));
 }
 
 function failure(

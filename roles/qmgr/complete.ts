@@ -7,6 +7,7 @@ import { reason, StorageError } from "../../shared/errors.ts";
 import { expired, removed } from "../../shared/log/lines.ts";
 import { warning } from "../../shared/log/log.ts";
 import { MAX_RECIPIENTS, type Outcome } from "../../shared/mail/envelope.ts";
+import { isVerified } from "../../shared/mail/verify.ts";
 import {
   DamagedRecord,
   type QueueReader,
@@ -28,6 +29,11 @@ interface Told {
   /** Something is left for another attempt: recipients, or a report that could not be made. */
   left: boolean;
   warned: boolean;
+  traced: boolean;
+}
+
+function nothing(): Told {
+  return { reported: [], sources: [], left: false, warned: false, traced: false };
 }
 
 export class Completer {
@@ -49,12 +55,12 @@ export class Completer {
     }
     // What an operator has judged keeps its reports for later.
     const left = message.deferred || tell;
-    await this.#finish(message, { reported: [], sources: [], left, warned: false }, outcomes);
+    await this.#finish(message, { ...nothing(), left }, outcomes);
   }
 
   #mustTell(message: ActiveMessage): boolean {
     const { failed, deferred, delivered, wantsSuccess } = message;
-    return failed || (delivered && wantsSuccess) ||
+    return failed || message.wantsTrace || (delivered && wantsSuccess) ||
       (deferred && (this.#isExpired(message) || this.#isWarningDue(message)));
   }
 
@@ -68,9 +74,13 @@ export class Completer {
   }
 
   async #tell(message: ActiveMessage): Promise<Told> {
-    const told: Told = { reported: [], sources: [], left: message.deferred, warned: false };
+    const told: Told = { ...nothing(), left: message.deferred };
     try {
       const { queueId, envelope } = message;
+      if (isVerified(envelope)) {
+        told.left = !(await this.#report("trace", message, [], told));
+        return told;
+      }
       if (message.deferred && this.#isExpired(message)) {
         expired(queueId, envelope.sender);
         const all: RecipientState[] = ["todo", "deferred", "bounced"];
@@ -82,6 +92,10 @@ export class Completer {
       if (message.delivered && message.wantsSuccess) {
         const done = await this.#report("success", message, ["sent"], told);
         told.left ||= !done;
+      }
+      if (message.wantsTrace) {
+        told.traced = await this.#report("trace", message, [], told);
+        told.left ||= !told.traced;
       }
       if (told.left && message.deferred && this.#isWarningDue(message)) {
         const open: RecipientState[] = ["todo", "deferred"];
@@ -110,19 +124,24 @@ export class Completer {
       0,
       MAX_RECIPIENTS,
     );
-    const until = kind === "delay" ? expiry(envelope.arrived, envelope.sender, this.settings) : 0;
+    const ends = (kind === "delay" || kind === "trace") && !this.#isExpired(message);
+    const until = ends ? expiry(envelope.arrived, envelope.sender, this.settings) : 0;
+    // The store could not say who was left: they come first.
+    if (kind === "trace" && until && recipients.some(({ outcome }) => !outcome)) return false;
     const source = await this.reports.send(kind, message, recipients, until);
     if (source === undefined) return false;
     if (source) told.sources.push(source);
-    // After a delay report they are delivered on.
-    if (kind !== "delay") { for (const { n } of recipients) told.reported.push(n); }
+    // After a report of a delay or of the first attempt they are delivered on.
+    if (kind === "failure" || kind === "success") {
+      for (const { n } of recipients) told.reported.push(n);
+    }
     return true;
   }
 
   /** The last commit of this stay: removed, or moved to where the message waits. */
   async #finish(
     message: ActiveMessage,
-    { reported, sources: settled, left, warned }: Told,
+    { reported, sources: settled, left, warned, traced }: Told,
     outcomes: readonly Outcome[] = [],
   ): Promise<void> {
     const { queueId } = message;
@@ -131,7 +150,7 @@ export class Completer {
       await this.committer.change({ queueId, remove: true, settled });
       return removed(queueId);
     }
-    const move = { ...change.move!, warned };
+    const move = { ...change.move!, warned, traced };
     await this.committer.change({ queueId, outcomes, reported, move, settled });
   }
 

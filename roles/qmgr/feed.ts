@@ -137,7 +137,7 @@ export class Feeder {
   }
 
   async #admit(stored: QueuedMessage): Promise<void> {
-    const { envelope, size, recipientCount, warned } = stored;
+    const { envelope, size, recipientCount, warned, traced } = stored;
     const { queueId } = envelope;
     try {
       const tally = await this.store.tally(queueId);
@@ -152,6 +152,7 @@ export class Feeder {
         undefined,
       );
       message.nextRecipient = open.length < page ? recipientCount : open.at(-1)!.n + 1;
+      message.traced = traced;
       message.failed = tally.bounced > 0;
       // Whether somebody wanted to hear of those is looked up when the message is complete.
       message.delivered = message.wantsSuccess = tally.sent > 0;

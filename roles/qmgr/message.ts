@@ -25,6 +25,8 @@ export class ActiveMessage {
   deferred = false;
   /** Some recipient came with NOTIFY=SUCCESS. */
   wantsSuccess = false;
+  /** The sender was told of the first attempt, where that was asked for. */
+  traced = false;
   /** All parts have ended; the last changes are being made durable. */
   completing = false;
   verdict: Verdict | undefined;
@@ -45,6 +47,11 @@ export class ActiveMessage {
 
   get queueId(): string {
     return this.envelope.queueId;
+  }
+
+  /** The sender is to have a report on every recipient, and has none. */
+  get wantsTrace(): boolean {
+    return this.envelope.trace !== undefined && !this.traced;
   }
 
   /** Recipients are left that were not read yet. */

@@ -5,6 +5,7 @@
 
 import { PeerError } from "../../shared/errors.ts";
 import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
+import { isFitting } from "../../shared/mail/verify.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
 import type { QueueReader } from "../../shared/queue/store.ts";
 import type { Claims } from "./claims.ts";
@@ -16,7 +17,7 @@ import type { Seals } from "./seals.ts";
 /** Answers `working` as long as it is so, `content` at once, and `report` when it is durable. */
 export function answerOutcomes(
   manager: QueueManager,
-  store: Pick<QueueReader, "content">,
+  store: Pick<QueueReader, "content" | "find">,
   committer: Committer,
   claims: Claims,
   seals: Seals,
@@ -40,6 +41,10 @@ export function answerOutcomes(
       }
       await lock.run(async () => {
         const message = manager.messages.get(queueId);
+        const envelope = message?.envelope ?? (await store.find(queueId))?.envelope;
+        if (envelope && !outcomes.every((each) => isFitting(envelope, each))) {
+          throw new PeerError(`${queueId}: outcomes that are not of this kind of message`);
+        }
         if (message) await manager.report(message, outcomes);
         // Not in memory: the store takes outcomes of recipients that are still open, and of no others.
         else if (outcomes.length) await committer.change({ queueId, outcomes });

@@ -215,6 +215,8 @@ for (
       deferred: 2,
       bounced: 0,
       sent: 0,
+      deliverable: 0,
+      undeliverable: 0,
       done: 0,
     });
   });

@@ -8,6 +8,7 @@ import { reason, StorageError } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { active, delivered, type Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
+import { worded } from "../../shared/mail/verify.ts";
 import { DamagedRecord, OPEN, type QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { type Agents, type Attempt, deferral } from "./agents.ts";
@@ -191,8 +192,7 @@ export class QueueManager {
       else {
         const { recipient: _, agent, ...verdict } = route;
         const outcome = { n: recipient.n, ...verdict, remoteMta: "", diagnostic: "" };
-        this.#log(message, resolved, outcome, agent);
-        outcomes.push(outcome);
+        outcomes.push(this.#own(message, resolved, outcome, agent));
       }
     }
     if (!message.verdict) this.#enqueue(message, groups);
@@ -225,8 +225,8 @@ export class QueueManager {
     stopAt?.("outcome.received");
     message.running.splice(message.running.indexOf(entry), 1);
     const again = attempt.lost === true && this.#tryAgainSoon(entry);
-    const outcomes = again ? [] : attempt.outcomes;
-    if (attempt.unlogged) this.#logAll(entry, outcomes);
+    const made = again ? [] : attempt.outcomes;
+    const outcomes = attempt.unlogged ? this.#allOwn(entry, made) : made;
     this.#suspend(this.#learn(entry, again ? "local" : attempt.lesson));
     this.changed();
     if (attempt.damaged) this.judge(message, "corrupt");
@@ -269,8 +269,7 @@ export class QueueManager {
   #suspend(suspended: readonly Suspended<ActiveMessage>[]): void {
     for (const { entry, problem } of suspended) {
       const outcomes = entry.recipients.map(({ n }) => deferral(n, problem.dsn, problem.text));
-      this.#logAll(entry, outcomes);
-      this.#conclude(entry.message, outcomes);
+      this.#conclude(entry.message, this.#allOwn(entry, outcomes));
     }
   }
 
@@ -280,7 +279,7 @@ export class QueueManager {
     for (const { status } of outcomes) {
       if (status === "sent") message.delivered = true;
       else if (status === "bounced") message.failed = true;
-      else message.deferred = true;
+      else if (status === "deferred") message.deferred = true;
     }
     const last = --message.pending === 0;
     if (!last || (message.unread && !message.verdict)) {
@@ -322,18 +321,19 @@ export class QueueManager {
     this.onRoom(message);
   }
 
-  #logAll({ message, recipients }: Entry<ActiveMessage>, outcomes: readonly Outcome[]): void {
-    outcomes.forEach((outcome, i) => this.#log(message, recipients[i]!, outcome, "error"));
+  #allOwn({ message, recipients }: Entry<ActiveMessage>, made: readonly Outcome[]): Outcome[] {
+    return made.map((outcome, i) => this.#own(message, recipients[i]!, outcome, "error"));
   }
 
-  /** The line that an agent would have written. */
-  #log(
+  /** An outcome that no agent came to: worded as fits the message, with the line that an agent would have written. */
+  #own(
     message: ActiveMessage,
     recipient: NumberedRecipient,
-    outcome: Outcome,
+    made: Outcome,
     agent: Delivery["agent"],
-  ): void {
+  ): Outcome {
     const { queueId, activeAt, envelope } = message;
+    const outcome = worded(envelope, made);
     const now = this.parts.now();
     delivered({
       queueId,
@@ -346,6 +346,7 @@ export class QueueManager {
       text: outcome.text,
       agent,
     });
+    return outcome;
   }
 }
 

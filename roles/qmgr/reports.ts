@@ -3,8 +3,9 @@
 import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { warning } from "../../shared/log/log.ts";
-import { localPartOf } from "../../shared/mail/address.ts";
+import { isDoubleBounce } from "../../shared/mail/address.ts";
 import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import { worded } from "../../shared/mail/verify.ts";
 import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
 import type { QueueReader, StoredRecipient } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
@@ -19,6 +20,8 @@ const WANTED = { failure: "FAILURE", delay: "DELAY", success: "SUCCESS" } as con
 
 /** True when the sender wants to hear this of the recipient. */
 export function isDue(kind: ReportKind, { notify }: Recipient, outcome?: Outcome | null): boolean {
+  // Whoever asks for a trace asks about everybody.
+  if (kind === "trace") return true;
   if (kind !== "success") return notify.length === 0 || notify.includes(WANTED[kind]);
   return notify.includes("SUCCESS") && outcome?.success !== "passed";
 }
@@ -33,7 +36,7 @@ export class Reports {
 
   /** Nobody is told of what became of a notification: reports never loop. */
   isMute({ sender }: Envelope): boolean {
-    return localPartOf(sender).toLowerCase() === this.doubleBounceSender.toLowerCase();
+    return isDoubleBounce(sender, this.doubleBounceSender);
   }
 
   /**
@@ -61,7 +64,14 @@ export class Reports {
     try {
       await this.bounce.call(
         "report",
-        { kind, envelope, size, recipients: due.map(reported), retryUntil, source },
+        {
+          kind,
+          envelope,
+          size,
+          recipients: due.map((each) => reported(envelope, each)),
+          retryUntil,
+          source,
+        },
         content,
       );
       stopAt?.("bounce.after_notice");
@@ -74,8 +84,12 @@ export class Reports {
   }
 }
 
-function reported(recipient: StoredRecipient): Report["recipients"][number] {
+function reported(
+  envelope: Envelope,
+  recipient: StoredRecipient,
+): Report["recipients"][number] {
   const { n, address, original, orcpt, notify } = recipient;
-  const outcome = recipient.outcome ?? deferral(n, "4.4.7", "delivery time expired");
+  const outcome = recipient.outcome ??
+    worded(envelope, deferral(n, "4.4.7", "delivery time expired"));
   return { address, original, orcpt, notify, outcome };
 }

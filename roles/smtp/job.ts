@@ -4,7 +4,8 @@ import { reason } from "../../shared/errors.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import { delivered } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
-import { MAX_REASON, type Outcome } from "../../shared/mail/envelope.ts";
+import { MAX_REASON, MAX_RELAY, type Outcome } from "../../shared/mail/envelope.ts";
+import { isVerified, statusFor } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import type { Session } from "./session.ts";
@@ -50,6 +51,11 @@ export class Job {
 
   get queueId(): string {
     return this.request.envelope.queueId;
+  }
+
+  /** Nothing is sent: it ends with what the server says of the recipients. */
+  get isVerified(): boolean {
+    return isVerified(this.request.envelope);
   }
 
   /** Another server can be given the content. */
@@ -99,7 +105,7 @@ export class Job {
     const remoteMta = this.session!.server.name;
     this.#decide(open, this.session!.server.relay, {
       n: open.recipient.n,
-      status: "sent",
+      status: statusFor(this.request.envelope, "sent"),
       dsn: reply.dsn,
       text: text.slice(0, MAX_REASON),
       remoteMta: remoteMta.slice(0, 255),
@@ -145,7 +151,10 @@ export class Job {
   #give(open: Open, trouble: Trouble): void {
     this.#decide(open, trouble.relay, {
       n: open.recipient.n,
-      status: trouble.dsn.startsWith("5") ? "bounced" : "deferred",
+      status: statusFor(
+        this.request.envelope,
+        trouble.dsn.startsWith("5") ? "bounced" : "deferred",
+      ),
       dsn: trouble.dsn,
       text: trouble.text.slice(0, MAX_REASON),
       remoteMta: (trouble.remoteMta ?? "").slice(0, 255),
@@ -155,8 +164,9 @@ export class Job {
 
   #decide(open: Open, relay: string, outcome: Outcome): void {
     this.open = this.open.length === 1 ? [] : this.open.filter((each) => each !== open);
-    this.#outcomes.push(outcome);
     const { request } = this, now = Date.now();
+    const named = request.envelope.trace !== undefined && relay !== "none";
+    this.#outcomes.push(named ? { ...outcome, relay: relay.slice(0, MAX_RELAY) } : outcome);
     const connected = this.#connectedAt || now;
     delivered({
       queueId: this.queueId,

@@ -37,7 +37,10 @@ export function phases(settings: SmtpSettings): Phases {
 
 const END_OF_DATA = "end of DATA";
 
-/** Sends the job's message to everyone who is open. Throws StreamError, StaleError, or what reading its content throws. */
+/**
+ * Sends the job's message to everyone who is open, or finds out whether they would be taken. Throws StreamError, StaleError,
+ * or what reading its content throws.
+ */
 export class Transaction {
   #accepted: Open[] = [];
 
@@ -58,7 +61,7 @@ export class Transaction {
     if (batch) {
       let commands = session.needsReset ? "RSET\r\n" + mail : mail;
       for (const { recipient } of recipients) commands += rcptCommand(recipient, offered);
-      session.wire.send(commands + "DATA\r\n");
+      session.wire.send(commands + (job.isVerified ? "RSET\r\n" : "DATA\r\n"));
     }
     const taken = await this.#mail(batch ? "" : mail);
     if (!taken && !batch) return;
@@ -66,10 +69,12 @@ export class Transaction {
       const command = batch ? "" : rcptCommand(open.recipient, offered);
       const reply = await this.#ask(command, this.phases.rcpt);
       if (!taken) continue;
-      if (reply.class === 2) this.#accepted.push(open);
+      if (reply.class === 2 && job.isVerified) job.sent(open, reply, this.#success(open));
+      else if (reply.class === 2) this.#accepted.push(open);
       else job.failed(open, replyTrouble(reply, "RCPT TO", session.server));
     }
     session.needsReset = true;
+    if (job.isVerified) return await this.#leave(batch);
     if (!this.#accepted.length && !batch) return;
     if (await this.#data(batch)) await this.#content();
   }
@@ -132,6 +137,14 @@ export class Transaction {
     return false;
   }
 
+  /** RSET in place of DATA: the server forgets what it was asked. */
+  async #leave(batch: boolean): Promise<void> {
+    const { session } = this;
+    const reply = await this.#ask(batch ? "" : "RSET\r\n", this.phases.reset);
+    if (reply.class === 2) session.needsReset = false;
+    else session.usable = false;
+  }
+
   /** DATA; true when the content may follow. */
   async #data(batch: boolean): Promise<boolean> {
     const { session, job } = this;
@@ -181,7 +194,8 @@ export class Transaction {
 
   /** Who tells the sender of success (RFC 3461 5.2): a server with DSN, or we; LMTP hands over to the mailbox itself. */
   #success({ recipient }: Open): Outcome["success"] {
-    if (!recipient.notify.includes("SUCCESS")) return undefined;
+    const traced = this.job.request.envelope.trace !== undefined;
+    if (!traced && !recipient.notify.includes("SUCCESS")) return undefined;
     if (this.session.features.dsn) return "passed";
     return this.settings.protocol === "lmtp" ? "delivered" : "relayed";
   }

@@ -8,6 +8,7 @@ import { counter } from "../../shared/counters.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import { delivered } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
+import { isVerified } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
 import { DirectorySync } from "./directory_sync.ts";
@@ -22,9 +23,12 @@ type Result = Pick<Outcome, "status" | "dsn" | "text">;
 
 const deliveries = counter("virtual_delivered", "messages delivered to a mailbox");
 
+/** As the log and a trace name us. */
+const RELAY = "virtual";
 /** Files that one request has open at once. */
 const MAX_OPEN_FILES = 100;
 const SENT: Result = { status: "sent", dsn: "2.0.0", text: "delivered to maildir" };
+const DELIVERABLE: Result = { status: "deliverable", dsn: "2.0.0", text: "delivers to maildir" };
 const TOO_MANY: Result = {
   status: "deferred",
   dsn: "4.3.0",
@@ -47,6 +51,30 @@ export class VirtualDelivery {
   /** Delivers; throws only when qmgr goes away in the middle of the content: then nothing was delivered. */
   async deliver(request: DeliveryRequest, content: Content): Promise<DeliveryReply> {
     const started = Date.now();
+    const { envelope, recipients } = request;
+    const results = isVerified(envelope)
+      ? await this.#verify(recipients)
+      : await this.#write(request, content);
+    results.forEach((result, i) => log(request, recipients[i]!, result, started));
+    const relay = envelope.trace && { relay: RELAY };
+    const outcomes = results.map((result, i) => (
+      { n: recipients[i]!.n, ...result, remoteMta: "", diagnostic: "", ...relay }
+    ));
+    return { outcomes, siteProblem: null };
+  }
+
+  /** Whether each recipient has a mailbox; nothing is looked at but the tables. */
+  async #verify(recipients: readonly Recipient[]): Promise<Result[]> {
+    const results: Result[] = [];
+    for (const { address } of recipients) {
+      const found = await findMailbox(this.params, this.lookups, address);
+      results.push("status" in found ? { ...found, status: "undeliverable" } : DELIVERABLE);
+    }
+    return results;
+  }
+
+  /** Writes the message to each recipient's mailbox. */
+  async #write(request: DeliveryRequest, content: Content): Promise<Result[]> {
     const { recipients } = request;
     const results: Result[] = [];
     const files: Files = recipients.length > 1 ? new Map() : undefined;
@@ -60,11 +88,7 @@ export class VirtualDelivery {
           : group.map(() => TOO_MANY)),
       );
     }
-    results.forEach((result, i) => log(request, recipients[i]!, result, started));
-    const outcomes = results.map((result, i) => (
-      { n: recipients[i]!.n, ...result, remoteMta: "", diagnostic: "" }
-    ));
-    return { outcomes, siteProblem: null };
+    return results;
   }
 
   /** Writes the content to all of these mailboxes at once. */
@@ -183,7 +207,7 @@ function log(
     queueId: envelope.queueId,
     recipient: address,
     original,
-    relay: "virtual",
+    relay: RELAY,
     delays: [activeAt - envelope.arrived, started - activeAt, 0, Date.now() - started],
     dsn,
     status,

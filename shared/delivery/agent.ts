@@ -13,6 +13,7 @@ import {
   deliveryService,
   type Handed,
 } from "../protocols/delivery.ts";
+import { isFitting, statusFor } from "../mail/verify.ts";
 import type { outcomesService } from "../protocols/queue.ts";
 import { Reporter, type Unsettled } from "./reporter.ts";
 
@@ -90,31 +91,38 @@ export function handed({ envelope, recipients, seal }: DeliveryRequest): Handed 
   return { queueId: envelope.queueId, recipients: recipients.map(({ n }) => n), seal };
 }
 
-/** An agent that forgets a recipient, or speaks for another's, would lose or duplicate mail: that is our fault. */
+/**
+ * An agent that forgets a recipient, speaks for another's, or only verifies what it was to deliver, would lose or duplicate
+ * mail: that is our fault.
+ */
 function checkOutcomes(request: DeliveryRequest, reply: DeliveryReply): void {
-  const { recipients } = request, { outcomes } = reply;
+  const { envelope, recipients } = request, { outcomes } = reply;
   const wrong = () =>
     new BugError(
-      `deliver: ${request.envelope.queueId}: outcomes for ${
-        outcomes.map((each) => each.n).join(",") || "none"
+      `deliver: ${envelope.queueId}: outcomes for ${
+        outcomes.map((each) => `${each.n} ${each.status}`).join(",") || "none"
       }, recipients ${recipients.map((each) => each.n).join(",")}`,
     );
   if (outcomes.length !== recipients.length) throw wrong();
   if (recipients.length === 1) {
-    if (outcomes[0]!.n !== recipients[0]!.n) throw wrong();
+    const only = outcomes[0]!;
+    if (only.n !== recipients[0]!.n || !isFitting(envelope, only)) throw wrong();
     return;
   }
   const open = new Set(recipients.map((each) => each.n));
-  for (const { n } of outcomes) if (!open.delete(n)) throw wrong();
+  for (const each of outcomes) {
+    if (!open.delete(each.n) || !isFitting(envelope, each)) throw wrong();
+  }
 }
 
 /** The reply that defers every recipient for local trouble; never a verdict about the site. */
 export function deferAll(request: DeliveryRequest, dsn: string, error: unknown): DeliveryReply {
   const text = reason(error).replace(/[^ -~]/g, "?").slice(0, 500);
   return {
-    outcomes: request.recipients.map(({ n }) => (
-      { n, status: "deferred", dsn, text, remoteMta: "", diagnostic: "" }
-    )),
+    outcomes: request.recipients.map(({ n }) => ({
+      ...{ n, status: statusFor(request.envelope, "deferred") },
+      ...{ dsn, text, remoteMta: "", diagnostic: "" },
+    })),
     siteProblem: null,
   };
 }

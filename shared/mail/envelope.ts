@@ -10,6 +10,8 @@ export const MAX_ADDRESS = 1000;
 export const MAX_RECIPIENTS = 50_000;
 /** The longest text of a remote reply or local reason that is kept. */
 export const MAX_REASON = 2000;
+/** The longest `host[address]:port`: a host name, an IPv6 address. */
+export const MAX_RELAY = 320;
 /** The longest ENVID, in xtext (RFC 3461 4.4). */
 export const MAX_ENVID = 100;
 
@@ -66,6 +68,11 @@ export const Envelope = shape({
   ret: Type.Union([Type.Literal(""), Type.Literal("FULL"), Type.Literal("HDRS")]),
   /** ENVID= of RFC 3461, still in xtext; empty when not given. */
   envid: line(MAX_ENVID),
+  /**
+   * The sender asked for a report by mail on each recipient: on the first attempt to `deliver` (sendmail -v), or on what one
+   * would come to, `verify`, where nothing is delivered (-bv).
+   */
+  trace: Type.Optional(Type.Union([Type.Literal("deliver"), Type.Literal("verify")])),
 });
 export type Envelope = Static<typeof Envelope>;
 
@@ -84,7 +91,14 @@ export type Source = Static<typeof Source>;
 export const Outcome = shape({
   /** The recipient's number within its message. */
   n: count(MAX_RECIPIENTS),
-  status: Type.Union([Type.Literal("sent"), Type.Literal("deferred"), Type.Literal("bounced")]),
+  /** The last two of a message that is only verified, the others of every other message: see `verify.ts`. */
+  status: Type.Union([
+    Type.Literal("sent"),
+    Type.Literal("deferred"),
+    Type.Literal("bounced"),
+    Type.Literal("deliverable"),
+    Type.Literal("undeliverable"),
+  ]),
   /** Enhanced status code, RFC 3463. */
   dsn: Type.String({ pattern: "^[245]\\.[0-9]{1,3}\\.[0-9]{1,3}$" }),
   /** The last reply, or the local reason. */
@@ -102,5 +116,7 @@ export const Outcome = shape({
     Type.Literal("relayed"),
     Type.Literal("passed"),
   ])),
+  /** The relay as the log has it, where a report is to name it: of messages with a trace. */
+  relay: Type.Optional(line(MAX_RELAY)),
 });
 export type Outcome = Static<typeof Outcome>;

@@ -15,7 +15,7 @@ import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { reason } from "../errors.ts";
 import { line, shape } from "../ipc/declare.ts";
-import { MAX_ADDRESS, MAX_RECIPIENTS, Notify } from "../mail/envelope.ts";
+import { Envelope, MAX_ADDRESS, MAX_RECIPIENTS, Notify } from "../mail/envelope.ts";
 
 /** No control character (C1 among them) reaches a header, a log line or a reply through an address. */
 const address = Type.String({
@@ -36,6 +36,8 @@ export const Submitted = shape({
   smtputf8: Type.Boolean(),
   /** sendmail -G: relayed, not written here; its header is left as it is. */
   gateway: Type.Boolean(),
+  /** Of -v and -bv; with `verify` the message is not looked at. */
+  trace: Envelope.properties.trace,
   /** Random: two submissions are never the same bytes, so their checksums name them. */
   nonce: line(40),
 });

@@ -5,8 +5,13 @@ import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc
 import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId } from "../mail/envelope.ts";
 
 export const Report = shape({
-  /** `success` reports delivered recipients for NOTIFY=SUCCESS. */
-  kind: Type.Union([Type.Literal("failure"), Type.Literal("delay"), Type.Literal("success")]),
+  /** `success` reports delivered recipients for NOTIFY=SUCCESS; `trace` all recipients, as the envelope's `trace` asks. */
+  kind: Type.Union([
+    Type.Literal("failure"),
+    Type.Literal("delay"),
+    Type.Literal("success"),
+    Type.Literal("trace"),
+  ]),
   envelope: Envelope,
   /** Content bytes of the whole original message. */
   size: count(),
@@ -14,7 +19,7 @@ export const Report = shape({
     Type.Object({ ...Recipient.properties, outcome: Outcome }, { additionalProperties: false }),
     { minItems: 1, maxItems: MAX_RECIPIENTS },
   ),
-  /** For a delay report: until when delivery is tried, milliseconds since the epoch; 0 otherwise. */
+  /** Until when delivery is tried to recipients that are delayed, milliseconds since the epoch; 0 when it is not. */
   retryUntil: count(),
   /** The same when the same report is asked for again: whoever asked may have died before it heard that it is queued. */
   source: Type.Optional(SourceId),

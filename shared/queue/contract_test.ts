@@ -8,7 +8,8 @@ import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_sto
 import type { Kept, QueuedMessage, QueueStore } from "./store.ts";
 
 function outcome(n: number, status: Outcome["status"]): Outcome {
-  const dsn = { sent: "2.0.0", deferred: "4.2.0", bounced: "5.1.1" }[status];
+  const codes = { sent: "2.0.0", deferred: "4.2.0", bounced: "5.1.1" };
+  const dsn = { ...codes, deliverable: "2.1.5", undeliverable: "5.1.1" }[status];
   return { n, status, dsn, text: `${status} it`, remoteMta: "mx.example", diagnostic: "said so" };
 }
 
@@ -126,6 +127,8 @@ for (const tools of eachStore()) {
       deferred: 0,
       bounced: 1,
       sent: 2,
+      deliverable: 0,
+      undeliverable: 0,
       done: 0,
     });
   });

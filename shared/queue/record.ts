@@ -34,6 +34,10 @@ export interface RecipientRow {
   readonly outcome: string | null;
 }
 
+/** The bits of `messages.warned`. */
+export const WARNED = 1;
+export const TRACED = 2;
+
 const envelopeCheck = Compile(Envelope);
 const recipientCheck = Compile(Recipient);
 const outcomeCheck = Compile(Outcome);
@@ -50,7 +54,8 @@ export function messageOf(row: MessageRow): QueuedMessage {
     size: row.size,
     recipientCount: row.recipients,
     nextTry: row.next_try,
-    warned: row.warned !== 0,
+    warned: (row.warned & WARNED) !== 0,
+    traced: (row.warned & TRACED) !== 0,
   };
 }
 

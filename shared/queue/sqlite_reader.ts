@@ -20,6 +20,15 @@ const LIST_PAGE = 100;
 /** Recipients of one message that are shown at most. */
 const LIST_RECIPIENTS = 50_000;
 
+/** Recipients that a listing shows: those that did not get the message. */
+const LISTED: readonly RecipientState[] = [
+  "todo",
+  "deferred",
+  "bounced",
+  "deliverable",
+  "undeliverable",
+];
+
 export const MESSAGE_COLUMNS =
   "id, queue_id, queue, next_try, warned, size, recipients, place, envelope";
 const RECIPIENT_COLUMNS = "n, state, address, original, orcpt, notify, outcome";
@@ -69,7 +78,10 @@ export class SqliteReader implements QueueReader {
 
   // deno-lint-ignore require-await
   async tally(queueId: string): Promise<Record<RecipientState, number>> {
-    const tally = { todo: 0, deferred: 0, bounced: 0, sent: 0, done: 0 };
+    const tally = {
+      ...{ todo: 0, deferred: 0, bounced: 0, sent: 0, done: 0 },
+      ...{ deliverable: 0, undeliverable: 0 },
+    };
     const sql = `SELECT state, count(*) AS count FROM recipients
       WHERE message = (SELECT id FROM messages WHERE queue_id = ?) GROUP BY state`;
     type Row = { state: RecipientState; count: number };
@@ -166,7 +178,7 @@ export class SqliteReader implements QueueReader {
     };
     try {
       const { envelope } = messageOf(row);
-      const open = this.recipientsOf(row, ["todo", "deferred", "bounced"], 0, LIST_RECIPIENTS);
+      const open = this.recipientsOf(row, LISTED, 0, LIST_RECIPIENTS);
       return {
         ...shown,
         arrival_time: Math.floor(envelope.arrived / 1000),

@@ -31,7 +31,7 @@ const SCHEMA = `
     queue_id TEXT NOT NULL UNIQUE,
     queue TEXT NOT NULL,               -- incoming, active, deferred, hold, corrupt
     next_try INTEGER NOT NULL,         -- milliseconds since the epoch
-    warned INTEGER NOT NULL DEFAULT 0, -- the sender was told of the delay
+    warned INTEGER NOT NULL DEFAULT 0, -- the sender was told: 1 of the delay, 2 of a trace
     size INTEGER NOT NULL,             -- content bytes
     recipients INTEGER NOT NULL,       -- how many it came with
     place TEXT NOT NULL,               -- where the content is: database, file
@@ -42,7 +42,7 @@ const SCHEMA = `
   CREATE TABLE recipients (
     message INTEGER NOT NULL,
     n INTEGER NOT NULL,
-    state TEXT NOT NULL,               -- todo, deferred, bounced, sent, done
+    state TEXT NOT NULL,               -- todo, deferred, bounced, sent, (un)deliverable, done
     address TEXT NOT NULL,
     original TEXT NOT NULL,
     orcpt TEXT NOT NULL,

@@ -17,10 +17,12 @@
  *
  * A recipient (`recipients.state`):
  *
- *   todo      never tried                           todo: tried (again)        deferred, bounced, sent
+ *   todo      never tried                           todo: tried (again)        deferred, bounced, sent; verified
  *   deferred  outcome says why                      deferred: tried again      deferred, bounced, sent
  *   bounced   final; the sender has to be told      bounced: told, or again    done
  *   sent      final; SUCCESS may have to be told    sent: told, or again       done
+ *   verified  deliverable or undeliverable, final;  verified: told, or again   (removed with the message)
+ *             nothing was delivered; to be told
  *   done      final, and the sender was told        done                       (removed with the message)
  */
 
@@ -32,7 +34,7 @@ import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
-import { messageOf, type MessageRow } from "./record.ts";
+import { messageOf, type MessageRow, TRACED, WARNED } from "./record.ts";
 import { MESSAGE_COLUMNS, SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
 import { openDatabase } from "./sqlite_schema.ts";
@@ -288,7 +290,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.#addRecipient.run(id, n, address, original, orcpt, notify.join(","));
   }
 
-  /** todo, deferred -> deferred, bounced, sent. */
+  /** todo, deferred -> deferred, bounced, sent, verified. */
   #record(queueId: string, outcomes: readonly Outcome[]): void {
     const row = this.message(queueId);
     if (!row) return;
@@ -305,10 +307,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     for (const n of recipients) this.prepare(sql).run(row.id, n);
   }
 
-  #move({ queueId, queue, nextTry, warned }: Move): void {
+  #move({ queueId, queue, nextTry, warned, traced }: Move): void {
+    const told = (warned ? WARNED : 0) | (traced ? TRACED : 0);
     this.prepare(
-      "UPDATE messages SET queue = ?, next_try = ?, warned = max(warned, ?) WHERE queue_id = ?",
-    ).run(queue, nextTry, warned ? 1 : 0, queueId);
+      "UPDATE messages SET queue = ?, next_try = ?, warned = warned | ? WHERE queue_id = ?",
+    ).run(queue, nextTry, told, queueId);
   }
 
   /** Any -> removed; true when a content file is left to remove. */

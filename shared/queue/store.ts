@@ -12,9 +12,17 @@ export type QueueName = "incoming" | "active" | "deferred" | "hold" | "corrupt";
 
 /**
  * What is known of a recipient. `todo`: never tried. `deferred`: tried, to be tried again. `bounced` and `sent`: final, the
- * sender may still have to be told. `done`: final, and told.
+ * sender may still have to be told. `deliverable` and `undeliverable`: only verified, which is final, and the sender has to be
+ * told. `done`: final, and told.
  */
-export type RecipientState = "todo" | "deferred" | "bounced" | "sent" | "done";
+export type RecipientState =
+  | "todo"
+  | "deferred"
+  | "bounced"
+  | "sent"
+  | "deliverable"
+  | "undeliverable"
+  | "done";
 
 /** Recipients that are still to be delivered. */
 export const OPEN: readonly RecipientState[] = ["todo", "deferred"];
@@ -52,6 +60,8 @@ export interface QueuedMessage {
   readonly nextTry: number;
   /** The sender was told of the delay. */
   readonly warned: boolean;
+  /** The sender was told of the first attempt, as the envelope's `trace` asked. */
+  readonly traced: boolean;
 }
 
 /** A recipient, with its number in the message and its last outcome. */
@@ -67,6 +77,7 @@ export interface Move {
   readonly queue: QueueName;
   readonly nextTry: number;
   readonly warned?: boolean;
+  readonly traced?: boolean;
 }
 
 /** Changes that become durable together, applied in the order of these fields. */
