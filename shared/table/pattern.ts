@@ -77,7 +77,10 @@ function bits(ignoreCase: boolean, multiLine: boolean, dotAll: boolean): number 
 
 /** White space and comments outside of brackets mean nothing under pcre's flag x. */
 function withoutLayout(pattern: string): string {
-  return pattern.replace(/(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\s+|#.*$/gm, (_all, kept) => kept ?? "");
+  return pattern.replace(
+    /(\\.|\[\^?\]?(?:\\.|[^\]\\])*(?:\]|\\?$))|\s+|#.*$/gm,
+    (_all, kept) => kept ?? "",
+  );
 }
 
 /** `/pattern/flags result`, `!/pattern/flags result`, with any delimiter that is no letter, digit or space. */
@@ -89,7 +92,7 @@ function patternRule(
 ): Rule<string> {
   const negated = text.startsWith("!");
   const { pattern, rest } = delimited(negated ? text.slice(1).trimStart() : text);
-  const [, letters, result] = /^(\S*)\s*(.*)$/.exec(rest)!;
+  const [, letters, result] = /^(\S*)\s*(.*)$/s.exec(rest)!;
   const flags = { ...dialect.flags };
   for (const letter of letters!) {
     if (!Object.hasOwn(flags, letter)) {
