@@ -18,6 +18,8 @@ export interface CommandIo {
   env(name: string): string | undefined;
   /** The calling user's name; a test's own. */
   readonly user?: string;
+  /** The text of /etc/passwd; a test's own. */
+  readonly users?: string;
   /** The directory after -c, where it is given before the command's name. */
   configDirectory?: string;
   /** The host's facts; a test injects its own. */

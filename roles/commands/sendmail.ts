@@ -17,6 +17,7 @@ import { reply } from "../../shared/smtp/reply.ts";
 import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/replies.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
 import { type CommandIo, loadForCommand } from "./io.ts";
+import { fullName } from "./full_name.ts";
 import { mailq } from "./mailq.ts";
 import { postqueue } from "./postqueue.ts";
 import { smtpSession } from "./sendmail_smtp.ts";
@@ -152,7 +153,7 @@ async function speakSmtp(options: SendmailOptions, params: Params, io: CommandIo
         // A dot has been read, and CRLF may be LF: this is a pipe.
         const lines = messageLines(content, { fixLineEndings: "always", dotEnds: false });
         const to = [...new Set(recipients)];
-        const envelope = toEnvelope({ ...options, smtputf8 }, sender, to, io);
+        const envelope = toEnvelope({ ...options, smtputf8, fullName: "" }, sender, to, io);
         const file = await write(envelope, [], lines, params);
         await wake(queueDirectory, file);
         return reply(250, "2.0.0", `Ok: saved as ${file}`);
@@ -202,8 +203,7 @@ function toEnvelope(
   return {
     sender,
     recipients: [...recipients],
-    fullName: (options.fullName ?? io.env("NAME") ?? "").replace(/\p{Cc}/gu, " ").slice(0, 256)
-      .toWellFormed(),
+    fullName: fullName(options.fullName, io),
     notify: options.notify,
     ret: options.ret,
     envid: options.envid,

@@ -236,6 +236,14 @@ Deno.test("sendmail notices addresses that need SMTPUTF8", async () => {
 Deno.test("sendmail warns of a sender that is several, and takes the first", async () => {
   const { code, files, err } = await submitted(["-f", "a@b <c@d>, e@f", "x@y"], "x\n");
   assertEquals([code, files[0]!.envelope.sender], [0, "c@d"]);
+Deno.test("sendmail passes on the sender's full name, but not that of a session", async () => {
+  const { files } = await submitted(["-F", "Joe Public", "a@x"], "x\n");
+  assertEquals(files[0]!.envelope.fullName, "Joe Public");
+  const session = "HELO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+  const { files: [said] } = await submitted(["-bs", "-F", "Joe Public"], session);
+  assertEquals([said!.envelope.sender, said!.envelope.fullName], ["a@x", ""]);
+});
+
   assertMatch(err, /^sendmail: warning: -f option specified malformed sender: a@b <c@d>, e@f\n$/);
 });
 

@@ -40,6 +40,7 @@ export function fakeIo(main = "", input = ""): FakeIo {
     err: (text) => void (written.err += text),
     env: () => undefined,
     user: "tester",
+    users: "",
     input: new Blob([input]).stream() as ReadableStream<Uint8Array>,
     remove: () => Deno.removeSync(directory, { recursive: true }),
   };
