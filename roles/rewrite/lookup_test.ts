@@ -1,6 +1,10 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { StorageError } from "../../shared/errors.ts";
+import { external } from "../../shared/mail/address.ts";
+import { findAddresses } from "../../shared/mail/header_address.ts";
 import { Bench } from "../../shared/table/testing.ts";
+import { assertQuick, near } from "../../tests/support/hostile.ts";
 import { lookupAlias, lookupMailbox, withExtension } from "./lookup.ts";
 import { run } from "./steps.ts";
 import { settingsOf } from "./testing.ts";
@@ -132,4 +136,30 @@ for (const [value, expected] of extended) {
 Deno.test("withExtension() quotes what an extension makes necessary", () => {
   assertEquals(withExtension("joe@b", "+a b"), '"joe+a b"@b');
   assertEquals(withExtension('"j d"@b', '+"'), '"j d+\\""@b');
+});
+
+Deno.test("withExtension() gives each address of a list the extension, whatever the addresses", () => {
+  const local = fc.oneof(
+    fc.stringMatching(/^[a-z0-9_]{1,10}$/),
+    fc.constantFrom("a b", 'q"q', "__proto__", "b\\"),
+  );
+  const list = fc.array(fc.tuple(local, fc.constantFrom("@b.test", "@[192.0.2.1]")), {
+    minLength: 1,
+  });
+  fc.assert(fc.property(list, fc.constantFrom(", ", ",", " , "), (list, between) => {
+    const value = list.map(([local, domain]) => external(local + domain)).join(between);
+    const found = findAddresses(withExtension(value, "+x"), 10_000).map(({ address }) => address);
+    assertEquals(found, list.map(([local, domain]) => `${local}+x${domain}`));
+  }));
+});
+
+Deno.test("withExtension() takes any result of a table, and loses nothing of it, in time", () => {
+  fc.assert(
+    fc.property(near("a", "@", "b.test", '"', "\\", ",", " ", "<", ">", "(", "+"), (value) => {
+      const plain = (text: string) => text.replace(/["\\]|\+x/g, "");
+      assert(plain(withExtension(value, "+x")).length >= plain(value).length);
+    }),
+  );
+  const parts = ["a", '"', '\\"', "\\", ",", " ", "@", "a,", '"a" ', '"a"'];
+  assertQuick((text) => withExtension(text, "+x"), parts, { around: ["", '"', "a@"] });
 });

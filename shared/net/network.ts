@@ -28,7 +28,7 @@ export function addressText(bytes: AddressBytes): string {
 
 /** A peer's address as it is written everywhere: no zone, IPv4 in its own form; what is no address stays as it is. */
 export function plainAddress(text: string): string {
-  const bare = text.replace(/%.*$/, "");
+  const bare = text.replace(/%.*$/s, "");
   return parseAddress(bare) ? ipaddr.process(bare).toString() : bare;
 }
 
