@@ -3,7 +3,7 @@
 import { grantOf } from "../../policies/grant.ts";
 import { policyOfCommand } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
-import { inetHost } from "../../shared/config/line_problems.ts";
+import { inetName } from "../../shared/config/inet_name.ts";
 import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
 import { combinedProblems } from "../../shared/config/combined_problems.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
@@ -89,9 +89,10 @@ function verifyInterfaces(configuration: Configuration): Problem[] {
   return [
     ...configuration.value(name).split(/[\s,]+/).filter(isForeign)
       .map((word) => complain(configuration.blame(name), name, word)),
-    ...configuration.services.filter((service) =>
-      service.type === "inet" && isForeign(inetHost(service.name))
-    ).map(({ name, line }) => complain({ file, line }, name, inetHost(name))),
+    ...configuration.services.flatMap(({ name, type, line }) => {
+      const host = type === "inet" && inetName(name)?.host;
+      return host && isForeign(host) ? [complain({ file, line }, name, host)] : [];
+    }),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** Every listening socket of the system: bound once, kept over reloads, handed to whoever serves it. */
 
 import type { Host } from "../../policies/grant.ts";
+import { inetName } from "../../shared/config/inet_name.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { bindService } from "./directories.ts";
@@ -12,26 +13,15 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Names of master.cf that stand for ports. */
-const PORTS: ReadonlyMap<string, number> = new Map([
-  ["smtp", 25],
-  ["lmtp", 24],
-  ["smtps", 465],
-  ["submissions", 465],
-  ["submission", 587],
-]);
-
 /** The addresses that an inet service's name means: `smtp`, `2525`, `127.0.0.1:2525`, `[::1]:smtp`. */
 export function endpointsOf(
   name: string,
   inetInterfaces: string,
   inetProtocols: string,
 ): Endpoint[] {
-  const [, host = "", service = ""] = /^(?:\[?([^\]]*?)\]?:)?([^:]+)$/.exec(name) ?? [];
-  const port = PORTS.get(service) ?? (/^[0-9]{1,5}$/.test(service) ? Number(service) : 0);
-  if (port < 1 || port > 65535) {
-    throw new ConfigError(`master.cf: ${name}: must be a port or host:port`);
-  }
+  const inet = inetName(name);
+  if (!inet) throw new ConfigError(`master.cf: ${name}: must be a port, host:port or [host]:port`);
+  const { host, port } = inet;
   return addresses(host || inetInterfaces, inetProtocols).map((address) => ({ address, port }));
 }
 

@@ -245,7 +245,7 @@ for (
       "a port that is none",
       `127.0.0.1:http inet n - n - - smtpd`,
       "fatal: master.cf, line 1: 127.0.0.1:http: must be a port, host:port or [host]:port; " +
-      "ports are numbers or smtp, submission, submissions, smtps, lmtp",
+      "ports are numbers or smtp, mail, submission, submissions, smtps, lmtp",
     ],
     [
       "arguments that nobody reads",

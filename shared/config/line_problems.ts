@@ -1,11 +1,13 @@
 /** Finds what is wrong with a configuration that can be read: unknown names, bad values, daemons that are not there. */
 
 import { reason } from "../errors.ts";
+import { portNames } from "../net/port.ts";
 import { catalogue, postfixDefault, suffixes } from "../parameters/mod.ts";
+import { isInterface } from "../parameters/parsers.ts";
 import type { Configuration } from "./configuration.ts";
 import { COMPUTED } from "./facts.ts";
-import { isInterface } from "../parameters/parsers.ts";
 import { daemon } from "./daemons.ts";
+import { inetName } from "./inet_name.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Place, type Problem, problem } from "./problem.ts";
 
@@ -83,6 +85,7 @@ function checkServices({ master, services }: Configuration): Problem[] {
   for (const { name, type, command, line, arguments: words } of services) {
     const place = { file: master.file, line };
     const what = daemon(command);
+    const inet = type === "inet" ? inetName(name) : undefined;
     if (what === "missing") {
       const text = `${command} is not built yet: the service is not started`;
       problems.push(problem("warning", place, name, text));
@@ -92,35 +95,20 @@ function checkServices({ master, services }: Configuration): Problem[] {
     } else if (type === "inet" && command !== "smtpd") {
       const text = `${command} does not serve inet connections, only smtpd does: must be unix`;
       problems.push(problem("fatal", place, name, text));
-    } else if (type === "inet" && !isInetName(name)) {
+    } else if (type === "inet" && !inet) {
       const text = `must be a port, host:port or [host]:port; ports are numbers or ${
-        [...PORT_NAMES].join(", ")
+        portNames.join(", ")
       }`;
       problems.push(problem("fatal", place, name, text));
     } else if (what === "role" && words.length) {
       const text = `${command} takes no arguments but -o name=value: is "${words.join(" ")}"`;
       problems.push(problem("fatal", place, name, text));
-    } else if (type === "inet" && !isInterface(inetHost(name) || "all")) {
+    } else if (inet?.host && !isInterface(inet.host)) {
       const text = "must have an address before the port: names are not looked up";
       problems.push(problem("fatal", place, name, text));
     }
   }
   return problems;
-}
-
-/** What stands before the port in an inet service's name, without brackets; empty where nothing does. */
-export function inetHost(name: string): string {
-  return name.replace(/:?[^:]+$/, "").replace(/^\[|\]$/g, "");
-}
-
-/** Ports that inet services of mail systems are named by. */
-const PORT_NAMES = new Set(["smtp", "submission", "submissions", "smtps", "lmtp"]);
-
-function isInetName(name: string): boolean {
-  const port = /^(?:\[[^\]\s]+\]:|[^:[\]\s]+:)?([^:]+)$/.exec(name)?.[1];
-  if (port === undefined) return false;
-  return PORT_NAMES.has(port) ||
-    /^[0-9]{1,5}$/.test(port) && Number(port) > 0 && Number(port) <= 65535;
 }
 
 /** Every supported parameter is parsed, and every text of main.cf is expanded at least once. */

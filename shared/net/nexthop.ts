@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { PeerError } from "../errors.ts";
+import { portOf } from "./port.ts";
 
 export interface Destination {
   /** As it was written, for log lines. */
@@ -15,14 +16,6 @@ export interface Destination {
   readonly path?: string;
 }
 
-const PORTS: ReadonlyMap<string, number> = new Map([
-  ["smtp", 25],
-  ["mail", 25],
-  ["smtps", 465],
-  ["submissions", 465],
-  ["submission", 587],
-  ["lmtp", 24],
-]);
 /** More than this in one nexthop is a mistake. */
 const MAX_DESTINATIONS = 50;
 
@@ -50,13 +43,9 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
   const host = (inBrackets ?? plain ?? "").replace(/\.$/, "");
   if (!host) throw bad(text);
   const mx = !lmtp && inBrackets === undefined && !isIP(host);
-  return { text, host: ascii(host), port: portNumber(port ?? defaultPort, text), mx };
-}
-
-function portNumber(port: string, text: string): number {
-  const number = PORTS.get(port.toLowerCase()) ?? (/^[0-9]{1,5}$/.test(port) ? Number(port) : 0);
-  if (number < 1 || number > 65535) throw bad(text);
-  return number;
+  const number = portOf(port ?? defaultPort);
+  if (number === undefined) throw bad(text);
+  return { text, host: ascii(host), port: number, mx };
 }
 
 /** A-labels of an internationalized domain: the URL parser is the platform's own UTS 46. */
