@@ -228,14 +228,6 @@ Deno.test("sendmail -t takes recipients from header and command line, and keeps 
   assertEquals(files[0]!.text, "To: A <a@x>\r\nBcc: b@x\r\n\r\nTo: not@x\r\n");
 });
 
-Deno.test("sendmail notices addresses that need SMTPUTF8", async () => {
-  const { files } = await submitted(["zoë@example.com"], "x\n");
-  assertEquals(files[0]!.envelope.smtputf8, true);
-});
-
-Deno.test("sendmail warns of a sender that is several, and takes the first", async () => {
-  const { code, files, err } = await submitted(["-f", "a@b <c@d>, e@f", "x@y"], "x\n");
-  assertEquals([code, files[0]!.envelope.sender], [0, "c@d"]);
 Deno.test("sendmail passes on the sender's full name, but not that of a session", async () => {
   const { files } = await submitted(["-F", "Joe Public", "a@x"], "x\n");
   assertEquals(files[0]!.envelope.fullName, "Joe Public");
@@ -244,6 +236,14 @@ Deno.test("sendmail passes on the sender's full name, but not that of a session"
   assertEquals([said!.envelope.sender, said!.envelope.fullName], ["a@x", ""]);
 });
 
+Deno.test("sendmail notices addresses that need SMTPUTF8", async () => {
+  const { files } = await submitted(["zoë@example.com"], "x\n");
+  assertEquals(files[0]!.envelope.smtputf8, true);
+});
+
+Deno.test("sendmail warns of a sender that is several, and takes the first", async () => {
+  const { code, files, err } = await submitted(["-f", "a@b <c@d>, e@f", "x@y"], "x\n");
+  assertEquals([code, files[0]!.envelope.sender], [0, "c@d"]);
   assertMatch(err, /^sendmail: warning: -f option specified malformed sender: a@b <c@d>, e@f\n$/);
 });
 
