@@ -11,9 +11,10 @@ const STUBS = [
   "shared/rewrite_cache.ts",
 ];
 
-/** Commands run in the user's process; `serve` is the supervisor, `check` asks what it would, `policy` shows and tries the table. */
+/** Commands run in the user's process; `serve` is the supervisor, `start` runs it, `check` asks what it would, `policy` shows and tries the table. */
 const ALLOWED = [
   { from: "roles/commands/serve.ts", to: "roles/supervisor/" },
+  { from: "roles/commands/start.ts", to: "roles/supervisor/" },
   { from: "roles/commands/check.ts", to: "roles/supervisor/every_problem.ts" },
   { from: "roles/commands/policy", to: "policies/" },
   { from: "roles/commands/policy", to: "roles/supervisor/" },

@@ -3,6 +3,7 @@
 import { join } from "@std/path";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { READY } from "../../roles/supervisor/main.ts";
 import { SmtpClient } from "./smtp.ts";
 
 export const root = join(import.meta.dirname!, "..", "..");
@@ -14,7 +15,6 @@ export const postern: readonly string[] = JSON.parse(
   .tasks.postern.command.split(" ").slice(1);
 
 /** The line on standard output with which `serve` says that all roles are ready begins so. */
-const READY = "Postern is ready";
 /** Generous: only a test that fails, or a machine that does much else, waits so long. */
 const START_MS = 60_000;
 const WITHIN_MS = 60_000;
