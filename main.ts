@@ -10,6 +10,7 @@ type Command = (args: string[], io: CommandIo) => Promise<number>;
 /** Every command; its module is loaded when it is asked for. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./roles/commands/serve.ts")).serve,
+  start: async () => (await import("./roles/commands/start.ts")).start,
   status: async () => (await import("./roles/commands/control.ts")).status,
   reload: async () => (await import("./roles/commands/control.ts")).reload,
   stop: async () => (await import("./roles/commands/control.ts")).stop,
