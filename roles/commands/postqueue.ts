@@ -61,11 +61,7 @@ function parse(args: readonly string[]): { action: Letter; argument: string } {
 }
 
 function messages(queueDirectory: string, io: CommandIo) {
-  return listQueue(queueDirectory, (why) => {
-    io.err(
-      `postqueue: warning: Mail system is down -- accessing queue directly (${why})\n`,
-    );
-  });
+  return listQueue(queueDirectory, (text) => io.err(`postqueue: warning: ${text}\n`));
 }
 
 /** Prints the first piece at once, and what follows joined: a system call for each line takes longer than the line. */

@@ -7,7 +7,7 @@ import { type Client, client } from "../../shared/ipc/client.ts";
 import { concat } from "../../shared/ipc/frame.ts";
 import { printable } from "../../shared/log/printable.ts";
 import { probe } from "../../shared/ipc/probe.ts";
-import { databaseDirectory, socketPath } from "../../shared/layout.ts";
+import { databaseDirectory, maildropDirectory, socketPath } from "../../shared/layout.ts";
 import { flushService, Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
 import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
 import { openReader } from "../../shared/queue/sqlite_reader.ts";
@@ -15,6 +15,8 @@ import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
 import type { QueueReader, QueueStore } from "../../shared/queue/store.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+import { listMaildrop } from "./maildrop_listing.ts";
+import type { Waiting } from "./queue_listing.ts";
 
 /** What users may write for a queue id, ours or not: what is none of ours is simply not in the queue. */
 export const QUEUE_ID_WORD = /^[0-9A-Za-z]{1,40}$/;
@@ -48,17 +50,22 @@ export async function queueCommand(
   }
 }
 
-/** Every message of the queue; `onDirect` hears why showq was not asked. Throws CommandError. */
+/**
+ * Every message of the queue, and while the system is down those that wait for it in the maildrop; `warn` hears that showq
+ * was not asked, and why. Throws CommandError.
+ */
 export async function* listQueue(
   queueDirectory: string,
-  onDirect: (why: string) => void,
-): AsyncGenerator<Listed> {
+  warn: (text: string) => void,
+): AsyncGenerator<Waiting> {
   const path = socketPath(queueDirectory, "showq");
   const state = await probe(path);
   if (state === "up") return yield* askShowq(path);
   if (state === "denied") throw notAllowed("view", "authorized_mailq_users");
-  onDirect(`no answer at ${path}`);
+  warn(`Mail system is down -- accessing queue directly (no answer at ${path})`);
   const reader = openForReading(queueDirectory);
+  const more = yield* listMaildrop(maildropDirectory(queueDirectory));
+  if (more) warn(`maildrop: ${more} more files are not listed`);
   if (!reader) return;
   try {
     yield* reader.list();

@@ -11,12 +11,19 @@ const HEADER = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipien
 const REASON_WIDTH = 78;
 const RECIPIENT_INDENT = " ".repeat(47);
 
-const MARKS: Partial<Record<Listed["queue_name"], string>> = { active: "*", hold: "!" };
+const MARKS: Partial<Record<Waiting["queue_name"], string>> = { active: "*", hold: "!" };
 
 type Recipients = Listed["recipients"];
 
+/** A message of the queue, or one that pickup has not taken yet. */
+export type Waiting = Omit<Listed, "queue_name" | "sender"> & {
+  readonly queue_name: Listed["queue_name"] | "maildrop";
+  /** Undefined where the file in the maildrop cannot be read. */
+  readonly sender: string | undefined;
+};
+
 /** Text for mailq, piece by piece. */
-export async function* mailqText(messages: AsyncIterable<Listed>): AsyncGenerator<string> {
+export async function* mailqText(messages: AsyncIterable<Waiting>): AsyncGenerator<string> {
   let last = "", count = 0, bytes = 0;
   for await (const message of messages) {
     if (message.queue_id !== last) {
@@ -32,14 +39,15 @@ export async function* mailqText(messages: AsyncIterable<Listed>): AsyncGenerato
   yield `\n-- ${kilobytes} Kbytes in ${count} Request${count === 1 ? "" : "s"}.\n`;
 }
 
-function row(message: Listed): string {
+function row(message: Waiting): string {
   const mark = message.forced_expire ? "#" : MARKS[message.queue_name] ?? "";
   const id = (message.queue_id + mark).padEnd(17);
   const size = String(message.message_size).padStart(8);
   return `${id} ${size} ${arrival(message.arrival_time)} ${senderText(message)}\n`;
 }
 
-function senderText({ sender }: Listed): string {
+function senderText({ sender }: Waiting): string {
+  if (sender === undefined) return "(cannot be read)";
   return printable(external(sender)) || "MAILER-DAEMON";
 }
 
@@ -66,14 +74,16 @@ export function arrival(seconds: number): string {
 }
 
 /** One JSON object a line, spaced as Postfix spaces it. */
-export async function* jsonLines(messages: AsyncIterable<Listed>): AsyncGenerator<string> {
+export async function* jsonLines(messages: AsyncIterable<Waiting>): AsyncGenerator<string> {
   let last = "";
   for await (const message of messages) {
     const { queue_name, queue_id, arrival_time, message_size, forced_expire } = message;
     const items = message.recipients.map(recipientJson).join(", ");
     if (message.queue_id === last) yield (items && `, ${items}`);
     else {
-      const sender = external(message.sender) || "MAILER-DAEMON";
+      const sender = message.sender === undefined
+        ? ""
+        : external(message.sender) || "MAILER-DAEMON";
       const head = { queue_name, queue_id, arrival_time, message_size, forced_expire, sender };
       yield `${last && "]}\n"}${object(head).slice(0, -1)}, "recipients": [${items}`;
       last = message.queue_id;

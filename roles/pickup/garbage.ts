@@ -1,14 +1,7 @@
 /** What is in the maildrop and is no submission: named once in the log, remembered, and in the end removed. */
 
 import { warning } from "../../shared/log/log.ts";
-
-/** What tells whether a file is still the one that was looked at. */
-export interface Identity {
-  readonly uid: number;
-  readonly inode: number;
-  /** Milliseconds. Unlike the time of modification, no user can set it back. */
-  readonly changed: number;
-}
+import type { Identity } from "../../shared/maildrop/open_file.ts";
 
 interface Known extends Identity {
   /** It was read, and is wrong. What could not be read may be somebody's mail, and stays. */

@@ -152,6 +152,16 @@ export async function readSubmission(read: ReadAt, size: number): Promise<Submis
   };
 }
 
+/**
+ * The same without a look at the message: enough to show what waits, not enough to send it. Throws NotASubmission for what
+ * has no envelope or no last line.
+ */
+export function readEnvelope(read: ReadAt, size: number): Pick<Submission, "envelope" | "size"> {
+  const head = readHead(read, size), end = size - TRAILER_BYTES;
+  trailer(readExactly(read, end, TRAILER_BYTES));
+  return { envelope: parseEnvelope(head.envelope), size: end - head.bytes.length };
+}
+
 function nextTurn(): Promise<0> {
   return new Promise((resolve) => setTimeout(() => resolve(0), 0));
 }

@@ -2,9 +2,16 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { join } from "@std/path";
-import { reason, StorageError } from "../../shared/errors.ts";
-import { NotASubmission, type ReadAt } from "../../shared/maildrop/file_format.ts";
-import type { Identity } from "./garbage.ts";
+import { reason, StorageError } from "../errors.ts";
+import { NotASubmission, type ReadAt } from "./file_format.ts";
+
+/** What tells whether a file is still the one that was looked at. */
+export interface Identity {
+  readonly uid: number;
+  readonly inode: number;
+  /** Milliseconds. Unlike the time of modification, no user can set it back. */
+  readonly changed: number;
+}
 
 /** A file as its name shows it, without opening it. */
 export interface Seen extends Identity {
@@ -12,6 +19,8 @@ export interface Seen extends Identity {
   readonly trap: string | undefined;
   /** Milliseconds since the epoch. */
   readonly modified: number;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** Looks at a name without following it; undefined when there is nothing any more. */
@@ -34,6 +43,7 @@ export function see(directory: string, name: string): Seen | undefined {
     inode: stat.ino,
     changed: stat.ctimeMs,
     modified: stat.mtimeMs,
+    size: stat.size,
     trap,
   };
 }
@@ -45,7 +55,7 @@ export interface OpenFile {
   close(): void;
 }
 
-/** Pickup may not have this file. It may still be somebody's mail: it is never removed. */
+/** Whoever looks may not have this file. It may still be somebody's mail: it is never removed. */
 export class Unreadable extends NotASubmission {
   override name = "Unreadable";
 }
