@@ -12,7 +12,7 @@ import {
   deliveryService,
 } from "../../shared/protocols/delivery.ts";
 import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
-import type { ActiveMessage, NumberedRecipient } from "./message.ts";
+import type { ActiveMessage, NumberedRecipient } from "./active_message.ts";
 import { type Entry, NO_TRANSPORT, type Problem } from "./scheduler/scheduler.ts";
 import type { Seals } from "./seals.ts";
 

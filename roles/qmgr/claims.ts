@@ -1,7 +1,7 @@
 /** Recipients that delivery agents still deliver for a former qmgr: they stay out of the schedule until that ends. */
 
 import { PeerError } from "../../shared/errors.ts";
-import type { ActiveMessage, NumberedRecipient } from "./message.ts";
+import type { ActiveMessage, NumberedRecipient } from "./active_message.ts";
 
 /** Recipients claimed at most: an agent that claims everything would stop delivery. */
 const MAX_CLAIMED = 100_000;

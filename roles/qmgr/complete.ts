@@ -14,11 +14,11 @@ import {
   type RecipientState,
   type StoredRecipient,
 } from "../../shared/queue/store.ts";
+import type { ActiveMessage } from "./active_message.ts";
 import type { Clock } from "./clock.ts";
 import type { Change, Committer } from "./committer.ts";
-import type { ActiveMessage } from "./message.ts";
 import type { ReportKind, Reports } from "./reports.ts";
-import { expiry, isDelayed, nextTry, type RetrySettings } from "./schedule.ts";
+import { expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
 
 /** What telling the sender came to. */
 interface Told {

@@ -11,10 +11,10 @@ import {
   type QueuedMessage,
   type QueueStore,
 } from "../../shared/queue/store.ts";
+import { ActiveMessage, numbered } from "./active_message.ts";
+import type { ActiveQueue } from "./active_queue.ts";
 import type { Committer } from "./committer.ts";
-import type { Lock } from "./lock.ts";
-import { ActiveMessage, numbered } from "./message.ts";
-import type { QueueManager } from "./queue_manager.ts";
+import type { Mutex } from "./mutex.ts";
 
 /** Messages that are read at a time. */
 const PAGE = 50;
@@ -45,11 +45,11 @@ export class Feeder {
   constructor(
     readonly store: QueueStore,
     readonly committer: Committer,
-    readonly manager: QueueManager,
-    readonly lock: Lock,
+    readonly activeQueue: ActiveQueue,
+    readonly mutex: Mutex,
     readonly now: () => number,
   ) {
-    manager.onRoom = (left) => {
+    activeQueue.onRoom = (left) => {
       if (left.verdict === "requeue") this.want("incoming");
       else if (!this.#running && this.#backlog) this.#run();
     };
@@ -57,7 +57,7 @@ export class Feeder {
 
   /** True when new mail may become active at once: not past mail that waits while the active queue is nearly full. */
   get takesNew(): boolean {
-    const { room } = this.manager;
+    const { room } = this.activeQueue;
     return room > 0 && (room > this.#step || !this.#backlog);
   }
 
@@ -79,7 +79,7 @@ export class Feeder {
       const source = this.#next();
       if (!source || this.#stopped) break;
       try {
-        await this.lock.run(() => this.#load(source));
+        await this.mutex.run(() => this.#load(source));
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         warning(`scan ${source}: ${reason(error)}`);
@@ -92,7 +92,7 @@ export class Feeder {
 
   /** The queue whose turn it is; undefined when there is no room or nothing to look for. */
   #next(): Source | undefined {
-    if (this.manager.room < this.#step) return undefined;
+    if (this.activeQueue.room < this.#step) return undefined;
     const other = this.#turn === "incoming" ? "deferred" : "incoming";
     if (this.#scans[other].wanted) return this.#turn = other;
     return this.#scans[this.#turn].wanted ? this.#turn : undefined;
@@ -105,12 +105,12 @@ export class Feeder {
 
   /** Room for so many is waited for: a page at a time costs less, and new mail cannot take every place that comes free. */
   get #step(): number {
-    return Math.min(PAGE, Math.ceil(this.manager.limits.messages / 10));
+    return Math.min(PAGE, Math.ceil(this.activeQueue.limits.messages / 10));
   }
 
   async #load(source: Source): Promise<void> {
     const scan = this.#scans[source];
-    const limit = Math.min(PAGE, this.manager.room);
+    const limit = Math.min(PAGE, this.activeQueue.room);
     if (limit === 0) return;
     const now = this.now();
     if (scan.position === undefined) {
@@ -126,7 +126,7 @@ export class Feeder {
       scan.again = false;
     }
     const due = page.messages.filter(({ envelope }) =>
-      !this.manager.messages.has(envelope.queueId)
+      !this.activeQueue.messages.has(envelope.queueId)
     );
     await Promise.all(
       due.map(({ envelope: { queueId }, nextTry }) =>
@@ -141,7 +141,7 @@ export class Feeder {
     const { queueId } = envelope;
     try {
       const tally = await this.store.tally(queueId);
-      const page = this.manager.page;
+      const page = this.activeQueue.page;
       const open = await this.store.recipients(queueId, OPEN, 0, page);
       const message = new ActiveMessage(
         envelope,
@@ -156,7 +156,7 @@ export class Feeder {
       message.failed = tally.bounced > 0;
       // Whether somebody wanted to hear of those is looked up when the message is complete.
       message.delivered = message.wantsSuccess = tally.sent > 0;
-      this.manager.admit(message, open.map((each) => numbered(each, each.n)));
+      this.activeQueue.admit(message, open.map((each) => numbered(each, each.n)));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       const damaged = error instanceof DamagedRecord;

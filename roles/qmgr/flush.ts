@@ -6,9 +6,9 @@
 import { answer, type Answerer, ANY_USER } from "../../shared/ipc/server.ts";
 import { flushService } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
+import type { ActiveQueue } from "./active_queue.ts";
 import type { Feeder } from "./feed.ts";
-import type { Lock } from "./lock.ts";
-import type { QueueManager } from "./queue_manager.ts";
+import type { Mutex } from "./mutex.ts";
 
 /** The least rest, and the rest after a long run as a multiple of it. */
 const REST_MS = 1000;
@@ -44,10 +44,10 @@ export class Flusher {
   #resting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    readonly manager: QueueManager,
+    readonly activeQueue: ActiveQueue,
     readonly store: QueueStore,
     readonly feeder: Feeder,
-    readonly lock: Lock,
+    readonly mutex: Mutex,
   ) {}
 
   /** No run begins any more. */
@@ -77,7 +77,7 @@ export class Flusher {
     this.#next = undefined;
     const started = performance.now();
     try {
-      return await this.lock.run(() => this.#retry(wanted));
+      return await this.mutex.run(() => this.#retry(wanted));
     } finally {
       const ended = performance.now();
       const rest = Math.max(REST_MS, (ended - started) * RESTS_PER_RUN);
@@ -86,7 +86,7 @@ export class Flusher {
   }
 
   async #retry({ all, ids, sites }: Wanted): Promise<number> {
-    this.manager.scheduler.revive();
+    this.activeQueue.scheduler.revive();
     let count = 0;
     if (all) count = await this.store.retry("ALL");
     else {
@@ -94,7 +94,7 @@ export class Flusher {
       for (const site of sites) count += await this.store.retry("ALL", site);
     }
     this.feeder.want("incoming");
-    this.manager.changed();
+    this.activeQueue.changed();
     return count;
   }
 }

@@ -7,9 +7,9 @@ import type { Envelope, Recipient, Source } from "../../shared/mail/envelope.ts"
 import { intakeService } from "../../shared/protocols/queue.ts";
 import type { Kept, QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
+import { ActiveMessage, numbered } from "./active_message.ts";
+import type { ActiveQueue } from "./active_queue.ts";
 import type { Committer } from "./committer.ts";
-import { ActiveMessage, numbered } from "./message.ts";
-import type { QueueManager } from "./queue_manager.ts";
 import type { FreeSpace } from "./free_space.ts";
 
 const messages = counter("qmgr_messages", "messages taken in");
@@ -28,7 +28,7 @@ export class Intake {
   constructor(
     readonly store: QueueStore,
     readonly committer: Committer,
-    readonly manager: QueueManager,
+    readonly activeQueue: ActiveQueue,
     readonly space: FreeSpace,
     /** True when new mail may become active at once. */
     readonly takesNew: () => boolean,
@@ -57,7 +57,7 @@ export class Intake {
     stopAt?.("intake.content_written");
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
-    if (active) this.manager.reserved++;
+    if (active) this.activeQueue.reserved++;
     try {
       const queue = active ? "active" : "incoming";
       already = await this.committer.add({ envelope, recipients, content, queue, source });
@@ -65,7 +65,7 @@ export class Intake {
       await this.store.discard(content);
       throw error;
     } finally {
-      if (active) this.manager.reserved--;
+      if (active) this.activeQueue.reserved--;
     }
     if (already !== undefined) {
       await this.store.discard(content);
@@ -88,15 +88,15 @@ export class Intake {
       false,
       inMemory,
     );
-    const first = recipients.slice(0, this.manager.page);
+    const first = recipients.slice(0, this.activeQueue.page);
     message.nextRecipient = first.length;
-    this.manager.admit(message, first.map(numbered));
+    this.activeQueue.admit(message, first.map(numbered));
   }
 
   /** The content, cut out of the larger buffer it came in; undefined when there is no room for it. */
   #remember(content: Uint8Array): Uint8Array | undefined {
-    if (this.manager.contentBytes + content.length > MAX_MEMORY_BYTES) return undefined;
-    this.manager.contentBytes += content.length;
+    if (this.activeQueue.contentBytes + content.length > MAX_MEMORY_BYTES) return undefined;
+    this.activeQueue.contentBytes += content.length;
     return content.length * 2 >= content.buffer.byteLength ? content : content.slice();
   }
 

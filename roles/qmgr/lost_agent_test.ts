@@ -16,7 +16,7 @@ function mortal(deaths: number) {
 
 Deno.test("recipients of an agent that died are tried again soon, and the site is not blamed", async () => {
   await using world = await World.open({ agent: mortal(3) });
-  world.qmgr.manager.retryMs = 10;
+  world.qmgr.activeQueue.retryMs = 10;
   const queueId = await world.enqueue(["a@x", "b@x"]);
   await world.untilEmpty();
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [
@@ -34,7 +34,7 @@ Deno.test("recipients of an agent that died are tried again soon, and the site i
 
 Deno.test("a message that kills its agents again and again waits its ordinary time", async () => {
   await using world = await World.open({ agent: mortal(Infinity) });
-  world.qmgr.manager.retryMs = 10;
+  world.qmgr.activeQueue.retryMs = 10;
   const queueId = await world.enqueue(["a@x"]);
   await world.untilIn(queueId, "deferred");
   assertEquals(world.requests.length, 4);
@@ -44,7 +44,7 @@ Deno.test("a message that kills its agents again and again waits its ordinary ti
 
 Deno.test("an agent that only lost its connection keeps its recipients, and its report counts", async () => {
   await using world = await World.open({ agent: mortal(1) });
-  world.qmgr.manager.retryMs = 200;
+  world.qmgr.activeQueue.retryMs = 200;
   const queueId = await world.enqueue(["a@x", "b@x"]);
   await world.until(() => world.requests.length === 1);
   const working = world.outcomes.call("working", world.handed(queueId, 0, 1));
@@ -62,9 +62,9 @@ Deno.test("an agent that only lost its connection keeps its recipients, and its 
 
 Deno.test("a report that comes while recipients rest is taken", async () => {
   await using world = await World.open({ agent: mortal(1) });
-  world.qmgr.manager.retryMs = 200;
+  world.qmgr.activeQueue.retryMs = 200;
   const queueId = await world.enqueue(["a@x", "b@x"]);
-  await world.until(() => world.qmgr.manager.messages.get(queueId)?.withheld?.size === 2);
+  await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.withheld?.size === 2);
   await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
   await world.untilEmpty();
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0, 1], [1]]);
@@ -72,11 +72,11 @@ Deno.test("a report that comes while recipients rest is taken", async () => {
 
 Deno.test("a message that is deleted while its recipients rest is not tried again", async () => {
   await using world = await World.open({ agent: mortal(1) });
-  world.qmgr.manager.retryMs = 100;
+  world.qmgr.activeQueue.retryMs = 100;
   const queueId = await world.enqueue(["a@x"]);
-  const { manager } = world.qmgr;
-  await world.until(() => manager.messages.get(queueId)?.withheld?.size === 1);
-  manager.judge(manager.messages.get(queueId)!, "delete");
+  const { activeQueue } = world.qmgr;
+  await world.until(() => activeQueue.messages.get(queueId)?.withheld?.size === 1);
+  activeQueue.judge(activeQueue.messages.get(queueId)!, "delete");
   await world.untilEmpty();
   assertEquals(world.requests.length, 1);
 });

@@ -34,7 +34,7 @@ async function withAgent(
     await using world = await World.open({ clientOf: () => agent });
     await test(world, kill);
     // What never ends must not hold the test up.
-    world.qmgr.manager.stop = () => Promise.resolve();
+    world.qmgr.activeQueue.stop = () => Promise.resolve();
   } finally {
     agent.close();
     await new Promise((resolve) => server.close(resolve));
@@ -108,7 +108,7 @@ Deno.test("mail of an agent that hangs is tried again when its process is killed
       await pause(50);
       assertEquals((await world.store.find(queueId))!.queue, "active");
       hangs = false;
-      world.qmgr.manager.retryMs = 10;
+      world.qmgr.activeQueue.retryMs = 10;
       kill();
       await world.untilEmpty();
     },

@@ -2,7 +2,7 @@
  * qmgr - keep accepted mail and decide what is delivered next.
  *
  * Commits new messages to the queue, asks rewrite where each recipient goes, hands recipients to delivery agents, records
- * what became of them, and has bounce tell the sender. `queue_manager.ts` has the main loop, `scheduler/` the choice of
+ * what became of them, and has bounce tell the sender. `active_queue.ts` has the main loop, `scheduler/` the choice of
  * what goes next, `shared/queue/` the store.
  *
  * Trusts   nothing in a message, and no agent blindly; only its own database.

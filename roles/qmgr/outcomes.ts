@@ -8,20 +8,20 @@ import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
 import { isFitting } from "../../shared/mail/verify.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
 import type { QueueReader } from "../../shared/queue/store.ts";
+import type { ActiveQueue } from "./active_queue.ts";
 import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
-import type { Lock } from "./lock.ts";
-import type { QueueManager } from "./queue_manager.ts";
+import type { Mutex } from "./mutex.ts";
 import type { Seals } from "./seals.ts";
 
 /** Answers `working` as long as it is so, `content` at once, and `report` when it is durable. */
 export function answerOutcomes(
-  manager: QueueManager,
+  activeQueue: ActiveQueue,
   store: Pick<QueueReader, "content" | "find">,
   committer: Committer,
   claims: Claims,
   seals: Seals,
-  lock: Lock,
+  mutex: Mutex,
 ): Answerer {
   return answer(outcomesService, {
     async working(handed, conversation) {
@@ -39,13 +39,13 @@ export function answerOutcomes(
       if (!outcomes.every(({ n }) => theirs.has(n))) {
         throw new PeerError(`${queueId}: outcomes of recipients that were not handed over`);
       }
-      await lock.run(async () => {
-        const message = manager.messages.get(queueId);
+      await mutex.run(async () => {
+        const message = activeQueue.messages.get(queueId);
         const envelope = message?.envelope ?? (await store.find(queueId))?.envelope;
         if (envelope && !outcomes.every((each) => isFitting(envelope, each))) {
           throw new PeerError(`${queueId}: outcomes that are not of this kind of message`);
         }
-        if (message) await manager.report(message, outcomes);
+        if (message) await activeQueue.report(message, outcomes);
         // Not in memory: the store takes outcomes of recipients that are still open, and of no others.
         else if (outcomes.length) await committer.change({ queueId, outcomes });
       });

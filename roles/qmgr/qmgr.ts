@@ -2,6 +2,7 @@
 
 import type { Answerer } from "../../shared/ipc/server.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
+import { ActiveQueue } from "./active_queue.ts";
 import { Agents, type DeliveryClient } from "./agents.ts";
 import { Claims } from "./claims.ts";
 import { Clock } from "./clock.ts";
@@ -12,10 +13,9 @@ import { Flusher } from "./flush.ts";
 import { FreeSpace } from "./free_space.ts";
 import { Intake } from "./intake.ts";
 import { keepTime, lastSeen } from "./last_seen.ts";
-import { Lock } from "./lock.ts";
-import { answerQueue } from "./operate.ts";
+import { Mutex } from "./mutex.ts";
+import { answerQueue } from "./operator_commands.ts";
 import { answerOutcomes } from "./outcomes.ts";
-import { QueueManager } from "./queue_manager.ts";
 import { type BounceClient, Reports } from "./reports.ts";
 import { type Resolver, Router } from "./router.ts";
 import { Seals } from "./seals.ts";
@@ -49,7 +49,7 @@ export interface World {
 
 export class Qmgr {
   readonly answers: readonly Answerer[];
-  readonly manager: QueueManager;
+  readonly activeQueue: ActiveQueue;
   /** Running deliveries have so long to end when qmgr does. */
   drainMs = DRAIN_MS;
   #feeder: Feeder;
@@ -68,16 +68,16 @@ export class Qmgr {
     const { store, now, steady } = world;
     const clock = this.#clock = new Clock(now, steady, lastSeen(world.directory));
     const committer = new Committer(store);
-    const lock = new Lock();
+    const mutex = new Mutex();
     this.#router = new Router(world.resolver, routerSettings(params));
     const seals = Seals.open(world.directory);
     this.#reports = new Reports(world.bounce, store, seals, params.doubleBounceSender);
     this.#completer = new Completer(store, committer, this.#reports, clock, retrySettings(params));
     this.#claims = new Claims((queueId, n) => {
-      const message = this.manager.messages.get(queueId);
-      if (message) this.manager.release(message, [n]);
+      const message = this.activeQueue.messages.get(queueId);
+      if (message) this.activeQueue.release(message, [n]);
     });
-    this.manager = new QueueManager(
+    this.activeQueue = new ActiveQueue(
       {
         store,
         committer,
@@ -91,14 +91,14 @@ export class Qmgr {
       schedulerSettings(params),
       activeLimits(params),
     );
-    this.#feeder = new Feeder(store, committer, this.manager, lock, now);
+    this.#feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
     this.#feeder.longestPause = params.maximalBackoffTime * 1000;
-    this.#flusher = new Flusher(this.manager, store, this.#feeder, lock);
+    this.#flusher = new Flusher(this.activeQueue, store, this.#feeder, mutex);
     this.#space = new FreeSpace(world.directory, steady, spaceLimits(params));
     this.#intake = new Intake(
       store,
       committer,
-      this.manager,
+      this.activeQueue,
       this.#space,
       () => this.#feeder.takesNew,
       () => this.#feeder.want("incoming"),
@@ -107,8 +107,8 @@ export class Qmgr {
     );
     this.answers = [
       this.#intake.answerer,
-      answerOutcomes(this.manager, store, committer, this.#claims, seals, lock),
-      answerQueue(this.manager, store, this.#feeder, lock),
+      answerOutcomes(this.activeQueue, store, committer, this.#claims, seals, mutex),
+      answerQueue(this.activeQueue, store, this.#feeder, mutex),
       this.#flusher.answerer,
     ];
     this.#setRunDelay(params);
@@ -126,8 +126,8 @@ export class Qmgr {
 
   /** Takes new parameters in place. */
   reload(params: Params): void {
-    this.manager.scheduler.configure(schedulerSettings(params));
-    this.manager.limits = activeLimits(params);
+    this.activeQueue.scheduler.configure(schedulerSettings(params));
+    this.activeQueue.limits = activeLimits(params);
     this.#router.settings = routerSettings(params);
     this.#reports.doubleBounceSender = params.doubleBounceSender;
     this.#completer.settings = retrySettings(params);
@@ -136,7 +136,7 @@ export class Qmgr {
     this.#feeder.longestPause = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
     this.#feeder.want("incoming");
-    this.manager.changed();
+    this.activeQueue.changed();
   }
 
   /** Hands out no more, and waits a while for what runs; the rest stays in the queue. */
@@ -145,7 +145,7 @@ export class Qmgr {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#feeder.stop();
     this.#flusher.stop();
-    await this.manager.stop(this.drainMs);
+    await this.activeQueue.stop(this.drainMs);
     this.#claims.end();
     await this.world.store.close();
   }

@@ -184,7 +184,7 @@ gated("a slow destination does not hold up others", async (world, gate) => {
     gate.open();
     await pause(1);
   }
-  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
 });
 
 for (

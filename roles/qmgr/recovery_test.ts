@@ -17,7 +17,7 @@ async function crashed(count: number, options: Options = {}): Promise<[string, s
   for (let i = 0; i < count; i++) ids.push(await world.enqueue([`r${i}@d${i}`, `s${i}@d${i}`]));
   const disk = world.crash();
   // Nothing waits for deliveries that never end.
-  world.qmgr.manager.stop = () => Promise.resolve();
+  world.qmgr.activeQueue.stop = () => Promise.resolve();
   return [disk, ids];
 }
 
@@ -126,7 +126,7 @@ Deno.test("every recipient of accepted mail is sent, reported or queued, whereve
     await world.enqueue(addresses);
     accepted.push(...addresses);
   }
-  await world.until(() => world.qmgr.manager.messages.size === 0);
+  await world.until(() => world.qmgr.activeQueue.messages.size === 0);
   assert(disks.length > 3);
   for (const { directory, accepted, finished } of disks) {
     await using next = await World.open({

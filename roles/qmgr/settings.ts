@@ -2,9 +2,9 @@
 
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { qmgrParameters } from "../../shared/parameters/qmgr.ts";
-import type { ActiveLimits } from "./queue_manager.ts";
+import type { ActiveLimits } from "./active_queue.ts";
+import type { RetrySettings } from "./retry_times.ts";
 import type { RouterSettings } from "./router.ts";
-import type { RetrySettings } from "./schedule.ts";
 import { schedulerSettings } from "./scheduler/settings.ts";
 
 export type Params = Values<typeof qmgrParameters>;

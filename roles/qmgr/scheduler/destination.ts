@@ -3,7 +3,7 @@
  * many may run. A peer is one message's part of them; peers stand in the order of their jobs.
  */
 
-import type { NumberedRecipient } from "../message.ts";
+import type { NumberedRecipient } from "../active_message.ts";
 import type { Heaped } from "./heap.ts";
 import type { Job } from "./job.ts";
 import type { TransportSettings } from "./settings.ts";

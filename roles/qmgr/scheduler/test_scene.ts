@@ -1,6 +1,6 @@
 /** For tests: a scheduler with a clock that can be moved, and short ways to speak to it. */
 
-import type { NumberedRecipient } from "../message.ts";
+import type { NumberedRecipient } from "../active_message.ts";
 import { type Entry, type Group, Scheduler } from "./scheduler.ts";
 import type { TransportSettings } from "./settings.ts";
 import { testScheduler } from "./test_settings.ts";

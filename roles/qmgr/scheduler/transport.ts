@@ -1,6 +1,6 @@
 /** One transport's work: its jobs in order, its destinations, and the choice of what goes next. */
 
-import type { NumberedRecipient } from "../message.ts";
+import type { NumberedRecipient } from "../active_message.ts";
 import { Destination, Entry, Peer, type Problem } from "./destination.ts";
 import { Heap } from "./heap.ts";
 import { Job } from "./job.ts";

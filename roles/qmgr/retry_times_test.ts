@@ -1,7 +1,7 @@
 /** The vectors of reference 2.5. */
 
 import { assertEquals } from "@std/assert";
-import { expiry, isDelayed, nextTry, type RetrySettings } from "./schedule.ts";
+import { expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
 
 const SETTINGS: RetrySettings = {
   minimalBackoff: 300_000,

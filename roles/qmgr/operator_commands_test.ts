@@ -27,7 +27,7 @@ gated(
     await world.untilIn(later, "hold");
     gate.open(deferred);
     await world.untilIn(running, "hold");
-    await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+    await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
     assert(!world.requests.some(({ envelope }) => envelope.queueId === waiting));
   },
 );
@@ -39,7 +39,7 @@ gated(
     await world.queue.call("hold", { which: [running] });
     gate.open(sent);
     await world.until(() => world.lines(running).includes("removed"));
-    await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+    await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
   },
 );
 
@@ -49,7 +49,7 @@ gated("release lets held mail go on at once", async (world, gate) => {
   await world.untilIn(waiting, "hold");
   assertEquals((await world.queue.call("release", { which: "ALL" })).reply, { count: 1 });
   await world.until(() => (gate.open(), world.lines(waiting).includes("removed")));
-  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
 });
 
 gated("delete removes everything, what is in delivery when that ends", async (world, gate) => {
@@ -66,7 +66,7 @@ gated("requeue routes mail anew", async (world, gate) => {
   assertEquals((await world.queue.call("requeue", { which: [waiting, later] })).reply, {
     count: 2,
   });
-  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
   await world.untilEmpty();
   const active = world.lines(waiting).filter((line) => line.endsWith("(queue active)"));
   assertEquals(active.length, 2);
@@ -166,7 +166,7 @@ Deno.test("new mail does not pass mail that waits, nor does it wait for retries 
   world.ahead = 400_000;
   const before = world.requests.length;
   await world.until(() => (gate.open(), world.requests.length === before + 16));
-  await world.until(() => (gate.open(), world.qmgr.manager.messages.size === 0));
+  await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
   const order = world.requests.slice(before).map(({ recipients }) => recipients[0]!.address);
   const fresh = order.filter((address) => address.startsWith("new"));
   assertEquals(fresh, [...fresh].sort());

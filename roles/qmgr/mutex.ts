@@ -1,6 +1,6 @@
-/** One at a time: feeding and operators' commands change where a message is, and must not cross. */
+/** One after the other: feeding and operators' commands change where a message is, and must not cross. */
 
-export class Lock {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Runs after everything that asked before has ended. */

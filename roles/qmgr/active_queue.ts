@@ -15,7 +15,12 @@ import { type Agents, type Attempt, deferral } from "./agents.ts";
 import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
 import type { Completer } from "./complete.ts";
-import { type ActiveMessage, numbered, type NumberedRecipient, type Verdict } from "./message.ts";
+import {
+  type ActiveMessage,
+  numbered,
+  type NumberedRecipient,
+  type Verdict,
+} from "./active_message.ts";
 import type { Router, ToAgent } from "./router.ts";
 import { type Entry, type Group, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
 import type { SchedulerSettings } from "./scheduler/settings.ts";
@@ -50,7 +55,7 @@ export interface Parts {
   readonly steady: () => number;
 }
 
-export class QueueManager {
+export class ActiveQueue {
   readonly messages = new Map<string, ActiveMessage>();
   readonly scheduler: Scheduler<ActiveMessage>;
   /** Told when a message has left and another may come in. */

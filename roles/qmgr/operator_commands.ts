@@ -3,31 +3,31 @@
 import { answer, type Answerer } from "../../shared/ipc/server.ts";
 import { queueService, type Which } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
+import type { Verdict } from "./active_message.ts";
+import type { ActiveQueue } from "./active_queue.ts";
 import type { Feeder } from "./feed.ts";
-import type { Lock } from "./lock.ts";
-import type { Verdict } from "./message.ts";
-import type { QueueManager } from "./queue_manager.ts";
+import type { Mutex } from "./mutex.ts";
 
 /** Answers the commands of postsuper; each reply says how many messages it concerned. */
 export function answerQueue(
-  manager: QueueManager,
+  activeQueue: ActiveQueue,
   store: QueueStore,
   feeder: Feeder,
-  lock: Lock,
+  mutex: Mutex,
 ): Answerer {
   /** The running deliveries of an active message go on; the verdict is carried out when they have ended. */
   const judge = (which: Which, verdict: Verdict): number => {
-    const ids = which === "ALL" ? [...manager.messages.keys()] : new Set(which);
+    const ids = which === "ALL" ? [...activeQueue.messages.keys()] : new Set(which);
     let count = 0;
     for (const id of ids) {
-      const message = manager.messages.get(id);
+      const message = activeQueue.messages.get(id);
       if (!message) continue;
-      manager.judge(message, verdict);
+      activeQueue.judge(message, verdict);
       count++;
     }
     return count;
   };
-  const command = (work: () => Promise<number>) => lock.run(async () => ({ count: await work() }));
+  const command = (work: () => Promise<number>) => mutex.run(async () => ({ count: await work() }));
   return answer(queueService, {
     hold: ({ which }) => command(async () => judge(which, "hold") + await store.hold(which)),
     delete: ({ which }) => command(async () => judge(which, "delete") + await store.remove(which)),
