@@ -113,6 +113,7 @@ export function tlsEstablished(
   peer: string,
   tls: { protocol: string; cipher: string; usedBits: number; algorithmBits: number },
 ): void {
+  // Postfix goes on with key exchange and signature; Deno 2.9.6 has getEphemeralKeyInfo(), which tells nothing.
   info(
     `${trust} TLS connection established ${peer}: ${tls.protocol} with cipher ${tls.cipher} ` +
       `(${tls.usedBits}/${tls.algorithmBits} bits)`,
