@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import("./roles/commands/policy.ts")).policy,
   postconf: async () => (await import("./roles/commands/postconf.ts")).postconf,
   sendmail: async () => (await import("./roles/commands/sendmail.ts")).sendmail,
+  newaliases: async () => (await import("./roles/commands/newaliases.ts")).newaliases,
   mailq: async () => (await import("./roles/commands/mailq.ts")).mailq,
   flush: async () => (await import("./roles/commands/flush.ts")).flush,
   postqueue: async () => (await import("./roles/commands/postqueue.ts")).postqueue,

@@ -13,6 +13,7 @@ import { Drop } from "../../shared/maildrop/drop.ts";
 import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_format.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import { sendmailParameters } from "../../shared/parameters/pickup.ts";
+import { bracketed } from "../../shared/log/lines.ts";
 import { reply } from "../../shared/smtp/reply.ts";
 import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/replies.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
@@ -32,6 +33,10 @@ type Params = Values<typeof sendmailParameters>;
 const WAKE_MS = 2000;
 /** The message goes to the file in steps of this. */
 const STEP_BYTES = 64 * 1024;
+
+/** Tables are read from their text: where others make a database, there is nothing to do, and that is no failure. */
+const NO_ALIASES = "newaliases: no alias database to make: tables are read from their text; " +
+  "/etc/aliases is not read yet\n";
 
 const latin1 = new TextDecoder("latin1");
 const utf8 = new TextDecoder();
@@ -68,12 +73,13 @@ export async function sendmail(args: string[], io: CommandIo): Promise<number> {
     case "unsupported":
       io.err(`sendmail: fatal: not supported: ${options.argument}\n`);
       return EX.USAGE;
-    case "unavailable":
-      io.err(`sendmail: fatal: ${options.argument}\n`);
-      return EX.UNAVAILABLE;
+    case "aliases":
+      io.out(NO_ALIASES);
+      return EX.OK;
     case "smtp":
       return await configured(options, io, (params) => speakSmtp(options, params, io));
     case "submit":
+    case "verify":
       return await configured(options, io, async (params) => {
         await wake(params.queueDirectory, await save(options, params, io));
       });
@@ -107,15 +113,38 @@ async function save(options: SendmailOptions, params: Params, io: CommandIo): Pr
       EX.USAGE,
     );
   }
-  const { fixLineEndings } = params;
-  const lines = messageLines(io.input ?? new ReadableStream(), { ...options, fixLineEndings });
+  const lines = message(options, params, io);
   const header = options.fromHeader ? await readHeader(lines) : { bytes: [], recipients: [] };
   const recipients = [...new Set([...options.recipients, ...header.recipients])];
   if (!recipients.length) {
     throw new NotSaved("No recipient addresses found in message header", EX.USAGE);
   }
-  const envelope = toEnvelope(options, toSender(options.sender, io), recipients, io);
-  return await write(envelope, header.bytes, lines, params);
+  const sender = toSender(options.sender, io);
+  const envelope = toEnvelope(options, sender, recipients, io);
+  const file = await write(envelope, header.bytes, lines, params);
+  if (options.verbose) {
+    io.err(`sendmail: saved as ${file}, from ${bracketed(sender)} to ${recipients.length}\n`);
+  }
+  if (options.trace && sender) {
+    io.out(`Mail Delivery Status Report will be mailed to ${bracketed(sender)}.\n`);
+  } else if (options.trace) {
+    io.err("sendmail: warning: the sender is null: nobody gets the Mail Delivery Status Report\n");
+  }
+  return file;
+}
+
+/** The lines of standard input; of a message that is only verified nobody reads one. */
+function message(
+  options: SendmailOptions,
+  { fixLineEndings }: Params,
+  io: CommandIo,
+): AsyncGenerator<Uint8Array> {
+  const input = options.mode === "verify" ? probe() : io.input;
+  return messageLines(input ?? new ReadableStream(), { ...options, fixLineEndings });
+}
+
+async function* probe(): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(new TextEncoder().encode("Subject: probe\n\n"));
 }
 
 /** The message into a file of the maildrop; its name. Throws when nothing was saved. */
@@ -210,6 +239,7 @@ function toEnvelope(
     // deno-lint-ignore no-control-regex
     smtputf8: options.smtputf8 || /[^\u0000-\u007f]/.test(all),
     gateway: options.gateway,
+    ...(options.trace ? { trace: options.trace } : {}),
     nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),
   };
 }

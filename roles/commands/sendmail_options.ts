@@ -2,22 +2,24 @@
 
 import { MAX_ENVID } from "../../shared/mail/envelope.ts";
 import { addressList, isNullAddress } from "../../shared/maildrop/address_list.ts";
+import type { Submitted } from "../../shared/maildrop/file_format.ts";
 import { upperCase } from "../../shared/smtp/keyword.ts";
 
 /** What sendmail is asked to do. */
 export type Mode =
   | "submit"
   | "smtp"
+  | "verify"
+  | "aliases"
   | "list"
   | "flush"
   | "flush id"
   | "flush site"
-  | "unavailable"
   | "unsupported";
 
 export interface SendmailOptions {
   readonly mode: Mode;
-  /** The id or site to flush, or what is not supported or not there yet. */
+  /** The id or site to flush, or what is not supported. */
   readonly argument: string;
   readonly configDirectory: string | undefined;
   /** As given with -f or -r; undefined when not. */
@@ -33,6 +35,10 @@ export interface SendmailOptions {
   /** In xtext. */
   readonly envid: string;
   readonly smtputf8: boolean;
+  /** What the sender is told by mail of each recipient. */
+  readonly trace: Submitted["trace"];
+  /** More than one -v: say what is done. */
+  readonly verbose: boolean;
   readonly recipients: string[];
   readonly warnings: string[];
 }
@@ -65,6 +71,8 @@ export function parseSendmail(args: readonly string[]): SendmailOptions {
     ret: "",
     envid: "",
     smtputf8: false,
+    trace: undefined,
+    verbose: false,
     recipients: [],
     warnings: [],
   };
@@ -74,8 +82,12 @@ export function parseSendmail(args: readonly string[]): SendmailOptions {
     if (option === "v") verbose++;
     set(draft, option, argument);
   }
-  // Once asks for a report of the delivery by mail; more often is about debugging.
-  if (verbose === 1 && !draft.notify.length) draft.notify = ["SUCCESS", "FAILURE", "DELAY"];
+  draft.verbose = verbose > 1;
+  if (draft.mode === "verify") {
+    draft.trace = "verify";
+    if (draft.fromHeader) throw new UsageError("-t option cannot be used with -bv");
+    if (draft.notify.length) throw new UsageError("-N option cannot be used with -bv");
+  } else if (verbose === 1) draft.trace = "deliver";
   draft.recipients = operands.flatMap(toAddresses);
   return draft;
 }
@@ -157,7 +169,8 @@ function set(draft: Draft, option: string, argument: string): void {
     case "b":
       return setMode(draft, argument);
     case "I":
-      return unavailable(draft, NEWALIASES);
+      draft.mode = "aliases";
+      return;
     case "q":
       return setFlush(draft, argument);
     case "X":
@@ -165,14 +178,6 @@ function set(draft: Draft, option: string, argument: string): void {
       if (argument.startsWith("V")) unsupported(draft, "-XV: VERP");
   }
   // -A -c -d -e -h -L -m -n -p -U -x say things that only Sendmail does.
-}
-
-const NEWALIASES = "there is no alias database to make: Postern does not read /etc/aliases yet";
-
-/** What sendmail is asked for is known, and is not built yet. */
-function unavailable(draft: Draft, what: string): void {
-  draft.mode = "unavailable";
-  draft.argument = what;
 }
 
 function unsupported(draft: Draft, what: string): void {
@@ -222,12 +227,11 @@ function setMode(draft: Draft, argument: string): void {
       draft.mode = "smtp";
       return;
     case "v":
-      return unavailable(
-        draft,
-        "-bv: nothing was verified: Postern cannot try a delivery without delivering yet",
-      );
+      draft.mode = "verify";
+      return;
     case "i":
-      return unavailable(draft, NEWALIASES);
+      draft.mode = "aliases";
+      return;
     case "d":
     case "l":
       return unsupported(draft, `-b${argument}: start the system with "postern serve"`);

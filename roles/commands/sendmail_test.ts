@@ -5,6 +5,7 @@ import { textOf } from "../../tests/support/content.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { namesIn } from "../../tests/support/files.ts";
 import { readBytes } from "../../tests/support/maildrop.ts";
+import { newaliases } from "./newaliases.ts";
 import { sendmail } from "./sendmail.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
 import { messageLines, type MessageOptions } from "./sendmail_message.ts";
@@ -163,6 +164,8 @@ const MODES: [string[], string, string][] = [
   [["-qIABC"], "flush id", "ABC"],
   [["-qRexample.com"], "flush site", "example.com"],
   [["-bs"], "smtp", ""],
+  [["-bv", "a@x"], "verify", ""],
+  [["-bi"], "aliases", ""],
   [["-bh"], "submit", ""],
   [["-bl"], "unsupported", '-bl: start the system with "postern serve"'],
   [["-O", "requiretls=yes", "a@x"], "unsupported", "-O requiretls=yes"],
@@ -175,7 +178,12 @@ for (const [args, mode, argument] of MODES) {
   });
 }
 
-for (const args of [["-Z"], ["-f"], ["-bz"], ["-B", "9BIT"]]) {
+for (
+  const args of [
+    ...[["-Z"], ["-f"], ["-bz"], ["-B", "9BIT"]],
+    ...[["-bv", "-t"], ["-bv", "-N", "never", "a@x"]],
+  ]
+) {
   Deno.test(`sendmail ${args.join(" ")} is refused`, () => {
     assertThrows(() => parseSendmail(args), UsageError);
   });
@@ -194,7 +202,7 @@ async function submitted(args: string[], input: string, main = "") {
       const text = await textOf(submission.content());
       files.push({ envelope: submission.envelope, text });
     }
-    return { code, files, err: io.written.err };
+    return { code, files, ...io.written };
   } finally {
     io.remove();
   }
@@ -297,25 +305,43 @@ Deno.test("sendmail without a maildrop exits 75", async () => {
   }
 });
 
-Deno.test("sendmail -bi says that there are no aliases yet, and -bv that nothing was verified", async () => {
-  for (
-    const [arg, why] of [["-bi", /alias/], ["-I", /alias/], [
-      "-bv",
-      /nothing was verified/,
-    ]] as const
-  ) {
-    const { code, files, err } = await submitted([arg, "a@x"], "Subject: x\n");
-    assertEquals([code, files], [69, []]);
-    assertMatch(err, why);
+Deno.test("newaliases and sendmail -bi say that there is nothing to make, which is no failure", async () => {
+  for (const args of [["-bi"], ["-I"], ["-bi", "-v"]]) {
+    const { code, files, out } = await submitted(args, "");
+    assertEquals([code, files.length], [0, 0]);
+    assertMatch(out, /^newaliases: no alias database to make: .*\n$/);
+  }
+  const io = fakeIo();
+  try {
+    assertEquals(await newaliases([], io), 0);
+    assertMatch(io.written.out, /^newaliases: no alias database to make/);
+  } finally {
+    io.remove();
   }
 });
 
-Deno.test("sendmail -v asks for a report of the delivery, and twice -v for nothing", async () => {
-  const { files } = await submitted(["-v", "a@x"], "Subject: x\n");
-  assertEquals(files[0]!.envelope.notify, ["SUCCESS", "FAILURE", "DELAY"]);
-  assertEquals((await submitted(["-vv", "a@x"], "S: x\n")).files[0]!.envelope.notify, []);
-  const never = await submitted(["-v", "-N", "never", "a@x"], "S: x\n");
-  assertEquals(never.files[0]!.envelope.notify, ["NEVER"]);
+Deno.test("sendmail -bv leaves a probe in the maildrop, and does not read its input", async () => {
+  const { code, files, out } = await submitted(["-bv", "-f", "me@y", "a@x", "b@x"], "a secret\n");
+  assertEquals([code, out], [0, "Mail Delivery Status Report will be mailed to <me@y>.\n"]);
+  const [{ envelope, text }] = files as [(typeof files)[0]];
+  assertEquals([envelope.trace, envelope.recipients], ["verify", ["a@x", "b@x"]]);
+  assertEquals(text, "Subject: probe\r\n\r\n");
+});
+
+Deno.test("sendmail -bv says that nobody hears when the sender is null", async () => {
+  const { code, out, err } = await submitted(["-bv", "-f", "<>", "a@x"], "");
+  assertEquals([code, out], [0, ""]);
+  assertMatch(err, /^sendmail: warning: the sender is null: nobody gets the Mail Delivery Status/);
+});
+
+Deno.test("sendmail -v asks for a report of the delivery, and twice -v says what is done", async () => {
+  const once = await submitted(["-v", "a@x"], "Subject: x\n");
+  assertEquals([once.files[0]!.envelope.trace, once.files[0]!.envelope.notify], ["deliver", []]);
+  assertMatch(once.out, /^Mail Delivery Status Report will be mailed to <tester>\.\n$/);
+  const twice = await submitted(["-vv", "a@x"], "S: x\n");
+  assertEquals([twice.files[0]!.envelope.trace, twice.out], [undefined, ""]);
+  assertMatch(twice.err, /^sendmail: saved as [0-9a-f]{32}, from <tester> to 1\n$/);
+  assertEquals((await submitted(["a@x"], "S: x\n")).files[0]!.envelope.trace, undefined);
 });
 
 Deno.test("-t reads any header, and takes no control character for an address", () => {
