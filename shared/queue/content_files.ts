@@ -39,17 +39,7 @@ export class ContentFiles {
     joined = true,
   ): Promise<number> {
     const path = this.#path(queueId);
-    let file: Deno.FsFile, given = false;
-    try {
-      given = this.#spares.give(path);
-      file = given
-        ? await Deno.open(path, { write: true })
-        : await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-    } catch (error) {
-      // What was there before is not ours.
-      if (given) this.remove(queueId);
-      throw new StorageError(`write content ${queueId}: ${reason(error)}`);
-    }
+    const file = await storage(`write content ${queueId}`, () => this.#create(path));
     try {
       const size = await (joined ? writeAll : writeEach)(file, source);
       await storage(`write content ${queueId}`, () => file.sync());
@@ -108,6 +98,19 @@ export class ContentFiles {
       removed++;
     }
     return removed;
+  }
+
+  /** A file to write to, spare or new. Throws what the system says; then what was at `path` before is there still. */
+  async #create(path: string): Promise<Deno.FsFile> {
+    if (this.#spares.give(path)) {
+      try {
+        return await Deno.open(path, { write: true });
+      } catch {
+        // What can be spared is needed by nobody: a new file serves as well.
+        await Deno.remove(path).catch(() => {});
+      }
+    }
+    return await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
   }
 
   /** A queue id comes from a peer: nothing but its alphabet may become a file name. */

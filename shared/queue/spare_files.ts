@@ -36,24 +36,36 @@ export class SpareFiles {
   }
 
   /**
-   * Gives one the name `path`, which must be free; false when there is none. Its bytes are there until they are written over.
-   * Throws what the system says; then there is nothing at `path` that was not there.
+   * Gives one the name `path`; false when there is none that could have it. Its bytes are there until they are written over.
+   * Throws AlreadyExists, and keeps its spares, when the name is taken.
    */
   give(path: string): boolean {
-    const spare = this.#spares.at(-1);
-    if (!spare) return false;
-    // Renaming would replace what is there.
-    Deno.linkSync(spare.name, path);
-    this.#spares.pop();
-    this.#bytes -= spare.size;
-    remove(spare.name);
-    return true;
+    for (let spare = this.#spares.at(-1); spare; spare = this.#spares.at(-1)) {
+      const given = link(spare.name, path);
+      this.#spares.pop();
+      this.#bytes -= spare.size;
+      remove(spare.name);
+      if (given) return true;
+    }
+    return false;
   }
 
   /** Gives all the space back. */
   clear(): void {
     this.#bytes = 0;
     for (const { name } of this.#spares.splice(0)) remove(name);
+  }
+}
+
+/** False for a file that is not what it was, whatever became of it: it is of no use any more. */
+function link(from: string, to: string): boolean {
+  try {
+    // Renaming would replace what is there.
+    Deno.linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) throw error;
+    return false;
   }
 }
 
