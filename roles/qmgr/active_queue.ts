@@ -17,9 +17,9 @@ import type { Committer } from "./committer.ts";
 import type { Completer } from "./complete.ts";
 import {
   type ActiveMessage,
+  type Fate,
   numbered,
   type NumberedRecipient,
-  type Verdict,
 } from "./active_message.ts";
 import type { Router, ToAgent } from "./router.ts";
 import { type Entry, type Group, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
@@ -133,8 +133,8 @@ export class ActiveQueue {
   }
 
   /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended. */
-  judge(message: ActiveMessage, verdict: Verdict): void {
-    message.verdict = verdict;
+  judge(message: ActiveMessage, fate: Fate): void {
+    message.fate = fate;
     if (message.completing) return;
     const withdrawn = this.scheduler.withdraw(message).length;
     if (withdrawn || message.unread) message.deferred = true;
@@ -195,12 +195,12 @@ export class ActiveQueue {
       const resolved = known ? recipient : { ...recipient, address: route.recipient };
       if ("transport" in route) group(groups, route, resolved);
       else {
-        const { recipient: _, agent, ...verdict } = route;
-        const outcome = { n: recipient.n, ...verdict, remoteMta: "", diagnostic: "" };
+        const { recipient: _, agent, ...decided } = route;
+        const outcome = { n: recipient.n, ...decided, remoteMta: "", diagnostic: "" };
         outcomes.push(this.#own(message, resolved, outcome, agent));
       }
     }
-    if (!message.verdict) this.#enqueue(message, groups);
+    if (!message.fate) this.#enqueue(message, groups);
     else if (groups.size) message.deferred = true;
     await this.#conclude(message, outcomes);
   }
@@ -242,7 +242,7 @@ export class ActiveQueue {
 
   /** Nobody knows what became of these recipients: they are tried again after a rest, a few times. */
   #tryAgainSoon({ message, recipients }: Entry<ActiveMessage>): boolean {
-    if (this.#stopped || message.verdict || message.retries >= MAX_RETRIES) return false;
+    if (this.#stopped || message.fate || message.retries >= MAX_RETRIES) return false;
     message.retries++;
     for (const recipient of recipients) message.withhold(recipient);
     const timer = setTimeout(() => {
@@ -287,7 +287,7 @@ export class ActiveQueue {
       else if (status === "deferred") message.deferred = true;
     }
     const last = --message.pending === 0;
-    if (!last || (message.unread && !message.verdict)) {
+    if (!last || (message.unread && !message.fate)) {
       if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
       if (last) await this.#readOn(message);
       return;
@@ -299,7 +299,7 @@ export class ActiveQueue {
 
   /** All recipients in memory are done: the next ones are read. */
   async #readOn(message: ActiveMessage): Promise<void> {
-    // Kept pending: an operator's verdict may come in between.
+    // Kept pending: an operator's word may come in between.
     message.pending++;
     this.#held -= message.held;
     message.held = 0;
@@ -314,7 +314,7 @@ export class ActiveQueue {
       warning(`${message.queueId}: read recipients: ${reason(error)}`);
       message.nextRecipient = message.recipientCount;
       message.deferred = true;
-      if (error instanceof DamagedRecord) message.verdict = "corrupt";
+      if (error instanceof DamagedRecord) message.fate = "corrupt";
     }
     await this.#conclude(message, []);
   }

@@ -3,7 +3,7 @@
 import { answer, type Answerer } from "../../shared/ipc/server.ts";
 import { queueService, type Which } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
-import type { Verdict } from "./active_message.ts";
+import type { Fate } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
 import type { Feeder } from "./feed.ts";
 import type { Mutex } from "./mutex.ts";
@@ -15,14 +15,14 @@ export function answerQueue(
   feeder: Feeder,
   mutex: Mutex,
 ): Answerer {
-  /** The running deliveries of an active message go on; the verdict is carried out when they have ended. */
-  const judge = (which: Which, verdict: Verdict): number => {
+  /** The running deliveries of an active message go on; what is to become of it is done when they have ended. */
+  const judge = (which: Which, fate: Fate): number => {
     const ids = which === "ALL" ? [...activeQueue.messages.keys()] : new Set(which);
     let count = 0;
     for (const id of ids) {
       const message = activeQueue.messages.get(id);
       if (!message) continue;
-      activeQueue.judge(message, verdict);
+      activeQueue.judge(message, fate);
       count++;
     }
     return count;
