@@ -1,7 +1,7 @@
 /** No mail is taken when the queue's file system runs full (reference 7.1). */
 
 import { statfsSync } from "node:fs";
-import { FullError } from "../../shared/errors.ts";
+import { FullError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 
 /** How long one look is good for. */
@@ -10,6 +10,8 @@ const FRESH_MS = 1000;
 export class FreeSpace {
   #free = Infinity;
   #lookedAt = -Infinity;
+  /** Looking fails: said once, until it works again. */
+  #failing = false;
   #blind = false;
 
   constructor(
@@ -34,10 +36,14 @@ export class FreeSpace {
     if (this.#blind) return;
     try {
       this.#free = this.look(this.directory);
+      this.#failing = false;
     } catch (error) {
-      // Without the right to look, a full disk is noticed by the commit that fails.
-      this.#blind = true;
-      warning(`free space of ${this.directory} is not watched: ${(error as Error).message}`);
+      // What was seen before says nothing of now: a full disk is noticed by the commit that fails.
+      this.#free = Infinity;
+      this.#blind = error instanceof Deno.errors.NotCapable;
+      const state = this.#blind ? "is not watched" : "is not known";
+      if (!this.#failing) warning(`free space of ${this.directory} ${state}: ${reason(error)}`);
+      this.#failing = true;
     }
   }
 }

@@ -41,7 +41,7 @@ Deno.test("check() takes mail where it may not look, and warns once", () => {
   setSink((_severity, text) => warnings.push(text));
   const { scene, space: each } = space(
     () => {
-      throw new Error("Requires sys access to statfs");
+      throw new Deno.errors.NotCapable("Requires sys access to statfs");
     },
     100,
     0,
@@ -51,4 +51,30 @@ Deno.test("check() takes mail where it may not look, and warns once", () => {
     1,
     ["free space of /x is not watched: Requires sys access to statfs"],
   ]);
+});
+
+Deno.test("check() takes mail while the free space cannot be seen, and looks again", () => {
+  const warnings: string[] = [];
+  setSink((_severity, text) => warnings.push(text));
+  let see: () => number = () => 10;
+  const { scene, space: each } = space(() => see(), 100, 0);
+  const check = () => {
+    scene.now += 1000;
+    each.check();
+  };
+  const broken = () => {
+    throw new Error("input/output error");
+  };
+  assertThrows(check, StorageError, "10 bytes");
+  see = broken;
+  check();
+  check();
+  see = () => 11;
+  assertThrows(check, StorageError, "11 bytes");
+  see = broken;
+  check();
+  see = () => 1000;
+  check();
+  const warned = "free space of /x is not known: input/output error";
+  assertEquals([scene.looks, warnings], [6, [warned, warned]]);
 });
