@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
 import type { Answerer } from "../../shared/ipc/server.ts";
 import { setSink } from "../../shared/log/log.ts";
-import type { Outcome, Recipient, Source } from "../../shared/mail/envelope.ts";
+import type { Envelope, Outcome, Recipient, Source } from "../../shared/mail/envelope.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
@@ -152,12 +152,14 @@ export class World implements AsyncDisposable {
       queueId?: string;
       arrived?: number;
       source?: Source;
+      trace?: Envelope["trace"];
     } = {},
   ): Promise<string> {
     const envelope = testEnvelope({
       queueId: part.queueId ?? nextId(),
       sender: part.sender ?? "sender@example.com",
       arrived: part.arrived ?? Date.now() + this.ahead,
+      ...(part.trace ? { trace: part.trace } : {}),
     });
     const recipients = addresses.map((address) => (
       { address, original: address, orcpt: "", notify: part.notify ?? [] }
