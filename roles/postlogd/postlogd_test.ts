@@ -1,4 +1,6 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { assertQuick, near } from "../../tests/support/hostile.ts";
 import { LogFile } from "./log_file.ts";
 import { datagram } from "./syslog.ts";
 import { logWriter, Stderr } from "./writer.ts";
@@ -207,3 +209,24 @@ Deno.test("lines reach a real syslog socket, with the rights of the policy row a
       "",
     ]);
   }));
+
+Deno.test("datagram() has a priority of facility mail and one line of bounded length for any text", () => {
+  const parts = [
+    "Nov 21 01:02:03",
+    " h ",
+    "postfix/smtpd[42]: ",
+    "warning: ",
+    "constructor: ",
+    '"severity":"',
+    '"',
+  ];
+  const header = fc.constantFrom("", "Nov 21 01:02:03 h postfix/smtpd[42]: ", '{"severity":"');
+  fc.assert(fc.property(header, near(...parts), (header, text) => {
+    const sent = datagram(header + text);
+    assert(sent.length <= 8192);
+    assertMatch(new TextDecoder().decode(sent), /^<(18|19|20|22)>/);
+  }));
+  assertQuick(datagram, [...parts, "a", " ", "[", "a: "], {
+    around: ["", "Nov 21 01:02:03 h p[4"],
+  });
+});

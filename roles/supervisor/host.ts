@@ -10,11 +10,15 @@ export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** Looks up a user of /etc/passwd. */
+/** Numbers of users and groups; a text that Number() takes for 0 must not make anybody root. */
+const ID = /^[0-9]{1,10}$/;
+
+/** Looks up a user of passwd(5). */
 export function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
   for (const line of passwd.split("\n")) {
     const [user, , uid, gid] = line.split(":");
-    if (user === name && uid && gid) return { name, uid: Number(uid), gid: Number(gid) };
+    if (user !== name || !ID.test(uid ?? "") || !ID.test(gid ?? "")) continue;
+    return { name, uid: Number(uid), gid: Number(gid) };
   }
   return undefined;
 }

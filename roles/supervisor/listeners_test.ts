@@ -1,5 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { ConfigError } from "../../shared/errors.ts";
+import { assertQuick, attempt, near } from "../../tests/support/hostile.ts";
 import { endpointsOf } from "./listeners.ts";
 
 const cases: [string, string, string, string[]][] = [
@@ -21,8 +23,53 @@ for (const [name, interfaces, protocols, expected] of cases) {
   });
 }
 
-for (const name of ["nosuchservice", "127.0.0.1:0", "127.0.0.1:65536", ""]) {
+for (
+  const name of [
+    "nosuchservice",
+    "127.0.0.1:0",
+    "127.0.0.1:65536",
+    "",
+    "constructor",
+    "0x19",
+    "1e2",
+    " 25",
+  ]
+) {
   Deno.test(`endpointsOf() refuses "${name}"`, () => {
     assertThrows(() => endpointsOf(name, "all", "ipv4"), ConfigError);
   });
 }
+
+Deno.test("endpointsOf() has an address and a port, or ConfigError, for any name and any interfaces", () => {
+  const part = near(
+    "smtp",
+    "25",
+    ":",
+    "[",
+    "]",
+    "127.0.0.1",
+    "::1",
+    "all",
+    "localhost",
+    ",",
+    " ",
+    "0",
+  );
+  fc.assert(fc.property(part, part, (name, interfaces) => {
+    for (
+      const { address, port } of attempt(() => endpointsOf(name, interfaces, "all"), ConfigError) ??
+        []
+    ) {
+      assert(/^[0-9a-f:.]+$/.test(address) && port >= 1 && port <= 65535);
+    }
+  }));
+  const around = ["", "[", "[::1]:", "a:"];
+  for (
+    const text of [
+      (name: string) => endpointsOf(name, "all", "all"),
+      (list: string) => endpointsOf("25", list, "all"),
+    ]
+  ) {
+    assertQuick(text, ["[", "]", ":", "1", "all ", ",", "a"], { around, declared: [ConfigError] });
+  }
+});

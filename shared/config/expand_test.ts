@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { Expander, MAX_NESTING, MAX_VALUE_LENGTH, referencedNames } from "./expand.ts";
 
 function expander(texts: Record<string, string>) {
@@ -144,4 +145,27 @@ Deno.test("referencedNames() finds the names in every branch, and none after $$"
     referencedNames("$a ${b?{$c}:{$(d)}} $$e ${{$f} == {1} ? {g}}"),
     ["a", "b", "c", "d", "f"],
   );
+});
+
+Deno.test("value() and referencedNames() take time in proportion to their text", () => {
+  const parts = [
+    "$",
+    "$a",
+    "${",
+    "${a",
+    "${a?",
+    "${a?{",
+    "$(",
+    "{",
+    "}",
+    "${}",
+    "$a ",
+    "${{a}=={a}?{x}}",
+    " ",
+    "\v",
+    "$ ",
+  ];
+  const around = ["", "${", "${a?", "${{", "${ "];
+  assertQuick((text) => expander({ a: "x", b: text }).names.value("b"), parts, { around });
+  assertQuick(referencedNames, parts, { around });
 });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { parseMainCf } from "./main_cf.ts";
 
 function entries(text: string): Record<string, [string, number]> {
@@ -109,4 +110,9 @@ Deno.test("parseMainCf() gives every entry back, whatever its name, and however 
       },
     ),
   );
+});
+
+Deno.test("parseMainCf() takes time in proportion to its text", () => {
+  const parts = ["a", "a=b\n", "=", " ", "\n", "\n ", "\n#", "\r", "\u2028", "a\n", "\v"];
+  assertQuick((text) => parseMainCf(text, "main.cf"), parts, { around: ["", "a=", "a ="] });
 });

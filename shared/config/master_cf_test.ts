@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick, near } from "../../tests/support/hostile.ts";
 import { parseMasterCf } from "./master_cf.ts";
 
 function only(text: string) {
@@ -144,4 +145,57 @@ Deno.test("parseMasterCf() gives services and their overrides back, whatever the
     assertEquals(services.map(({ name }) => name), [service]);
     assertEquals(services[0]!.overrides, new Map(overrides));
   }));
+});
+
+Deno.test("parseMasterCf() has a service or a problem for each line, whatever its columns", () => {
+  const column = near(
+    "-",
+    "y",
+    "n",
+    "0",
+    "10",
+    "1000?",
+    "inet",
+    "unix",
+    "smtp",
+    "127.0.0.1:25",
+    "9".repeat(10),
+  )
+    .map((text) => text.replace(/\s+/g, "") || "-");
+  fc.assert(fc.property(fc.array(column, { minLength: 8, maxLength: 8 }), (columns) => {
+    const { services: [entry], problems } = parseMasterCf(columns.join(" "), "master.cf");
+    if (columns[0]!.startsWith("#")) return;
+    assert(!entry !== !problems.length, columns.join(" "));
+    if (!entry) return;
+    const [name, type, priv, unpriv, chroot, wakeup, maxproc, command] = columns;
+    assertEquals([entry.name, entry.type as string, entry.command], [name!, type!, command!]);
+    assertEquals(entry.private, priv !== "n");
+    assertEquals(entry.unprivileged, unpriv !== "n");
+    assertEquals(entry.chroot, chroot === "y");
+    assertEquals(entry.wakeup, Number(/^[0-9]*/.exec(wakeup!)![0]));
+    assertEquals(entry.wakeupIfUsed, wakeup!.endsWith("?"));
+    assertEquals(entry.maxproc, maxproc === "-" ? undefined : Number(maxproc));
+    assert(Number.isSafeInteger(entry.wakeup) && Number.isSafeInteger(entry.maxproc ?? 0));
+  }));
+});
+
+Deno.test("parseMasterCf() takes time in proportion to its text", () => {
+  const parts = [
+    "a ",
+    "{",
+    "}",
+    "{a} ",
+    "{ ",
+    "-o ",
+    "-o a=b ",
+    "-oa=",
+    "=",
+    "\n",
+    "\n ",
+    "\r",
+    "#",
+    "\u2028",
+  ];
+  const around = ["", "a unix - - - - - smtp ", "a unix - - - - - smtp {"];
+  assertQuick((text) => parseMasterCf(text, "master.cf"), parts, { around });
 });

@@ -102,7 +102,8 @@ function filesOf(item: string, depth: number): string[] {
   if (spec.startsWith("/")) return [spec];
   const [type, name] = typeAndName(spec);
   if (!type || !name || depth > MAX_TABLE_NESTING) return [];
-  if (FILE_TYPES.includes(type)) return [name];
+  // A row names files by their absolute paths; any other is refused by the parameter's own declaration.
+  if (FILE_TYPES.includes(type)) return name.startsWith("/") ? [name] : [];
   if (type === "unix") return [SYSTEM_FILES.get(name) ?? []].flat();
   return partsOf(type, name).flatMap((part) => filesOf(part, depth + 1));
 }
