@@ -1,5 +1,7 @@
 /** `serve`: the mail system in the foreground. */
 
+import { reason } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
 import { supervise } from "../supervisor/main.ts";
 import { everyProblem } from "../supervisor/every_problem.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
@@ -16,6 +18,15 @@ export async function serve(args: string[], io: CommandIo): Promise<number> {
     await supervise({
       configuration,
       load: () => loadForCommand(io, configuration.directory),
-      out: (text) => io.out(text),
+      out: (text) => show(text, io),
     });
+}
+
+/** Whoever started it may have gone: the system runs all the same. */
+function show(text: string, io: CommandIo): void {
+  try {
+    io.out(text);
+  } catch (error) {
+    warning(`cannot print how to use the system: ${reason(error)}`);
+  }
 }

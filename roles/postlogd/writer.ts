@@ -2,6 +2,7 @@
 
 import { reason } from "../../shared/errors.ts";
 import { counter } from "../../shared/counters.ts";
+import { toStderr } from "../../shared/log/stderr.ts";
 import { LogFile } from "./log_file.ts";
 import { NotSent, Syslog } from "./syslog.ts";
 
@@ -124,25 +125,13 @@ export class Stderr {
     if (this.now() - this.#minute >= MINUTE_MS) {
       this.#minute = this.now();
       this.#left = MAX_STDERR_BYTES;
-      this.#write(encoder.encode(`postlogd: error: cannot write the log: ${why}\n`));
+      this.put(encoder.encode(`postlogd: error: cannot write the log: ${why}\n`));
     }
     for (const line of lines) {
       const bytes = encoder.encode(line + "\n");
       this.#left -= bytes.length;
       if (this.#left < 0) lost.add();
-      else this.#write(bytes);
+      else this.put(bytes);
     }
   }
-
-  #write(bytes: Uint8Array): void {
-    try {
-      this.put(bytes);
-    } catch {
-      lost.add();
-    }
-  }
-}
-
-function toStderr(bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
 }

@@ -4,6 +4,7 @@
  */
 
 import { printable } from "./printable.ts";
+import { toStderr } from "./stderr.ts";
 
 /** Info has no severity word; the others are written before the text (reference 9). */
 export type Severity = "info" | "warning" | "error" | "fatal" | "panic";
@@ -18,7 +19,7 @@ export type Sink = (
 
 let sink: Sink = (severity, text) => {
   const word = severity === "info" ? "" : `${severity}: `;
-  Deno.stderr.writeSync(new TextEncoder().encode(`${word}${text}\n`));
+  toStderr(new TextEncoder().encode(`${word}${text}\n`));
 };
 
 /** Sets where this process's events go. */

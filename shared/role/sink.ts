@@ -3,6 +3,7 @@
 import { type Client, client } from "../ipc/client.ts";
 import { setSink, type Severity } from "../log/log.ts";
 import { formatJson, formatText, type Origin } from "../log/format.ts";
+import { toStderr } from "../log/stderr.ts";
 import { type Said, Speech } from "../log/said.ts";
 import { logService, MAX_LINES } from "../protocols/log.ts";
 
@@ -14,7 +15,7 @@ const START_MS = 10_000;
 const waiting = new Speech();
 let format: typeof formatJson = formatText;
 let timer: ReturnType<typeof setTimeout> | undefined;
-let ship: (said: Said) => void = toStderr;
+let ship: (said: Said) => void = print;
 const encoder = new TextEncoder();
 
 export interface SinkOptions extends Origin {
@@ -61,13 +62,12 @@ export function shipTo(writer: (said: Said) => void): void {
   ship = writer;
 }
 
-function toStderr({ lines }: Said): void {
-  const bytes = encoder.encode(lines.join("\n") + "\n");
-  for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+function print({ lines }: Said): void {
+  toStderr(encoder.encode(lines.join("\n") + "\n"));
 }
 
 function toPostlogd(log: Client<typeof logService.calls>): (said: Said) => void {
   return (said) => {
-    log.call("write", said).catch(() => toStderr(said));
+    log.call("write", said).catch(() => print(said));
   };
 }

@@ -59,7 +59,7 @@ const LISTED = new Map([
   ["shared/ipc/client.ts", "connects to services"],
   ["shared/ipc/probe.ts", "asks whether somebody answers"],
   ["shared/net/nexthop.ts", "isIP()"],
-  ["shared/log/log.ts", "standard error before there is a log"],
+  ["shared/log/stderr.ts", "standard error"],
   ["shared/maildrop/drop.ts", "writes a submission to the maildrop"],
   ["shared/maildrop/file_format.ts", "SHA-256"],
   ["shared/maildrop/open_file.ts", "opens without following links or waiting"],
@@ -71,7 +71,6 @@ const LISTED = new Map([
   ["shared/role/confine.ts", "makes the worker, and gives up permissions"],
   ["shared/role/control_channel.ts", "the control channel, the process's end"],
   ["shared/role/role.ts", "the listeners"],
-  ["shared/role/sink.ts", "standard error"],
   ["shared/stop_points.ts", "standard error, from a role that does nothing more"],
   ["shared/table/file.ts", "reads tables"],
 ]);
