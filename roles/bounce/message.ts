@@ -4,9 +4,9 @@ import { concat } from "../../shared/ipc/frame.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
-import { notice, type Reader, subject } from "./notice.ts";
+import { notice, type Reader, type Reporter, subject } from "./notice.ts";
 import type { Original } from "./original.ts";
-import { deliveryStatus, type Reporter } from "./status.ts";
+import { deliveryStatus } from "./status.ts";
 
 /** What a report is made of. */
 export interface Parts {
@@ -35,9 +35,13 @@ export function reportMessage(parts: Parts): { bytes: Uint8Array; eightBit: bool
   const boundary = `${queueId}.${Math.floor(now / 1000)}/${reporter.myhostname}`
     .slice(0, MAX_BOUNDARY);
   const sections = [
-    section(textType(report, reporter), "Notification", notice(report, reporter.myhostname)),
+    section(textType(report, reporter), "Notification", notice(report, reporter)),
     section(statusType(report), "Delivery report", deliveryStatus(report, reporter)),
-    section(originalType(report, original), originalName(report, original), original.bytes),
+    section(
+      originalType(report, original),
+      originalName(report, original),
+      concat([encoder.encode(returnPath(report)), original.bytes]),
+    ),
   ];
   const eightBit = sections.some((each) => each.eightBit) || !isAscii(encoder.encode(to));
   const head = `Received: by ${reporter.myhostname} (${reporter.mailName})\r
@@ -66,8 +70,17 @@ This is a MIME-encapsulated message.\r
 /** The header that names the reader; no address is cut, and one that fits no line is left to the envelope. */
 function addressed(to: string): string {
   const header = `To: ${external(to)}`;
-  const fits = new TextEncoder().encode(header).length <= MAX_LINE_BYTES;
-  return fits ? header : "To: undisclosed-recipients:;";
+  return fits(header) ? header : "To: undisclosed-recipients:;";
+}
+
+/** What the message would have on top if it had been delivered (RFC 5321 4.4). */
+function returnPath({ envelope }: Report): string {
+  const header = `Return-Path: <${external(envelope.sender)}>`;
+  return fits(header) ? `${header}\r\n` : "";
+}
+
+function fits(header: string): boolean {
+  return new TextEncoder().encode(header).length <= MAX_LINE_BYTES;
 }
 
 interface Section {
@@ -97,7 +110,7 @@ function statusType(report: Report): string {
 }
 
 function textType(report: Report, reporter: Reporter): string {
-  const ascii = /^[\0-\x7f]*$/.test(notice(report, reporter.myhostname));
+  const ascii = /^[\0-\x7f]*$/.test(notice(report, reporter));
   return `text/plain; charset=${ascii ? "us-ascii" : "utf-8"}`;
 }
 
@@ -106,13 +119,7 @@ function originalType({ envelope }: Report, { whole }: Original): string {
   return whole ? "message/rfc822" : "text/rfc822-headers";
 }
 
-const ORIGINALS: Record<Report["kind"], string> = {
-  failure: "Undelivered ",
-  delay: "Delayed ",
-  success: "Delivered ",
-  trace: "",
-};
-
 function originalName({ kind }: Report, { whole }: Original): string {
-  return `${ORIGINALS[kind]}Message${whole ? "" : " Headers"}`;
+  const undelivered = kind === "failure" || kind === "delay";
+  return `${undelivered ? "Undelivered " : ""}Message${whole ? "" : " Headers"}`;
 }

@@ -41,6 +41,121 @@ Deno.test("report() says until when a delayed message is tried", async () => {
   assertStringIncludes(text, `Will-Retry-Until: ${mailDate(NOW + 1)}`);
 });
 
+for (
+  const [warning, lifetime, late, old] of [
+    ["4h", 5 * 86_400, "4 hour(s)", "5 day(s)"],
+    ["1d", 36 * 3600, "24 hour(s)", "36 hour(s)"],
+    ["90m", 90, "90 minute(s)", "90 second(s)"],
+  ] as const
+) {
+  Deno.test(`report() says that it warns after ${late}, and gives up after ${old}`, async () => {
+    const { report: ask, sent } = scene({ delay_warning_time: warning });
+    const arrived = NOW - 60_000;
+    await ask(report({ kind: "delay", retryUntil: arrived + lifetime * 1000 }, { arrived }));
+    const [, notice] = sent[0]!.text.split("us-ascii\r\n\r\n");
+    assertEquals(
+      notice!.slice(0, notice!.indexOf("For help")).replaceAll("\r\n", "\n"),
+      `This is the mail system at host mx.example.net.
+
+####################################################################
+# THIS IS A WARNING ONLY.  YOU DO NOT NEED TO RESEND YOUR MESSAGE. #
+####################################################################
+
+Your message could not be delivered for more than ${late}.
+It will be retried until it is ${old} old.
+
+`,
+    );
+  });
+}
+
+Deno.test("report() names what it quotes as Postfix does", async () => {
+  for (const kind of ["failure", "delay", "success"] as const) {
+    const { report: ask, sent } = scene();
+    await ask(report({ kind }, { ret: "HDRS", sender: 'a"b@x' }));
+    const [name, type, , path] = sent[0]!.text.split("Content-Description: ")[3]!.split("\r\n");
+    assertEquals([name, type, path], [
+      kind === "success" ? "Message Headers" : "Undelivered Message Headers",
+      "Content-Type: text/rfc822-headers",
+      'Return-Path: <"a\\"b"@x>',
+    ]);
+  }
+});
+
+Deno.test("report() leaves out a return path that fits no line", async () => {
+  const { report: ask, sent } = scene();
+  await ask(report({}, { sender: `${"x".repeat(990)}@x` }));
+  assertEquals(sent[0]!.text.includes("Return-Path"), false);
+});
+
+for (
+  const [trace, outcome, retryUntil, fieldsOf] of [
+    ["verify", { status: "deliverable", dsn: "2.1.5" }, 0, "Action: deliverable\r\nStatus: 2.1.5"],
+    [
+      "verify",
+      { status: "undeliverable", dsn: "4.2.1" },
+      NOW,
+      "Action: undeliverable\r\nStatus: 4.2.1",
+    ],
+    ["deliver", { status: "sent", dsn: "2.0.0" }, NOW, "Action: delivered\r\n"],
+    ["deliver", { status: "sent", dsn: "2.0.0", success: "relayed" }, NOW, "Action: relayed\r\n"],
+    ["deliver", { status: "sent", dsn: "2.0.0", success: "passed" }, NOW, "Action: relayed\r\n"],
+    ["deliver", { status: "bounced", dsn: "5.1.1" }, NOW, "Action: failed\r\n"],
+    ["deliver", { status: "deferred", dsn: "4.2.0" }, NOW, "Action: delayed\r\n"],
+    ["deliver", { status: "deferred", dsn: "4.2.0" }, 0, "Action: failed\r\n"],
+  ] as const
+) {
+  Deno.test(`report() of a message to ${trace} says of ${outcome.status}, until ${retryUntil}, ${JSON.stringify(fieldsOf)}`, async () => {
+    const text = await fields(
+      report({ kind: "trace", retryUntil, recipients: [recipient({}, outcome)] }, { trace }),
+    );
+    assertStringIncludes(text, fieldsOf);
+    assertEquals(text.includes("Will-Retry-Until"), text.includes("Action: delayed"));
+  });
+}
+
+Deno.test("report() of a trace says by which relay, whether in words or for programs", async () => {
+  const { report: ask, sent, log } = scene({ notify_classes: "bounce, delay, 2bounce" });
+  const local = {
+    status: "deliverable",
+    dsn: "2.0.0",
+    text: "delivers to maildir",
+    relay: "virtual",
+  };
+  await ask(report({
+    kind: "trace",
+    recipients: [
+      recipient({}, { ...local, remoteMta: "", diagnostic: "" }),
+      recipient({ address: "b@x", original: "" }, {
+        status: "undeliverable",
+        relay: "mx[192.0.2.1]:25",
+      }),
+    ],
+  }, { trace: "verify" }));
+  assertEquals(log, ["4dXyZ12345z1: sender delivery status notification: 4dXyZ12341z1"]);
+  const { text, submission } = sent[0]!;
+  assertEquals([submission.envelope.sender, submission.envelope.trace], ["", undefined]);
+  for (
+    const part of [
+      "\r\nSubject: Mail Delivery Status Report\r\n",
+      "\r\nAuto-Submitted: auto-replied\r\n",
+      "looked at as if there were mail for it; nothing was delivered.\r\n",
+      "\r\n<anna@example.com> (expanded from <all@example.net>): delivery via virtual:\r\n" +
+      "    delivers to maildir\r\n",
+      "\r\n<b@x>: delivery via mx[192.0.2.1]:25: host",
+      "\r\nDiagnostic-Code: X-Postern; delivery via virtual: delivers to maildir\r\n",
+      "\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n",
+      "\r\nContent-Description: Message Headers\r\nContent-Type: text/rfc822-headers\r\n",
+    ]
+  ) assertStringIncludes(text, part);
+});
+
+Deno.test("report() of a trace tells no postmaster when there is no sender", async () => {
+  const { report: ask, sent } = scene({ notify_classes: "2bounce" });
+  const asked = report({ kind: "trace" }, { trace: "verify", sender: "" });
+  assertEquals([await ask(asked), sent], [{ queueId: "" }, []]);
+});
+
 Deno.test("report() tells delivered from relayed", async () => {
   for (const success of ["delivered", "relayed"]) {
     const text = await fields(
@@ -63,7 +178,8 @@ for (
     const { report: ask, sent } = scene();
     await ask(asked, original);
     const quoted = sent[0]!.text.split("text/rfc822-headers\r\n\r\n")[1]!;
-    assertEquals(quoted.split("\r\n--")[0], ORIGINAL.split("\r\n\r\n")[0] + "\r\n");
+    const headers = ORIGINAL.split("\r\n\r\n")[0];
+    assertEquals(quoted.split("\r\n--")[0], `Return-Path: <joe@example.org>\r\n${headers}\r\n`);
   });
 }
 
@@ -71,7 +187,7 @@ Deno.test("report() quotes no more than bounce_size_limit of endless headers, in
   const { report: ask, sent } = scene({ bounce_size_limit: "100" });
   await ask(report({ size: 10_000 }), "X: y\r\n".repeat(1000));
   const quoted = sent[0]!.text.split("text/rfc822-headers\r\n\r\n")[1]!.split("\r\n--")[0]!;
-  assertEquals(quoted, "X: y\r\n".repeat(16));
+  assertEquals(quoted, "Return-Path: <joe@example.org>\r\n" + "X: y\r\n".repeat(16));
 });
 
 Deno.test("report() uses the global types for SMTPUTF8", async () => {

@@ -2,7 +2,6 @@
 
 import { withoutControls } from "../../shared/log/printable.ts";
 import { external } from "../../shared/mail/address.ts";
-import { mailDate } from "../../shared/mail/date.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { isVerified } from "../../shared/mail/verify.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
@@ -10,6 +9,14 @@ import { fold } from "./fold.ts";
 
 /** Who a report is for: the sender of the message, or the postmaster here. */
 export type Reader = "sender" | "postmaster";
+
+/** Who reports. */
+export interface Reporter {
+  readonly myhostname: string;
+  readonly mailName: string;
+  /** Seconds. */
+  readonly delayWarningTime: number;
+}
 
 const SUBJECTS: Record<Reader, Record<Report["kind"], string>> = {
   sender: {
@@ -34,17 +41,21 @@ export function subject(kind: Report["kind"], reader: Reader): string {
 const HELP = `For help, write to postmaster and include this report. The attached
 text of your message is not needed for that.`;
 
-const WORDING: Record<Report["kind"], (report: Report) => string> = {
+const WORDING: Record<Report["kind"], (report: Report, reporter: Reporter) => string> = {
   failure: () =>
     `Your message could not be delivered to the recipients below, and it will
 not be tried again. The message, or its headers, are attached.
 
 ${HELP}`,
-  delay: ({ retryUntil }) =>
-    `THIS IS A WARNING ONLY. There is no need to send your message again.
+  // Programs tell a delay from a failure by the box.
+  delay: ({ retryUntil, envelope }, { delayWarningTime }) =>
+    `####################################################################
+# THIS IS A WARNING ONLY.  YOU DO NOT NEED TO RESEND YOUR MESSAGE. #
+####################################################################
 
-It could not be delivered to the recipients below so far. It is kept
-and tried again${retryUntil ? `\nuntil ${mailDate(retryUntil)}` : ""}.
+Your message could not be delivered for more than ${span(delayWarningTime, "hour")}.${
+      retryUntil ? `\nIt will be retried until it is ${lifetime(retryUntil, envelope)} old.` : ""
+    }
 
 ${HELP}`,
   success: () =>
@@ -64,11 +75,25 @@ export function reasonOf({ kind }: Report, { relay, text }: Outcome): string {
   return kind === "trace" && relay ? `delivery via ${relay}: ${text}` : text;
 }
 
-/** CRLF text: what happened, then one paragraph for each recipient. */
-export function notice(report: Report, myhostname: string): string {
-  const head = `This is the mail system at host ${myhostname}.
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;
 
-${WORDING[report.kind](report)}
+/** `4 hour(s)`: in the largest unit that tells all of it, and none above this one. */
+function span(seconds: number, largest: "day" | "hour"): string {
+  const units = largest === "day" ? UNITS : UNITS.slice(1);
+  const whole = Math.round(seconds);
+  const [unit, length] = units.find(([, length]) => whole % length === 0) ?? ["second", 1];
+  return `${whole / length} ${unit}(s)`;
+}
+
+function lifetime(until: number, { arrived }: Report["envelope"]): string {
+  return span((until - arrived) / 1000, "day");
+}
+
+/** CRLF text: what happened, then one paragraph for each recipient. */
+export function notice(report: Report, reporter: Reporter): string {
+  const head = `This is the mail system at host ${reporter.myhostname}.
+
+${WORDING[report.kind](report, reporter)}
 
                    The mail system
 `.replaceAll("\n", "\r\n");

@@ -64,7 +64,7 @@ X-Postern-Sender: rfc822; joe@example.org
 Arrival-Date: ${mailDate(NOW - 60_000)}
 
 Final-Recipient: rfc822; anna@example.com
-Original-Recipient: rfc822; all@example.net
+Original-Recipient: rfc822;all@example.net
 Action: failed
 Status: 5.1.1
 Remote-MTA: dns; mx.example.com
@@ -74,6 +74,7 @@ Diagnostic-Code: smtp; 550 5.1.1 no such user
 Content-Description: Undelivered Message
 Content-Type: message/rfc822
 
+Return-Path: <joe@example.org>
 `.replaceAll("\n", "\r\n") + `${ORIGINAL}\r\n--${boundary}--\r\n`,
   );
 });

@@ -5,15 +5,9 @@ import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import { fold } from "./fold.ts";
-import { reasonOf } from "./notice.ts";
+import { reasonOf, type Reporter } from "./notice.ts";
 
 type Recipient = Report["recipients"][number];
-
-/** Who reports. */
-export interface Reporter {
-  readonly myhostname: string;
-  readonly mailName: string;
-}
 
 /** The fields of the message, then those of each recipient; CRLF text, ASCII unless the report is for SMTPUTF8. */
 export function deliveryStatus(report: Report, reporter: Reporter): string {
@@ -39,7 +33,8 @@ function recipientFields(recipient: Recipient, report: Report, token: string): s
   const { outcome, address, original, orcpt } = recipient;
   const utf8 = report.envelope.smtputf8;
   const what = action(report, recipient);
-  const from = orcpt ? fromXtext(orcpt) : original && typed(original, utf8);
+  // As the client's ORCPT would be.
+  const from = orcpt ? fromXtext(orcpt) : original && typed(original, utf8, ";");
   return [
     `Final-Recipient: ${typed(address, utf8)}`,
     from && `Original-Recipient: ${from}`,
@@ -77,15 +72,15 @@ function action({ kind, retryUntil }: Report, { outcome }: Recipient): string {
  * An address with its type. What is not for people's eyes is written in ASCII, and all beyond ASCII is where nothing else is
  * allowed (RFC 6533 3).
  */
-function typed(address: string, utf8: boolean): string {
+function typed(address: string, utf8: boolean, separator = "; "): string {
   const text = external(address);
-  if (/^[\0-\x7f]*$/.test(text)) return `rfc822; ${text}`;
+  if (/^[\0-\x7f]*$/.test(text)) return `rfc822${separator}${text}`;
   const escaped = text.replace(/[^!-~]|\\/gu, (char) => {
     if (utf8 && char !== "\\" && withoutControls(char) === char) return char;
     const code = char.codePointAt(0)!.toString(16).toUpperCase();
     return `\\x{${code.padStart(2, "0")}}`;
   });
-  return `utf-8; ${escaped}`;
+  return `utf-8${separator}${escaped}`;
 }
 
 /** xtext (RFC 3461 4) as what it stands for; controls must reach no header. */

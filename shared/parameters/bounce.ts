@@ -33,5 +33,6 @@ export const bounceParameters = {
   myhostname: identity.myhostname,
   mailName: identity.mailName,
   doubleBounceSender: qmgrParameters.doubleBounceSender,
+  delayWarningTime: qmgrParameters.delayWarningTime,
   ...reports,
 };
