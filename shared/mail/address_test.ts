@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { domainOf, external, internal, parsePath, splitExtension } from "./address.ts";
 import { MAX_ADDRESS } from "./envelope.ts";
 
@@ -131,3 +132,12 @@ for (const [local, delimiters, user, extension] of extensions) {
     assertEquals(splitExtension(local, delimiters), { user, extension });
   });
 }
+
+Deno.test("addresses are read and written in time in proportion to their text", () => {
+  const parts = ["a", ".", '"', '\\"', "\\", "@", "@a", "<", "[", " ", "a,", "@a,", "é", '"".'];
+  const around = ["", "<", '"', "<@", '<"', "a@", "a@["];
+  for (const read of [parsePath, external, internal, domainOf]) {
+    assertQuick(read, parts, { around });
+  }
+  assertQuick((text) => splitExtension(text, "+-"), [...parts, "+", "owner-", "-request"]);
+});

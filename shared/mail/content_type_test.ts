@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { parseContentType, parseEncoding } from "./content_type.ts";
 
 for (
@@ -59,4 +60,26 @@ Deno.test("parseContentType() is quick with half a megabyte of brackets", () => 
   parseEncoding("(".repeat(500_000));
   // Minutes if it were quadratic.
   assertEquals(performance.now() - before < 10_000, true);
+});
+
+Deno.test("parseContentType() and parseEncoding() take time in proportion to their text", () => {
+  const parts = [
+    "a",
+    "/",
+    ";",
+    "=",
+    '"',
+    "\\",
+    "(",
+    ")",
+    "(\\",
+    " ",
+    ";a=",
+    ';a="',
+    "; boundary",
+    "()",
+  ];
+  for (const parse of [parseContentType, parseEncoding]) {
+    assertQuick(parse, parts, { around: ["", "a/b;", 'a/b; x="', "a/b ("] });
+  }
 });

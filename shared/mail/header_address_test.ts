@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { findAddresses, rewriteAddresses } from "./header_address.ts";
 
 const LIMIT = 10_240;
@@ -96,3 +97,27 @@ Deno.test("rewriteAddresses() changes nothing but what findAddresses() found", (
       assertEquals(result, expected + value.slice(at));
     },
   )));
+
+Deno.test("findAddresses() takes time in proportion to its text", () => {
+  const parts = [
+    "a",
+    ".",
+    "a. ",
+    '"',
+    "\\",
+    "(",
+    ")",
+    "<",
+    ">",
+    "@",
+    ",",
+    ":",
+    ";",
+    "[",
+    "<@a,",
+    "a,",
+    "=?",
+    "()",
+  ];
+  assertQuick((text) => findAddresses(text, 1e6), parts, { around: ["", "<", '"', "(", "<@"] });
+});

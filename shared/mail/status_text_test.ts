@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import * as fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { splitStatus } from "./status_text.ts";
 
 Deno.test("splitStatus() takes a code off, in the class of its fallback", () => {
@@ -16,3 +17,8 @@ Deno.test("splitStatus() gives a code of its class and some text for whatever st
     assertEquals(/^5\.\d{1,3}\.\d{1,3}$/.test(split.dsn) && split.text.length > 0, true);
   }));
 });
+
+Deno.test("splitStatus() takes time in proportion to its text", () =>
+  assertQuick((text) => splitStatus(text, "5.0.0"), ["5.", "1", " ", "5.1.1 ", "."], {
+    around: ["", "5.1.1", "5.1.1 "],
+  }));

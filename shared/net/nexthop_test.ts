@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { PeerError } from "../errors.ts";
+import { assertQuick, attempt, near } from "../../tests/support/hostile.ts";
 import { parseNexthop } from "./nexthop.ts";
 
 const seen = (nexthop: string, lmtp = false) =>
@@ -39,7 +40,18 @@ for (
     assertEquals(seen(nexthop!, true), expected));
 }
 
-for (const nexthop of ["", "[half", "a.test:0", "a.test:70000", "a.test:what", "[]", "a b]"]) {
+for (
+  const nexthop of [
+    "",
+    "[half",
+    "a.test:0",
+    "a.test:70000",
+    "a.test:what",
+    "a.test:constructor",
+    "[]",
+    "a b]",
+  ]
+) {
   Deno.test(`parseNexthop() refuses "${nexthop}"`, () => {
     assertThrows(() => seen(nexthop), PeerError);
   });
@@ -59,4 +71,40 @@ Deno.test("parseNexthop() survives any text", () => {
       if (!(error instanceof PeerError)) throw error;
     }
   }));
+});
+
+Deno.test("parseNexthop() has hosts with ports, or PeerError, for any text that is nearly one", () => {
+  const text = near(
+    "a.test",
+    "[",
+    "]",
+    ":",
+    "25",
+    "smtp",
+    "::1",
+    "10.0.0.1",
+    "IPv6:",
+    ",",
+    " ",
+    "inet:",
+    "unix:/s",
+    ".",
+  );
+  fc.assert(fc.property(text, fc.boolean(), (text, lmtp) => {
+    const found = attempt(() => parseNexthop(text, lmtp, "25"), PeerError) ?? [];
+    assertEquals(found.length <= 50, true);
+    for (const { host, port, path } of found) {
+      assertEquals(path !== undefined || Number.isInteger(port) && port > 0 && port < 65536, true);
+      // What is connected to or looked up is ASCII, whatever it looked like.
+      assertEquals(/^[\x21-\x7e]*$/.test(host) || text.includes(host), true, host);
+    }
+  }));
+});
+
+Deno.test("parseNexthop() takes time in proportion to its text", () => {
+  const parts = [":", "::", "[", "]", "a", "1:", ".", ",", " ", "a:", "a.test:25,", "f"];
+  for (const lmtp of [false, true]) {
+    const around = ["", "[", "[ipv6:", "a:", "::", "inet:", "unix:/"];
+    assertQuick((text) => parseNexthop(text, lmtp, "25"), parts, { around, declared: [PeerError] });
+  }
 });
