@@ -218,6 +218,23 @@ Deno.test("a permanent refusal is reported to the sender before the file goes", 
   assertMatch(log[1]!, /status=bounced \(554 5\.4\.0 Loop\), returned to sender$/);
 });
 
+Deno.test("what was asked for with a submission goes with its envelope", async () => {
+  for (const trace of ["verify", "deliver", undefined] as const) {
+    const { submitter, asked } = bench(QUEUED);
+    const { found } = await submission(trace ? { trace } : {});
+    assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+    assertEquals(asked[0]!.request.envelope.trace, trace);
+  }
+});
+
+Deno.test("a permanent refusal of mail to verify is reported as that, whatever NOTIFY says", async () => {
+  const { submitter, asked } = bench({ queued: false, code: 554, dsn: "5.4.0", text: "Loop" });
+  const { found } = await submission({ trace: "verify", notify: ["NEVER"] });
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+  const { kind, recipients } = asked[1]!.request;
+  assertEquals([kind, recipients[0].outcome.status], ["trace", "undeliverable"]);
+});
+
 Deno.test("a permanent refusal whose report fails keeps the file", async () => {
   const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
   const call = () => Promise.reject(new CallError("unavailable", "bounce: away"));

@@ -5,6 +5,7 @@ import { CallError } from "../../shared/ipc/failure.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { virtualParameters } from "../../shared/parameters/virtual.ts";
+import type { Envelope } from "../../shared/mail/envelope.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Lookup, LookupParameter } from "../../shared/rewrite_cache.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
@@ -39,15 +40,20 @@ class Scene implements Disposable {
   }
 
   /** Delivers and answers status, code and text of each recipient. */
-  async deliver(recipients: string[], content: Content | string = "Subject: x\r\n\r\na\r\nb\r\n") {
+  async deliver(
+    recipients: string[],
+    content: Content | string = "Subject: x\r\n\r\na\r\nb\r\n",
+    trace?: Envelope["trace"],
+  ) {
     const { outcomes, siteProblem } = await this.virtual.deliver(
-      request(recipients),
+      request(recipients, trace),
       typeof content === "string" ? whole(content) : content,
     );
     assertEquals([siteProblem, outcomes.map(({ n }) => n)], [
       null,
       recipients.map((_, i) => i + 5),
     ]);
+    assertEquals(outcomes.map(({ relay }) => relay), recipients.map(() => trace && "virtual"));
     return outcomes.map(({ status, dsn, text }) => [status, dsn, text]);
   }
 
@@ -69,9 +75,9 @@ class Scene implements Disposable {
   }
 }
 
-function request(recipients: string[]): DeliveryRequest {
+function request(recipients: string[], trace?: Envelope["trace"]): DeliveryRequest {
   return {
-    envelope: testEnvelope(),
+    envelope: testEnvelope(trace ? { trace } : {}),
     size: 10,
     nexthop: "example.com",
     recipients: recipients.map((address, i) => ({
@@ -113,6 +119,26 @@ Deno.test("deliver() writes a Maildir file with the envelope on top and LF line 
     scene.log[0]!,
     /^4dXyZ12345z1: to=<anna@example.com>, orig_to=<all\+anna@example.com>, relay=virtual, delay=.*, delays=.*, dsn=2\.0\.0, status=sent \(delivered to maildir\)$/,
   );
+});
+
+Deno.test("deliver() looks for the mailboxes of mail to verify, and touches none", async () => {
+  using scene = new Scene({ "a@x": "a/", "up@x": "../b/" });
+  assertEquals(await scene.deliver(["a@x", "nobody@x", "up@x"], "", "verify"), [
+    ["deliverable", "2.0.0", "delivers to maildir"],
+    ["undeliverable", "5.1.1", 'unknown user: "nobody@x"'],
+    ["undeliverable", "4.3.5", "mail system configuration error"],
+  ]);
+  assertEquals([...Deno.readDirSync(scene.base)], []);
+  assertMatch(
+    scene.log.find((line) => line.includes("to=<a@x>"))!,
+    /relay=virtual, .*, status=deliverable \(delivers to maildir\)$/,
+  );
+});
+
+Deno.test("deliver() writes mail whose first attempt is to be reported like any other", async () => {
+  using scene = new Scene({ "a@x": "a/" });
+  assertEquals(await scene.deliver(["a@x"], "x\r\n", "deliver"), [SENT]);
+  assertEquals(scene.read("a").length, 1);
 });
 
 Deno.test("deliver() gives each recipient a file and an outcome of its own", async () => {

@@ -212,6 +212,30 @@ for (
   });
 }
 
+for (
+  const [trace, status] of [
+    ["verify", "sent"],
+    ["verify", "deferred"],
+    [undefined, "deliverable"],
+    [
+      "deliver",
+      "undeliverable",
+    ],
+  ] as const
+) {
+  Deno.test(`deliveryAnswerer() refuses "${status}" of mail to ${trace ?? "deliver as ever"}`, async () => {
+    for (const recipients of [[0], [0, 1]]) {
+      const outcomes = recipients.map((n) => ({ ...sent(n), status }));
+      await using scene = new Scene(() => Promise.resolve({ outcomes, siteProblem: null }));
+      const asked = request(recipients);
+      const envelope = trace ? { ...asked.envelope, trace } : asked.envelope;
+      const calling = scene.qmgr.call("deliver", { ...asked, envelope }, CONTENT);
+      const error = await assertRejects(() => calling) as Error & { code?: string };
+      assertEquals(error.code, "bug");
+    }
+  });
+}
+
 Deno.test("drain() waits for a delivery whose qmgr died, and for its report", async () => {
   let finish!: (reply: DeliveryReply) => void;
   await using scene = new Scene(() => new Promise((resolve) => (finish = resolve)));
