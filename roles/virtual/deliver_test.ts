@@ -2,100 +2,9 @@ import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/ass
 import { PeerError } from "../../shared/errors.ts";
 import { Content } from "../../shared/ipc/content.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
-import { setSink } from "../../shared/log/log.ts";
-import { parseAll } from "../../shared/parameters/declare.ts";
-import { virtualParameters } from "../../shared/parameters/virtual.ts";
-import type { Envelope } from "../../shared/mail/envelope.ts";
-import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
-import type { Lookup, LookupParameter } from "../../shared/rewrite_cache.ts";
-import { testEnvelope } from "../../tests/support/envelope.ts";
-import { VirtualDelivery } from "./deliver.ts";
 import { giveDirectory } from "./directories.ts";
 import { give } from "./owner.ts";
-
-type Table = (parameter: LookupParameter, address: string) => Lookup | Promise<Lookup>;
-
-/** Mailboxes in a directory of their own, below a directory that nothing may be written to. */
-class Scene implements Disposable {
-  top = Deno.makeTempDirSync();
-  base = `${this.top}/base`;
-  log: string[] = [];
-  virtual: VirtualDelivery;
-
-  constructor(table: Record<string, string> | Table, texts: Record<string, string> = {}) {
-    Deno.mkdirSync(this.base);
-    setSink((severity, text) => this.log.push(severity === "info" ? text : `${severity}: ${text}`));
-    const defaults = Object.values(virtualParameters).map(({ name, fallback }) => [name, fallback]);
-    const params = parseAll(virtualParameters, {
-      ...Object.fromEntries(defaults),
-      myhostname: "mx/1.example.com",
-      virtual_mailbox_base: this.base,
-      ...texts,
-    });
-    this.virtual = new VirtualDelivery(params, {
-      lookup: typeof table === "function"
-        ? table
-        : (_, address) => ({ value: table[address] ?? null, fail: false }),
-    });
-  }
-
-  /** Delivers and answers status, code and text of each recipient. */
-  async deliver(
-    recipients: string[],
-    content: Content | string = "Subject: x\r\n\r\na\r\nb\r\n",
-    trace?: Envelope["trace"],
-  ) {
-    const { outcomes, siteProblem } = await this.virtual.deliver(
-      request(recipients, trace),
-      typeof content === "string" ? whole(content) : content,
-    );
-    assertEquals([siteProblem, outcomes.map(({ n }) => n)], [
-      null,
-      recipients.map((_, i) => i + 5),
-    ]);
-    assertEquals(outcomes.map(({ relay }) => relay), recipients.map(() => trace && "virtual"));
-    return outcomes.map(({ status, dsn, text }) => [status, dsn, text]);
-  }
-
-  /** The messages of a Maildir. */
-  read(maildir: string): string[] {
-    const path = `${this.base}/${maildir}/new`;
-    return [...Deno.readDirSync(path)].map(({ name }) => Deno.readTextFileSync(`${path}/${name}`));
-  }
-
-  /** Every file below the top. */
-  files(path = this.top): string[] {
-    return [...Deno.readDirSync(path)].flatMap(({ name, isDirectory }) =>
-      isDirectory ? this.files(`${path}/${name}`) : [`${path}/${name}`]
-    );
-  }
-
-  [Symbol.dispose]() {
-    Deno.removeSync(this.top, { recursive: true });
-  }
-}
-
-function request(recipients: string[], trace?: Envelope["trace"]): DeliveryRequest {
-  return {
-    envelope: testEnvelope(trace ? { trace } : {}),
-    size: 10,
-    nexthop: "example.com",
-    recipients: recipients.map((address, i) => ({
-      n: i + 5,
-      address,
-      original: `all+${address}`,
-      orcpt: "",
-      notify: [],
-    })),
-    activeAt: 0,
-    seal: "",
-    keep: false,
-  };
-}
-
-function whole(text: string): Content {
-  return new Content(new TextEncoder().encode(text), false, () => {});
-}
+import { Scene, type Table } from "./test_scene.ts";
 
 const SENT = ["sent", "2.0.0", "delivered to maildir"];
 const MISCONFIGURED = ["deferred", "4.3.5", "mail system configuration error"];
@@ -119,26 +28,6 @@ Deno.test("deliver() writes a Maildir file with the envelope on top and LF line 
     scene.log[0]!,
     /^4dXyZ12345z1: to=<anna@example.com>, orig_to=<all\+anna@example.com>, relay=virtual, delay=.*, delays=.*, dsn=2\.0\.0, status=sent \(delivered to maildir\)$/,
   );
-});
-
-Deno.test("deliver() looks for the mailboxes of mail to verify, and touches none", async () => {
-  using scene = new Scene({ "a@x": "a/", "up@x": "../b/" });
-  assertEquals(await scene.deliver(["a@x", "nobody@x", "up@x"], "", "verify"), [
-    ["deliverable", "2.0.0", "delivers to maildir"],
-    ["undeliverable", "5.1.1", 'unknown user: "nobody@x"'],
-    ["undeliverable", "4.3.5", "mail system configuration error"],
-  ]);
-  assertEquals([...Deno.readDirSync(scene.base)], []);
-  assertMatch(
-    scene.log.find((line) => line.includes("to=<a@x>"))!,
-    /relay=virtual, .*, status=deliverable \(delivers to maildir\)$/,
-  );
-});
-
-Deno.test("deliver() writes mail whose first attempt is to be reported like any other", async () => {
-  using scene = new Scene({ "a@x": "a/" });
-  assertEquals(await scene.deliver(["a@x"], "x\r\n", "deliver"), [SENT]);
-  assertEquals(scene.read("a").length, 1);
 });
 
 Deno.test("deliver() gives each recipient a file and an outcome of its own", async () => {

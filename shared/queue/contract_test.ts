@@ -4,12 +4,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../errors.ts";
 import type { Outcome } from "../mail/envelope.ts";
+import type { DeliveryStatus } from "../mail/verify.ts";
 import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_stores.ts";
 import type { Kept, QueuedMessage, QueueStore } from "./store.ts";
 
-function outcome(n: number, status: Outcome["status"]): Outcome {
-  const codes = { sent: "2.0.0", deferred: "4.2.0", bounced: "5.1.1" };
-  const dsn = { ...codes, deliverable: "2.1.5", undeliverable: "5.1.1" }[status];
+function outcome(n: number, status: DeliveryStatus): Outcome {
+  const dsn = { sent: "2.0.0", deferred: "4.2.0", bounced: "5.1.1" }[status];
   return { n, status, dsn, text: `${status} it`, remoteMta: "mx.example", diagnostic: "said so" };
 }
 
@@ -99,57 +99,6 @@ for (const tools of eachStore()) {
       ...outcome(0, "deferred"),
     });
   });
-
-  test(
-    "what the sender was told of is kept apart, and once told stays told",
-    async (store, place) => {
-      const queueId = await add(store, "active");
-      const move = { queueId, queue: "deferred" as const, nextTry: T0 };
-      const told = async () => {
-        const { warned, traced } = (await store.find(queueId))!;
-        return [warned, traced];
-      };
-      assertEquals(await told(), [false, false]);
-      await store.commit(batch({ moved: [{ ...move, traced: true }] }));
-      assertEquals(await told(), [false, true]);
-      await store.commit(batch({ moved: [{ ...move, warned: true }] }));
-      assertEquals(await told(), [true, true]);
-      await store.commit(batch({ moved: [move] }));
-      await reopened(place, async (store) => {
-        const { warned, traced } = (await store.find(queueId))!;
-        assertEquals([warned, traced], [true, true]);
-      });
-    },
-  );
-
-  test(
-    "recipients that were verified are final, kept over a crash, and listed",
-    async (store, place) => {
-      const message = { ...envelope(), trace: "verify" as const }, { queueId } = message;
-      const recipients = [recipient("a@x"), recipient("b@x")];
-      await store.commit(
-        batch({ added: [{ envelope: message, recipients, content: bytes("x"), queue: "active" }] }),
-      );
-      const outcomes = [outcome(0, "deliverable"), outcome(1, "undeliverable")]
-        .map((each) => ({ ...each, relay: "mx[192.0.2.1]:25" }));
-      await store.commit(batch({ outcomes: [{ queueId, outcomes }] }));
-      const later = [outcome(0, "undeliverable"), outcome(1, "sent")];
-      await store.commit(batch({ outcomes: [{ queueId, outcomes: later }] }));
-      await reopened(place, async (store) => {
-        assertEquals((await store.find(queueId))!.envelope, message);
-        const found = await store.recipients(queueId, [], 0, 10);
-        assertEquals(found.map(({ state, outcome }) => [state, outcome]), [
-          ["deliverable", outcomes[0]!],
-          ["undeliverable", outcomes[1]!],
-        ]);
-        const { todo, deferred, deliverable, undeliverable } = await store.tally(queueId);
-        assertEquals([todo, deferred, deliverable, undeliverable], [0, 0, 1, 1]);
-        const listed = [];
-        for await (const each of store.list()) listed.push(each.recipients.map((r) => r.address));
-        assertEquals(listed, [["a@x", "b@x"]]);
-      });
-    },
-  );
 
   test("a queue id that is taken is refused, and the rest of the batch is kept", async (store) => {
     const taken = await add(store);
