@@ -246,6 +246,7 @@ for (
     ["MAILER-DAEMON", ""],
     ["mailer-daemon@example.org", ""],
     ["mailer-daemons@example.org", "mailer-daemons@example.org"],
+    ["ma\u0131ler-daemon@example.org", "ma\u0131ler-daemon@example.org"],
   ] as const
 ) {
   Deno.test(`submit() makes the sender <${sender}> <${expected}>`, async () => {

@@ -4,6 +4,7 @@ import { readSubmission, type Submitted } from "../../shared/maildrop/file_forma
 import { reply } from "../../shared/smtp/reply.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { namesIn } from "../../tests/support/files.ts";
+import { disguised } from "../../tests/support/hostile.ts";
 import { sendmail } from "./sendmail.ts";
 import { type SmtpMessage, smtpSession } from "./sendmail_smtp.ts";
 import { Incomplete } from "./sendmail_smtp_input.ts";
@@ -176,4 +177,16 @@ Deno.test("sendmail -bs takes as many recipients as a submission can hold, and s
   } finally {
     io.remove();
   }
+});
+
+Deno.test("-bs knows no verb that only looks like one, and no line is long to it", async () => {
+  const verbs = [...disguised("RSET"), ...disguised("QUIT"), ...disguised("MAIL FROM:<a@x>")];
+  const { codes } = await session(["EHLO x", ...verbs, "QUIT"].join("\r\n") + "\r\n");
+  assertEquals(codes, [220, 250, ...verbs.map(() => 500), 221]);
+  const began = performance.now();
+  const long = [" ", "a ", " <", "MAIL FROM:<", '"', "@a,", "a."].map((part) =>
+    part.repeat(11_000 / part.length)
+  );
+  await session(long.map((text) => `MAIL FROM:${text}x\r\nNOOP${text}\r\n${text}x\r\n`).join(""));
+  assertEquals(performance.now() - began < 5000, true);
 });

@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { StorageError } from "../errors.ts";
 import { namesIn } from "../../tests/support/files.ts";
-import { Drop, FILE_NAME } from "./drop.ts";
+import { near } from "../../tests/support/hostile.ts";
+import { Drop, FILE_NAME, TEMPORARY_NAME } from "./drop.ts";
 
 function within(test: (directory: string) => void): void {
   const directory = Deno.makeTempDirSync();
@@ -48,4 +50,21 @@ Deno.test("a drop in our own directory is ours alone, in another's it is readabl
 
 Deno.test("a drop without a maildrop is a storage error", () => {
   assertThrows(() => new Drop("/nonexistent/maildrop", 0), StorageError, "maildrop: ");
+});
+
+Deno.test("a name that sendmail did not give is no submission's, whatever it looks like", () => {
+  const name = near("0123456789abcdef".repeat(2), "a", "tmp.", "/", "..", "A", "\n");
+  fc.assert(fc.property(name, (name) => {
+    const plain = name.length === 32 &&
+      [...name].every((char) => "0123456789abcdef".includes(char));
+    assertEquals(FILE_NAME.test(name), plain);
+    assertEquals(TEMPORARY_NAME.test(`tmp.${name}`), plain);
+    assertEquals(TEMPORARY_NAME.test(name) && FILE_NAME.test(name), false);
+  }));
+  const given = "0123456789abcdef".repeat(2);
+  for (
+    const each of [`${given}\n`, `../${given}`, given.toUpperCase(), given.replace("a", "\u0430")]
+  ) {
+    assertEquals(FILE_NAME.test(each), false, each);
+  }
 });
