@@ -58,22 +58,23 @@ async function asked(
   const { directory } = takeConfigDirectory(args, io);
   const configuration = loadForCommand(io, directory);
   const path = socketPath(configuration.value("queue_directory"), "control");
-  const state = await probe(path);
-  if (state === "denied") {
-    io.err(`${name}: only root and the owner of the mail system may do that\n`);
-    return EX.NOPERM;
-  }
-  if (state !== "up") {
-    io.err(`${name}: the Postern mail system is not running (no answer at ${path})\n`);
-    return EX.UNAVAILABLE;
-  }
-  const control = client(controlService, { path });
+  let control: Control | undefined;
   try {
+    const state = await probe(path);
+    if (state === "denied") {
+      io.err(`${name}: only root and the owner of the mail system may do that\n`);
+      return EX.NOPERM;
+    }
+    if (state === "down") {
+      io.err(`${name}: the Postern mail system is not running (no answer at ${path})\n`);
+      return EX.UNAVAILABLE;
+    }
+    control = client(controlService, { path });
     return await run(control, path);
   } catch (error) {
     io.err(`${name}: ${reason(error)}\n`);
     return EX.UNAVAILABLE;
   } finally {
-    control.close();
+    control?.close();
   }
 }

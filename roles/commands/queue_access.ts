@@ -10,6 +10,7 @@ import { probe } from "../../shared/ipc/probe.ts";
 import { databaseDirectory, maildropDirectory, socketPath } from "../../shared/layout.ts";
 import { flushService, Listed, queueService, showqService } from "../../shared/protocols/queue.ts";
 import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
+import { type QueueLock, tryLockQueue } from "../../shared/queue/queue_lock.ts";
 import { openReader } from "../../shared/queue/sqlite_reader.ts";
 import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
@@ -142,7 +143,7 @@ export interface QueueActions {
 
 export type Action = "hold" | "release" | "delete" | "requeue";
 
-/** qmgr's service; while the system is down, the store itself, if it is ours. Throws CommandError. */
+/** qmgr's service; while the system is down, the store itself, if it is ours. A qmgr that starts waits. Throws CommandError. */
 export async function queueActions(queueDirectory: string): Promise<QueueActions> {
   const path = socketPath(queueDirectory, "queue");
   const state = await probe(path);
@@ -156,11 +157,26 @@ export async function queueActions(queueDirectory: string): Promise<QueueActions
   }
   const denied = "use of this command is reserved for root and the owner of the mail system";
   if (state === "denied") throw new CommandError(denied, EX.NOPERM);
-  const store = opened(queueDirectory, openStore);
-  if (!store) return { act: () => Promise.resolve(0), close: () => Promise.resolve() };
+  const found = opened(queueDirectory, openLocked);
+  if (!found) return { act: () => Promise.resolve(0), close: () => Promise.resolve() };
+  const { store, lock } = found;
   // What was active when the system ended is nobody's now.
   await store.recover(Date.now());
-  return { act: (action, which) => onStore(store, action, which), close: () => store.close() };
+  return {
+    act: (action, which) => onStore(store, action, which),
+    async close() {
+      await store.close();
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+/** The store as its one writer: opening it alone removes what a qmgr is just receiving. */
+function openLocked(directory: string): { store: QueueStore; lock: QueueLock } {
+  const lock = tryLockQueue(directory);
+  if (lock) return { store: openStore(directory), lock };
+  const text = `qmgr keeps ${directory}, but does not answer: it starts or ends, try again`;
+  throw new CommandError(text, EX.TEMPFAIL);
 }
 
 function onStore(store: QueueStore, action: Action, which: "ALL" | string[]): Promise<number> {

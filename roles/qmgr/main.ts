@@ -16,12 +16,12 @@ import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
 import { bounceService } from "../../shared/protocols/bounce.ts";
 import { deliveryService } from "../../shared/protocols/delivery.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
+import { lockQueue } from "../../shared/queue/queue_lock.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
 import { type Context, role, type Running } from "../../shared/role/role.ts";
 import type { DeliveryClient } from "./agents.ts";
 import { GRACE_MS, Qmgr } from "./qmgr.ts";
-import { lockQueue } from "./queue_lock.ts";
 
 type Parameters = typeof qmgrParameters;
 
@@ -29,6 +29,7 @@ role({ name: "qmgr", parameters: qmgrParameters, start });
 
 async function start(context: Context<Parameters>): Promise<Running<Parameters>> {
   const directory = databaseDirectory(context.params.queueDirectory);
+  // Kept until the process ends.
   await lockQueue(directory);
   const qmgr = new Qmgr({
     store: openStore(directory),
