@@ -128,9 +128,9 @@ export class Completer {
     const until = ends ? expiry(envelope.arrived, envelope.sender, this.settings) : 0;
     // The store could not say who was left: they come first.
     if (kind === "trace" && until && recipients.some(({ outcome }) => !outcome)) return false;
-    const source = await this.reports.send(kind, message, recipients, until);
-    if (source === undefined) return false;
-    if (source) told.sources.push(source);
+    const sources = await this.reports.send(kind, message, recipients, until);
+    if (sources === undefined) return false;
+    told.sources.push(...sources);
     // After a report of a delay or of the first attempt they are delivered on.
     if (kind === "failure" || kind === "success") {
       for (const { n } of recipients) told.reported.push(n);

@@ -9,6 +9,7 @@ import { worded } from "../../shared/mail/verify.ts";
 import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
 import type { QueueReader, StoredRecipient } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
+import type { ActiveMessage } from "./active_message.ts";
 import { deferral } from "./agents.ts";
 import type { Seals } from "./seals.ts";
 
@@ -26,6 +27,12 @@ export function isDue(kind: ReportKind, { notify }: Recipient, outcome?: Outcome
   return notify.includes("SUCCESS") && outcome?.success !== "passed";
 }
 
+/** A message as its reports need it. */
+type Reported = Pick<ActiveMessage, "envelope" | "size">;
+
+/** Recipients of one report: with whatever servers said of them it fits into a call, and is a message that the queue takes. */
+const RECIPIENTS_PER_REPORT = 1000;
+
 export class Reports {
   constructor(
     readonly bounce: BounceClient,
@@ -40,38 +47,49 @@ export class Reports {
   }
 
   /**
-   * Tells the sender of those recipients for whom a report is due. Answers the report's source, empty when nobody had to be
-   * told; undefined when it has to be tried again. Throws DamagedRecord when the message cannot be read.
+   * Tells the sender of those recipients for whom a report is due. Answers the sources of the reports that were made, none
+   * when nobody had to be told; undefined when it has to be tried again. Throws DamagedRecord when the message cannot be read.
    */
   async send(
     kind: ReportKind,
-    message: { readonly envelope: Envelope; readonly size: number },
+    message: Reported,
     recipients: readonly StoredRecipient[],
     retryUntil = 0,
-  ): Promise<string | undefined> {
-    const { envelope, size } = message;
+  ): Promise<string[] | undefined> {
+    const { envelope } = message;
     const due = recipients.filter((each) => isDue(kind, each, each.outcome));
     // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
     const untold = this.isMute(envelope) || (!envelope.sender && kind !== "failure");
-    if (!due.length || untold) return "";
+    if (untold) return [];
+    const sources: string[] = [];
+    for (let at = 0; at < due.length; at += RECIPIENTS_PER_REPORT) {
+      const some = due.slice(at, at + RECIPIENTS_PER_REPORT);
+      const source = await this.#sendOne(kind, message, some, retryUntil);
+      if (source === undefined) return undefined;
+      sources.push(source);
+    }
+    return sources;
+  }
+
+  /** One report; its source, or undefined when it has to be tried again. */
+  async #sendOne(
+    kind: ReportKind,
+    { envelope, size }: Reported,
+    due: readonly StoredRecipient[],
+    retryUntil: number,
+  ): Promise<string | undefined> {
     // One that is asked for again after a crash is not sent twice.
     const numbers = due.map(({ n }) => n).join(",");
     const source = this.seals.source(
       `${envelope.queueId} ${envelope.arrived} ${kind} ${numbers}`,
     );
+    const recipients = due.map((each) => reported(envelope, each));
     const content = await this.store.content(envelope.queueId);
     stopAt?.("bounce.before_notice");
     try {
       await this.bounce.call(
         "report",
-        {
-          kind,
-          envelope,
-          size,
-          recipients: due.map((each) => reported(envelope, each)),
-          retryUntil,
-          source,
-        },
+        { kind, envelope, size, recipients, retryUntil, source },
         content,
       );
       stopAt?.("bounce.after_notice");

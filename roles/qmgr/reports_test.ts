@@ -34,6 +34,27 @@ test("a report that cannot be made is made later, and nothing is delivered twice
   assertEquals([world.reports.length, world.requests.length], [1, 1]);
 });
 
+const refusedParts: number[] = [];
+test("very many recipients are reported in parts, and no part twice", {
+  agent: (request) => all(request, bounced),
+  bounce: ({ recipients }) => {
+    if (recipients[0]!.outcome.n !== 1000 || refusedParts.push(1000) > 1) {
+      return Promise.resolve("4dXyZ12345z1");
+    }
+    return Promise.reject(new CallError("unavailable", "x"));
+  },
+}, async (world) => {
+  const queueId = await world.enqueue(Array.from({ length: 2500 }, (_, n) => `a${n}@x`));
+  await world.untilIn(queueId, "deferred");
+  const [{ source }] = world.reports as [typeof world.reports[0]];
+  await world.flush.call("flush", { id: queueId, site: "" });
+  await world.untilEmpty();
+  assertEquals(world.reports.map(({ recipients }) => recipients.length), [1000, 1000, 1000, 500]);
+  // The first part was asked for again, and is known by its source.
+  assertEquals(world.reports[1]!.source, source);
+  assertEquals(new Set(world.reports.map((each) => each.source)).size, 3);
+});
+
 for (
   const [what, notify, agent, kinds] of [
     ["NEVER hears of nothing", ["NEVER"], bounced, []],
