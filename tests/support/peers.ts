@@ -39,7 +39,7 @@ function isProgram(path: string): boolean {
 export function peerTest<const P extends Peer>(
   name: string,
   peers: readonly P[],
-  run: (paths: Record<P, string>) => Promise<void>,
+  run: (paths: Record<P, string>, t: Deno.TestContext) => Promise<void>,
 ): void {
   const paths = Object.fromEntries(peers.map((peer) => [peer, find(peer)]));
   const missing = peers.filter((peer) => !paths[peer]);
@@ -48,9 +48,9 @@ export function peerTest<const P extends Peer>(
   Deno.test({
     name: ignore ? `${name} (skipped: ${why.join(", ")})` : name,
     ignore,
-    fn: async () => {
+    fn: async (t) => {
       if (missing.length) throw new Error(why.join(", "));
-      await run(paths as Record<P, string>);
+      await run(paths as Record<P, string>, t);
     },
   });
 }
