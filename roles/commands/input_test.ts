@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { assertQuick, attempt, disguised, near } from "../../tests/support/hostile.ts";
+import { listedName } from "./full_name.ts";
 import { postlog } from "./postlog.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
 import { parseSendmail, UsageError } from "./sendmail_options.ts";
@@ -97,4 +98,16 @@ Deno.test("sendmail's options and the header of -t take time in proportion to th
     { around: ["", "To: ", "Bcc:"] },
   );
   assert(attempt(() => parseSendmail(["-bz"]), UsageError) === undefined);
+});
+
+Deno.test("listedName() has the full name of a user, or nothing, whatever the list of users says", () => {
+  const users = near("joe", ":", "x", "1000", "Joe & Sons", ",", "&", "\n", "$&");
+  fc.assert(fc.property(users, fc.integer(), (users, uid) => {
+    assert(!listedName(users, uid).includes(":"));
+    assertEquals(
+      listedName(`joe:x:7:7:& $& R\u00e9,${users.replaceAll("\n", "")}\n`, 7),
+      "Joe $Joe R\u00e9",
+    );
+  }));
+  assertQuick((text) => listedName(text, 1000), [":", "\n", "a:x:1000:1:&", "&", "a"]);
 });

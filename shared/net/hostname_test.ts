@@ -1,4 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { assertQuick, near } from "../../tests/support/hostile.ts";
 import { isHostname } from "./hostname.ts";
 
 const names: [reason: string, name: string, is: boolean][] = [
@@ -25,3 +27,16 @@ for (const [reason, name, is] of names) {
     assertEquals(isHostname(name), is);
   });
 }
+
+Deno.test("isHostname() takes labels of bounded length and no ASCII but letters, digits, - and _, of any text", () => {
+  const name = near("a", "-", ".", "_", "1", "a.test", "x".repeat(63), "/", "@", "[");
+  fc.assert(fc.property(name, (name) => {
+    if (!isHostname(name)) return;
+    assert(name.length <= 255 && /[^0-9.]/.test(name));
+    for (const label of name.split(".")) {
+      assert(/^[^-].*[^-]$|^[^-]$/su.test(label) && [...label].length <= 63, name);
+      assert(!/[^A-Za-z0-9_-]/.test(label.replace(/[^\0-\x7f]/g, "")), name);
+    }
+  }));
+  assertQuick(isHostname, ["a", ".", "a.", "-", "1", "é"]);
+});
