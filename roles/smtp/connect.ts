@@ -1,6 +1,7 @@
 /** Opens a connection to one server address, or says why not in the words of the log. */
 
 import { connect as netConnect, type Socket } from "node:net";
+import { info } from "../../shared/log/log.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { type Peer, SiteError } from "./trouble.ts";
 import { Wire } from "./wire.ts";
@@ -38,8 +39,12 @@ const TEXTS: Readonly<Record<string, string>> = {
 
 /** A connected wire; throws SiteError. `seconds` 0 waits as long as the system does. */
 export async function connect(server: Server, seconds: number, sweeper: Sweeper): Promise<Wire> {
-  const failed = (why: string, dsn = "4.4.1") =>
-    new SiteError({ dsn, text: `connect to ${server.relay}: ${why}`, relay: "none", site: true });
+  const failed = (why: string, dsn = "4.4.1") => {
+    const text = `connect to ${server.relay}: ${why}`;
+    // For each server, also the last: tools count these lines.
+    info(text);
+    return new SiteError({ dsn, text, relay: "none", site: true });
+  };
   let socket: Socket;
   try {
     socket = netConnect(

@@ -88,7 +88,8 @@ export class Job {
   nextAttempt(): void {
     this.#attempt++;
     for (const { text, relay } of this.#unlogged) {
-      info(relay === "none" ? text : `${this.queueId}: ${text}`);
+      // One that could not be connected to has its line.
+      if (relay !== "none") info(`${this.queueId}: ${text}`);
     }
     this.#unlogged.clear();
     this.session = undefined;

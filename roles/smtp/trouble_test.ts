@@ -206,7 +206,9 @@ Deno.test("deliver() says connection refused where nobody listens", async () => 
     dsn: "4.4.1",
     text: `connect to ${H}:${port}: Connection refused`,
   });
-  assertMatch(logged()[0]!, /relay=none, .* status=deferred \(connect to /);
+  const [connect, deferred] = logged();
+  assertEquals(connect, `connect to ${H}:${port}: Connection refused`);
+  assertMatch(deferred!, /relay=none, .* status=deferred \(connect to /);
 });
 
 Deno.test("deliver() defers a nexthop that it cannot read", async () => {
