@@ -9,8 +9,19 @@ import { STOP_POINTS, type StopPoint } from "../../shared/stop_points.ts";
 import { ID_HEADER } from "../support/load.ts";
 import { AUTHOR, DEFERRED, REFUSED, Scene } from "./scene.ts";
 
-/** `large` has a content file of its own, `submitted` comes by sendmail, `bounced` must be reported once. */
-type Kind = "relayed" | "local" | "large" | "submitted" | "bounced" | "deferred";
+/**
+ * `large` has a content file of its own, `submitted` comes by sendmail, `bounced` must be reported once; so must the first
+ * attempt of `traced` mail, which is delivered at the second, and `verified` mail, which is not delivered at all.
+ */
+type Kind =
+  | "relayed"
+  | "local"
+  | "large"
+  | "submitted"
+  | "bounced"
+  | "deferred"
+  | "traced"
+  | "verified";
 type Victim = "it alone" | "everything";
 
 /** How often the message, or the report about it, arrives: one number, or what a race allows. */
@@ -51,6 +62,13 @@ const rows: readonly Row[] = [
   row("qmgr", "bounce.before_notice", "bounced", true, ONCE),
   row("qmgr", "bounce.after_notice", "bounced", true, ONCE),
   row("bounce", "notice.queued", "bounced", true, ONCE),
+  row("qmgr", "outcome.after", "verified", true, ONCE),
+  row("qmgr", "bounce.after_notice", "verified", true, ONCE),
+  row("bounce", "notice.queued", "verified", true, ONCE),
+  row("qmgr", "bounce.before_notice", "traced", true, ONCE),
+  row("qmgr", "bounce.after_notice", "traced", true, ONCE),
+  row("bounce", "notice.queued", "traced", true, ONCE),
+  row("qmgr", "requeue.after", "traced", true, ONCE),
   row("qmgr", "requeue.before", "deferred", true, ONCE),
   row("qmgr", "requeue.after", "deferred", true, ONCE),
   row("qmgr", "activate.before", "deferred", true, ONCE),
@@ -85,7 +103,11 @@ const RECIPIENTS: Record<Kind, string> = {
   local: "u1@box.test",
   bounced: REFUSED,
   deferred: DEFERRED,
+  traced: DEFERRED,
+  verified: "u1@sink.test",
 };
+/** What sendmail is asked for besides. */
+const OPTIONS: Partial<Record<Kind, string>> = { submitted: "-i", traced: "-v", verified: "-bv" };
 /** More than qmgr keeps in its database. */
 const LARGE = 400 * 1024;
 
@@ -140,9 +162,26 @@ async function crash(row: Row, victim: Victim, copies: readonly number[]): Promi
   await scene.untilQuiet();
   // A start removes files that no message names.
   await system.until(() => scene.contentFiles().length === 0);
-  const counts = kind === "bounced" ? scene.reported : scene.delivered;
-  const count = counts.get(id)?.length ?? 0;
+  const count = arrived(scene, kind, id);
   assert(copies.includes(count), `${count} copies\n${system.output.slice(-4000)}`);
+}
+
+/** How often the message arrived, or what is to be counted of it. */
+function arrived({ delivered, reported, sink, system }: Scene, kind: Kind, id: string): number {
+  const copies = delivered.get(id)?.length ?? 0;
+  switch (kind) {
+    case "bounced":
+      return reported.get(id)?.length ?? 0;
+    case "traced":
+      assertEquals(copies, 1);
+      return reported.get(id)?.length ?? 0;
+    case "verified":
+      // The probe is not the author's text, and has no id.
+      assertEquals(sink.count, 0);
+      return system.maildir("u2").length;
+    default:
+      return copies;
+  }
 }
 
 /** Hands one message in; whether it was accepted. */
@@ -150,8 +189,9 @@ async function send({ system }: Scene, kind: Kind, id: string): Promise<boolean>
   const to = RECIPIENTS[kind];
   const text = `${ID_HEADER}: ${id}\nSubject: test\n\n` +
     (kind === "large" ? `${"x".repeat(78)}\n`.repeat(LARGE / 79) : "hello\n");
+  const option = OPTIONS[kind];
   try {
-    if (kind === "submitted") await system.command(["sendmail", "-f", AUTHOR, to], text);
+    if (option) await system.command(["sendmail", option, "-f", AUTHOR, to], text);
     else await system.send(to, text, AUTHOR);
     return true;
   } catch {
