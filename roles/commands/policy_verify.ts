@@ -51,9 +51,7 @@ export async function verify(
   prepare(configuration, host);
   io.out(`confinement: ${describeLayers(layers, host)}\n`);
   using decoys = new Decoys(configuration.value("queue_directory"), host);
-  using stage = staged(
-    reachable(findRuntime(), host, each ? { ...layers, bwrap: undefined } : layers),
-  );
+  using stage = reachable(findRuntime(), host, each ? { ...layers, bwrap: undefined } : layers);
   const start: Start = {
     runtime: { ...stage.runtime, probe: decoys.probe },
     layers,
@@ -88,10 +86,6 @@ function everyService(configuration: Configuration): string[] {
 /** Services of one role differ in nothing that a row says. */
 function onePerRole<T extends { row: Row }>(wanted: readonly T[]): T[] {
   return wanted.filter(({ row }, n) => wanted.findIndex((each) => each.row === row) === n);
-}
-
-function staged(stage: ReturnType<typeof reachable>) {
-  return { runtime: stage.runtime, [Symbol.dispose]: stage.dispose };
 }
 
 async function tryAll(

@@ -57,7 +57,7 @@ function quoted(word: string): string {
 /** Runs it until it ends or a signal asks for the end; the exit code. Throws ConfigError when it cannot be started. */
 export async function runAlone(alone: Alone, events: AloneEvents): Promise<number> {
   const { configuration, host, layers, directory } = alone;
-  const stage = reachable(findRuntime(), host, layers);
+  using stage = reachable(findRuntime(), host, layers);
   const system = systemOn({ configuration, host, runtime: stage.runtime, layers, directory });
   for (const service of answersOf(alone.wanted.row, alone.wanted.service)) {
     Deno.mkdirSync(socketDirectory(directory, service), { recursive: true, mode: 0o755 });
@@ -66,7 +66,6 @@ export async function runAlone(alone: Alone, events: AloneEvents): Promise<numbe
     return await untilItEnds(alone, system, events);
   } finally {
     system.listeners.close();
-    stage.dispose();
   }
 }
 

@@ -21,7 +21,11 @@ export interface Plan {
   readonly count: number;
   /** Started by the first who wants it, and left idle again. */
   readonly onRequest: boolean;
-  readonly inPlace: boolean;
+  /**
+   * There must be only one: it takes a new plan in place while this, which it was started with, stays the same, and is
+   * ended before the next one starts when it does not. Undefined: each reload replaces it.
+   */
+  readonly fixed: string | undefined;
   /** The services that it answers. */
   readonly answers: readonly string[];
   readonly handover: Handover;
@@ -40,6 +44,10 @@ const SETTLED_MS = 10_000;
 const LATE_WANT_MS = 5_000;
 /** How long a replacement may take to become ready. */
 const REPLACE_MS = 20_000;
+/** How long one that must have gone before may take to finish what is in hand; callers wait for the next one for longer. */
+const FINISH_MS = 5_000;
+/** How long the kernel may take to end a process that was killed. */
+const KILLED_MS = 500;
 
 export class Keeper {
   #members = new Set<Member>();
@@ -49,6 +57,8 @@ export class Keeper {
   #reason = "";
   #wantedAt = 0;
   #stopping = false;
+  /** Processes that a replacement waits for: their end is no reason to start another. */
+  #leaving = new Set<Member>();
   #waiters: (() => void)[] = [];
 
   /** `throttleMs` is `service_throttle_time`; `want` starts another service. */
@@ -74,7 +84,7 @@ export class Keeper {
   /** Somebody is about to connect. */
   wanted(): void {
     this.#wantedAt = performance.now();
-    if (!this.#timer && !this.#stopping) this.#fill();
+    if (!this.#timer) this.#fill();
   }
 
   /**
@@ -83,7 +93,7 @@ export class Keeper {
    */
   async replace(plan: Plan): Promise<void> {
     const old = [...this.#members].filter((member) => member.state !== "draining");
-    if (plan.inPlace || old.length === 0) {
+    if (old.length === 0 || (plan.fixed !== undefined && plan.fixed === this.plan.fixed)) {
       this.plan = plan;
       const { parameters, sockets, onRequest } = plan.handover.start;
       for (const member of old) member.reload({ parameters, sockets, onRequest });
@@ -91,15 +101,42 @@ export class Keeper {
       return;
     }
     const before = this.plan;
+    if (plan.fixed !== undefined) await this.#leave(old);
     this.plan = plan;
-    const fresh = Array.from({ length: plan.count }, () => this.#launch());
-    const failed = await this.#allReady(fresh);
+    const failed = await this.#launchAll();
     if (failed) {
       this.plan = before;
-      for (const member of fresh) member.kill();
+      if (plan.fixed !== undefined) this.#fill();
       throw new Error(`${plan.service}: ${failed}`);
     }
     for (const member of old) member.drain();
+  }
+
+  /** Ends processes without starting others; resolves when they have gone. */
+  async #leave(members: readonly Member[]): Promise<void> {
+    for (const member of members) {
+      this.#leaving.add(member);
+      member.drain(FINISH_MS);
+    }
+    await this.#gone(members, FINISH_MS);
+  }
+
+  /** Starts as many as the plan wants; why they cannot serve, when one of them cannot: then none of them is left. */
+  async #launchAll(): Promise<string | undefined> {
+    if (this.#stopping) return "the system stops";
+    const fresh = Array.from({ length: this.plan.count }, () => this.#launch());
+    const failed = await this.#allReady(fresh);
+    if (failed) { for (const member of fresh) member.kill(); }
+    return failed;
+  }
+
+  /** Waits so long until they have ended; then kills them. */
+  async #gone(members: readonly Member[], ms: number): Promise<void> {
+    const left = () => members.some((member) => member.state !== "gone");
+    const end = performance.now() + ms;
+    while (left() && performance.now() < end) await pause();
+    for (const member of members) member.kill();
+    while (left() && performance.now() < end + KILLED_MS) await pause();
   }
 
   /** Tells every process to finish; resolves when all are gone or after `ms`, when they are killed. */
@@ -108,14 +145,7 @@ export class Keeper {
     for (const wake of this.#waiters.splice(0)) wake();
     clearTimeout(this.#timer);
     for (const member of this.#members) member.drain(ms);
-    const end = performance.now() + ms;
-    while (this.#members.size && performance.now() < end) {
-      await new Promise((r) => setTimeout(r, 10));
-    }
-    for (const member of this.#members) member.kill();
-    while (this.#members.size && performance.now() < end + 500) {
-      await new Promise((r) => setTimeout(r, 10));
-    }
+    await this.#gone([...this.#members], ms);
   }
 
   beat(now: number): void {
@@ -145,6 +175,7 @@ export class Keeper {
   }
 
   #fill(): void {
+    if (this.#stopping) return;
     const serving = [...this.#members].filter((member) => member.state !== "draining").length;
     for (let i = serving; i < this.plan.count; i++) this.#launch();
   }
@@ -179,7 +210,7 @@ export class Keeper {
 
   #exited(member: Member, how: string): void {
     this.#members.delete(member);
-    if (this.#stopping) return;
+    if (this.#leaving.delete(member) || this.#stopping) return;
     if (!how) return this.#leftInPeace();
     const { service, role } = this.plan;
     this.#restarts++;
@@ -220,9 +251,14 @@ export class Keeper {
       if (gone) return gone.fatal?.text ?? "it ended at start";
       if (fresh.every((member) => member.state === "ready")) return undefined;
       if (performance.now() > end) return "it was not ready in time";
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause();
     }
   }
+}
+
+/** Between two looks at processes that come or go. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /** The sum of each counter over all processes. Names are the roles': a Map, since `constructor` is one that objects have. */

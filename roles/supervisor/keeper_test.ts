@@ -49,7 +49,7 @@ function setup(change: Partial<Plan> = {}) {
     role: "smtpd",
     count: 1,
     onRequest: false,
-    inPlace: false,
+    fixed: undefined,
     answers: [],
     handover: {
       start: {
@@ -226,7 +226,7 @@ Deno.test("Keeper keeps the old process when the new one does not start", async 
 });
 
 Deno.test("Keeper reloads a role in place when there must be only one", async () => {
-  const { children, keeper, plan } = setup({ inPlace: true });
+  const { children, keeper, plan } = setup({ fixed: "as it was" });
   const started = keeper.start();
   children[0]!.begin();
   await started;
@@ -234,6 +234,50 @@ Deno.test("Keeper reloads a role in place when there must be only one", async ()
   assertEquals(children.length, 1);
   assertEquals(children[0]!.heard.at(-1)!.type, "reload");
   await keeper.stop(100);
+});
+
+Deno.test("Keeper ends the only one before it starts one with other rights", async () => {
+  const { children, keeper, plan } = setup({ fixed: "as it was" });
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  const replaced = keeper.replace({ ...plan, fixed: "other rights" });
+  await turn();
+  assertEquals(children[0]!.heard.at(-1)!.type, "drain");
+  assertEquals(keeper.status().restarts, 0);
+  while (children.length < 2) await turn();
+  children[1]!.begin();
+  await replaced;
+  assertEquals(keeper.status().pids, [101]);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper starts the only one as before when it does not start with other rights", async () => {
+  const { children, keeper, plan } = setup({ fixed: "as it was" });
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  const other = { ...plan, fixed: "other rights" };
+  const replaced = assertRejects(() => keeper.replace(other), Error, "smtp: no such table");
+  while (children.length < 2) await turn();
+  children[1]!.say({ type: "fatal", text: "no such table", config: true });
+  children[1]!.emit("exit", 78, null);
+  await replaced;
+  children[2]!.begin();
+  assertEquals([keeper.plan.fixed, keeper.status().pids], ["as it was", [102]]);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper starts nothing once it is stopped", async () => {
+  const { children, keeper, plan } = setup();
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  await keeper.stop(100);
+  await keeper.replace({ ...plan });
+  keeper.wanted();
+  await turn();
+  assertEquals(children.length, 1);
 });
 
 Deno.test("Keeper starts a rare role when it is wanted, and again when a want meets a closing door", async () => {

@@ -23,7 +23,7 @@ import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
-import { flushLog, formatLog, installSink } from "../../shared/role/sink.ts";
+import { flushLog, installSink } from "../../shared/role/sink.ts";
 import {
   clearSocket,
   makeDirectories,
@@ -66,21 +66,15 @@ export async function supervise(options: ServeOptions): Promise<number> {
     pidFile(queue, configuration.value("process_id_directory")),
     host.root,
   );
-  const layers = await chooseLayers(configuration.value("sandbox"), host);
-  prepare(configuration, host);
-  const stage = reachable(findRuntime(), host, layers);
-  const system = systemOn({
-    configuration,
-    host,
-    runtime: stage.runtime,
-    layers,
-    directory: queue,
-  });
+  // Nothing of a start that failed stays behind, whatever it failed of.
   try {
+    const layers = await chooseLayers(configuration.value("sandbox"), host);
+    prepare(configuration, host);
+    using stage = reachable(findRuntime(), host, layers);
+    const { runtime } = stage;
+    const system = systemOn({ configuration, host, runtime, layers, directory: queue });
     await run(new Supervisor(system), options, describeLayers(layers, host));
   } finally {
-    // Also when a port is taken: nothing of a start that failed stays behind.
-    stage.dispose();
     release();
     flushLog();
   }
@@ -130,14 +124,32 @@ export function prepare(configuration: Configuration, host: Host): void {
   }
 }
 
-/** Refuses a second start on the same queue; returns what removes the pid file. */
-async function takePidFile(queue: string, file: string, root: boolean): Promise<() => void> {
-  if (await probe(socketPath(queue, "control")) === "up") {
-    throw new ConfigError(`the Postern mail system is already running on ${queue}`);
+/** Refuses a second start on the same queue; returns what removes the pid file, which is locked as long as we run. */
+async function takePidFile(queue: string, path: string, root: boolean): Promise<() => void> {
+  const running = new ConfigError(`the Postern mail system is already running on ${queue}`);
+  if (await probe(socketPath(queue, "control")) === "up") throw running;
+  Deno.mkdirSync(dirname(path), { recursive: true, mode: root ? 0o755 : 0o700 });
+  // Of this user alone: whoever can open it could hold the lock.
+  const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+  if (!file.tryLockSync(true) || !isAt(path, file)) {
+    file.close();
+    throw running;
   }
-  Deno.mkdirSync(dirname(file), { recursive: true, mode: root ? 0o755 : 0o700 });
-  Deno.writeTextFileSync(file, `${Deno.pid}\n`);
-  return () => Deno.removeSync(file);
+  file.truncateSync();
+  file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+  return () => {
+    Deno.removeSync(path);
+    file.close();
+  };
+}
+
+/** False for a file that was removed between its opening and its locking. */
+function isAt(path: string, file: Deno.FsFile): boolean {
+  try {
+    return Deno.statSync(path).ino === file.statSync().ino;
+  } catch {
+    return false;
+  }
 }
 
 function installLog(configuration: Configuration): void {
@@ -146,13 +158,9 @@ function installLog(configuration: Configuration): void {
     process: `${configuration.value("syslog_name")}/master`,
     pid: Deno.pid,
     hostname: configuration.value("system_hostname").split(".")[0]!,
-    json: logsJson(configuration),
+    json: configuration.value("maillog_format") === "json",
     log: service ? socketPath(configuration.value("queue_directory"), "log") : undefined,
   });
-}
-
-function logsJson(configuration: Configuration): boolean {
-  return configuration.value("maillog_format") === "json";
 }
 
 /** Resolves when a signal or `postern stop` has ended everything; SIGHUP reloads. */
@@ -188,7 +196,7 @@ async function putInForce(supervisor: Supervisor, options: ServeOptions): Promis
     }
     prepare(next, supervisor.system.host);
     await supervisor.reload(next);
-    formatLog(logsJson(next));
+    installLog(next);
     return "";
   } catch (error) {
     return reason(error);

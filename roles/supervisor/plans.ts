@@ -88,13 +88,13 @@ export function planOf(wanted: Wanted, system: System): Plan {
     answers,
     count: single(row, system) ? 1 : processCount(service, system),
     onRequest,
-    inPlace: row.reload === "in place",
+    fixed: row.reload === "in place" ? fixedOf(grant, system) : undefined,
     handover: {
       start: {
         type: "start",
         service,
         role: entry && commandsOf(row).length > 1 ? entry.command : row.role,
-        hostname: system.configuration.value("system_hostname").split(".")[0]!,
+        hostname: hostname(system),
         parameters: parameters(wanted, system),
         sockets: { ...grant.sockets },
         onRequest: requestable(grant, system),
@@ -106,6 +106,16 @@ export function planOf(wanted: Wanted, system: System): Plan {
     ...(system.layers.worker ? { ownSockets: ownSockets(wanted, grant, system) } : {}),
     launch: (options) => launch(grant, system.runtime, system.layers, options),
   };
+}
+
+/** What a process is started with and cannot be given later: its rights, and who it is in the log. */
+function fixedOf(grant: Grant, system: System): string {
+  return JSON.stringify([grant, hostname(system), system.configuration.value("syslog_name")]);
+}
+
+/** This host's name as log lines have it. */
+function hostname({ configuration }: System): string {
+  return configuration.value("system_hostname").split(".")[0]!;
 }
 
 /** The listening sockets that the supervisor binds and hands over. */

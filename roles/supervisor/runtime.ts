@@ -116,10 +116,10 @@ export function exists(path: string): boolean {
 
 /**
  * Without bubblewrap, a role that runs as another user must be able to reach Deno, the cache and the source by itself.
- * What it cannot reach (a home directory of root) is copied to a temporary directory, which `dispose` removes.
+ * What it cannot reach (a home directory of root) is copied to a temporary directory, which its disposal removes.
  */
 export function reachable(runtime: Runtime, host: Host, layers: Layers): Stage {
-  const asItIs = { runtime, dispose() {} };
+  const asItIs = { runtime, [Symbol.dispose]() {} };
   if (!host.mailOwner) return asItIs;
   removeLeftStages();
   const needed = runtime.standalone

@@ -8,10 +8,9 @@ import type { Runtime } from "../../policies/bwrap.ts";
 import { reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 
-/** The runtime in its place, and what removes it from there. */
-export interface Stage {
+/** The runtime in its place, from where its disposal removes it. */
+export interface Stage extends Disposable {
   readonly runtime: Runtime;
-  dispose(): void;
 }
 
 const PREFIX = "postern-runtime-";
@@ -38,7 +37,7 @@ export function stageRuntime(runtime: Runtime, parent = temporaryDirectory()): S
     // Under its name nobody ever finds it free while we live.
     Deno.renameSync(join(stage, `${LOCK}.new`), join(stage, LOCK));
     Deno.chmodSync(stage, 0o755);
-    return { runtime: copyInto(stage, runtime), dispose };
+    return { runtime: copyInto(stage, runtime), [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;

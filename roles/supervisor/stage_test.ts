@@ -47,7 +47,7 @@ Deno.test("stageRuntime() copies to where any user can read, and takes it away a
   const stage = stageRuntime(place.runtime, place.parent);
   assertEquals(Deno.statSync(stage.runtime.deno).mode! & 0o777, 0o755);
   assertEquals(Deno.statSync(join(stage.runtime.deno, "../..")).mode! & 0o777, 0o755);
-  stage.dispose();
+  stage[Symbol.dispose]();
   assertEquals(place.names(), []);
 });
 
@@ -75,7 +75,7 @@ Deno.test("removeLeftStages() removes what nobody uses, and nothing else", () =>
   removeLeftStages(place.parent);
   assertEquals(place.names(), kept);
   assertEquals([kept.includes(used), namesIn(elsewhere).toSorted()], [true, ["deno", "lock"]]);
-  stage.dispose();
+  stage[Symbol.dispose]();
 });
 
 Deno.test({

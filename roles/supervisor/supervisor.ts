@@ -26,6 +26,7 @@ export class Supervisor {
   #keepers = new Map<string, Keeper>();
   #beat: ReturnType<typeof setInterval> | undefined;
   #stopped: Promise<void> | undefined;
+  #reloads: Promise<void> = Promise.resolve();
   #warn = seldom();
 
   constructor(public system: System) {}
@@ -52,8 +53,18 @@ export class Supervisor {
     return [...this.#keepers.values()].map((keeper) => keeper.status());
   }
 
-  /** Puts a new configuration in force without refusing or breaking a connection. Rejects with what is wrong. */
-  async reload(configuration: Configuration): Promise<void> {
+  /**
+   * Puts a new configuration in force without refusing or breaking a connection, after the reloads that were asked for
+   * before. Rejects with what is wrong.
+   */
+  reload(configuration: Configuration): Promise<void> {
+    const done = this.#reloads.then(() => this.#reload(configuration));
+    this.#reloads = done.catch(() => {});
+    return done;
+  }
+
+  async #reload(configuration: Configuration): Promise<void> {
+    if (this.#stopped) throw new ConfigError("the system stops");
     const next = adopt(this.system, configuration);
     let plans: Plan[];
     try {

@@ -16,6 +16,8 @@ const waiting = new Speech();
 let format: typeof formatJson = formatText;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let ship: (said: Said) => void = print;
+/** The socket of postlogd, and who writes to it. */
+let path: string | undefined, postlogd: Client<typeof logService.calls> | undefined;
 const encoder = new TextEncoder();
 
 export interface SinkOptions extends Origin {
@@ -24,10 +26,14 @@ export interface SinkOptions extends Origin {
   readonly log: string | undefined;
 }
 
-/** Sends this process's log events where the configuration says. */
+/** Sends this process's log events where the configuration says; a reload may say otherwise than the start. */
 export function installSink(options: SinkOptions): void {
-  if (options.log) {
-    ship = toPostlogd(client(logService, { path: options.log, patienceMs: START_MS }));
+  if (options.log !== path) {
+    flushLog();
+    postlogd?.close();
+    path = options.log;
+    postlogd = path ? client(logService, { path, patienceMs: START_MS }) : undefined;
+    ship = postlogd ? toPostlogd(postlogd) : print;
   }
   formatLog(options.json);
   // Nobody puts standard error in order: lines go there as soon as this turn ends.

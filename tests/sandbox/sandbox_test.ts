@@ -29,7 +29,7 @@ const host = readHost("nobody");
 const layers = await chooseLayers("auto", host);
 const workers = await chooseLayers("worker", host);
 const stage = reachable(findRuntime(), host, { ...layers, bwrap: undefined });
-addEventListener("unload", () => stage.dispose());
+addEventListener("unload", () => stage[Symbol.dispose]());
 
 /** How a role of a place is started, with the probe for its code. */
 function startIn(place: Place, decoys: Decoys): Start {
