@@ -1,5 +1,6 @@
 /** An active message: what qmgr holds in memory of a message while its recipients are being delivered. */
 
+import { BugError } from "../../shared/errors.ts";
 import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import type { Entry } from "./scheduler/destination.ts";
 
@@ -14,11 +15,11 @@ export class ActiveMessage {
   nextRecipient = 0;
   /** Recipients in memory. */
   held = 0;
-  /** What has to end before the message is complete: entries that wait or run, recipients withheld, routing. */
-  pending = 0;
   readonly running: Entry<ActiveMessage>[] = [];
   /** Recipients that an agent still delivers for a former qmgr, or may have delivered before it died. */
-  withheld: Map<number, NumberedRecipient> | undefined;
+  #withheld: Map<number, NumberedRecipient> | undefined;
+  /** Entries that wait, run, or were given back, until they are concluded; and steps that are being taken: routing, reading. */
+  #parts = 0;
   /** The store has recipients that failed, that were delivered, or that wait for another attempt. */
   failed = false;
   delivered = false;
@@ -59,11 +60,39 @@ export class ActiveMessage {
     return this.nextRecipient < this.recipientCount;
   }
 
+  /** What has to end before the message is complete. */
+  get pending(): number {
+    return this.#parts + this.withheld;
+  }
+
+  /** The message has to wait for so many more parts. */
+  begin(parts = 1): void {
+    this.#parts += parts;
+  }
+
+  /** So many parts have ended; true when nothing is pending any more. Throws BugError for one that never began. */
+  end(parts = 1): boolean {
+    this.#parts -= parts;
+    if (this.#parts < 0) throw new BugError(`${this.queueId}: more has ended than began`);
+    return this.pending === 0;
+  }
+
   /** Keeps a recipient out of the schedule; the message waits for it. */
   withhold(recipient: NumberedRecipient): void {
-    this.withheld ??= new Map();
-    this.withheld.set(recipient.n, recipient);
-    this.pending++;
+    this.#withheld ??= new Map();
+    this.#withheld.set(recipient.n, recipient);
+  }
+
+  /** Takes a recipient back that was withheld; undefined for one that is not. */
+  takeBack(n: number): NumberedRecipient | undefined {
+    const recipient = this.#withheld?.get(n);
+    this.#withheld?.delete(n);
+    return recipient;
+  }
+
+  /** How many recipients are withheld. */
+  get withheld(): number {
+    return this.#withheld?.size ?? 0;
   }
 
   isRunning(n: number): boolean {

@@ -136,9 +136,10 @@ export class ActiveQueue {
   judge(message: ActiveMessage, fate: Fate): void {
     message.fate = fate;
     if (message.completing) return;
+    message.begin();
     const withdrawn = this.scheduler.withdraw(message).length;
     if (withdrawn || message.unread) message.deferred = true;
-    message.pending += 1 - withdrawn;
+    message.end(withdrawn);
     this.#conclude(message, []);
   }
 
@@ -146,11 +147,8 @@ export class ActiveQueue {
   release(message: ActiveMessage, numbers: readonly number[]): void {
     const recipients: NumberedRecipient[] = [];
     for (const n of numbers) {
-      const recipient = message.withheld?.get(n);
-      if (!recipient) continue;
-      message.withheld!.delete(n);
-      message.pending--;
-      recipients.push(recipient);
+      const recipient = message.takeBack(n);
+      if (recipient) recipients.push(recipient);
     }
     if (recipients.length) this.#route(message, recipients);
   }
@@ -160,17 +158,15 @@ export class ActiveQueue {
     const { queueId } = message;
     // Its end is being written: the store still takes what is better than a deferral.
     if (message.completing) return await this.parts.committer.change({ queueId, outcomes });
+    message.begin();
     const accepted: Outcome[] = [];
-    let ended = 0;
     for (const outcome of outcomes) {
       if (message.isRunning(outcome.n)) continue;
       const entryIsEmpty = this.scheduler.withdrawRecipient(message, outcome.n);
-      const withheld = message.withheld?.delete(outcome.n) ?? false;
+      if (entryIsEmpty) message.end();
+      const withheld = message.takeBack(outcome.n);
       if (withheld || entryIsEmpty !== undefined) accepted.push(outcome);
-      if (withheld || entryIsEmpty) ended++;
     }
-    if (!accepted.length) return;
-    message.pending += 1 - ended;
     await this.#conclude(message, accepted);
   }
 
@@ -182,7 +178,7 @@ export class ActiveQueue {
 
   /** Sorts recipients by destination and puts them into the schedule; those that need no agent are done with. */
   async #route(message: ActiveMessage, recipients: readonly NumberedRecipient[]): Promise<void> {
-    message.pending++;
+    message.begin();
     const { router, claims } = this.parts;
     const groups = new Map<string, Map<string, Group & { recipients: NumberedRecipient[] }>>();
     const outcomes: Outcome[] = [];
@@ -214,7 +210,7 @@ export class ActiveQueue {
         [...destinations.values()],
         now,
       );
-      message.pending += waiting + suspended.length;
+      message.begin(waiting + suspended.length);
       this.#suspend(suspended);
     }
     this.changed();
@@ -286,32 +282,33 @@ export class ActiveQueue {
       else if (status === "bounced") message.failed = true;
       else if (status === "deferred") message.deferred = true;
     }
-    const last = --message.pending === 0;
-    if (!last || (message.unread && !message.fate)) {
+    if (!message.end()) {
       if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
-      if (last) await this.#readOn(message);
       return;
     }
+    if (message.unread && !message.fate) return await this.#readOn(message, outcomes);
     message.completing = true;
     await this.parts.completer.complete(message, outcomes);
     this.#forget(message);
   }
 
-  /** All recipients in memory are done: the next ones are read. */
-  async #readOn(message: ActiveMessage): Promise<void> {
-    // Kept pending: an operator's word may come in between.
-    message.pending++;
+  /** All recipients in memory are done: their outcomes become durable, and the next ones are read. */
+  async #readOn(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
+    const { queueId } = message;
+    // A part of its own: an operator's word may come in between.
+    message.begin();
+    if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
     this.#held -= message.held;
     message.held = 0;
     try {
-      const { nextRecipient, queueId } = message;
+      const { nextRecipient } = message;
       const page = this.page;
       const stored = await this.parts.store.recipients(queueId, OPEN, nextRecipient, page);
       message.nextRecipient = stored.length < page ? message.recipientCount : stored.at(-1)!.n + 1;
       this.#take(message, stored.map((each) => numbered(each, each.n)));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      warning(`${message.queueId}: read recipients: ${reason(error)}`);
+      warning(`${queueId}: read recipients: ${reason(error)}`);
       message.nextRecipient = message.recipientCount;
       message.deferred = true;
       if (error instanceof DamagedRecord) message.fate = "corrupt";

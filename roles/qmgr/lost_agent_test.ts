@@ -64,7 +64,7 @@ Deno.test("a report that comes while recipients rest is taken", async () => {
   await using world = await World.open({ agent: mortal(1) });
   world.qmgr.activeQueue.retryMs = 200;
   const queueId = await world.enqueue(["a@x", "b@x"]);
-  await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.withheld?.size === 2);
+  await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.withheld === 2);
   await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
   await world.untilEmpty();
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0, 1], [1]]);
@@ -75,7 +75,7 @@ Deno.test("a message that is deleted while its recipients rest is not tried agai
   world.qmgr.activeQueue.retryMs = 100;
   const queueId = await world.enqueue(["a@x"]);
   const { activeQueue } = world.qmgr;
-  await world.until(() => activeQueue.messages.get(queueId)?.withheld?.size === 1);
+  await world.until(() => activeQueue.messages.get(queueId)?.withheld === 1);
   activeQueue.judge(activeQueue.messages.get(queueId)!, "delete");
   await world.untilEmpty();
   assertEquals(world.requests.length, 1);

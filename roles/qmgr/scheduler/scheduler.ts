@@ -15,7 +15,7 @@ export type { Group, Notes, Suspended } from "./transport.ts";
 export const NO_TRANSPORT: Problem = { dsn: "4.3.0", text: "mail transport unavailable" };
 
 export class Scheduler<M> {
-  #transports = new Map<string, Transport<M>>();
+  readonly transports = new Map<string, Transport<M>>();
   #ring: Transport<M>[] = [];
   #turn = 0;
   #settings: SchedulerSettings;
@@ -98,10 +98,10 @@ export class Scheduler<M> {
   }
 
   #transport(name: string): Transport<M> {
-    let transport = this.#transports.get(name);
+    let transport = this.transports.get(name);
     if (!transport) {
       transport = new Transport(name, () => this.#settings, this.notes);
-      this.#transports.set(name, transport);
+      this.transports.set(name, transport);
       this.#ring.push(transport);
     }
     return transport;
