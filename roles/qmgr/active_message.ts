@@ -8,7 +8,7 @@ import type { Entry } from "./scheduler/destination.ts";
 export type NumberedRecipient = Recipient & { readonly n: number };
 
 /** What is to be done with an active message, whatever becomes of its recipients, when its deliveries have ended. */
-export type Fate = "hold" | "delete" | "requeue" | "corrupt";
+export type Disposition = "hold" | "delete" | "requeue" | "corrupt";
 
 export class ActiveMessage {
   /** The number of the first recipient that was not read from the store yet. */
@@ -30,7 +30,7 @@ export class ActiveMessage {
   traced = false;
   /** All parts have ended; the last changes are being made durable. */
   completing = false;
-  fate: Fate | undefined;
+  disposition: Disposition | undefined;
   /** How often recipients were tried again at once because their agent died. */
   retries = 0;
 

@@ -17,7 +17,7 @@ import type { Committer } from "./committer.ts";
 import type { Completer } from "./complete.ts";
 import {
   type ActiveMessage,
-  type Fate,
+  type Disposition,
   numbered,
   type NumberedRecipient,
 } from "./active_message.ts";
@@ -133,8 +133,8 @@ export class ActiveQueue {
   }
 
   /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended. */
-  judge(message: ActiveMessage, fate: Fate): void {
-    message.fate = fate;
+  judge(message: ActiveMessage, disposition: Disposition): void {
+    message.disposition = disposition;
     if (message.completing) return;
     message.begin();
     const withdrawn = this.scheduler.withdraw(message).length;
@@ -196,7 +196,7 @@ export class ActiveQueue {
         outcomes.push(this.#own(message, resolved, outcome, agent));
       }
     }
-    if (!message.fate) this.#enqueue(message, groups);
+    if (!message.disposition) this.#enqueue(message, groups);
     else if (groups.size) message.deferred = true;
     await this.#conclude(message, outcomes);
   }
@@ -238,7 +238,7 @@ export class ActiveQueue {
 
   /** Nobody knows what became of these recipients: they are tried again after a rest, a few times. */
   #tryAgainSoon({ message, recipients }: Entry<ActiveMessage>): boolean {
-    if (this.#stopped || message.fate || message.retries >= MAX_RETRIES) return false;
+    if (this.#stopped || message.disposition || message.retries >= MAX_RETRIES) return false;
     message.retries++;
     for (const recipient of recipients) message.withhold(recipient);
     const timer = setTimeout(() => {
@@ -286,7 +286,7 @@ export class ActiveQueue {
       if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
       return;
     }
-    if (message.unread && !message.fate) return await this.#readOn(message, outcomes);
+    if (message.unread && !message.disposition) return await this.#readOn(message, outcomes);
     message.completing = true;
     await this.parts.completer.complete(message, outcomes);
     this.#forget(message);
@@ -311,7 +311,7 @@ export class ActiveQueue {
       warning(`${queueId}: read recipients: ${reason(error)}`);
       message.nextRecipient = message.recipientCount;
       message.deferred = true;
-      if (error instanceof DamagedRecord) message.fate = "corrupt";
+      if (error instanceof DamagedRecord) message.disposition = "corrupt";
     }
     await this.#conclude(message, []);
   }

@@ -49,7 +49,7 @@ export class Completer {
   async complete(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
     const { queueId } = message;
     const tell = this.#mustTell(message);
-    if (tell && !message.fate) {
+    if (tell && !message.disposition) {
       await this.committer.change({ queueId, outcomes });
       return await this.#finish(message, await this.#tell(message));
     }
@@ -105,7 +105,7 @@ export class Completer {
       if (!(error instanceof StorageError)) throw error;
       warning(`${message.queueId}: ${reason(error)}`);
       told.left = true;
-      if (error instanceof DamagedRecord) message.fate ??= "corrupt";
+      if (error instanceof DamagedRecord) message.disposition ??= "corrupt";
     }
     return told;
   }
@@ -154,11 +154,11 @@ export class Completer {
     await this.committer.change({ queueId, outcomes, reported, move, settled });
   }
 
-  #last({ fate, envelope }: ActiveMessage, left: boolean): Pick<Change, "move" | "remove"> {
-    if (fate === "corrupt") return { move: { queue: "corrupt", nextTry: 0 } };
-    if (fate === "delete" || !left) return { remove: true };
-    if (fate === "hold") return { move: { queue: "hold", nextTry: 0 } };
-    if (fate === "requeue") return { move: { queue: "incoming", nextTry: 0 } };
+  #last({ disposition, envelope }: ActiveMessage, left: boolean): Pick<Change, "move" | "remove"> {
+    if (disposition === "corrupt") return { move: { queue: "corrupt", nextTry: 0 } };
+    if (disposition === "delete" || !left) return { remove: true };
+    if (disposition === "hold") return { move: { queue: "hold", nextTry: 0 } };
+    if (disposition === "requeue") return { move: { queue: "incoming", nextTry: 0 } };
     const next = nextTry(envelope.arrived, this.clock.now(), this.settings);
     return { move: { queue: "deferred", nextTry: next } };
   }

@@ -50,7 +50,7 @@ export class Feeder {
     readonly now: () => number,
   ) {
     activeQueue.onRoom = (left) => {
-      if (left.fate === "requeue") this.want("incoming");
+      if (left.disposition === "requeue") this.want("incoming");
       else if (!this.#running && this.#backlog) this.#run();
     };
   }

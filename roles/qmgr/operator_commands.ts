@@ -3,7 +3,7 @@
 import { answer, type Answerer } from "../../shared/ipc/server.ts";
 import { queueService, type Which } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
-import type { Fate } from "./active_message.ts";
+import type { Disposition } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
 import type { Feeder } from "./feed.ts";
 import type { Mutex } from "./mutex.ts";
@@ -16,13 +16,13 @@ export function answerQueue(
   mutex: Mutex,
 ): Answerer {
   /** The running deliveries of an active message go on; what is to become of it is done when they have ended. */
-  const judge = (which: Which, fate: Fate): number => {
+  const judge = (which: Which, disposition: Disposition): number => {
     const ids = which === "ALL" ? [...activeQueue.messages.keys()] : new Set(which);
     let count = 0;
     for (const id of ids) {
       const message = activeQueue.messages.get(id);
       if (!message) continue;
-      activeQueue.judge(message, fate);
+      activeQueue.judge(message, disposition);
       count++;
     }
     return count;
