@@ -1,7 +1,8 @@
 /** Takes connections, runs a session for each, and keeps time for all of them. */
 
 import type { Socket } from "node:net";
-import { reason } from "../../shared/errors.ts";
+import { PeerError, reason } from "../../shared/errors.ts";
+import * as lines from "../../shared/log/lines.ts";
 import { warning } from "../../shared/log/log.ts";
 import { plainAddress } from "../../shared/net/network.ts";
 import { reply } from "../../shared/smtp/reply.ts";
@@ -80,9 +81,7 @@ export class Reception {
     this.#changed();
     try {
       if (settings.tlsWrappermode && tls) {
-        const secure = session.tls = await tls.handshake(socket, session.wire);
-        session.wire.transport = secure.transport;
-        if (settings.tlsLoglevel > 0) logTls(session.client, secure);
+        if (!await secured(session, tls.handshake(socket, session.wire))) return;
       } else stop = feed(socket, session.wire);
       await session.run();
     } finally {
@@ -110,5 +109,19 @@ export class Reception {
   #tick(): void {
     const now = this.house.services.clock.now();
     for (const session of this.#sessions) session.wire.tick(now);
+  }
+}
+
+/** TLS from the first byte on (`smtpd_tls_wrappermode`); false when there will be none. */
+async function secured(session: Session, handshake: Promise<TlsSession>): Promise<boolean> {
+  try {
+    const tls = session.tls = await handshake;
+    session.wire.transport = tls.transport;
+    if (session.settings.tlsLoglevel > 0) logTls(session.client, tls);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    lines.tlsFailed(session.client, error.message);
+    return false;
   }
 }

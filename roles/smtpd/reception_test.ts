@@ -207,6 +207,14 @@ Deno.test("a handshake that is none ends the session and nothing else", async ()
   assertEquals(await other.say("NOOP\r\n"), "250 2.0.0 Ok");
   assertEquals(reception.sessions, 1);
   await other.say("QUIT\r\n");
+  for (
+    const line of [
+      /^SSL_accept error from localhost\[127\.0\.0\.1\]: -1$/,
+      /^TLS library problem: .*wrong version number/,
+      /^NOQUEUE: lost connection after STARTTLS from localhost\[127\.0\.0\.1\]$/,
+      /^disconnect from localhost\[127\.0\.0\.1\] ehlo=1 starttls=0\/1 commands=1\/2$/,
+    ]
+  ) assert(log.some((each) => line.test(each)), `${line}`);
   await close();
 });
 
@@ -221,6 +229,22 @@ Deno.test("smtpd_tls_wrappermode speaks TLS from the first byte", async () => {
   assert(!(await peer.say("EHLO x\r\n")).includes("STARTTLS"));
   await peer.say("QUIT\r\n");
   await close();
+});
+
+Deno.test("a client that hangs up in its handshake is logged", async () => {
+  const lost = () => log.filter((line) => /^SSL_accept error .*: lost connection$/.test(line));
+  const before = lost().length;
+  for (const smtpd_tls_wrappermode of ["yes", "no"]) {
+    const { port, close } = await house({ smtpd_tls_wrappermode });
+    const plain = smtpd_tls_wrappermode === "no" ? await client(port) : undefined;
+    if (plain) {
+      await plain.say("EHLO x\r\n");
+      await plain.say("STARTTLS\r\n");
+      plain.socket.end();
+    } else await new Promise<void>((done) => connect(port, "127.0.0.1", done as () => void).end());
+    await close();
+  }
+  assertEquals(lost().length, before + 2);
 });
 
 Deno.test("a long message streams through with the client no faster than cleanup", async () => {

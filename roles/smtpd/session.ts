@@ -4,7 +4,7 @@ import { Share } from "../../shared/budget.ts";
 import { counter } from "../../shared/counters.ts";
 import { reason } from "../../shared/errors.ts";
 import * as lines from "../../shared/log/lines.ts";
-import { panic, warning } from "../../shared/log/log.ts";
+import { panic } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { GO_AHEAD } from "../../shared/smtp/replies.ts";
 import { checkClient } from "./restriction_lists.ts";
@@ -297,7 +297,9 @@ export class Session {
       wire.transport = tls.transport;
       if (settings.tlsLoglevel > 0) logTls(this.client, tls);
     } catch (error) {
-      warning(`TLS handshake failed for ${this.clientName}[${peer.address}]: ${reason(error)}`);
+      // The 220 said nothing of the handshake.
+      this.#counts.get("starttls")!.ok--;
+      lines.tlsFailed(this.client, reason(error));
       lines.ended("lost connection", this.where, this.client, this.#id);
       return false;
     }

@@ -120,6 +120,17 @@ export function tlsEstablished(
   );
 }
 
+/** smtpd: a handshake that failed; what the TLS library says of it is a line of its own. */
+export function tlsFailed(client: Named, why: string): void {
+  const ours = why === TLS_LOST || why === TLS_TIMEOUT;
+  info(`SSL_accept error from ${named(client)}: ${ours ? why : "-1"}`);
+  if (!ours) warning(`TLS library problem: ${why}`);
+}
+
+/** What is no fault of what the client said. */
+export const TLS_LOST = "lost connection";
+export const TLS_TIMEOUT = "Connection timed out";
+
 /** cleanup: the message's id, with its angle brackets; empty prints `<>`. */
 export function messageId(queueId: string, id: string, resent = false): void {
   info(`${queueId}: ${resent ? "resent-" : ""}message-id=${id || "<>"}`);

@@ -124,6 +124,16 @@ const GOLDEN: [string, () => void, string][] = [
     "Anonymous TLS connection established from host.example.com[192.0.2.1]: TLSv1.3 with cipher " +
     "TLS_AES_256_GCM_SHA384 (256/256 bits)",
   ],
+  [
+    "TLS from a client that went away",
+    () => lines.tlsFailed(CLIENT, lines.TLS_LOST),
+    "SSL_accept error from host.example.com[192.0.2.1]: lost connection",
+  ],
+  [
+    "TLS from a client that is silent",
+    () => lines.tlsFailed(CLIENT, lines.TLS_TIMEOUT),
+    "SSL_accept error from host.example.com[192.0.2.1]: Connection timed out",
+  ],
   ["message-id", () => lines.messageId(ID, "<x@y>"), `${ID}: message-id=<x@y>`],
   ["no message-id", () => lines.messageId(ID, ""), `${ID}: message-id=<>`],
   [
@@ -368,6 +378,16 @@ Deno.test("what qmgr delivers itself is said in the name of the agent that Postf
   }
   lines.removed(ID);
   assertEquals(programs, ["error", "discard", undefined, undefined]);
+});
+
+Deno.test("what a TLS library says of a handshake is a warning of its own", () => {
+  const log: string[] = [];
+  setSink((severity, text) => void log.push(`${severity}: ${text}`));
+  lines.tlsFailed(CLIENT, "wrong version number");
+  assertEquals(log, [
+    "info: SSL_accept error from host.example.com[192.0.2.1]: -1",
+    "warning: TLS library problem: wrong version number",
+  ]);
 });
 
 Deno.test("a quoted local part is printed as it is", () => {
