@@ -69,6 +69,8 @@ async function show(
 }
 
 const RET = { "": 0, FULL: 1, HDRS: 2 };
+/** What sendmail -v and -bv ask for. */
+const TRACE = { deliver: 1024, verify: 512 };
 const NOTIFY = { NEVER: 1, SUCCESS: 2, FAILURE: 4, DELAY: 8 };
 
 function envelopeText({ message, recipients }: Shown): string {
@@ -88,6 +90,7 @@ function envelopeText({ message, recipients }: Shown): string {
   attribute("ret_flags", RET[envelope.ret]);
   attribute("rewrite_context", client.address ? "remote" : "local");
   lines.push(`sender: ${envelope.sender}`);
+  if (envelope.trace) attribute("trace_flags", TRACE[envelope.trace]);
   for (const prefix of ["log_client", "client"]) {
     attribute(`${prefix}_name`, client.name);
     attribute(`${prefix}_address`, client.address);

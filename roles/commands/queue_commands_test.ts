@@ -198,6 +198,12 @@ Deno.test("postcat -eq tells which client a message came from", () =>
     assertEquals(io.written.out.includes("Subject"), false);
   }));
 
+Deno.test("postcat -eq tells of a message whose recipients are only verified", () =>
+  withQueue(async (io) => {
+    await postcat(["-eq", IDS[2]], io);
+    assertMatch(io.written.out, /^sender: me@example\.com\nnamed_attribute: trace_flags=512\n/m);
+  }));
+
 Deno.test("postcat -q of a message that is not there exits 1", () =>
   withQueue(async (io) => {
     assertEquals(await postcat(["-q", "NOSUCH"], io), 1);

@@ -8,7 +8,7 @@ import { postqueue } from "./postqueue.ts";
 export const IDS = ["4jWb0l24cGzJDLg", "4jWb0l1yZvzJDLZ", "4jWb1j0jWRzJDLj"] as const;
 const ARRIVED = new Date(2026, 10, 21, 1, 56, 39).getTime();
 
-/** A queue with three messages, the second on hold, and no system running. */
+/** A queue with three messages, the second on hold, the third to verify its recipient, and no system running. */
 export async function withQueue(test: (io: FakeIo) => Promise<void>, input = ""): Promise<void> {
   const io = fakeIo("", input);
   const store = openStore(databaseDirectory(io.queueDirectory));
@@ -31,6 +31,7 @@ export async function withQueue(test: (io: FakeIo) => Promise<void>, input = "")
         body: "7bit" as const,
         ret: "HDRS" as const,
         envid: "myid",
+        ...(n === 2 ? { trace: "verify" as const } : {}),
       },
       recipients: [{
         address: "user@example.org",
