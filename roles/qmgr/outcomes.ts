@@ -3,11 +3,12 @@
  * a second time.
  */
 
-import { PeerError } from "../../shared/errors.ts";
+import { PeerError, reason } from "../../shared/errors.ts";
 import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
+import type { Envelope } from "../../shared/mail/envelope.ts";
 import { isFitting } from "../../shared/mail/verify.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
-import type { QueueReader } from "../../shared/queue/store.ts";
+import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
 import type { ActiveQueue } from "./active_queue.ts";
 import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
@@ -41,7 +42,7 @@ export function answerOutcomes(
       }
       await mutex.run(async () => {
         const message = activeQueue.messages.get(queueId);
-        const envelope = message?.envelope ?? (await store.find(queueId))?.envelope;
+        const envelope = message?.envelope ?? await storedEnvelope(store, queueId);
         if (envelope && !outcomes.every((each) => isFitting(envelope, each))) {
           throw new PeerError(`${queueId}: outcomes that are not of this kind of message`);
         }
@@ -53,4 +54,18 @@ export function answerOutcomes(
       return {};
     },
   });
+}
+
+/** The envelope of a message that is not in memory; undefined when there is none. Throws PeerError for a damaged one. */
+async function storedEnvelope(
+  store: Pick<QueueReader, "find">,
+  queueId: string,
+): Promise<Envelope | undefined> {
+  try {
+    return (await store.find(queueId))?.envelope;
+  } catch (error) {
+    if (!(error instanceof DamagedRecord)) throw error;
+    // Asking again would not help; when an operator has mended it, its recipients are tried again.
+    throw new PeerError(`${queueId}: ${reason(error)}`);
+  }
 }

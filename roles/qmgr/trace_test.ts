@@ -1,6 +1,7 @@
 /** Mail whose sender wants a report on every recipient (sendmail -v), or whose recipients are only verified (-bv). */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { CallError } from "../../shared/ipc/failure.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { all, bounced, deferred, gated, resolvedTo, sent, test, World } from "./test_world.ts";
@@ -117,6 +118,22 @@ gated("a former agent's word that other mail was deliverable is refused", async 
   await world.untilEmpty();
 });
 
+gated(
+  "a former agent's word on a message whose record is damaged is refused for good",
+  async (world, gate) => {
+    const queueId = await world.enqueue(["a@x"]);
+    await world.until(() => gate.waiting.length === 1);
+    gate.open(deferred);
+    await world.untilIn(queueId, "deferred");
+    const shell = new DatabaseSync(`${world.directory}/queue.db`);
+    shell.exec("UPDATE messages SET envelope = '{}'");
+    shell.close();
+    const report = { handed: world.handed(queueId, 0), outcomes: [sent(0)] };
+    const error = await assertRejects(() => world.outcomes.call("report", report)) as CallError;
+    assertEquals(error.code, "refused");
+  },
+);
+
 Deno.test("a former agent's word on what it was to verify is taken, and reported once", async () => {
   let disk = "";
   await using world = await World.open({
@@ -224,7 +241,7 @@ gated(
     const queueId = await world.enqueue(["a@x", "b@y"], { trace: "verify" });
     await world.until(() => gate.waiting.length === 2);
     const holding = world.queue.call("hold", { which: [queueId] });
-    await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.fate === "hold");
+    await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.disposition === "hold");
     gate.open(deliverable);
     await holding;
     await world.untilIn(queueId, "hold");

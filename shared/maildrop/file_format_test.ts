@@ -166,6 +166,21 @@ Deno.test("readSubmission() refuses a submission that was damaged in any way", a
   }));
 });
 
+Deno.test("readSubmission() knows two kinds of report that a sender may ask for", async () => {
+  for (const trace of ["verify", "deliver"] as const) {
+    assertEquals((await readBytes(await forged({ ...PLAIN, trace }))).envelope, {
+      ...PLAIN,
+      trace,
+    });
+  }
+  for (const trace of ["", "failure", null, 1, ["verify"], { verify: true }]) {
+    await assertRejects(
+      async () => await readBytes(await forged({ ...PLAIN, trace })),
+      NotASubmission,
+    );
+  }
+});
+
 Deno.test("readSubmission() takes no envelope of another shape, though the checksum is right", async () => {
   const key = fc.oneof(fc.constantFrom(...INHERITED, ...Object.keys(PLAIN)), fc.string());
   const other = fc.oneof(
