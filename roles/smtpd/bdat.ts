@@ -3,18 +3,22 @@
  * that they are never taken for commands; after an error chunks are dropped up to the last one.
  */
 
+import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { NEED_RCPT, NO_RECIPIENTS } from "../../shared/smtp/replies.ts";
 import { checkData } from "./restriction_lists.ts";
-import { NOT_IMPLEMENTED } from "./replies.ts";
 import { endOfMessage, Intake, keepUp } from "./content.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 
 /** The count is unknown, so what follows cannot be told from commands: 521 ends the session. */
 const BAD_SYNTAX = reply(521, "5.5.4", "Syntax: BDAT count [LAST]");
+const NO_CHUNKING = reply(521, "5.5.1", "Error: command not implemented");
 const NULL_CHUNK = reply(551, "5.7.1", "Null BDAT request");
 const TOO_BIG = reply(552, "5.3.4", "Chunk exceeds message size limit");
+
+/** More of a malformed command is not logged. */
+const MAX_SHOWN = 100;
 
 interface Chunk {
   readonly size: number;
@@ -25,11 +29,13 @@ interface Chunk {
 export function bdat(session: Session, argument: string): Maybe<Reply | undefined> {
   if (session.settings.discarded.has("chunking")) {
     // Its bytes will come all the same.
-    session.closing = true;
-    return NOT_IMPLEMENTED;
+    return NO_CHUNKING;
   }
   const chunk = parse(argument);
-  if (!chunk) return BAD_SYNTAX;
+  if (!chunk) {
+    warn(session, "malformed BDAT command syntax", `: BDAT ${argument.slice(0, MAX_SHOWN)}`);
+    return BAD_SYNTAX;
+  }
   const refused = cannotTake(session, chunk);
   if (refused) return discard(session, chunk, refused);
   const { intake } = session.transaction;
@@ -50,16 +56,27 @@ function parse(argument: string): Chunk | undefined {
   return count === undefined ? undefined : { size: Number(count), last: last !== undefined };
 }
 
-function cannotTake({ stage, settings, contentBytes }: Session, chunk: Chunk): Reply | undefined {
+function cannotTake(session: Session, chunk: Chunk): Reply | undefined {
+  const { stage, settings, contentBytes } = session;
   if (stage === "discard") {
     return reply(551, "5.0.0", `Discarded ${chunk.size} bytes after earlier error`);
   }
   if (stage === "mail") return NO_RECIPIENTS;
   if (stage !== "rcpt" && stage !== "bdat") return NEED_RCPT;
-  if (chunk.size === 0 && !chunk.last) return NULL_CHUNK;
+  if (chunk.size === 0 && !chunk.last) {
+    warn(session, "null BDAT request");
+    return NULL_CHUNK;
+  }
   const { messageSizeLimit } = settings;
   const total = Math.max(0, contentBytes) + chunk.size;
-  return messageSizeLimit && total > messageSizeLimit ? TOO_BIG : undefined;
+  if (!messageSizeLimit || total <= messageSizeLimit) return undefined;
+  warn(session, "BDAT request", " exceeds message size limit");
+  return TOO_BIG;
+}
+
+function warn({ client, transaction }: Session, what: string, more = ""): void {
+  const { name, address } = client;
+  warning(`${transaction.queueId ?? "NOQUEUE"}: ${what} from ${name}[${address}]${more}`);
 }
 
 function take(session: Session, intake: Intake, chunk: Chunk): Maybe<Reply | undefined> {
@@ -97,7 +114,7 @@ function taken(session: Session, intake: Intake, chunk: Chunk): Maybe<Reply> {
   session.wire.disarm();
   if (!chunk.last) return reply(250, "2.0.0", `Ok: ${chunk.size} bytes`);
   intake.finish();
-  return endOfMessage(session, intake, `${chunk.size} bytes `);
+  return endOfMessage(session, intake, `${session.contentBytes} bytes `);
 }
 
 /** Reads and drops a chunk; the transaction is over, and more chunks of it may be on their way. */

@@ -13,15 +13,15 @@ import {
 } from "../../shared/smtp/replies.ts";
 import { startsField } from "../../shared/mail/header.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
+import { literalAddress } from "../../shared/net/network.ts";
 import { parsePath } from "../../shared/mail/address_parse.ts";
-import { external } from "../../shared/mail/address.ts";
 import { notSmtp } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
 import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./restriction_lists.ts";
 import { eventAllowed } from "./limits.ts";
-import { mail, needsUtf8, rcpt } from "./mail_and_rcpt.ts";
+import { illegalAddress, mail, needsUtf8, rcpt } from "./mail_and_rcpt.ts";
 import {
   afterBdat,
   HELO_FIRST,
@@ -123,7 +123,7 @@ export function find(line: string, session: Session): Command {
 }
 
 /** What must not be read into a header, a log field or a reply, beside controls and changes of direction. */
-const NEUTERED = /[<>()\\";@]/g;
+const NEUTERED = /[<>()\\";@ \t]/g;
 const MAX_HELO = 255;
 
 function neuter(helo: string): string {
@@ -186,8 +186,9 @@ function rset(session: Session, argument: string): Reply {
   return OK;
 }
 
-function noop(_session: Session, argument: string): Reply {
-  return argument ? reply(501, "5.5.4", "Syntax: NOOP") : OK;
+/** With whatever argument (RFC 5321 4.1.1.9). */
+function noop(): Reply {
+  return OK;
 }
 
 /** Asks what RCPT would be told, and leaves the transaction alone (reference 3.8). */
@@ -195,16 +196,19 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
   const { settings, services } = session;
   if (settings.disableVrfyCommand) return reply(502, "5.5.1", "VRFY command is disabled");
   if (settings.heloRequired && session.helo === undefined) return HELO_FIRST;
-  const path = argument ? parsePath(argument) : undefined;
-  if (!argument || (path && !/^(SMTPUTF8)?$/i.test(path.rest))) {
-    return reply(
-      501,
-      "5.5.4",
-      `Syntax: VRFY address${settings.smtputf8Enable ? " [SMTPUTF8]" : ""}`,
-    );
+  if (!argument) {
+    const utf8 = settings.smtputf8Enable ? " [SMTPUTF8]" : "";
+    return reply(501, "5.5.4", `Syntax: VRFY address${utf8}`);
   }
-  if (!path?.address) return BAD_RECIPIENT;
+  const path = parsePath(argument);
+  if (!path?.address || !/^(SMTPUTF8)?$/i.test(path.rest)) {
+    return illegalAddress(session, "VRFY", argument, BAD_RECIPIENT);
+  }
   if (!path.rest && needsUtf8(path.address)) return UNICODE_WITHOUT_SMTPUTF8;
+  const found = () =>
+    reply(252, "2.0.0", argument.slice(0, argument.length - path.rest.length).trim());
+  // RFC 5321 4.5.1: postmaster is always there.
+  if (path.address.toLowerCase() === "postmaster") return found();
   let resolved;
   try {
     resolved = await services.recipient("", path.address);
@@ -214,7 +218,7 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
   if (resolved.resolved.fail) {
     return session.refuse(temporaryFailure(path.address), path.address);
   }
-  const found = () => reply(252, "2.0.0", external(path.address));
+  if (resolved.resolved.error) return illegalAddress(session, "VRFY", argument, BAD_RECIPIENT);
   return refusedOr(session, checkRecipient(session, path.address, resolved), found, path.address);
 }
 
@@ -226,9 +230,11 @@ function etrn(session: Session, argument: string): Maybe<Reply> {
   }
   if (!argument || argument.includes(" ")) return reply(500, "", "Syntax: ETRN domain");
   const domain = /^[@#]/.test(argument) ? argument.slice(1) : argument;
-  if (!isHostname(domain)) return reply(501, "", "Error: invalid parameter syntax");
-  const answer = () => reply(459, "", `<${argument}>: service unavailable`);
-  return refusedOr(session, checkEtrn(session, argument), answer);
+  if (!isHostname(domain) && literalAddress(domain) === undefined) {
+    return reply(501, "", "Error: invalid parameter syntax");
+  }
+  const answer = () => reply(459, "", `<${domain}>: service unavailable`);
+  return refusedOr(session, checkEtrn(session, domain), answer);
 }
 
 function quit(session: Session): Reply {

@@ -8,10 +8,12 @@ import type { Transaction } from "./transaction.ts";
 
 /** More parameters than this are nobody's. */
 const MAX_PARAMETERS = 100;
-/** xtext of RFC 3461 4. */
-const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})*$/;
+/** xtext of RFC 3461 4, with the `=` that some clients do not encode. */
+const XTEXT = /^([!-*,-~]|\+[0-9A-F]{2})*$/;
+/** What xtext may not stand for where people will read it: controls, and all beyond ASCII. */
+const HIDDEN = /\+([01][0-9A-F]|7F|[89A-F])/;
 /** utf-8-addr-xtext and -unitext of RFC 6533 3, loosely. */
-const UTF8_XTEXT = /^([!-*,-<>-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
+const UTF8_XTEXT = /^([!-*,-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
 
 const DSN_DISABLED = reply(501, "5.7.1", "DSN support is disabled");
 const bad = (text: string) => reply(501, "5.5.4", text);
@@ -27,13 +29,15 @@ export function mailParameters(
   if (parameters.length > MAX_PARAMETERS) return TOO_MANY;
   for (const parameter of parameters) {
     const { name, value } = parameter;
-    if (name === "SIZE") {
-      if (!/^[0-9]{1,15}$/.test(value)) return bad("Bad message size syntax");
-      transaction.declaredSize = Number(value);
-    } else if (name === "BODY" && /^(7BIT|8BITMIME)$/i.test(value)) {
+    if (name === "BODY" && /^(7BIT|8BITMIME)$/i.test(value)) {
       transaction.body = value[0] === "8" ? "8bit" : "7bit";
-    } else if (name === "SMTPUTF8" && value === "" && offers(settings, "smtputf8")) {
+    } else if (parameter.text.length === name.length) {
+      // What follows has a value, if only an empty one.
+      if (name !== "SMTPUTF8" || !offers(settings, "smtputf8")) return unsupported(parameter.text);
       transaction.smtputf8 = true;
+    } else if (name === "SIZE") {
+      if (!/^[0-9]+$/.test(value)) return bad("Bad message size syntax");
+      transaction.declaredSize = Number(value);
     } else if (name === "RET") {
       const word = upperCase(value);
       if (settings.discarded.has("dsn")) return DSN_DISABLED;
@@ -43,11 +47,11 @@ export function mailParameters(
       transaction.ret = word;
     } else if (name === "ENVID") {
       if (settings.discarded.has("dsn")) return DSN_DISABLED;
-      const fits = value && value.length <= MAX_ENVID && XTEXT.test(value);
+      const fits = value && value.length <= MAX_ENVID && XTEXT.test(value) && !HIDDEN.test(value);
       if (transaction.envid || !fits) return bad("Bad ENVID parameter syntax");
       transaction.envid = value;
-    } else if (name === "AUTH") return reply(503, "5.5.4", "Error: authentication disabled");
-    else return unsupported(parameter.text);
+    } else if (name !== "AUTH") return unsupported(parameter.text);
+    // Who submitted the message is believed of nobody (RFC 4954 5), and nothing is done with it.
   }
   return undefined;
 }
@@ -67,7 +71,8 @@ export function recipientParameters(
   const parameters = split(text);
   if (parameters.length > MAX_PARAMETERS) return TOO_MANY;
   for (const { name, value, text: parameter } of parameters) {
-    if (name !== "NOTIFY" && name !== "ORCPT") return unsupported(parameter);
+    const known = name === "NOTIFY" || name === "ORCPT";
+    if (!known || parameter.length === name.length) return unsupported(parameter);
     if (settings.discarded.has("dsn")) return DSN_DISABLED;
     if (name === "NOTIFY") {
       const words = notifyWords(value);
@@ -97,13 +102,12 @@ function split(text: string): { name: string; value: string; text: string }[] {
   });
 }
 
-/** NEVER alone, or any of the others once (RFC 3461 4.1). */
+/** NEVER alone, or any of the others (RFC 3461 4.1); words said twice and commas too many do no harm. */
 function notifyWords(value: string): Recipient["notify"] | undefined {
-  const words = upperCase(value).split(",");
+  const words = [...new Set(upperCase(value).split(",").filter(Boolean))];
   const known = words.every((word) => /^(NEVER|SUCCESS|FAILURE|DELAY)$/.test(word));
   const alone = !words.includes("NEVER") || words.length === 1;
-  if (!known || !alone || new Set(words).size !== words.length) return undefined;
-  return words as Recipient["notify"];
+  return words.length && known && alone ? words as Recipient["notify"] : undefined;
 }
 
 /** `rfc822;user+2Bx@example.com` (RFC 3461 4.2). */

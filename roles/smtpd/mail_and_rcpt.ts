@@ -21,6 +21,8 @@ import {
   TOO_MANY_RECIPIENTS,
 } from "../../shared/smtp/replies.ts";
 import { warning } from "../../shared/log/log.ts";
+import { isHostname } from "../../shared/net/hostname.ts";
+import { literalAddress, parseAddress } from "../../shared/net/network.ts";
 import { reason } from "../../shared/errors.ts";
 import { checkRecipient, checkSender, refusedOr } from "./restriction_lists.ts";
 import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
@@ -29,10 +31,13 @@ import { eventAllowed } from "./limits.ts";
 import { temporaryFailure } from "./restrictions.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
+import type { Settings } from "./settings.ts";
 import { Transaction } from "./transaction.ts";
 
 /** What a recipient takes of memory beside the text of its command. */
 const RECIPIENT_BYTES = 512;
+/** More of an address that is none is not logged. */
+const MAX_SHOWN = 200;
 
 /** Addresses that only SMTPUTF8 may carry (RFC 6531 3.3). */
 export function needsUtf8(address: string): boolean {
@@ -57,14 +62,17 @@ export function mail(session: Session, argument: string): Maybe<Reply> {
 function begin(session: Session, argument: string): Maybe<Reply> {
   const path = after("FROM:", argument, session);
   if (path === "syntax") return MAIL_SYNTAX;
-  if (path === undefined) return BAD_SENDER;
+  if (path === undefined) return illegalAddress(session, "MAIL", argument, BAD_SENDER);
   const transaction = new Transaction();
   const refused = path.rest && mailParameters(path.rest, transaction, session.settings);
   if (refused) return refused;
   if (needsUtf8(path.address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
   const { messageSizeLimit } = session.settings;
   if (messageSizeLimit && transaction.declaredSize > messageSizeLimit) {
-    return session.refuse(TOO_BIG);
+    return session.refuse(TOO_BIG, undefined, path.address);
+  }
+  if (!isSound(path.address, session.settings)) {
+    return illegalAddress(session, "MAIL", argument, BAD_SENDER);
   }
   return refusedOr(session, checkSender(session, path.address), () => {
     const { clock, space } = session.services;
@@ -83,8 +91,31 @@ function after(word: string, argument: string, { settings }: Session): Path | "s
   if (upperCase(argument.slice(0, word.length)) !== word) return "syntax";
   const rest = argument.slice(word.length);
   if (!rest.trim()) return "syntax";
-  if (settings.strictRfc821Envelopes && !rest.startsWith("<")) return undefined;
+  if (settings.strictRfc821Envelopes && !/^[ \t]*</.test(rest)) return undefined;
   return parsePath(rest);
+}
+
+/** True for a sender that a report could be sent to: not one that `resolve` would call an error (reference 5.2). */
+function isSound(address: string, settings: Settings): boolean {
+  if (address.startsWith("-") && !settings.allowMinUser) return false;
+  const at = address.lastIndexOf("@");
+  if (at < 0) return true;
+  const domain = address.slice(at + 1).replace(/\.$/, "");
+  if (domain.startsWith("[")) return literalAddress(domain) !== undefined;
+  return isHostname(domain) ||
+    (settings.resolveNumericDomain && parseAddress(domain) !== undefined);
+}
+
+/** Says in the log what was refused, which the reply does not repeat. */
+export function illegalAddress(
+  { client: { name, address } }: Session,
+  verb: string,
+  argument: string,
+  answer: Reply,
+): Reply {
+  const text = argument.replace(/^(FROM|TO):/i, "").trim().slice(0, MAX_SHOWN);
+  warning(`Illegal address syntax from ${name}[${address}] in ${verb} command: ${text}`);
+  return answer;
 }
 
 export function rcpt(session: Session, argument: string): Maybe<Reply> {
@@ -93,7 +124,7 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
   if (stage !== "mail" && stage !== "rcpt") return NEED_MAIL;
   const path = after("TO:", argument, session);
   if (path === "syntax") return RCPT_SYNTAX;
-  if (!path?.address) return BAD_RECIPIENT;
+  if (!path?.address) return illegalAddress(session, "RCPT", argument, BAD_RECIPIENT);
   const { address } = path;
   const options: RecipientOptions = { orcpt: "", notify: [] };
   const refused = path.rest && recipientParameters(path.rest, options, settings);
@@ -105,9 +136,9 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
   }
   const recipient = { address, original: address, ...options };
   const allowed = eventAllowed(session, "recipient");
-  if (allowed === true) return judge(session, recipient);
+  if (allowed === true) return judge(session, recipient, argument);
   return allowed.then((allowed) =>
-    allowed ? judge(session, recipient) : session.refuse(
+    allowed ? judge(session, recipient, argument) : session.refuse(
       reply(450, "4.7.1", `Error: too many recipients from ${session.peer.address}`),
       address,
     )
@@ -115,12 +146,13 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
 }
 
 /** Asks rewrite and the restrictions. */
-function judge(session: Session, recipient: Recipient): Maybe<Reply> {
+function judge(session: Session, recipient: Recipient, argument: string): Maybe<Reply> {
   const { address } = recipient;
   // RFC 5321 4.5.1: postmaster is always there.
   if (address.toLowerCase() === "postmaster") return accept(session, recipient);
   const answer = (resolved: RecipientAnswer): Maybe<Reply> => {
     if (resolved.resolved.fail) return session.refuse(temporaryFailure(address), address);
+    if (resolved.resolved.error) return illegalAddress(session, "RCPT", argument, BAD_RECIPIENT);
     const verdict = checkRecipient(session, address, resolved);
     return refusedOr(session, verdict, () => accept(session, recipient), address);
   };

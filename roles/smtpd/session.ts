@@ -153,7 +153,7 @@ export class Session {
     if (tlsSecurityLevel === "encrypt" && !this.tls && !command.beforeTls) {
       return reply(530, "5.7.0", "Must issue a STARTTLS command first");
     }
-    if (command.junk && ++this.junk > settings.junkCommandLimit) this.errors++;
+    if (command.junk && this.junk++ > settings.junkCommandLimit) this.errors++;
     return command.run(this, argument(line));
   }
 
@@ -203,14 +203,20 @@ export class Session {
   }
 
   /** Logs what a restriction or limit refused, and gives it back. */
-  refuse(refused: Reply, recipient?: string): Reply {
+  refuse(refused: Reply, recipient?: string, sender?: string): Reply {
     refusals.add();
-    this.logRefusal("reject", refused, recipient);
+    this.logRefusal("reject", refused, recipient, sender);
     return refused;
   }
 
-  logRefusal(action: string, refused: Reply, recipient?: string): void {
-    const { sender, queueId } = this.transaction;
+  /** `sender` is one whose transaction has not begun. */
+  logRefusal(
+    action: string,
+    refused: Reply,
+    recipient?: string,
+    sender = this.transaction.sender,
+  ): void {
+    const { queueId } = this.transaction;
     const { text } = this.settings.softBounce ? refused.soft() : refused;
     lines.rejected(action, this.where, text, {
       queueId,

@@ -74,6 +74,12 @@ export const addressing = {
   smtputf8Enable: bool("smtputf8_enable", "yes", {
     doc: "Offer and use SMTPUTF8 (RFC 6531).",
   }),
+  resolveNumericDomain: bool("resolve_numeric_domain", "no", {
+    doc: "Read user@1.2.3.4 as user@[1.2.3.4], instead of refusing it.",
+  }),
+  allowMinUser: bool("allow_min_user", "no", {
+    doc: "Allow an address that begins with -, which a careless program takes for an option.",
+  }),
 };
 
 /** Which IP versions, and which addresses in front of us are ours. */

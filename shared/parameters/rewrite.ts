@@ -30,12 +30,6 @@ const form = {
   resolveNullDomain: bool("resolve_null_domain", "no", {
     doc: "Read user@ as user, instead of refusing it.",
   }),
-  resolveNumericDomain: bool("resolve_numeric_domain", "no", {
-    doc: "Read user@1.2.3.4 as user@[1.2.3.4], instead of refusing it.",
-  }),
-  allowMinUser: bool("allow_min_user", "no", {
-    doc: "Allow a recipient that begins with -, which a careless program takes for an option.",
-  }),
   ownerRequestSpecial: bool("owner_request_special", "yes", {
     doc: "Take owner-list and list-request for whole names when - is a delimiter.",
   }),

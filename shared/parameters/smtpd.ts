@@ -275,6 +275,8 @@ export const smtpdParameters = {
   messageSizeLimit: sizes.messageSizeLimit,
   inetInterfaces: addressing.inetInterfaces,
   smtputf8Enable: addressing.smtputf8Enable,
+  resolveNumericDomain: addressing.resolveNumericDomain,
+  allowMinUser: addressing.allowMinUser,
   ...session,
   ...clients,
   ...lists,
