@@ -104,14 +104,14 @@ export class Deliverer {
   async #tryServers(servers: readonly Server[], job: Job, likely: boolean): Promise<void> {
     const { mxAddressLimit, mxSessionLimit } = this.settings;
     let used = 0;
-    for (const server of mxAddressLimit ? servers.slice(0, mxAddressLimit) : servers) {
+    for (const server of servers.slice(0, mxAddressLimit)) {
       job.nextAttempt();
       const session = await this.#open(server, job);
       if (session) {
         used++;
         await this.#use(session, job, likely);
       }
-      if (!job.open.length || !job.canSend || used === mxSessionLimit && mxSessionLimit > 0) return;
+      if (!job.open.length || !job.canSend || used === mxSessionLimit) return;
     }
   }
 

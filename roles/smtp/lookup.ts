@@ -64,7 +64,7 @@ export class Lookup {
     const exchangers = destination.mx && !this.settings.disableDnsLookups
       ? await this.#exchangers(host)
       : [{ host, preference: 0 }];
-    const limit = this.settings.mxAddressLimit || Infinity;
+    const limit = this.settings.mxAddressLimit;
     const levels: Server[][] = [];
     let found = 0, missing: Trouble | undefined;
     for (const level of byPreference(exchangers)) {

@@ -92,7 +92,7 @@ export class Pool {
       !session.wire.ended && !session.wire.unread &&
       (!session.tls || tlsConnectionReuse) &&
       this.sweeper.now - session.startedAt < reuseTimeLimit * 1000 &&
-      (reuseCountLimit === 0 || session.uses < reuseCountLimit);
+      session.uses < reuseCountLimit;
   }
 
   #remove(nexthop: string, session: Session): void {

@@ -37,7 +37,7 @@ export interface Surroundings {
   readonly syncs: DirectorySync;
   /** In a form that may stand in a file name. */
   readonly hostname: string;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; Infinity is no limit. */
   readonly limit: number;
 }
 
@@ -104,7 +104,7 @@ export class MaildirFile {
     this.#written += bytes.length;
     const { limit } = this.around;
     try {
-      if (limit && this.#written > limit) throw new TooLarge();
+      if (this.#written > limit) throw new TooLarge();
       for (let at = 0; at < bytes.length;) {
         at += writeSync(this.descriptor, bytes, at, bytes.length - at);
       }

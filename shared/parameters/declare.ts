@@ -80,6 +80,12 @@ export function int(name: string, fallback: string, bounds: Bounds): Parameter<n
   });
 }
 
+/** A whole number that something must not exceed: 0 is no limit, and its value is Infinity. */
+export function limit(name: string, fallback: string, bounds: Bounds): Parameter<number> {
+  const { parse, ...declared } = int(name, fallback, bounds);
+  return { ...declared, parse: (text) => parse(text) || Infinity };
+}
+
 const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800, "": 1 };
 
 /** A time such as `300s`, `5d`, `2h`; the value is in seconds. Without a unit, seconds. */

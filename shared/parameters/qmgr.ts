@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { DOUBLE_BOUNCE } from "../mail/address.ts";
-import { bool, int, list, type Parameter, perTransport, text, time } from "./declare.ts";
+import { bool, int, limit, list, type Parameter, perTransport, text, time } from "./declare.ts";
 import { addressing, backoff, queue, sizes } from "./global.ts";
 
 /** How much one success or failure weighs: a number, or a number over the window or its square root. */
@@ -46,7 +46,7 @@ const concurrency = {
     "_initial_destination_concurrency",
   ),
   destinationConcurrencyLimit: perTransport(
-    int("default_destination_concurrency_limit", "20", {
+    limit("default_destination_concurrency_limit", "20", {
       doc: "The most deliveries to one destination at a time; 0 is no limit.",
     }),
     "_destination_concurrency_limit",
@@ -88,7 +88,7 @@ const concurrency = {
     }),
     "_destination_recipient_limit",
   ),
-  localDestinationConcurrencyLimit: int("local_destination_concurrency_limit", "2", {
+  localDestinationConcurrencyLimit: limit("local_destination_concurrency_limit", "2", {
     doc: "The most deliveries to one local recipient at a time; 0 is no limit.",
   }),
   localDestinationRecipientLimit: int("local_destination_recipient_limit", "1", {

@@ -7,6 +7,7 @@ import {
   bool,
   choice,
   int,
+  limit,
   list,
   type Parameter,
   type Parameters,
@@ -60,10 +61,10 @@ function routing(p: Protocol) {
     addressPreference: choice(`${p}_address_preference`, "any", ["any", "ipv4", "ipv6"], {
       doc: "The IP version to try first among servers of equal preference.",
     }),
-    mxAddressLimit: int(`${p}_mx_address_limit`, "5", {
+    mxAddressLimit: limit(`${p}_mx_address_limit`, "5", {
       doc: "Addresses of a destination that are tried at most; 0 is no limit.",
     }),
-    mxSessionLimit: int(`${p}_mx_session_limit`, "2", {
+    mxSessionLimit: limit(`${p}_mx_session_limit`, "2", {
       doc: "Sessions of a delivery that got past the handshake at most; 0 is no limit.",
     }),
     deferIfNoMxAddressFound: bool(`${p}_defer_if_no_mx_address_found`, "no", {
@@ -100,7 +101,7 @@ function session(p: Protocol) {
     reuseTimeLimit: time(`${p}_connection_reuse_time_limit`, "300s", {
       doc: "How long a session is used again, from its start.",
     }),
-    reuseCountLimit: int(`${p}_connection_reuse_count_limit`, "0", {
+    reuseCountLimit: limit(`${p}_connection_reuse_count_limit`, "0", {
       doc: "How often a session is used; 0 is no limit.",
     }),
     tlsSecurityLevel: tlsLevel(`${p}_tls_security_level`, defaults.tlsLevel),

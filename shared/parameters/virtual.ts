@@ -1,6 +1,6 @@
 /** Parameters of virtual: where mailboxes are, and whose. */
 
-import { int } from "./declare.ts";
+import { int, limit } from "./declare.ts";
 import { identity } from "./global.ts";
 import { path } from "./parsers.ts";
 import { rewriteParameters } from "./rewrite.ts";
@@ -10,7 +10,7 @@ const mailboxes = {
     optional: true,
     doc: "The directory that every virtual mailbox is below.",
   }),
-  virtualMailboxLimit: int("virtual_mailbox_limit", "51200000", {
+  virtualMailboxLimit: limit("virtual_mailbox_limit", "51200000", {
     doc: "The largest Maildir file, in bytes; 0 is no limit.",
   }),
   virtualMinimumUid: int("virtual_minimum_uid", "100", {

@@ -23,7 +23,7 @@ export class Window {
     const { concurrencyLimit: limit, positiveFeedback, initialConcurrency } = this.settings;
     this.failedCohorts = 0;
     if (this.size === 0) return this.revive(busy);
-    if ((limit === 0 || this.size < limit) && this.size < busy + initialConcurrency) {
+    if (this.size < limit && this.size < busy + initialConcurrency) {
       const weight = weigh(positiveFeedback, this.size);
       this.success += weight;
       // Half a step of hysteresis: the window does not swing between two sizes.
@@ -33,7 +33,7 @@ export class Window {
         this.failure = 0;
       }
     }
-    if (limit > 0 && this.size > limit) this.size = limit;
+    if (this.size > limit) this.size = limit;
   }
 
   /** A delivery failed for the site's sake; true when that makes the destination dead. */
@@ -64,7 +64,7 @@ export class Window {
 }
 
 function initial({ initialConcurrency, concurrencyLimit }: TransportSettings): number {
-  return concurrencyLimit ? Math.min(initialConcurrency, concurrencyLimit) : initialConcurrency;
+  return Math.min(initialConcurrency, concurrencyLimit);
 }
 
 function weigh({ amount, over }: Feedback, size: number): number {

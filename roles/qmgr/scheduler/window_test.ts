@@ -34,7 +34,7 @@ Deno.test("succeeded() adds one at each success, up to busy and initial, and to 
 });
 
 Deno.test("succeeded() has no limit where it is 0", () => {
-  const window = new Window(testSettings({ concurrencyLimit: 0 }));
+  const window = new Window(testSettings({ concurrencyLimit: Infinity }));
   for (let i = 0; i < 100; i++) window.succeeded(window.size);
   assertEquals(window.size, 102);
 });
@@ -83,7 +83,7 @@ Deno.test("feedback over the concurrency needs a window of successes for one ste
 Deno.test("feedback over the square root weighs 1/3 at 9", () => {
   const window = new Window(testSettings({
     initialConcurrency: 9,
-    concurrencyLimit: 0,
+    concurrencyLimit: Infinity,
     positiveFeedback: over(1, "sqrt_concurrency"),
   }));
   window.succeeded(9);
