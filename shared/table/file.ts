@@ -4,8 +4,13 @@ import { type LogicalLine, logicalLines, startsWithSpace } from "../config/logic
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 
-/** A file is looked at no more often than this: a change shows within it. */
+/** A file is looked at no more often than this. */
 export const CHECK_MS = 1000;
+/**
+ * A new version counts when it has stayed the same for so long: an editor or a script may have emptied the file and not
+ * yet written all of it, and what is not in a table is refused for good.
+ */
+const SETTLE_MS = 1500;
 /** A larger table belongs in a database; reading it would fill the memory of the role. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What the decoder puts in place of bytes that are not UTF-8. */
@@ -19,6 +24,8 @@ const MAX_WARNINGS = 10;
 export interface Reading {
   /** Milliseconds from any start, for how often files are looked at. */
   readonly clock: () => number;
+  /** How long a new version must stay the same before it counts, milliseconds. */
+  readonly settleMs?: number;
   /** A line that cannot be understood makes the file fail: without it, something would be let in that the file keeps out. */
   readonly strict?: boolean;
   /** Warnings about one version of a file; otherwise as many as suit a log. */
@@ -38,7 +45,13 @@ export interface Remarks {
 /** A file's parsed contents. */
 export class TextFile<T> {
   #checked = -Infinity;
+  /** The version that is in force. */
   #signature = "";
+  /** The version that the last look found, and when it was first seen. */
+  #found = "";
+  #foundAt = 0;
+  /** There was a version that could be used. */
+  #read = false;
   #value: T | undefined;
   #error: StorageError | undefined;
 
@@ -54,20 +67,21 @@ export class TextFile<T> {
     const now = this.reading.clock();
     if (now - this.#checked >= CHECK_MS) {
       this.#checked = now;
-      this.#refresh();
+      this.#refresh(now);
     }
     if (this.#error) throw this.#error;
     return this.#value!;
   }
 
-  #refresh(): void {
+  #refresh(now: number): void {
     let signature = "";
     try {
       const { mtime, size, ino } = Deno.statSync(this.path);
       signature = `${mtime?.getTime()} ${size} ${ino}`;
-      if (signature === this.#signature) return;
+      if (signature === this.#signature || !this.#settled(signature, now)) return;
       if (size > MAX_FILE_BYTES) throw new StorageError(`larger than ${MAX_FILE_BYTES} bytes`);
       this.#value = this.parse(Deno.readTextFileSync(this.path), remarks(this.path, this.reading));
+      this.#read = true;
       this.#error = undefined;
     } catch (error) {
       this.#fail(error);
@@ -75,6 +89,16 @@ export class TextFile<T> {
       if (!(error instanceof StorageError)) signature = "";
     }
     this.#signature = signature;
+  }
+
+  /** True for a version that may be taken now: the first one at once. */
+  #settled(signature: string, now: number): boolean {
+    if (signature !== this.#found) {
+      this.#found = signature;
+      this.#foundAt = now;
+    }
+    const { settleMs = SETTLE_MS } = this.reading;
+    return !this.#read || now - this.#foundAt >= settleMs;
   }
 
   /** One warning for each new reason, not one for each look. */

@@ -100,13 +100,13 @@ function included(
   path: string,
   yes: boolean,
   parse: (items: string[]) => Entry[],
-  { clock, depth }: Environment & { depth: number },
+  { depth, ...environment }: Environment & { depth: number },
 ): Entry {
   if (depth > MAX_INCLUDES) throw new StorageError(`${path}: included deeper than ${MAX_INCLUDES}`);
   const file = new TextFile(path, (text) => {
     const kept = text.split("\n").filter((line) => !line.trimStart().startsWith("#"));
     return parse(splitList(kept.join("\n")));
-  }, { clock });
+  }, environment);
   const turn = (said: boolean | undefined) => said === undefined ? undefined : said === yes;
   return (domain) => {
     const said = decide(file.get(), domain);

@@ -10,7 +10,7 @@ export class Bench implements Disposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "tables-" });
   readonly warnings: string[] = [];
   now = 0;
-  readonly environment = { clock: () => this.now };
+  readonly environment = { clock: () => this.now, settleMs: 0 };
 
   constructor() {
     setSink((_severity, text) => this.warnings.push(text));

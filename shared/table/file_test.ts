@@ -1,0 +1,52 @@
+/** A file that changes while it is in use: by an editor, by a script, slowly. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { StorageError } from "../errors.ts";
+import { CHECK_MS } from "./file.ts";
+import { openTable } from "./table.ts";
+import { Bench } from "./testing.ts";
+
+/** A table of one file, read as roles read it, and what it says of `a` at each look. */
+function watched(bench: Bench) {
+  const path = bench.write("table", "a one\n");
+  const table = openTable(`texthash:${path}`, { clock: bench.environment.clock });
+  const look = () => {
+    bench.now += CHECK_MS;
+    return table.lookup("a");
+  };
+  return { path, look };
+}
+
+Deno.test("a file that is emptied and written again answers as before until it stays the same", () => {
+  using bench = new Bench();
+  const { look } = watched(bench);
+  assertEquals(look(), "one");
+  bench.write("table", "");
+  assertEquals(look(), "one");
+  bench.write("table", "b two\n");
+  assertEquals(look(), "one");
+  bench.write("table", "b two\na three\n");
+  assertEquals([look(), look(), look()], ["one", "one", "three"]);
+});
+
+Deno.test("a file that is empty for good is an empty table", () => {
+  using bench = new Bench();
+  const { look } = watched(bench);
+  assertEquals(look(), "one");
+  bench.write("table", "");
+  assertEquals([look(), look(), look()], ["one", "one", null]);
+});
+
+Deno.test("a file that was away fails until it is back and stays the same", () => {
+  using bench = new Bench();
+  const { path, look } = watched(bench);
+  assertEquals(look(), "one");
+  Deno.removeSync(path);
+  assertThrows(look, StorageError, "no such file");
+  bench.write("table", "");
+  assertThrows(look, StorageError, "no such file");
+  bench.write("table", "a two\n");
+  assertThrows(look, StorageError, "no such file");
+  assertThrows(look, StorageError, "no such file");
+  assertEquals(look(), "two");
+});
