@@ -28,8 +28,7 @@ export class CommandLog {
     this.#client = client(logService, {
       path: socketPath(configuration.value("queue_directory"), "log"),
     });
-    const hostname = configuration.value("system_hostname").split(".")[0]!;
-    this.#origin = { process, pid: Deno.pid, hostname };
+    this.#origin = { process, pid: Deno.pid, hostname: configuration.logHostname };
     this.#format = configuration.value("maillog_format") === "json" ? formatJson : formatText;
   }
 

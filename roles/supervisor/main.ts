@@ -157,7 +157,7 @@ function installLog(configuration: Configuration): void {
   installSink({
     process: `${configuration.value("syslog_name")}/master`,
     pid: Deno.pid,
-    hostname: configuration.value("system_hostname").split(".")[0]!,
+    hostname: configuration.logHostname,
     json: configuration.value("maillog_format") === "json",
     log: service ? socketPath(configuration.value("queue_directory"), "log") : undefined,
   });

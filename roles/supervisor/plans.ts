@@ -94,7 +94,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         type: "start",
         service,
         role: entry && commandsOf(row).length > 1 ? entry.command : row.role,
-        hostname: hostname(system),
+        hostname: system.configuration.logHostname,
         parameters: parameters(wanted, system),
         sockets: { ...grant.sockets },
         onRequest: requestable(grant, system),
@@ -109,13 +109,8 @@ export function planOf(wanted: Wanted, system: System): Plan {
 }
 
 /** What a process is started with and cannot be given later: its rights, and who it is in the log. */
-function fixedOf(grant: Grant, system: System): string {
-  return JSON.stringify([grant, hostname(system), system.configuration.value("syslog_name")]);
-}
-
-/** This host's name as log lines have it. */
-function hostname({ configuration }: System): string {
-  return configuration.value("system_hostname").split(".")[0]!;
+function fixedOf(grant: Grant, { configuration }: System): string {
+  return JSON.stringify([grant, configuration.logHostname, configuration.value("syslog_name")]);
 }
 
 /** The listening sockets that the supervisor binds and hands over. */

@@ -98,6 +98,11 @@ export class Configuration {
     return parseAll(declared, this.texts(declared, service));
   }
 
+  /** This host's name as log lines have it, where no syslog daemon says it: as Postfix has it, the first of myhostname. */
+  get logHostname(): string {
+    return this.value("myhostname").split(".")[0]!;
+  }
+
   /** The unexpanded text that counts for a name: from an override, main.cf or its default. */
   raw(name: string, service?: MasterEntry): string | undefined {
     if (COMPUTED.has(name)) return this.#computed(name, service)?.replaceAll("$", "$$$$");

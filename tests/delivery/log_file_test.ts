@@ -107,4 +107,8 @@ Deno.test("postsuper leaves its trace in the log file", async () => {
   const text = Deno.readTextFileSync(log);
   assertMatch(text, new RegExp(`postfix/postsuper\\[\\d+\\]: ${id}: placed on hold\\n`));
   assertMatch(text, /postfix\/postsuper\[\d+\]: Deleted: 1 message\n/);
+  // Whoever says it, it is this host that says it: mx.postern.test.
+  for (const line of text.trimEnd().split("\n")) {
+    assertMatch(line, /^\w+ [ \d]\d [\d:]+ mx postfix\//);
+  }
 });
