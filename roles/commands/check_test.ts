@@ -212,8 +212,8 @@ const warnings: [
   [
     "a rule that only Postfix understands, beside another",
     "transport_maps = regexp:$directory/r",
-    `transport_maps: DIR/r, line 1: flag x off, basic regular expressions, is not supported: ${WAITS}`,
-    { r: "/a/x b\n" },
+    `transport_maps: DIR/r, line 1: a back-reference, \\1, is not supported: ${WAITS}`,
+    { r: "/(a)\\1/ b\n" },
   ],
   [
     "a list of domains that is not there",

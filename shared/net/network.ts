@@ -14,11 +14,19 @@ export interface Network {
 /** An address in its one usual form, without brackets, octal, hexadecimal or zone; undefined for anything else. */
 export function parseAddress(text: string): AddressBytes | undefined {
   if (text.includes(":")) {
-    if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
-    return ipaddr.IPv6.parse(text).toByteArray();
+    const plain = text.replace(/(?<=:)[0-9.]+$/, groups);
+    if (/[%.]/.test(plain) || !ipaddr.IPv6.isValid(plain)) return undefined;
+    return ipaddr.IPv6.parse(plain).toByteArray();
   }
   if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
   return ipaddr.IPv4.parse(text).toByteArray();
+}
+
+/** The last 32 bits of an IPv6 address that ends like an IPv4 address; `ipaddr.js` would make ::1.2.3.4 another address. */
+function groups(tail: string): string {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(tail)) return tail;
+  const [a, b, c, d] = ipaddr.IPv4.parse(tail).toByteArray() as [number, number, number, number];
+  return `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
 }
 
 /** The usual form of an address. */
@@ -26,10 +34,16 @@ export function addressText(bytes: AddressBytes): string {
   return ipaddr.fromByteArray([...bytes]).toString();
 }
 
+/** How the IPv6 form of an IPv4 address begins: ::ffff:0:0/96. */
+const MAPPED: AddressBytes = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
 /** A peer's address as it is written everywhere: no zone, IPv4 in its own form; what is no address stays as it is. */
 export function plainAddress(text: string): string {
   const bare = text.replace(/%.*$/s, "");
-  return parseAddress(bare) ? ipaddr.process(bare).toString() : bare;
+  const bytes = parseAddress(bare);
+  if (!bytes) return bare;
+  const isMapped = bytes.length === 16 && MAPPED.every((byte, i) => bytes[i] === byte);
+  return addressText(isMapped ? bytes.slice(MAPPED.length) : bytes);
 }
 
 /** The address of `[192.0.2.1]` or `[IPv6:2001:db8::1]` in its usual form; undefined if it is neither (RFC 5321 4.1.3). */
@@ -47,11 +61,12 @@ export function firstBits(bytes: AddressBytes, bits: number): AddressBytes {
 }
 
 /**
- * `192.0.2.0/24`, `[2001:db8::]/32`, or one address. Undefined if it is no network at all, a text if it is one with a
- * mistake: bits after the mask mean that something else was meant.
+ * `192.0.2.0/24`, `[2001:db8::]/32`, `[2001:db8::/32]`, or one address. Undefined if it is no network at all, a text if
+ * it is one with a mistake: bits after the mask mean that something else was meant.
  */
 export function parseNetwork(text: string): Network | string | undefined {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9a-f:.]+))(?:\/([0-9]{1,3}))?$/i.exec(text);
+  const open = text.replace(/^\[([^[\]]+)\]$/, "$1");
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9a-f:.]+))(?:\/([0-9]+))?$/i.exec(open);
   const bytes = match ? parseAddress(match[1] ?? match[2]!) : undefined;
   if (!match || !bytes) return undefined;
   const all = bytes.length * 8;

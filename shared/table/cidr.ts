@@ -10,7 +10,7 @@ import {
 } from "../net/network.ts";
 import { ConfigError } from "../errors.ts";
 import { type Remarks, TextFile } from "./file.ts";
-import { firstMatch, type Notice, parseRules, type Rule } from "./rules.ts";
+import { firstMatch, negation, type Notice, parseRules, type Rule } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
 class CidrTable implements Table {
@@ -32,7 +32,10 @@ class CidrTable implements Table {
 /** `network result`, `!network result`. */
 function cidrRule(text: string, block: boolean): Rule<AddressBytes> {
   const { network, negated, result } = cidrLine(text, block);
-  return { matches: (address) => contains(network, address) !== negated, value: () => result };
+  const matches = (address: AddressBytes) =>
+    // A rule of the other address family says nothing, negated or not.
+    address.length === network.bytes.length && contains(network, address) !== negated;
+  return { matches, value: () => result };
 }
 
 interface CidrLine {
@@ -42,14 +45,15 @@ interface CidrLine {
 }
 
 function cidrLine(text: string, block: boolean): CidrLine {
-  const match = /^(!?)\s*(\S+)(?:\s+(.*))?$/s.exec(text);
-  const network = match ? parseNetwork(match[2]!) : undefined;
+  const { negated, text: bare } = negation(text);
+  const match = /^(\S+)(?:\s+(.*))?$/s.exec(bare);
+  const network = match ? parseNetwork(match[1]!) : undefined;
   if (!match || network === undefined) throw new Error(`bad net/mask pattern: "${text}"`);
   if (typeof network === "string") throw new Error(network);
-  const result = match[3] ?? "";
+  const result = match[2] ?? "";
   if (block && result) throw new Error(`unexpected text after the network of IF: "${result}"`);
-  if (!block && !result) throw new Error(`no result for ${match[2]}`);
-  return { network, negated: match[1] !== "", result };
+  if (!block && !result) throw new Error(`no result for ${match[1]}`);
+  return { network, negated, result };
 }
 
 /**

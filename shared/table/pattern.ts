@@ -6,7 +6,8 @@
 import { RE2JS } from "re2js";
 import { reason } from "../errors.ts";
 import { TextFile } from "./file.ts";
-import { firstMatch, type Notice, parseRules, type Rule, Unsupported } from "./rules.ts";
+import { bytesOf, posixPattern, textOf } from "./posix_pattern.ts";
+import { firstMatch, negation, type Notice, parseRules, type Rule, Unsupported } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
 class PatternTable implements Table {
@@ -32,9 +33,15 @@ class PatternTable implements Table {
 interface Dialect {
   readonly flags: Readonly<Record<string, boolean>>;
   compile(pattern: string, flags: Readonly<Record<string, boolean>>): RE2JS;
+  /** What is matched for a key. */
+  subject(key: string): string;
+  /** What a group matched, as text of the key. */
+  part(matched: string): string;
 }
 
 const PCRE: Dialect = {
+  subject: (key) => key,
+  part: (matched) => matched,
   flags: { i: true, m: false, s: true, x: false, A: false, E: false, U: false, X: false },
   compile(pattern, flags) {
     if (flags.X) throw new Unsupported("flag X is not supported");
@@ -47,14 +54,12 @@ const PCRE: Dialect = {
 
 const REGEXP: Dialect = {
   flags: { i: true, m: false, x: true },
-  compile(pattern, flags) {
-    if (!flags.x) throw new Unsupported("flag x off, basic regular expressions, is not supported");
-    const extension = /^(?:[^\\]|\\[^<>bB])*\\([<>bB])/.exec(pattern)?.[1];
-    if (extension === "<" || extension === ">") {
-      throw new Unsupported(`\\${extension} is not supported: write \\b for the edge of a word`);
-    }
-    // POSIX takes the longest match; with m (REG_NEWLINE) a dot does not match a line feed.
-    return compile(pattern, bits(flags.i!, flags.m!, !flags.m) | RE2JS.LONGEST_MATCH);
+  subject: bytesOf,
+  part: textOf,
+  compile(pattern, { i, m, x }) {
+    const source = posixPattern(pattern, { extended: x!, ignoreCase: i!, newline: m! });
+    // POSIX takes the longest match.
+    return compile(source, RE2JS.LONGEST_MATCH);
   },
 };
 
@@ -90,8 +95,8 @@ function patternRule(
   dialect: Dialect,
   notice: Notice,
 ): Rule<string> {
-  const negated = text.startsWith("!");
-  const { pattern, rest } = delimited(negated ? text.slice(1).trimStart() : text);
+  const { negated, text: bare } = negation(text);
+  const { pattern, rest } = delimited(bare);
   const [, letters, result] = /^(\S*)\s*(.*)$/s.exec(rest)!;
   const flags = { ...dialect.flags };
   for (const letter of letters!) {
@@ -101,18 +106,19 @@ function patternRule(
     flags[letter] = !flags[letter];
   }
   const compiled = dialect.compile(pattern, flags);
+  const matches = (key: string) => compiled.matcher(dialect.subject(key)).find() !== negated;
   if (block) {
     if (result) notice(`ignoring extra text after the pattern of IF: "${result}"`);
-    return { matches: (key) => compiled.matcher(key).find() !== negated, value: () => "" };
+    return { matches, value: () => "" };
   }
   if (!result) notice("no result after the pattern: it can only be listed");
   const value = substitution(result!, compiled.groupCount(), negated);
   return {
-    matches: (key) => compiled.matcher(key).find() !== negated,
+    matches,
     value: typeof value === "string" ? () => value : (key) => {
-      const matcher = compiled.matcher(key);
+      const matcher = compiled.matcher(dialect.subject(key));
       matcher.find();
-      return value((n) => matcher.group(n) ?? "");
+      return value((n) => dialect.part(matcher.group(n) ?? ""));
     },
   };
 }
@@ -131,17 +137,18 @@ function delimited(text: string): { pattern: string; rest: string } {
 
 type Expand = (group: (n: number) => string) => string;
 
-/** A result with `$1`, `${1}`, `$(1)` and `$$`; plain text where it has none. */
+/** A result with `$1`, `${1}`, `$(1)` and `$$`; plain text where it has none. `$1st` is no number: write `${1}st`. */
 function substitution(result: string, groups: number, negated: boolean): string | Expand {
   const parts: (string | number)[] = [];
   let at = 0;
-  for (const match of result.matchAll(/\$(?:(\$)|(\d+)|\{(\d+)\}|\((\d+)\)|)/g)) {
+  for (const match of result.matchAll(/\$(?:(\$)|(\w+)|\{(\w+)\}|\((\w+)\)|)/g)) {
     parts.push(result.slice(at, match.index));
     at = match.index + match[0].length;
     const number = match[2] ?? match[3] ?? match[4];
     if (match[1]) parts.push("$");
-    else if (number === undefined) throw new Error(`bad $ in the result: write $$ for "$"`);
-    else if (negated) throw new Error(`$${number} cannot be used with a negated pattern`);
+    else if (number === undefined || !/^\d+$/.test(number)) {
+      throw new Error(`bad $ in the result: write $$ for "$"`);
+    } else if (negated) throw new Error(`$${number} cannot be used with a negated pattern`);
     else if (Number(number) < 1 || Number(number) > groups) {
       throw new Error(`$${number} in the result, but the pattern has ${groups} groups`);
     } else parts.push(Number(number));

@@ -83,6 +83,13 @@ function endBlock<S>(open: Open<S>, { text, line }: LogicalLine, remarks: Remark
   else remarks.wrong(line, "ENDIF without IF");
 }
 
+/** A rule's text without the `!` before it; each turns its meaning over. */
+export function negation(text: string): { negated: boolean; text: string } {
+  const bare = text.replace(/^(?:!\s*)+/, "");
+  const marks = text.slice(0, text.length - bare.length).replaceAll(/\s/g, "");
+  return { negated: marks.length % 2 === 1, text: bare };
+}
+
 /** The value of the first rule that matches. */
 export function firstMatch<S>(rules: readonly Rule<S>[], subject: S): string | null {
   for (const rule of rules) {
