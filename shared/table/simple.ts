@@ -1,14 +1,10 @@
 /** Tables without a file: `inline:`, `static:`, `fail:`, and those made of other tables. */
 
 import { StorageError } from "../errors.ts";
-import { splitList } from "../parameters/declare.ts";
+import { trim } from "../config/logical_lines.ts";
+import { splitList, unbraced } from "../parameters/split_list.ts";
 import { COMBINED_TYPES } from "./files.ts";
 import { type MaybePromise, openNested, registerTable, type Table } from "./table.ts";
-
-/** `{ text }` without its braces. */
-function unbraced(name: string): string {
-  return name.startsWith("{") && name.endsWith("}") ? name.slice(1, -1).trim() : name;
-}
 
 /** `inline:{ key = value, { key = value with spaces } }`. */
 class InlineTable implements Table {
@@ -20,13 +16,15 @@ class InlineTable implements Table {
       throw new StorageError(`${spec}: must be inline:{ key=value, ... }`);
     }
     for (const pair of splitList(name.slice(1, -1))) {
+      // Postfix takes no key with white space; here `{ "joe doe"@example.com = joe }` is one.
       const equals = pair.indexOf("=");
-      const key = pair.slice(0, equals).trim(), value = pair.slice(equals + 1).trim();
+      const key = trim(pair.slice(0, equals)), value = trim(pair.slice(equals + 1));
       if (equals < 0 || !key) {
         throw new StorageError(`${spec}: must be key=value: is "${pair}"`);
       }
       this.#entries.set(key.toLowerCase(), value);
     }
+    if (!this.#entries.size) throw new StorageError(`${spec}: has no key=value`);
   }
 
   lookup(key: string): string | null {

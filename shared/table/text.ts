@@ -55,9 +55,10 @@ function add(
   else entries.set(key, found[1]);
 }
 
-/** `key value`; the key ends at white space outside quotes: `"joe doe"@example.com joe` (postmap(1)). */
+/** `key value`; the key ends at white space without quotes or a backslash: `"joe doe"@example.com joe` (postmap(1)). */
 function entry(line: string): Entry | undefined {
-  const match = /^((?:"(?:[^"\\]|\\.)*"|[^\s"])+)\s+(.*)$/s.exec(line);
+  // White space is ASCII's: a no-break space is a part of the key.
+  const match = /^((?:"(?:[^"\\]|\\.)*"|\\.|[^\\ \t\r\v\f"])+)[ \t\r\v\f]+(.*)$/s.exec(line);
   return match ? [match[1]!, match[2]!] : undefined;
 }
 

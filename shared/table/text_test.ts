@@ -19,6 +19,9 @@ constructor	tab
 lonely
 user@example.com duplicate
 hash#inside  a # b
+with\\ space one
+no\u00a0break two
+quote"d sp"ace three
 `;
 
 const found: [string, string | null][] = [
@@ -31,6 +34,9 @@ const found: [string, string | null][] = [
   ["toString", null],
   ["lonely", null],
   ["hash#inside", "a # b"],
+  ["with\\ space", "one"],
+  ["no\u00a0break", "two"],
+  ['quote"d sp"ace', "three"],
   ["", null],
 ];
 for (const [key, value] of found) {
