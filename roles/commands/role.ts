@@ -7,8 +7,9 @@ import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { probe } from "../../shared/ipc/probe.ts";
-import { socketPath } from "../../shared/layout.ts";
+import { databaseDirectory, socketPath } from "../../shared/layout.ts";
 import { controlService } from "../../shared/protocols/control.ts";
+import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { type Alone, grantAlone, printed, runAlone } from "../supervisor/alone.ts";
 import { readHost } from "../supervisor/host.ts";
 import type { Layers } from "../supervisor/launch.ts";
@@ -17,18 +18,29 @@ import { endpoints, type Wanted } from "../supervisor/plans.ts";
 import { chooseLayers, describeLayers } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
-import { calledBy, clash, findWanted, roleList, withListener } from "./role_plan.ts";
+import {
+  calledBy,
+  clash,
+  findWanted,
+  nexthopOf,
+  portsFor,
+  roleList,
+  withListener,
+} from "./role_plan.ts";
+import { makeScene, type Scene } from "./role_scene.ts";
 import { startStubs } from "./role_stubs.ts";
 import { Talk } from "./role_talk.ts";
 
 const USAGE =
-  "usage: postern role [NAME [-c DIR] [--stub] [--listen=HOST:PORT] [--inspect[=HOST:PORT]] [--print]]\n";
+  "usage: postern role [NAME [-c DIR] [--stub] [--listen=HOST:PORT] [--nexthop=[HOST]:PORT] " +
+  "[--inspect[=HOST:PORT]] [--print]]\n";
 const INSPECT = "127.0.0.1:9229";
 
 interface Options {
   readonly stub: boolean;
   readonly print: boolean;
   readonly listen: string | undefined;
+  readonly nexthop: string | undefined;
   readonly inspect: string | undefined;
 }
 
@@ -40,7 +52,7 @@ export async function role(given: string[], io: CommandIo): Promise<number> {
   const words = args.map((arg) => (arg === "--inspect" ? `--inspect=${INSPECT}` : arg));
   const parsed = parseArgs(words, {
     boolean: ["stub", "print"],
-    string: ["listen", "inspect"],
+    string: ["listen", "nexthop", "inspect"],
     unknown: (arg) => !arg.startsWith("-") || (unknown.push(arg), false),
   });
   const names = parsed._.map(String);
@@ -59,6 +71,7 @@ export async function role(given: string[], io: CommandIo): Promise<number> {
     stub: parsed["stub"],
     print: parsed["print"],
     listen: parsed["listen"],
+    nexthop: parsed["nexthop"],
     inspect: parsed["inspect"],
   };
   try {
@@ -72,18 +85,23 @@ export async function role(given: string[], io: CommandIo): Promise<number> {
 
 async function start(
   wanted: Wanted,
-  given: Configuration,
+  loaded: Configuration,
   options: Options,
   io: CommandIo,
 ): Promise<number> {
   const { inspect, listen, stub } = options;
-  const host = readHost(given.value("mail_owner"));
+  const host = readHost(loaded.value("mail_owner"));
+  const nexthop = nexthopOf(wanted, options);
+  const given = loaded.with(portsFor(nexthop, loaded));
   const layers = await layersFor(wanted, given, host, options, io);
   if (options.print) {
     io.out(printed({ configuration: given, wanted, host, layers, directory: "", inspect }));
     io.out(
       `# Without the control channel that "postern role" gives it, a role says so and ends.\n`,
     );
+    if (stub) {
+      io.out("# With --stub, its sockets and files are in a directory made at its start.\n");
+    }
     return EX.OK;
   }
   const control = socketPath(given.value("queue_directory"), "control");
@@ -92,19 +110,23 @@ async function start(
   mustBePossible(wanted, given, { stub, running }, called);
   const listening = withListener(wanted, given, listen, running);
 
-  using temporary = new DisposableStack();
+  await using temporary = new AsyncDisposableStack();
   const directory = Deno.makeTempDirSync({ prefix: "postern-role-" });
   temporary.defer(() => Deno.removeSync(directory, { recursive: true }));
   Deno.chmodSync(directory, 0o755);
   const configuration = given.with(changes(wanted.row, stub, directory));
   const alone: Alone = { configuration, wanted: listening, host, layers, directory, inspect };
+  let scene: Scene | undefined;
   if (stub) {
     prepare(configuration, host);
     const owner = grantAlone(alone).user ?? { uid: Deno.uid()!, gid: Deno.gid()! };
     temporary.defer(await startStubs(directory, called, host, owner, (text) => io.out(text)));
+    scene = await makeScene(wanted.row, directory, owner);
+    temporary.defer(() => scene?.end());
   }
+  const shown = { ...options, nexthop, scene: scene?.text, called };
   return await runAlone(alone, {
-    ready: () => io.out(welcome(alone, options, called, io)),
+    ready: () => io.out(welcome(alone, shown, io)),
     want: (service) => running && want(control, service, io),
   });
 }
@@ -127,17 +149,33 @@ function mustBePossible(
 ): void {
   const { role } = wanted.row;
   const queue = configuration.value("queue_directory");
-  const why = running ? clash(wanted) : undefined;
+  const why = running ? clash(wanted, configuration) : undefined;
   if (why) {
     throw new ConfigError(
       `${why}: stop it, or try ${role} with --stub, which has a queue of its own`,
     );
   }
-  if (stub || running || called.length === 0) return;
+  if (stub || running) return;
+  const database = databaseFile(databaseDirectory(queue));
+  if (wanted.row.reads?.includes("database") && !exists(database)) {
+    throw new ConfigError(
+      `there is no queue in ${queue}: start the system (deno task serve), or add --stub`,
+    );
+  }
+  if (called.length === 0) return;
   throw new ConfigError(
     `${role} calls ${called.join(", ")}, and no mail system runs on ${queue}: ` +
       `start it (deno task serve), or add --stub`,
   );
+}
+
+function exists(file: string): boolean {
+  try {
+    Deno.statSync(file);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What is different for a role alone: its log is on the terminal, and with stubs nothing of the system is touched. */
@@ -180,34 +218,58 @@ function want(control: string, service: string, io: CommandIo): void {
     .finally(() => system.close());
 }
 
-/** What a person sees when the role is up; from then on lines typed are calls to it. */
-function welcome(alone: Alone, options: Options, called: readonly string[], io: CommandIo): string {
-  const { row } = alone.wanted;
-  const line = (name: string, text: string) => `  ${`${name}:`.padEnd(14)}${text}\n`;
-  const queue = alone.configuration.value("queue_directory");
-  const listed = called.join(", ");
-  return `${row.role}: ${row.because}\n` +
-    line("confinement", describeLayers(alone.layers, alone.host)) +
-    (called.length && options.stub ? line("stubs", `${listed}: print what they are sent`) : "") +
-    (called.length && !options.stub ? line("calls", `${listed} of the system on ${queue}`) : "") +
-    (options.stub && grantAlone(alone).writes.length
-      ? line("files", `in ${queue}, until it ends`)
-      : "") +
-    (options.inspect
-      ? line("debugger", `${options.inspect}: chrome://inspect, or your editor`)
-      : "") +
-    howToTalk(alone, io).map((text) => line("talk to it", text)).join("") +
-    line("stop", "Ctrl-C");
+/** What is there beside the role. */
+interface Around extends Options {
+  /** The services that it calls. */
+  readonly called: readonly string[];
+  /** What was put into its queue. */
+  readonly scene: string | undefined;
 }
 
-function howToTalk(alone: Alone, io: CommandIo): string[] {
+/** What a person sees when the role is up; from then on lines typed are calls to it. */
+function welcome(alone: Alone, around: Around, io: CommandIo): string {
+  const { row } = alone.wanted;
+  const { hosts, writes } = grantAlone(alone);
+  const queue = alone.configuration.value("queue_directory"), called = around.called.join(", ");
+  const lines: [string, string | false | undefined][] = [
+    ["confinement", describeLayers(alone.layers, alone.host)],
+    ["network", reachable(hosts)],
+    ["stubs", around.stub && called && `${called}: print what they are sent`],
+    ["calls", !around.stub && called && `${called} of the system on ${queue}`],
+    ["files", around.stub && (writes.length > 0 || around.scene) && `in ${queue}, until it ends`],
+    ["mail", around.scene],
+    ["debugger", around.inspect && `${around.inspect}: chrome://inspect, or your editor`],
+    ["delivers to", around.nexthop && serverAt(around.nexthop)],
+    ...howToTalk(alone, around, io).map((text): [string, string] => ["talk to it", text]),
+    ["stop", "Ctrl-C"],
+  ];
+  return `${row.role}: ${row.because}\n` +
+    lines.map(([name, text]) => text ? `  ${`${name}:`.padEnd(14)}${text}\n` : "").join("");
+}
+
+/** Hosts and ports for people; port 0 is one of its own, for answers. */
+function reachable(hosts: readonly string[]): string {
+  return hosts.filter((host) => !host.endsWith(":0"))
+    .map((host) => host.replace(/^0\.0\.0\.0\/0:/, "any address:")).join(", ");
+}
+
+/** Who may answer there. */
+function serverAt(nexthop: string): string {
+  const [, port] = /^\[127\.0\.0\.1\]:([0-9]+)$/.exec(nexthop) ?? [];
+  return port
+    ? `${nexthop}: start a server there, such as deno task role smtpd --stub --listen=127.0.0.1:${port}`
+    : nexthop;
+}
+
+function howToTalk(alone: Alone, { nexthop }: Around, io: CommandIo): string[] {
   const { wanted, configuration, directory } = alone;
   const inet = endpoints(wanted, settingsOf(configuration)).map(({ address, port }) =>
     `telnet ${address} ${port}   (or: swaks --server ${address}:${port} --to someone@example.com)`
   );
   const services = answersOf(wanted.row, wanted.service);
   if (!services.length) return inet;
-  const talk = new Talk(services, (name) => socketPath(directory, name), (text) => io.out(text));
+  const pathOf = (name: string) => socketPath(directory, name);
+  const talk = new Talk(services, pathOf, (text) => io.out(text), nexthop);
   if (io.input) talk.listen(io.input).catch((error) => io.err(`role: input: ${reason(error)}\n`));
   return [...inet, talk.hint];
 }

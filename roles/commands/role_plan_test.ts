@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../../shared/errors.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { loadForCommand } from "./io.ts";
-import { clash, findWanted, withListener } from "./role_plan.ts";
+import { clash, findWanted, portsFor, withListener } from "./role_plan.ts";
 
 const MASTER = `smtp inet n - n - - smtpd
 submission inet n - n - - smtpd
@@ -79,9 +79,20 @@ Deno.test("withListener() refuses a port for a role that has none", () => {
 
 Deno.test("clash() keeps a second qmgr from the queue, and lets a second virtual deliver", () => {
   const config = configuration();
-  assertEquals(clash(findWanted("virtual", config)), undefined);
+  assertEquals(clash(findWanted("virtual", config), config), undefined);
   assertEquals(
-    clash(findWanted("qmgr", config)),
+    clash(findWanted("qmgr", config), config),
     "the running system has a qmgr already, and two on one database would do everything twice",
   );
+  // Without a log file the system has none.
+  assertEquals(clash(findWanted("postlogd", config), config), undefined);
+});
+
+Deno.test("portsFor() allows what a person names, and refuses what names no port", () => {
+  const config = configuration();
+  assertEquals(portsFor(undefined, config), {});
+  assertEquals(portsFor("[127.0.0.1]:2526, [127.0.0.1]:2527", config), {
+    smtp_allowed_ports: "25 465 587 24 2526 2527",
+  });
+  assertThrows(() => portsFor("[127.0.0.1", config), ConfigError, "malformed destination");
 });

@@ -84,7 +84,10 @@ export async function contentText(content: AsyncIterable<Uint8Array>): Promise<s
     }
     total += chunk.length;
   }
-  const lines = text.replace(/\r\n$/, "").replaceAll("\t", "    ").split("\r\n").map((line) =>
+  // A listing's lines end in LF; a LF in a message is a mistake to be seen.
+  const end = text.includes("\r\n") ? "\r\n" : "\n";
+  const whole = text.endsWith(end) ? text.slice(0, -end.length) : text;
+  const lines = whole.replaceAll("\t", "    ").split(end).map((line) =>
     `    | ${withoutControls(line)}\n`
   );
   const rest = total > SHOWN_BYTES ? `    (${total - SHOWN_BYTES} bytes more)\n` : "";

@@ -5,7 +5,7 @@ import type { Call } from "../../shared/ipc/declare.ts";
 import { reason } from "../../shared/errors.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { serviceNamed } from "../../shared/protocols/mod.ts";
-import { sample } from "./role_sample.ts";
+import { exampleOf, type Fields, requestOf, sampleContent } from "./role_requests.ts";
 import { contentText, readable } from "./role_stubs.ts";
 
 /** A call and whose it is. */
@@ -14,11 +14,7 @@ interface Declared {
   readonly call: Call;
 }
 
-/** What goes with calls that carry content. */
-const CONTENT = "Received: from a person at a terminal; Thu, 1 Jan 1970 00:00:00 +0000\r\n" +
-  "From: sender@example.com\r\nSubject: a message from postern role\r\n\r\nHello.\r\n";
-
-/** Answers the lines of `input`; `pathOf` gives the socket of each of the services. */
+/** Answers the lines of `input`; `pathOf` gives the socket of each of the services, `nexthop` where mail is delivered. */
 export class Talk {
   #calls;
   #encoder = new TextEncoder();
@@ -27,6 +23,7 @@ export class Talk {
     readonly services: readonly string[],
     readonly pathOf: (service: string) => string,
     readonly out: (text: string) => void,
+    readonly nexthop?: string,
   ) {
     this.#calls = new Map<string, Declared>(
       services.flatMap((service) =>
@@ -37,12 +34,10 @@ export class Talk {
 
   /** One line for people: what they can type. */
   get hint(): string {
-    const names = [...this.#calls.keys()], first = names[0]!;
-    const request = JSON.stringify(sample(this.#calls.get(first)!.call.request));
-    return `type a call (${
-      names.join(", ")
-    }), and after it what differs from a sample request, as in: ${first}` +
-      (request.length < MAX_EXAMPLE ? ` ${request}` : "");
+    const [[name, { service, call }]] = [...this.#calls] as [[string, Declared]];
+    const names = [...this.#calls.keys()].join(", ");
+    const example = exampleOf(service, name, call, this.nexthop);
+    return `type a call (${names}), alone or with what differs from a sample request: ${name} ${example}`;
   }
 
   /** Reads lines until the input ends. */
@@ -66,18 +61,22 @@ export class Talk {
       return this.out(`<<< no call "${name}": there are ${[...this.#calls.keys()].join(", ")}\n`);
     }
     try {
-      const given = json ? parsed(json) : {};
-      await this.#call(name, found, { ...sample(found.call.request) as object, ...given });
+      const called = this.#call(name, found, json ? parsed(json) : {});
+      // Some stay open for as long as whoever calls wants: the next line must not wait for their end.
+      if (found.call.deadlineSeconds) await called;
+      else called.catch((error) => this.out(`<<< ${withoutControls(reason(error))}\n`));
     } catch (error) {
       this.out(`<<< ${withoutControls(reason(error))}\n`);
     }
   }
 
-  async #call(name: string, { service, call }: Declared, request: object): Promise<void> {
+  async #call(name: string, { service, call }: Declared, given: Fields): Promise<void> {
+    const text = sampleContent();
+    const request = requestOf(service, name, call, given, text, this.nexthop);
     this.out(`>>> ${service}.${name} ${readable(request)}\n`);
     const caller = client(serviceNamed(service), { path: this.pathOf(service) });
     try {
-      const content = call.contentIn ? this.#encoder.encode(CONTENT) : undefined;
+      const content = call.contentIn ? this.#encoder.encode(text) : undefined;
       const answered = await caller.call(name, request as never, content);
       this.out(`<<< ${readable(answered.reply)}\n`);
       if (call.contentOut) this.out(await contentText(answered.content));
@@ -88,15 +87,17 @@ export class Talk {
   }
 }
 
-function parsed(json: string): object {
+function parsed(json: string): Fields {
+  const must = "what follows the call must be a JSON object";
+  let value: unknown;
   try {
-    return JSON.parse(json);
+    value = JSON.parse(json);
   } catch (error) {
-    throw new Error(`what follows the call must be a JSON object: ${reason(error)}`);
+    throw new Error(`${must}: ${reason(error)}`);
   }
+  if (typeof value !== "object" || !value || Array.isArray(value)) throw new Error(must);
+  return value as Fields;
 }
 
-/** A longer request is no example. */
-const MAX_EXAMPLE = 80;
 /** A longer line is cut: it is no call. */
 const MAX_LINE = 1 << 20;

@@ -97,6 +97,54 @@ Deno.test("role qmgr --stub keeps a queue of its own, and removes it", async () 
   await assertRejects(() => Deno.stat(directory), Deno.errors.NotFound);
 });
 
+Deno.test("role smtp --stub delivers to another role's port, which is allowed for this run", async () => {
+  await using system = await System.prepare();
+  const port = await freePort();
+  await using server = new RoleCommand(system.configuration, [
+    "smtpd",
+    "--stub",
+    `--listen=127.0.0.1:${port}`,
+  ]);
+  const args = ["smtp", "--stub", `--nexthop=[127.0.0.1]:${port}`];
+  await using command = new RoleCommand(system.configuration, args);
+  await Promise.all([server.says("Ctrl-C"), command.says("Ctrl-C")]);
+  assertStringIncludes(command.output, `any address:${port}`);
+  await command.type("deliver");
+  await command.says('status: "sent"');
+  await server.says("    | Subject: a message from postern role\n");
+  await using print = new RoleCommand(system.configuration, [...args, "--print"]);
+  assertEquals(await print.ended(), 0, print.output);
+  assertStringIncludes(print.output, `0.0.0.0/0:${port},`);
+});
+
+Deno.test("role bounce --stub writes the report that it is asked for", async () => {
+  await using system = await System.prepare();
+  await using command = new RoleCommand(system.configuration, ["bounce", "--stub"]);
+  await command.says("Ctrl-C");
+  await command.type("report");
+  await command.says("    | Action: failed\n    | Status: 5.1.1\n");
+  await command.type('report {"kind":"delay"}');
+  await command.says("    | Action: delayed\n    | Status: 4.4.1\n");
+  await command.type("report []");
+  await command.says("must be a JSON object");
+});
+
+Deno.test("role showq --stub has messages to list, and role pickup --stub one to take", async () => {
+  await using system = await System.prepare();
+  await using showq = new RoleCommand(system.configuration, ["showq", "--stub"]);
+  await using pickup = new RoleCommand(system.configuration, ["pickup", "--stub"]);
+  await showq.says("Ctrl-C");
+  await showq.type("list");
+  for (const queue of ["active", "deferred", "hold"]) {
+    await showq.says(`    | {"queue_name":"${queue}","queue_id":`);
+  }
+  await pickup.says("--- stub of cleanup: answers { queued: true");
+  assertStringIncludes(pickup.output, 'fullName: "A Person"');
+  const directory = /\/tmp\/postern-role-\w+/.exec(showq.output)![0];
+  assertEquals(await showq.interrupt(), 0);
+  await assertRejects(() => Deno.stat(directory), Deno.errors.NotFound);
+});
+
 Deno.test("role smtpd beside the running system takes mail on another port", async () => {
   await using system = await System.start();
   await using command = new RoleCommand(system.configuration, ["smtpd"]);
@@ -125,6 +173,9 @@ Deno.test("role refuses what would do harm or nothing, and says what to do", asy
   await using system = await System.prepare();
   assertStringIncludes(await refused(system, "smtdp"), "did you mean smtpd");
   assertStringIncludes(await refused(system, "smtpd"), "or add --stub");
+  assertStringIncludes(await refused(system, "showq"), "there is no queue in");
+  assertStringIncludes(await refused(system, "supervisor"), "starts the others");
+  assertStringIncludes(await refused(system, "rewrite", "--nexthop=x"), "delivers to no server");
   await system.start();
   assertStringIncludes(await refused(system, "qmgr"), "do everything twice");
   assertStringIncludes(

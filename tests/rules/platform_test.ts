@@ -35,6 +35,7 @@ const LISTED = new Map([
   ["roles/smtp/wire.ts", "its sockets, and TLS on them"],
   ["roles/smtpd/socket.ts", "its sockets, and TLS on them"],
   ["roles/commands/role.ts", "its temporary directory"],
+  ["roles/commands/role_scene.ts", "whose the messages are that it makes"],
   ["roles/commands/role_stubs.ts", "listens in the place of services"],
   ["roles/supervisor/alone.ts", "signals"],
   ["roles/supervisor/directories.ts", "makes the queue's directories and their owners"],
