@@ -47,7 +47,8 @@ function judge(settings: Settings, resolved: Resolved, given: string): MaybeProm
 function* listedSteps(settings: Settings, resolved: Resolved, given: string): Steps<Listed> {
   if (resolved.fail) return "fail";
   if (resolved.error) return "any";
-  if (resolved.transport === "error" && resolved.class !== "alias") {
+  const refuses = resolved.transport === "error" || resolved.transport === "retry";
+  if (refuses && resolved.class !== "alias") {
     // An alias goes elsewhere.
     return (yield* has(settings, settings.virtualAliasMaps, resolved, "full")) ? "yes" : "error";
   }

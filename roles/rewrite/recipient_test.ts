@@ -65,6 +65,9 @@ const cases: Case[] = [
   ["any relay recipient", "jane@relay.example", "any", RELAY],
   ["somebody elsewhere", "jane@other.example", "any", LOCAL],
   ["somebody whose transport is error", "jane@gone.example", "error", GONE],
+  ["somebody whose transport is retry", "jane@busy.example", "error", {
+    transport_maps: "inline:{ {busy.example=retry:4.2.2 later} }",
+  }],
   ["an alias where the transport is error", "s@gone.example", "yes", GONE],
   ["a bad address", "jane@a..b", "any", LOCAL],
   ["a resolver that fails", "jane@other.example", "fail", { relay_domains: "fail:x" }],

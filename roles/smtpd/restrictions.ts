@@ -144,8 +144,10 @@ export function rejectUnlisted(check: Check): Verdict {
     return refuse(check, "recipient", 501, "5.1.3", "bad address syntax");
   }
   if (resolved.listed === "error") {
-    const { dsn, text } = splitStatus(resolved.resolved.nexthop, "5.1.1");
-    return refuse(check, "recipient", 550, dsn, text);
+    const { transport, nexthop } = resolved.resolved;
+    const [code, fallback] = transport === "retry" ? [450, "4.1.1"] : [550, "5.1.1"];
+    const { dsn, text } = splitStatus(nexthop, fallback);
+    return refuse(check, "recipient", code, dsn, text);
   }
   if (resolved.listed !== "no") return "dunno";
   const [code, where] = settings.unknownRecipient[resolved.resolved.class];

@@ -58,8 +58,8 @@ export const rewriteService = service("rewrite", {
     reply: shape({
       resolved: Resolved,
       /**
-       * `any`: the class has no list of recipients. `error`: the transport is error, whose nexthop says why. `fail`: a table
-       * failed.
+       * `any`: the class has no list of recipients. `error`: the transport is error or retry, whose nexthop says why. `fail`:
+       * a table failed.
        */
       listed: Type.Union([
         Type.Literal("error"),

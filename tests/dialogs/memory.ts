@@ -162,6 +162,12 @@ export function stubServices(
   };
 }
 
+/** What error and retry say. */
+const NEXTHOPS: Readonly<Record<string, string>> = {
+  error: "5.1.6 moved away",
+  retry: "4.2.2 mailbox is moving",
+};
+
 function recipient(rewrites: Map<string, string[]>, address: string): Maybe<RecipientAnswer> {
   const domain = address.slice(address.lastIndexOf("@"));
   const [kind = "default", listed = "any"] = rewrites.get(address) ?? rewrites.get(domain) ?? [];
@@ -169,15 +175,15 @@ function recipient(rewrites: Map<string, string[]>, address: string): Maybe<Reci
   const fail = kind === "fail", error = kind === "error";
   return {
     resolved: {
-      transport: "smtp",
-      nexthop: listed === "error" ? "5.1.6 moved away" : domain.slice(1),
+      transport: listed === "retry" ? "retry" : "smtp",
+      nexthop: NEXTHOPS[listed] ?? domain.slice(1),
       recipient: address,
       class: (fail || error ? "default" : kind) as AddressClass,
       routed: false,
       error,
       fail,
     },
-    listed: listed as RecipientAnswer["listed"],
+    listed: (listed === "retry" ? "error" : listed) as RecipientAnswer["listed"],
   };
 }
 
