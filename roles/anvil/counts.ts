@@ -30,11 +30,12 @@ export class Counts {
   #peaks = new Map<Kind | "count", Peak>();
   #size = { value: 0, at: 0 };
 
-  /** Times are milliseconds. */
+  /** `steady` never goes back, and no clock that is set moves it; `now` is the time of day of the log; milliseconds. */
   constructor(
-    readonly unitMs: number,
-    readonly now: () => number = Date.now,
+    public unitMs: number,
+    readonly steady: () => number = () => performance.now(),
     readonly limit = MAX_CLIENTS,
+    readonly now: () => number = Date.now,
   ) {}
 
   get size(): number {
@@ -88,7 +89,7 @@ export class Counts {
     const known = this.#clients.get(key);
     if (known) return known;
     if (this.#clients.size >= this.limit) this.#makeRoom();
-    const made = { connections: 0, since: this.now(), rates: noRates() };
+    const made = { connections: 0, since: this.steady(), rates: noRates() };
     this.#clients.set(key, made);
     if (this.#clients.size > this.#size.value) {
       this.#size = { value: this.#clients.size, at: this.now() };
@@ -109,7 +110,7 @@ export class Counts {
 
   #add(entry: Client, kind: Kind, amount: number, service: string, client: string): number {
     if (this.#over(entry)) {
-      entry.since = this.now();
+      entry.since = this.steady();
       entry.rates = noRates();
     }
     const rate = entry.rates[kind] += amount;
@@ -118,7 +119,7 @@ export class Counts {
   }
 
   #over(entry: Client): boolean {
-    return this.now() - entry.since >= this.unitMs;
+    return this.steady() - entry.since >= this.unitMs;
   }
 
   #peak(name: Kind | "count", value: number, service: string, client: string): void {

@@ -7,7 +7,7 @@ const B = ["smtp", "192.0.2.2"] as const;
 
 function counts(limit?: number) {
   const clock = { now: 1_000_000 };
-  return { clock, counts: new Counts(60_000, () => clock.now, limit) };
+  return { clock, counts: new Counts(60_000, () => clock.now, limit, () => clock.now) };
 }
 
 Deno.test("connections count until they end, each client and service for itself", () => {
@@ -82,4 +82,17 @@ Deno.test("report() logs the peaks since the last report", () => {
   ]);
   c.report();
   assertEquals(log.length, 4);
+});
+
+Deno.test("a clock that is set makes no time unit longer or shorter", () => {
+  const steady = { now: 0 }, day = { now: 1_000_000 };
+  const c = new Counts(60_000, () => steady.now, 10, () => day.now);
+  const rate = () => c.event("smtp", "192.0.2.1", "message", 1);
+  assertEquals([rate(), rate()], [1, 2]);
+  day.now -= 86_400_000;
+  assertEquals(rate(), 3);
+  steady.now += 60_000;
+  assertEquals(rate(), 1);
+  day.now += 86_400_000;
+  assertEquals(rate(), 2);
 });

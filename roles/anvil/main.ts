@@ -22,14 +22,20 @@ role({
   parameters: anvilParameters,
   start({ params }) {
     const counts = new Counts(params.rateTimeUnit * 1000);
-    setInterval(() => counts.sweep(), params.rateTimeUnit * 1000);
-    setInterval(() => counts.report(), params.statusUpdateTime * 1000);
+    const timers: ReturnType<typeof setInterval>[] = [];
+    const keepTime = ({ rateTimeUnit, statusUpdateTime }: typeof params) => {
+      for (const timer of timers.splice(0)) clearInterval(timer);
+      counts.unitMs = rateTimeUnit * 1000;
+      timers.push(setInterval(() => counts.sweep(), counts.unitMs));
+      timers.push(setInterval(() => counts.report(), statusUpdateTime * 1000));
+    };
+    keepTime(params);
     return {
       answers: [
         answer(anvilService, handlers(counts)),
       ],
-      // Rates would be forgotten: as long as it knows a client, it stays.
-      busy: () => counts.size > 0,
+      // Rates would be forgotten by another process.
+      reload: keepTime,
       // deno-lint-ignore require-await
       async drain() {
         counts.report();

@@ -39,7 +39,7 @@ export class Resolver {
   constructor(
     readonly params: Values<typeof dnsParameters>,
     readonly mayUseUdp: (server: NameServer) => boolean = () => true,
-    readonly now: () => number = Date.now,
+    readonly now: () => number = () => performance.now(),
   ) {
     this.#hosts = new Hosts(params.hosts);
     this.#servers = params.servers.map(parseServer).filter((each) => each.port > 0);

@@ -28,7 +28,7 @@ role({
       syslogSocket: values.syslogSocket,
       ownSocket: ownSyslogSocket(values.queueDirectory),
     });
-    let writer = logWriter(target(params));
+    const writer = logWriter(target(params));
     const merge = new Merge((lines) => writer.write(lines));
     shipTo((said) => merge.add(said));
     return {
@@ -41,12 +41,6 @@ role({
           },
         }),
       ],
-      reload(next) {
-        merge.flush();
-        const old = writer;
-        writer = logWriter(target(next));
-        old.close();
-      },
       drain() {
         merge.flush();
         return writer.close();

@@ -32,6 +32,14 @@ Deno.test("each row says why the process exists", () => {
   );
 });
 
+Deno.test("a role takes new parameters in place when its row says so, and only then", () => {
+  const offences = policies.filter(({ role, reload }) => {
+    const main = product.find(({ path }) => path === `roles/${role}/main.ts`);
+    return /^ +reload[:(]/m.test(main?.text ?? "") !== (reload === "in place");
+  });
+  none(offences.map(({ role }) => role), "Say `in place` in the row, or give the role no reload:");
+});
+
 Deno.test("each called service has exactly one answerer", () => {
   const called = new Set(policies.flatMap((row) => row.calls));
   const offences = [...called].filter((service) => !OTHER_SERVICES.has(service)).flatMap(
