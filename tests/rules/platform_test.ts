@@ -13,6 +13,7 @@ const LISTED = new Map([
   ["roles/commands/command_log.ts", "its process id"],
   ["roles/commands/compile.ts", "runs deno compile"],
   ["roles/commands/maildrop_listing.ts", "lists the maildrop"],
+  ["roles/commands/full_name.ts", "the list of users"],
   ["roles/commands/policy_decoys.ts", "makes what a probe's attempts are aimed at"],
   ["roles/commands/policy_probe.ts", "starts a probe"],
   ["roles/commands/queue_access.ts", "looks whether there is a queue"],
