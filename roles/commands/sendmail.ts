@@ -277,7 +277,7 @@ class Steps {
 
   write(bytes: Uint8Array): void {
     this.#total += bytes.length;
-    if (this.limit && this.#total > this.limit) {
+    if (this.#total > this.limit) {
       throw new TooBig("message file too big", EX.UNAVAILABLE);
     }
     if (this.#used + bytes.length > STEP_BYTES) this.flush();

@@ -24,6 +24,7 @@ import {
   OK,
   RCPT_OK,
   RCPT_SYNTAX,
+  sizeExtension,
   TOO_BIG,
   TOO_MANY_RECIPIENTS,
 } from "../../shared/smtp/replies.ts";
@@ -40,7 +41,7 @@ export interface SmtpMessage {
 export interface SmtpOptions {
   readonly hostname: string;
   readonly mailName: string;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; Infinity is no limit. */
   readonly messageSizeLimit: number;
   /** Replies, with their line ends. */
   out(text: string): void;
@@ -129,7 +130,7 @@ class Session {
     this.#reset();
     const { hostname, messageSizeLimit } = this.options;
     if (!esmtp) return reply(250, "", hostname);
-    const size = messageSizeLimit ? `SIZE ${messageSizeLimit}` : "SIZE";
+    const size = sizeExtension(messageSizeLimit);
     const offers = ["PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8"];
     return reply(250, "", [hostname, ...offers]);
   }
@@ -143,8 +144,7 @@ class Session {
     let smtputf8 = false;
     for (const parameter of path.rest.split(/\s+/).filter(Boolean)) {
       const size = /^SIZE=([0-9]{1,15})$/i.exec(parameter)?.[1];
-      const limit = this.options.messageSizeLimit;
-      if (size !== undefined && limit && Number(size) > limit) return TOO_BIG;
+      if (Number(size) > this.options.messageSizeLimit) return TOO_BIG;
       if (/^SMTPUTF8$/i.test(parameter)) smtputf8 = true;
       // The content itself shows what BODY= would say.
       else if (size === undefined && !/^BODY=(7BIT|8BITMIME)$/i.test(parameter)) {

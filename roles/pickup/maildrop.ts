@@ -33,7 +33,7 @@ export type Fate = "done" | "later" | "unavailable";
 
 export interface MaildropOptions {
   readonly directory: string;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; Infinity is no limit. */
   readonly messageSizeLimit: number;
   submit(found: Found): Promise<Fate>;
   /** The file of a submission that is done has gone. */
@@ -248,7 +248,7 @@ export class Maildrop {
     const file = openSeen(this.#directory, name, seen);
     const { messageSizeLimit } = this.options;
     try {
-      if (messageSizeLimit && file.size > submissionBytes(READ_LIMITS * messageSizeLimit)) {
+      if (file.size > submissionBytes(READ_LIMITS * messageSizeLimit)) {
         throw new Unreadable(`larger than ${READ_LIMITS} times message_size_limit`);
       }
       const submission = await readSubmission(file.read, file.size);

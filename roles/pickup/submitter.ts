@@ -28,7 +28,7 @@ import { Settled } from "./settled.ts";
 export interface SubmitterOptions {
   readonly hostname: string;
   readonly mailName: string;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; Infinity is no limit. */
   readonly messageSizeLimit: number;
   readonly cleanup: Client<typeof cleanupService.calls>;
   readonly bounce: Client<typeof bounceService.calls>;
@@ -92,8 +92,7 @@ export class Submitter {
   }
 
   #tooLarge({ size }: Submission): Refusal | undefined {
-    const limit = this.options.messageSizeLimit;
-    return limit && size > limit ? TOO_LARGE : undefined;
+    return size > this.options.messageSizeLimit ? TOO_LARGE : undefined;
   }
 
   async #toCleanup(

@@ -104,7 +104,7 @@ export class Intake {
     let size = 0;
     for await (const chunk of content) {
       size += chunk.length;
-      if (this.messageSizeLimit && size > this.messageSizeLimit + HEADER_ALLOWANCE_BYTES) {
+      if (size > this.messageSizeLimit + HEADER_ALLOWANCE_BYTES) {
         throw new PeerError(`enqueue: content exceeds ${this.messageSizeLimit} bytes by far`);
       }
       yield chunk;

@@ -40,5 +40,7 @@ export function activeLimits(params: Params): ActiveLimits {
 }
 
 export function spaceLimits(params: Params): { minimum: number; messageSize: number } {
-  return { minimum: params.queueMinfree, messageSize: params.messageSizeLimit };
+  const { queueMinfree: minimum, messageSizeLimit } = params;
+  // Room for the largest message is asked for where there is a largest.
+  return { minimum, messageSize: messageSizeLimit === Infinity ? 0 : messageSizeLimit };
 }

@@ -69,7 +69,7 @@ function cannotTake(session: Session, chunk: Chunk): Reply | undefined {
   }
   const { messageSizeLimit } = settings;
   const total = Math.max(0, contentBytes) + chunk.size;
-  if (!messageSizeLimit || total <= messageSizeLimit) return undefined;
+  if (total <= messageSizeLimit) return undefined;
   warn(session, "BDAT request", " exceeds message size limit");
   return TOO_BIG;
 }

@@ -78,7 +78,7 @@ export class Intake {
     if (this.tooBig) return;
     const given = parts.length ? this.#first.push(parts) : parts;
     // What was inserted counts: a message of mailbox separators alone would grow threefold.
-    if (limit && this.reader.size + this.#first.added > limit) {
+    if (this.reader.size + this.#first.added > limit) {
       this.tooBig = true;
       this.#flow.cancel("message_size_limit exceeded");
     } else if (given.length) this.#flow.push(given);

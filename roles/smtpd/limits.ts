@@ -7,13 +7,13 @@ import type { Session } from "./session.ts";
 /** A connection began: false when this client has too many, or too often. */
 export async function connectionAllowed(session: Session): Promise<boolean> {
   const { connectionCountLimit, connectionRateLimit } = session.settings;
-  if (!connectionCountLimit && !connectionRateLimit) return true;
+  if (connectionCountLimit === Infinity && connectionRateLimit === Infinity) return true;
   session.counted = true;
   const { connections, rate } = await session.services.anvil.connect(session.network);
-  if (connectionCountLimit && connections > connectionCountLimit) {
+  if (connections > connectionCountLimit) {
     return exceeded(session, "Connection concurrency", connections);
   }
-  if (connectionRateLimit && rate > connectionRateLimit) {
+  if (rate > connectionRateLimit) {
     return exceeded(session, "Connection rate", rate);
   }
   return true;
@@ -22,7 +22,7 @@ export async function connectionAllowed(session: Session): Promise<boolean> {
 /** True at once when there is no limit, so that ordinary mail waits for nothing. */
 export function eventAllowed(session: Session, kind: EventKind): true | Promise<boolean> {
   const [limit, what] = limitOf(session, kind);
-  if (!limit || session.settings.uncounted(session.peer.address)) return true;
+  if (limit === Infinity || session.settings.uncounted(session.peer.address)) return true;
   return session.services.anvil.event(session.network, kind)
     .then((rate) => rate <= limit || exceeded(session, what, rate));
 }

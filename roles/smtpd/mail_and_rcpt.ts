@@ -67,8 +67,7 @@ function begin(session: Session, argument: string): Maybe<Reply> {
   const refused = path.rest && mailParameters(path.rest, transaction, session.settings);
   if (refused) return refused;
   if (needsUtf8(path.address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
-  const { messageSizeLimit } = session.settings;
-  if (messageSizeLimit && transaction.declaredSize > messageSizeLimit) {
+  if (transaction.declaredSize > session.settings.messageSizeLimit) {
     return session.refuse(TOO_BIG, undefined, path.address);
   }
   if (!isSound(path.address, session.settings)) {

@@ -6,6 +6,7 @@ import type { Values } from "../../shared/parameters/declare.ts";
 import type { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
 import { forbiddenCommands } from "../../shared/smtp/forbidden_commands.ts";
+import { sizeExtension } from "../../shared/smtp/replies.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { isDefaultNetworks, serverComplaints } from "../../shared/smtp/server_rules.ts";
 import { addressItems, type Matcher, networks } from "./networks.ts";
@@ -88,10 +89,9 @@ export function settings(params: Params, hasTls: boolean): Settings {
 
 /** The lines of the reply to EHLO, in Postfix's order (reference 3.1). */
 function extensions(params: Params, starttls: boolean, discarded: ReadonlySet<string>): string[] {
-  const { messageSizeLimit } = params;
   const all = [
     "PIPELINING",
-    messageSizeLimit ? `SIZE ${messageSizeLimit}` : "SIZE",
+    sizeExtension(params.messageSizeLimit),
     params.disableVrfyCommand ? "" : "VRFY",
     "ETRN",
     starttls ? "STARTTLS" : "",

@@ -1,6 +1,6 @@
 /** Parameters that several roles read. */
 
-import { bool, choice, domains, int, list, maps, text, time } from "./declare.ts";
+import { bool, choice, domains, limit, list, maps, text, time } from "./declare.ts";
 import { interfaces, nexthops, path, words } from "./parsers.ts";
 
 /** Who we are: every role that speaks or writes for us needs it. */
@@ -31,7 +31,7 @@ export const queue = {
 
 /** How large a message may be. */
 export const sizes = {
-  messageSizeLimit: int("message_size_limit", "10240000", {
+  messageSizeLimit: limit("message_size_limit", "10240000", {
     doc: "The largest message, in bytes; 0 is no limit.",
   }),
 };

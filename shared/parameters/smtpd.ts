@@ -1,6 +1,6 @@
 /** Parameters of the SMTP server. */
 
-import { bool, choice, int, list, text, time } from "./declare.ts";
+import { bool, choice, int, limit, list, text, time } from "./declare.ts";
 import { addressing, identity, sizes } from "./global.ts";
 import { networks, words } from "./parsers.ts";
 import { restrictions } from "./restrictions.ts";
@@ -123,19 +123,19 @@ const clients = {
   clientPortLogging: bool("smtpd_client_port_logging", "no", {
     doc: "Log the port of a client after its address.",
   }),
-  connectionCountLimit: int("smtpd_client_connection_count_limit", "50", {
+  connectionCountLimit: limit("smtpd_client_connection_count_limit", "50", {
     doc: "The most simultaneous connections of one client; 0 is no limit.",
   }),
-  connectionRateLimit: int("smtpd_client_connection_rate_limit", "0", {
+  connectionRateLimit: limit("smtpd_client_connection_rate_limit", "0", {
     doc: "The most connections of one client in anvil_rate_time_unit; 0 is no limit.",
   }),
-  messageRateLimit: int("smtpd_client_message_rate_limit", "0", {
+  messageRateLimit: limit("smtpd_client_message_rate_limit", "0", {
     doc: "The most messages of one client in anvil_rate_time_unit; 0 is no limit.",
   }),
-  recipientRateLimit: int("smtpd_client_recipient_rate_limit", "0", {
+  recipientRateLimit: limit("smtpd_client_recipient_rate_limit", "0", {
     doc: "The most recipients of one client in anvil_rate_time_unit; 0 is no limit.",
   }),
-  newTlsSessionRateLimit: int("smtpd_client_new_tls_session_rate_limit", "0", {
+  newTlsSessionRateLimit: limit("smtpd_client_new_tls_session_rate_limit", "0", {
     doc: "The most TLS handshakes of one client in anvil_rate_time_unit; 0 is no limit.",
   }),
   eventLimitExceptions: networks("smtpd_client_event_limit_exceptions", "$mynetworks", {

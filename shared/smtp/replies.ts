@@ -2,6 +2,11 @@
 
 import { reply } from "./reply.ts";
 
+/** What EHLO says of the largest message (RFC 1870 4); `limit` in bytes. */
+export function sizeExtension(limit: number): string {
+  return limit === Infinity ? "SIZE" : `SIZE ${limit}`;
+}
+
 export const OK = reply(250, "2.0.0", "Ok");
 export const BYE = reply(221, "2.0.0", "Bye");
 export const MAIL_OK = reply(250, "2.1.0", "Ok");

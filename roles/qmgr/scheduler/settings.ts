@@ -5,7 +5,7 @@ import type { Feedback, qmgrParameters } from "../../../shared/parameters/qmgr.t
 
 export interface TransportSettings {
   readonly initialConcurrency: number;
-  /** 0 is no limit. */
+  /** Infinity is no limit. */
   readonly concurrencyLimit: number;
   readonly positiveFeedback: Feedback;
   readonly negativeFeedback: Feedback;

@@ -33,7 +33,7 @@ Deno.test("succeeded() adds one at each success, up to busy and initial, and to 
   assertEquals(window.size, 8);
 });
 
-Deno.test("succeeded() has no limit where it is 0", () => {
+Deno.test("succeeded() has no limit where there is none", () => {
   const window = new Window(testSettings({ concurrencyLimit: Infinity }));
   for (let i = 0; i < 100; i++) window.succeeded(window.size);
   assertEquals(window.size, 102);
