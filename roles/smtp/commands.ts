@@ -12,6 +12,8 @@ const UNSAFE_DOMAIN = /[\s<>"\\,;]/;
 const ASCII = /^[\u0000-\u007f]*$/;
 /** xtext and its kin (RFC 3461 4): anything else is not passed on. */
 const PRINTABLE = /^[!-~]+$/;
+/** What xtext leaves as it is. */
+const XTEXT = /^[!-*,-<>-~]+$/;
 
 /** An address that cannot be written between angle brackets. */
 export function isUnsafe(address: string): boolean {
@@ -41,7 +43,22 @@ export function rcptCommand(recipient: RequestedRecipient, offered: Features): s
   let command = `RCPT TO:<${external(recipient.address)}>`;
   if (offered.dsn) {
     if (recipient.notify.length) command += ` NOTIFY=${recipient.notify.join(",")}`;
-    if (PRINTABLE.test(recipient.orcpt)) command += ` ORCPT=${recipient.orcpt}`;
+    const orcpt = recipient.orcpt || originalRecipient(recipient);
+    if (PRINTABLE.test(orcpt)) command += ` ORCPT=${orcpt}`;
   }
   return command + "\r\n";
+}
+
+/** The first server with DSN says who was meant, before aliases (RFC 3461 5.2.1); nothing for addresses in Unicode. */
+function originalRecipient({ original, address }: RequestedRecipient): string {
+  const text = external(original || address);
+  return isAscii(text) ? `rfc822;${xtext(text)}` : "";
+}
+
+/** RFC 3461 4. */
+function xtext(text: string): string {
+  if (XTEXT.test(text)) return text;
+  const encoded = (char: string) =>
+    `+${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+  return text.replace(/[^!-~]|[+=]/g, encoded);
 }

@@ -23,7 +23,8 @@ Deno.test("deliver() sends a message in two writes when the server pipelines", a
   assertEquals(reply.outcomes[0]!.remoteMta, "127.0.0.1");
   assertEquals(server.reads.slice(0, 3), [
     "EHLO me.test\r\n",
-    "MAIL FROM:<from@example.org> SIZE=12\r\nRCPT TO:<to@example.com>\r\nDATA\r\n",
+    "MAIL FROM:<from@example.org> SIZE=12\r\n" +
+    "RCPT TO:<to@example.com> ORCPT=rfc822;to@example.com\r\nDATA\r\n",
     "Subject: x\r\n\r\nbody\r\n.\r\n",
   ]);
   const [line] = logged();
@@ -43,6 +44,30 @@ Deno.test("deliver() falls back to HELO and one command at a time", async () => 
     "RCPT TO:<to@example.com>",
     "DATA",
   ]);
+});
+
+Deno.test("deliver() falls back to HELO when EHLO is refused for the moment", async () => {
+  const { server, seen } = await outcomes({ EHLO: "450 4.7.1 not that" });
+  assertEquals(seen[0]![0], "sent");
+  assertEquals(server.commands[0]!.slice(0, 2), ["EHLO me.test", "HELO me.test"]);
+});
+
+Deno.test("deliver() sends no content to a server that goes ahead without a recipient", async () => {
+  const { server, seen } = await outcomes({ RCPT: "550 5.1.1 no", DATA: "354 go" });
+  assertEquals(seen[0]![0], "bounced");
+  await until(() => server.contents.length > 0);
+  assertEquals(server.contents, [""]);
+});
+
+Deno.test("deliver() tells a server with DSN whom the sender wrote to", async () => {
+  await using server = await new StubServer().listen();
+  const asked = request(server.nexthop, ["real@example.com"]);
+  Object.assign(asked.recipients[0]!, { original: 'a b+c="d@example.com' });
+  await deliverer().deliver(asked, content());
+  assertEquals(
+    server.commands[0]![2],
+    'RCPT TO:<real@example.com> ORCPT=rfc822;"a+20b+2Bc+3D\\"d"@example.com',
+  );
 });
 
 const H = "127.0.0.1[127.0.0.1]";
@@ -189,7 +214,7 @@ Deno.test("deliver() tries the next server for whoever was not decided", async (
   const by = Object.fromEntries(reply.outcomes.map((each) => [each.n, each.status]));
   assertEquals(by, { 0: "sent", 1: "sent", 2: "bounced" });
   assertEquals(fallback.commands[0]!.filter((line) => line.startsWith("RCPT")), [
-    "RCPT TO:<slow@x>",
+    "RCPT TO:<slow@x> ORCPT=rfc822;slow@x",
   ]);
   assertEquals(
     logged().filter((line) => line.includes("said: 450") && !line.includes("status=")).length,

@@ -93,10 +93,11 @@ class Handshake {
     this.#hello = { name: `performing the ${verb} handshake`, seconds: this.#hello.seconds };
   }
 
-  /** EHLO, and HELO when the server does not know it. */
+  /** EHLO, and HELO when the server does not take it, for whatever reason but that it is about to leave. */
   async #greet(): Promise<Features> {
     let reply = await this.#say();
-    if (reply.class === 5 && this.#verb === "EHLO" && this.tls !== "encrypt") {
+    const refused = reply.class === 5 || (reply.class === 4 && reply.code !== 421);
+    if (refused && this.#verb === "EHLO" && this.tls !== "encrypt") {
       this.#use("HELO");
       reply = await this.#say();
     }

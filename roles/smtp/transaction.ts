@@ -151,8 +151,11 @@ export class Transaction {
     const reply = await this.#ask(batch ? "" : "DATA\r\n", this.phases.data);
     if (reply.class === 3) {
       if (this.#accepted.length) return true;
-      // It waits for content that nobody is to get: leave, for there is no way back.
+      // It waits for content that nobody is to get: there is none (RFC 2920 3.1). LMTP has no reply to that.
       session.usable = false;
+      if (this.settings.protocol === "lmtp") return false;
+      const { class: verdict } = await this.#ask(".\r\n", this.phases.reset);
+      session.usable = verdict === 2 || verdict === 4 || verdict === 5;
       return false;
     }
     for (const open of this.#accepted) {
