@@ -1,6 +1,6 @@
 /** What the policy needs to know of a configuration, and what it finds there: table files, ports, sockets. */
 
-import { tableFiles } from "../shared/table/files.ts";
+import { tableFiles } from "../shared/table/spec.ts";
 
 /** One line of master.cf, as far as the policy is concerned. */
 export interface ServiceLine {

@@ -7,7 +7,7 @@ import { ConfigError, reason } from "../../shared/errors.ts";
 import { networkItem } from "../../shared/net/network_list.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
 import { cidrNetworks } from "../../shared/table/cidr.ts";
-import { MAX_FILE_BYTES, type Remarks } from "../../shared/table/file.ts";
+import { MAX_FILE_BYTES, type Remarks } from "../../shared/table/text_file.ts";
 
 /** Files that name files, up to here. */
 const MAX_INCLUDES = 10;

@@ -7,7 +7,7 @@ import { catalogue } from "../parameters/mod.ts";
 import { smtpdParameters } from "../parameters/smtpd.ts";
 import { serverComplaints } from "../smtp/server_rules.ts";
 import { examineTables } from "../table/examine.ts";
-import { tablesOf } from "../table/files.ts";
+import { tablesOf } from "../table/spec.ts";
 import type { Configuration } from "./configuration.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Problem, problem } from "./problem.ts";

@@ -5,7 +5,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { lowerCase } from "../smtp/keyword.ts";
-import { specProblem } from "../table/files.ts";
+import { specProblem } from "../table/spec.ts";
 import { splitList } from "./split_list.ts";
 
 export { splitList };

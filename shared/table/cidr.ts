@@ -9,7 +9,7 @@ import {
   parseNetwork,
 } from "../net/network.ts";
 import { ConfigError } from "../errors.ts";
-import { type Remarks, TextFile } from "./file.ts";
+import { type Remarks, TextFile } from "./text_file.ts";
 import { firstMatch, negation, type Notice, parseRules, type Rule } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 

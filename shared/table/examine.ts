@@ -2,8 +2,8 @@
 
 import { reason } from "../errors.ts";
 import { divert } from "../log/log.ts";
-import { fileProblem } from "./file.ts";
-import { tableFiles, tableItems } from "./files.ts";
+import { fileProblem } from "./text_file.ts";
+import { tableFiles, tableItems } from "./spec.ts";
 import { type Environment, openNested, RUNNING } from "./table.ts";
 import "./types.ts";
 

@@ -7,7 +7,7 @@
 import { ConfigError, StorageError } from "../errors.ts";
 import { parseNetwork } from "../net/network.ts";
 import { splitList } from "../parameters/declare.ts";
-import { TextFile } from "./file.ts";
+import { TextFile } from "./text_file.ts";
 import { type Environment, type MaybePromise, openTable, RUNNING } from "./table.ts";
 import "./types.ts";
 

@@ -5,7 +5,7 @@
 
 import { RE2JS } from "re2js";
 import { reason } from "../errors.ts";
-import { TextFile } from "./file.ts";
+import { TextFile } from "./text_file.ts";
 import { bytesOf, posixPattern, textOf } from "./posix_pattern.ts";
 import { firstMatch, negation, type Notice, parseRules, type Rule, Unsupported } from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";

@@ -2,7 +2,7 @@
 
 import type { LogicalLine } from "../config/logical_lines.ts";
 import { reason, StorageError } from "../errors.ts";
-import { type Remarks, tableLines } from "./file.ts";
+import { type Remarks, tableLines } from "./text_file.ts";
 
 /** `if` inside `if`, up to here. */
 export const MAX_IF_NESTING = 100;

@@ -3,7 +3,7 @@
 import { StorageError } from "../errors.ts";
 import { trim } from "../config/logical_lines.ts";
 import { splitList, unbraced } from "../parameters/split_list.ts";
-import { COMBINED_TYPES } from "./files.ts";
+import { COMBINED_TYPES } from "./spec.ts";
 import { type MaybePromise, openNested, registerTable, type Table } from "./table.ts";
 
 /** `inline:{ key = value, { key = value with spaces } }`. */

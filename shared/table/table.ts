@@ -2,8 +2,8 @@
 
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
-import type { Reading } from "./file.ts";
-import { MAX_TABLE_NESTING, typeAndName } from "./files.ts";
+import type { Reading } from "./text_file.ts";
+import { MAX_TABLE_NESTING, typeAndName } from "./spec.ts";
 
 export type MaybePromise<T> = T | Promise<T>;
 

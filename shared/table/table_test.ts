@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { StorageError } from "../errors.ts";
-import { COMBINED_TYPES, INDEXED_TYPES, RULE_TYPES, tableFiles } from "./files.ts";
+import { COMBINED_TYPES, INDEXED_TYPES, RULE_TYPES, tableFiles } from "./spec.ts";
 import { openTable, registerTable, TableList } from "./table.ts";
 import { Bench } from "./testing.ts";
 

@@ -1,6 +1,6 @@
 /** For the tests of tables: files in a directory that goes away, and a clock that a test turns. */
 
-import { CHECK_MS } from "./file.ts";
+import { CHECK_MS } from "./text_file.ts";
 import { setSink } from "../log/log.ts";
 import { openTable, type Table } from "./table.ts";
 import "./types.ts";

@@ -1,6 +1,6 @@
 /** Every type of table that there is: importing this registers them. */
 
-import "./text.ts";
+import "./texthash.ts";
 import "./simple.ts";
 import "./pattern.ts";
 import "./cidr.ts";

@@ -74,7 +74,7 @@ const LISTED = new Map([
   ["shared/role/control_channel.ts", "the control channel, the process's end"],
   ["shared/role/role.ts", "the listeners"],
   ["shared/stop_points.ts", "standard error, from a role that does nothing more"],
-  ["shared/table/file.ts", "reads tables"],
+  ["shared/table/text_file.ts", "reads tables"],
 ]);
 
 /** Uses of the platform; types vanish when the code runs. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../errors.ts";
-import { MAX_LINE_LENGTH } from "./file.ts";
+import { MAX_LINE_LENGTH } from "./text_file.ts";
 import { openTable } from "./table.ts";
 import { Bench } from "./testing.ts";
 

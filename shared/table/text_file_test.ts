@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { StorageError } from "../errors.ts";
-import { CHECK_MS } from "./file.ts";
+import { CHECK_MS } from "./text_file.ts";
 import { openTable } from "./table.ts";
 import { Bench } from "./testing.ts";
 

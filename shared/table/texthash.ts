@@ -5,8 +5,8 @@
 
 import type { LogicalLine } from "../config/logical_lines.ts";
 import { StorageError } from "../errors.ts";
-import { type Remarks, tableLines, TextFile } from "./file.ts";
-import { INDEXED_TYPES, SYSTEM_FILES } from "./files.ts";
+import { type Remarks, tableLines, TextFile } from "./text_file.ts";
+import { INDEXED_TYPES, SYSTEM_FILES } from "./spec.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
 /** A file of `key value` lines. */
