@@ -203,6 +203,13 @@ for (
     ["the greeting", "", "smtp_helo_timeout"],
     ["EHLO", "220 mx ESMTP\r\n", "smtp_helo_timeout"],
     ["MAIL", "220 mx ESMTP\r\n250 mx\r\n", "smtp_mail_timeout"],
+    ["RCPT", "220 mx ESMTP\r\n250 mx\r\n250 ok\r\n", "smtp_rcpt_timeout"],
+    ["DATA", "220 mx ESMTP\r\n250 mx\r\n250 ok\r\n250 ok\r\n", "smtp_data_init_timeout"],
+    [
+      "the end of data",
+      "220 mx ESMTP\r\n250 mx\r\n250 ok\r\n250 ok\r\n354 go\r\n",
+      "smtp_data_done_timeout",
+    ],
   ] as const
 ) {
   Deno.test(`deliver() waits ${timeout} in all for ${step} from a server of a byte now and then`, async () => {
