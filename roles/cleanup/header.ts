@@ -85,7 +85,7 @@ export class HeaderRules {
         continue;
       }
       if (!seen.has(name)) seen.set(name, field);
-      // "Bcc : x" is not what every reader takes for Bcc: make it what it means.
+      // "To : x" is not what every reader takes for To (RFC 5322 4.5): make it what it means.
       if (valueStart !== nameEnd + 1) edits.replace(nameEnd, valueStart, ":");
       if (rewrite && ADDRESS_NAMES.has(name) && end - start <= this.params.headerSizeLimit) {
         const value = byteText(bytes.subarray(valueStart, end));
@@ -151,7 +151,8 @@ function messageIds(
     const field = seen.get(name);
     if (!field) return undefined;
     const end = Math.min(field.end, field.valueStart + MAX_LOGGED_ID_BYTES);
-    return unfold(fieldText(bytes, { ...field, end }));
+    const id = unfold(fieldText(bytes, { ...field, end }));
+    return ASCII.test(id) ? id : new TextDecoder().decode(textBytes(id));
   };
   const made = origin ? newMessageId(origin) : "";
   return {

@@ -120,7 +120,7 @@ export class Cleanup {
       warning(`${queueId}: message rejected: no Received: header`);
       return PROTOCOL_ERROR;
     }
-    if (hops <= this.params.hopcountLimit) return undefined;
+    if (hops < this.params.hopcountLimit) return undefined;
     warning(`${queueId}: message rejected: hopcount exceeded`);
     return TOO_MANY_HOPS;
   }
@@ -151,7 +151,5 @@ export class Cleanup {
 }
 
 function withoutDaemon(sender: string): string {
-  return upperCase(sender.slice(0, MAILER_DAEMON.length + 1)) === `${MAILER_DAEMON}@`
-    ? ""
-    : sender;
+  return upperCase(sender.slice(0, MAILER_DAEMON.length + 1)) === `${MAILER_DAEMON}@` ? "" : sender;
 }

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { PeerError } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
-import { textBytes } from "../../shared/mail/header.ts";
+import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Intake } from "./submit.ts";
 import { content, QUEUE_ID, RECEIVED, recipient, scene, submission } from "./test_scene.ts";
@@ -131,6 +131,19 @@ Deno.test("submit() takes 8-bit from Content-Transfer-Encoding", async () => {
   assertEquals(queue.map(({ body }) => body), ["8bit", "8bit", "7bit"]);
 });
 
+Deno.test("submit() puts every colon where readers look for it, and leaves the body alone", async () => {
+  assertEquals(
+    await queued("Subject : x\r\n y : z\r\nX-Other\t \t: y\r\nTo: a\r\n\r\nNot : this\r\n"),
+    "Subject: x\r\n y : z\r\nX-Other: y\r\nTo: a\r\n\r\nNot : this\r\n",
+  );
+});
+
+Deno.test("submit() logs a message id in Unicode as the text that it is", async () => {
+  const { submit, log } = scene();
+  await submit(byteText(new TextEncoder().encode(`${RECEIVED}Message-Id: <é@x>\r\n\r\n`)));
+  assertEquals(log, [`${QUEUE_ID}: message-id=<é@x>`]);
+});
+
 Deno.test("submit() refuses a message without Received", async () => {
   const { submit, log, queue } = scene();
   const reply = await submit("Subject: x\r\n\r\nReceived: y\r\n");
@@ -138,10 +151,10 @@ Deno.test("submit() refuses a message without Received", async () => {
   assertEquals(log, [`warning: ${QUEUE_ID}: message rejected: no Received: header`]);
 });
 
-Deno.test("submit() takes 50 Received headers and refuses 51", async () => {
+Deno.test("submit() takes 49 Received headers and refuses 50", async () => {
   const { submit, log } = scene();
-  assertEquals(await submit("Received: x\r\n".repeat(50) + "\r\n"), QUEUED);
-  assertEquals(await submit("Received: x\r\n".repeat(51) + "\r\n"), HOPS);
+  assertEquals(await submit("Received: x\r\n".repeat(49) + "\r\n"), QUEUED);
+  assertEquals(await submit("Received: x\r\n".repeat(50) + "\r\n"), HOPS);
   assertEquals(log.at(-1), `warning: ${QUEUE_ID}: message rejected: hopcount exceeded`);
 });
 

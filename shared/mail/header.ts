@@ -48,9 +48,12 @@ function lower(byte: number): number {
   return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
 }
 
-/** A field of a name that was asked for. */
+/** The name of a field that nobody asked for, but whose colon stands apart from its name. */
+export const APART = "";
+
+/** A field of a name that was asked for, or one whose colon stands apart. */
 export interface Field {
-  /** In lower case. */
+  /** In lower case; or APART. */
   readonly name: string;
   readonly start: number;
   /** After the name; there may be white space before the colon (RFC 5322 4.5.8). */
@@ -115,7 +118,7 @@ export class HeaderScanner {
     while (at < next && (content[at] === SPACE || content[at] === TAB)) at++;
     if (nameEnd === start || content[at] !== COLON || at >= next) return false;
     this.resent ||= nameEnd - start > 7 && isResent(content, start);
-    const name = this.names.find(content, start, nameEnd);
+    const name = this.names.find(content, start, nameEnd) ?? (at > nameEnd ? APART : undefined);
     this.#openStart = start;
     this.#open = name === undefined
       ? null

@@ -25,6 +25,10 @@ Deno.test("scan() finds the fields it was asked for, in any case, and the empty 
   );
 });
 
+Deno.test("scan() finds fields nobody asked for whose colon stands apart", () => {
+  assertEquals(scan("X-Other\t : b\r\n c\r\nX-Other: d\r\n\r\n").fields, [["", "b\r\n c"]]);
+});
+
 Deno.test("scan() takes folded lines of fields nobody asked for with them", () => {
   assertEquals(scan("X-Other: b\r\n Bcc: no\r\n\tBcc: no\r\nBcc : yes\r\n\r\n").fields, [
     ["bcc", "yes"],

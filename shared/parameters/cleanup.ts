@@ -16,7 +16,7 @@ const headers = {
   }),
   hopcountLimit: int("hopcount_limit", "50", {
     min: 1,
-    doc: "The most Received headers of a message: with more it is in a loop.",
+    doc: "A message with so many Received headers, our own among them, is in a loop.",
   }),
   messageDropHeaders: list(
     "message_drop_headers",
