@@ -1,36 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import * as lines from "./lines.ts";
 import { info, setSink, warning } from "./log.ts";
-
-/** What a call logs, with the severity word that stands before it. */
-function logged(act: () => void): string {
-  const log: string[] = [];
-  setSink((severity, text) => log.push(severity === "info" ? text : `${severity}: ${text}`));
-  act();
-  assertEquals(log.length, 1);
-  return log[0]!;
-}
-
-const ID = "4jWb0l1srxzJDLc";
-const CLIENT = { name: "host.example.com", address: "192.0.2.1" };
-const DELIVERY: lines.Delivery = {
-  queueId: ID,
-  recipient: "user@example.com",
-  original: "user@example.com",
-  relay: "mx.example.com[192.0.2.25]:25",
-  delays: [120, 10, 340, 100],
-  dsn: "2.0.0",
-  status: "sent",
-  text: "250 2.0.0 Ok: queued as 4XyZ",
-};
-const AT = {
-  client: CLIENT,
-  sender: "from@example.com",
-  recipient: "to@example.org",
-  protocol: "ESMTP",
-  helo: "host.example.com",
-};
-const RELAY_DENIED = "554 5.7.1 <to@example.org>: Relay access denied";
+import { AT, CLIENT, DELIVERY, ID, logged, RELAY_DENIED } from "./test_lines.ts";
 
 /** Every line, and what it is to the letter (reference 9). */
 const GOLDEN: [string, () => void, string][] = [
@@ -247,77 +218,6 @@ for (const [milliseconds, text] of DELAYS) {
   Deno.test(`a delay of ${milliseconds} ms is ${text}`, () => {
     assertEquals(lines.seconds(milliseconds), text);
   });
-}
-
-/** Patterns of the tools that read Postfix's log (reference 9.7), and the lines that they must match. */
-const CONSUMERS: [string, RegExp, () => void][] = [
-  [
-    "fail2ban: a reject",
-    /^(?:\w+: )?(?:milter-)?reject: \S+ from [^[]*\[[^\]]+\](?::\d+)?: [45][50][04] [45]\.\d\.\d+ (?:(?:<[^>]*>)?: )?(?:(?:Helo command|(?:Sender|Recipient) address) rejected: )?(?:Service unavailable|Access denied|(?:Client host|Command|Data command) rejected|Relay access denied)/,
-    () => lines.rejected("reject", "RCPT", RELAY_DENIED, AT),
-  ],
-  [
-    "fail2ban: too many errors",
-    /(?:improper command pipelining|too many errors) after \S+ from [^[]*\[192\.0\.2\.1\]/,
-    () => lines.ended("too many errors", "AUTH", CLIENT),
-  ],
-  [
-    "fail2ban: failed logins at disconnect",
-    /^disconnect from [^[]*\[[^\]]+\](?::\d+)?.* auth=0\/\d+/,
-    () => lines.disconnected(CLIENT, new Map([["auth", { ok: 0, all: 3 }]])),
-  ],
-  [
-    "postfix_exporter: delays",
-    /, relay=(\S+), .*, delays=([0-9.]+)\/([0-9.]+)\/([0-9.]+)\/([0-9.]+), /,
-    () => lines.delivered(DELIVERY),
-  ],
-  ["postfix_exporter: status", /, status=(\w+) /, () => lines.delivered(DELIVERY)],
-  ["postfix_exporter: dsn", /, dsn=(\d\.\d+\.\d+)/, () => lines.delivered(DELIVERY)],
-  [
-    "postfix_exporter: size",
-    /:.*, size=(\d+), nrcpt=(\d+) /,
-    () => lines.active(ID, "a@b", 10, 1),
-  ],
-  [
-    "postfix_exporter: expired",
-    /status=(expired|force-expired), returned to sender/,
-    () => lines.expired(ID, "a@b"),
-  ],
-  [
-    "postfix_exporter: TLS",
-    /^(\S+) TLS connection established (to|from) \S+: (\S+) with cipher (\S+) \((\d+)\/(\d+) bits\)/,
-    () =>
-      lines.tlsEstablished("Verified", "to mx.example.com[192.0.2.25]:25", {
-        protocol: "TLSv1.2",
-        cipher: "X",
-        usedBits: 128,
-        algorithmBits: 256,
-      }),
-  ],
-  [
-    "postfix_exporter: rejects",
-    /^NOQUEUE: reject: RCPT from \S+: ([0-9]+) /,
-    () => lines.rejected("reject", "RCPT", RELAY_DENIED, AT),
-  ],
-  [
-    "postfix_exporter: lost connection",
-    /^(?:NOQUEUE: )?lost connection after (\w+) from /,
-    () => lines.ended("lost connection", "CONNECT", CLIENT),
-  ],
-  [
-    "postfix_exporter: notifications",
-    /: sender non-delivery notification: /,
-    () => lines.notified(ID, lines.notification("sender", "failure"), ID),
-  ],
-  [
-    "pflogsumm: queue id and sender",
-    /^[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{10,}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]+: from=<([^>]*)>, size=(\d+), nrcpt=(\d+)/,
-    () => lines.active(ID, "a@b", 10, 1),
-  ],
-];
-
-for (const [what, pattern, act] of CONSUMERS) {
-  Deno.test(`${what} is found in our line`, () => assertMatch(logged(act), pattern));
 }
 
 /** Text of strangers that must not become a line of its own, or hide what stands there. */
