@@ -1,7 +1,7 @@
 /** What `$name` and its relatives in main.cf stand for (postconf(5), "the general format of main.cf"). */
 
 import { ConfigError, reason } from "../errors.ts";
-import { closing, trim } from "./logical_lines.ts";
+import { closing, trim, trimStart } from "./logical_lines.ts";
 
 /** Names and braces inside each other go no deeper; more is a mistake, and must not exhaust the stack. */
 export const MAX_NESTING = 100;
@@ -88,9 +88,20 @@ export class Expander {
 
   #named(name: string): string {
     if (this.#expanded.has(name) || this.names.raw(name) !== undefined) return this.value(name);
+    this.#reportUndefined(name);
+    return "";
+  }
+
+  /** `${name?text}` asks for the text of a name as it is written: `$empty` is one that is not empty. */
+  #isSet(name: string): boolean {
+    const raw = this.names.raw(name);
+    if (raw === undefined && !this.#expanded.has(name)) this.#reportUndefined(name);
+    return Boolean(raw);
+  }
+
+  #reportUndefined(name: string): void {
     this.names.report("warning", this.#open, `$${name} is undefined and stands for nothing`);
     this.#expanded.set(name, "");
-    return "";
   }
 
   #refuseCircle(name: string): void {
@@ -103,13 +114,13 @@ export class Expander {
 
   /** The inside of `${...}` or `$(...)`. */
   #reference(body: string): string {
-    const text = trim(body) === "" ? "" : body.replace(/^[ \t\r\v\f]+/, "");
+    const text = trimStart(body);
     if (text.startsWith("{")) return this.#comparison(text);
     const [, name = "", rest = ""] = /^([A-Za-z0-9_]*)[ \t\r\v\f]*(.*)$/s.exec(text) ?? [];
     if (!name) throw new ConfigError(`must have a name: "\${${body}}"`);
     if (!rest) return this.#named(name);
     if (rest.startsWith("?") || rest.startsWith(":")) {
-      return this.#choose(this.#named(name) !== "", rest, body);
+      return this.#choose(this.#isSet(name), rest, body);
     }
     throw new ConfigError(`must have ? or : after the name: "\${${body}}"`);
   }
@@ -118,7 +129,7 @@ export class Expander {
   #comparison(body: string): string {
     const left = braced(body, body);
     const [whole, sign = "", level, tail = ""] =
-      /^[ \t\r\v\f]*(<=|>=|==|!=|<|>)[ \t\r\v\f]*(level)?[ \t\r\v\f]*(.*)$/s.exec(left.rest) ?? [];
+      /^[ \t\r\v\f]*(<=|>=|==|!=|<|>)(level)?[ \t\r\v\f]*(.*)$/s.exec(left.rest) ?? [];
     if (whole === undefined || !tail.startsWith("{")) {
       throw new ConfigError(
         `must compare as in {a} == {b}, with == != < <= > or >=: "\${${body}}"`,
@@ -127,7 +138,7 @@ export class Expander {
     const right = braced(tail, body);
     const a = this.#expand(left.inside), b = this.#expand(right.inside);
     const truth = holds(sign, level ? compareLevels(a, b) : compare(a, b));
-    const rest = right.rest.replace(/^[ \t\r\v\f]+/, "");
+    const rest = trimStart(right.rest);
     if (!rest) return truth ? "true" : "";
     if (rest.startsWith("?") || rest.startsWith(":")) return this.#choose(truth, rest, body);
     throw new ConfigError(`must have ? or : after the comparison: "\${${body}}"`);
@@ -135,22 +146,25 @@ export class Expander {
 
   /** `?text`, `:text`, `?{a}`, `:{b}` or `?{a}:{b}`; only what is chosen is expanded. */
   #choose(truth: boolean, text: string, body: string): string {
-    const tail = text.slice(1).replace(/^[ \t\r\v\f]+/, "");
+    const tail = trimStart(text.slice(1));
     const wanted = truth === text.startsWith("?");
     if (!tail.startsWith("{")) return wanted ? this.#expand(tail) : "";
     const first = braced(tail, body);
-    const rest = trim(first.rest);
-    if (!rest) return wanted ? this.#expand(first.inside) : "";
-    if (text.startsWith(":") || !rest.startsWith(":")) {
+    const rest = trimStart(first.rest);
+    if (rest && (text.startsWith(":") || !rest.startsWith(":"))) {
       throw new ConfigError(`must be {a}:{b}, with nothing else around: "\${${body}}"`);
     }
-    if (wanted) return this.#expand(first.inside);
-    const other = trim(rest.slice(1));
-    if (!other.startsWith("{")) return this.#expand(other);
-    const second = braced(other, body);
-    if (second.rest) throw new ConfigError(`must end after {a}:{b}: "\${${body}}"`);
-    return this.#expand(second.inside);
+    const other = rest ? alternative(trimStart(rest.slice(1)), body) : "";
+    return this.#expand(wanted ? first.inside : other);
   }
+}
+
+/** What follows the colon of `{a}:{b}`, with or without braces. */
+function alternative(text: string, body: string): string {
+  if (!text.startsWith("{")) return text;
+  const { inside, rest } = braced(text, body);
+  if (trim(rest)) throw new ConfigError(`must end after {a}:{b}: "\${${body}}"`);
+  return inside;
 }
 
 /** No parameter's name is longer. */
@@ -179,9 +193,25 @@ function holds(sign: string, order: number): boolean {
   }
 }
 
+/** A larger number cannot be compared. */
+const MAX_NUMBER = 2n ** 63n - 1n;
+/** With zeros before it. */
+const MAX_DIGITS = 40;
+/** The second and third part of a compatibility level are no larger. */
+const MAX_LEVEL_PART = 1023;
+
 /** As numbers if both are, else as text. */
 function compare(a: string, b: string): number {
-  if (/^[0-9]{1,15}$/.test(a) && /^[0-9]{1,15}$/.test(b)) return Number(a) - Number(b);
+  if (/^[0-9]+$/.test(a) && /^[0-9]+$/.test(b)) {
+    const [left = 0n, right = 0n] = [a, b].map((text) => {
+      const number = text.length > MAX_DIGITS ? Infinity : BigInt(text);
+      if (number > MAX_NUMBER) {
+        throw new ConfigError(`must not compare numbers beyond ${MAX_NUMBER}`);
+      }
+      return BigInt(number);
+    });
+    return left < right ? -1 : left > right ? 1 : 0;
+  }
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -196,9 +226,12 @@ function compareLevels(a: string, b: string): number {
 
 /** `3.6` or `3.6.1` as three numbers; throws ConfigError. */
 export function parseLevel(text: string): number[] {
-  const match = /^([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?$/.exec(trim(text));
-  if (!match) throw new ConfigError(`must be a compatibility level such as 3.6: is "${text}"`);
-  return [match[1], match[2], match[3]].map((part) => Number(part ?? 0));
+  const match = /^([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?$/.exec(text);
+  const parts = match?.slice(1).map((part) => Number(part ?? 0));
+  if (!parts?.slice(1).every((part) => part <= MAX_LEVEL_PART)) {
+    throw new ConfigError(`must be a compatibility level such as 3.6: is "${text}"`);
+  }
+  return parts;
 }
 
 /** Every name that a text refers to, in whatever branch. */

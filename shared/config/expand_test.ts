@@ -19,6 +19,7 @@ function expand(text: string): string {
     one: "one",
     empty: "",
     two: "$one two",
+    refers: "$empty",
     level: "3.6",
   });
   const value = names.value("x");
@@ -57,6 +58,12 @@ for (
     ["${{$level} >=level {3.6.0} ? {yes} : {no}}", "yes"],
     ["${{$level} ==level {3.5} ? {yes} : {no}}", "no"],
     ["${{1}=={2}?{${nowhere}}:{no}}", "no"],
+    ["${refers?{a}:{b}}", "a"],
+    ["${refers}|${refers:x}|", "||"],
+    ["${x:never}|", "|"],
+    ["${empty?{a}: b c }|", "b c |"],
+    ["${{9223372036854775807} > {9223372036854775806}?{y}}", "y"],
+    ["${{3.1023} <level {3.9.1023}?{y}:{n}}", "n"],
   ] as const
 ) {
   Deno.test(`value() expands ${text}`, () => assertEquals(expand(text), value));
@@ -79,6 +86,11 @@ for (
     ["${{a} == b ? {x} : {y}}", "must compare as in {a} == {b}"],
     ["${{a} == {b} {x}}", "must have ? or : after the comparison"],
     ["${{x} <level {3.6} ? {a} : {b}}", "must be a compatibility level"],
+    ["${{ 3.6} <level {3.7} ? {a} : {b}}", "must be a compatibility level"],
+    ["${{3.1024} <level {3.7} ? {a} : {b}}", "must be a compatibility level"],
+    ["${{3.6} < level {3.7} ? {a} : {b}}", "must compare as in {a} == {b}"],
+    ["${{9223372036854775808} > {1} ? {a} : {b}}", "must not compare numbers beyond"],
+    ["${one?{a}:{b}c}", "must end after {a}:{b}"],
   ] as const
 ) {
   Deno.test(`value() is empty and reports what is wrong with ${text}`, () => {

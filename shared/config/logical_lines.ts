@@ -35,11 +35,16 @@ export function trimEnd(text: string): string {
   return text.slice(0, end);
 }
 
-/** Takes white space off both ends. */
-export function trim(text: string): string {
+/** Takes white space off the start. */
+export function trimStart(text: string): string {
   let start = 0;
   while (start < text.length && " \t\r\n\v\f".includes(text[start]!)) start++;
-  return trimEnd(text.slice(start));
+  return text.slice(start);
+}
+
+/** Takes white space off both ends. */
+export function trim(text: string): string {
+  return trimEnd(trimStart(text));
 }
 
 /** The index of the bracket that closes the one at `open`, or -1; brackets of other kinds do not count. */

@@ -22,6 +22,10 @@ export function parseMainCf(text: string, file: string): MainCf {
   const problems: Problem[] = [];
   for (const { text: logical, line } of logicalLines(text)) {
     const place = { file, line };
+    if (startsWithSpace(logical)) {
+      problems.push(problem("warning", place, "", continuesNothing(logical)));
+      continue;
+    }
     const split = splitNameValue(logical);
     if ("error" in split) {
       problems.push(problem("fatal", place, "", split.error));
@@ -37,13 +41,16 @@ export function parseMainCf(text: string, file: string): MainCf {
   return { file, entries, problems };
 }
 
+/** What Postfix, too, passes over. */
+export function continuesNothing(line: string): string {
+  return `must not start with white space, there is no line to continue: it has no effect: "${line}"`;
+}
+
 /** Splits `name = value`; the error says what is missing. */
 export function splitNameValue(
   text: string,
 ): { name: string; value: string } | { error: string } {
-  if (startsWithSpace(text)) {
-    return { error: `must not start with white space, there is no line to continue: "${text}"` };
-  }
+  if (text.includes("\0")) return { error: "must have no NUL byte" };
   const equals = text.indexOf("=");
   if (equals < 0) return { error: `must be "name = value", the = is missing: "${text}"` };
   const name = trim(text.slice(0, equals));

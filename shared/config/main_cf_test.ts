@@ -52,20 +52,24 @@ for (
       "a b = x",
       'must be "name = value", a name has no white space: "a b = x"',
     ],
-    [
-      "nothing to continue",
-      " a = x",
-      'must not start with white space, there is no line to continue: " a = x"',
-    ],
+    ["a NUL byte", "a = x\0y", "must have no NUL byte"],
   ] as const
 ) {
   Deno.test(`parseMainCf() reports a line with ${reason}, and reads on`, () => {
-    const text = line.startsWith(" ") ? `${line}\nz = 1` : `y = 0\n${line}\nz = 1`;
-    const at = line.startsWith(" ") ? 1 : 2;
-    assertEquals(messages(text), [`fatal: main.cf, line ${at}: ${message}`]);
+    const text = `y = 0\n${line}\nz = 1`;
+    assertEquals(messages(text), [`fatal: main.cf, line 2: ${message}`]);
     assertEquals(entries(text)["z"]?.[0], "1");
   });
 }
+
+Deno.test("parseMainCf() passes over a first line that continues nothing, as Postfix does", () => {
+  const text = "# c\n a = x\nz = 1";
+  assertEquals(messages(text), [
+    "warning: main.cf, line 2: must not start with white space, there is no line to continue: " +
+    'it has no effect: " a = x"',
+  ]);
+  assertEquals(Object.keys(entries(text)), ["z"]);
+});
 
 Deno.test("parseMainCf() takes __proto__ and constructor for names like others", () => {
   const { entries } = parseMainCf("__proto__ = a\nconstructor = b\n", "main.cf");

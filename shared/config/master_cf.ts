@@ -1,7 +1,7 @@
 /** master.cf: one line per service, every column checked. */
 
-import { closing, logicalLines, trim } from "./logical_lines.ts";
-import { splitNameValue } from "./main_cf.ts";
+import { closing, logicalLines, startsWithSpace, trim } from "./logical_lines.ts";
+import { continuesNothing, splitNameValue } from "./main_cf.ts";
 import { type Problem, problem } from "./problem.ts";
 
 const TYPES = ["inet", "unix", "unix-dgram", "fifo", "pass"] as const;
@@ -24,6 +24,8 @@ export interface MasterEntry {
   readonly command: string;
   /** `-o name=value`, the last of a name; not expanded. */
   readonly overrides: ReadonlyMap<string, string>;
+  /** Options beside -o: -v and -D make Postfix's daemons say more. */
+  readonly options: readonly string[];
   /** What else follows the command, braces taken off. */
   readonly arguments: readonly string[];
   readonly line: number;
@@ -45,10 +47,14 @@ export function parseMasterCf(text: string, file: string): MasterCf {
   const services = new Map<string, MasterEntry>();
   const problems: Problem[] = [];
   for (const { text: logical, line } of logicalLines(text)) {
+    if (startsWithSpace(logical)) {
+      problems.push(problem("warning", { file, line }, "", continuesNothing(logical)));
+      continue;
+    }
     const words = splitWords(logical);
     const name = words[0]?.text ?? "";
     const errors: string[] = [];
-    const entry = parseService(logical, words, line, errors);
+    const entry = parseService(words, line, errors);
     for (const error of errors) problems.push(problem("fatal", { file, line }, name, error));
     if (!entry || errors.length) continue;
     const key = `${entry.name}/${entry.type}`;
@@ -70,36 +76,37 @@ interface Word {
   readonly error?: string;
 }
 
-/** Splits at white space; `{ ... }` protects it. */
+/** Splits at white space outside of braces. */
 function splitWords(text: string): Word[] {
   const words: Word[] = [];
-  let rest = trim(text);
-  while (rest) {
-    const end = rest.startsWith("{") ? closing(rest, 0) : -1;
-    const word = /^[^ \t\r\v\f]+/.exec(rest.slice(Math.max(end, 0)))?.[0] ?? "";
-    if (!rest.startsWith("{")) words.push({ text: word, braced: false });
-    else if (end < 0) {
-      words.push({ text: rest, braced: false, error: `must have a } for each {: "${rest}"` });
-      return words;
-    } else if (word !== "}") {
-      const error = `must have white space after }: "${rest.slice(0, end)}${word}"`;
-      words.push({ text: word, braced: false, error });
-    } else words.push({ text: trim(rest.slice(1, end)), braced: true });
-    rest = trim(rest.slice(Math.max(end, 0) + word.length));
+  let start = 0, depth = 0;
+  for (let at = 0; at <= text.length; at++) {
+    const char = text[at];
+    if (char === "{") depth++;
+    else if (char === "}" && depth > 0) depth--;
+    else if (char === undefined || depth === 0 && startsWithSpace(char)) {
+      if (at > start) words.push(word(text.slice(start, at), depth > 0));
+      start = at + 1;
+    }
   }
   return words;
 }
 
+function word(text: string, open: boolean): Word {
+  const plain = { text, braced: false };
+  if (open) return { ...plain, error: `must have a } for each {: "${text}"` };
+  if (!text.startsWith("{")) return plain;
+  if (closing(text, 0) < text.length - 1) {
+    return { ...plain, error: `must have white space after }: "${text}"` };
+  }
+  return { text: trim(text.slice(1, -1)), braced: true };
+}
+
 function parseService(
-  logical: string,
   words: readonly Word[],
   line: number,
   errors: string[],
 ): MasterEntry | undefined {
-  if (/^[ \t\r\v\f]/.test(logical)) {
-    errors.push("must not start with white space, there is no line to continue");
-    return undefined;
-  }
   for (const { error } of words) if (error) errors.push(error);
   if (errors.length) return undefined;
   if (words.length < COLUMNS) {
@@ -125,7 +132,7 @@ function parseService(
     command: command!,
     ...tail,
     line,
-    columns: words.map(written),
+    columns: words.flatMap(written),
   };
   if (!TYPES.some((known) => known === type)) {
     errors.push(`type must be one of ${TYPES.join(", ")}: is "${type}"`);
@@ -142,10 +149,24 @@ function parseService(
   return entry;
 }
 
-function written({ text, braced }: Word, at: number, words: readonly Word[]): string {
-  if (!braced) return text;
-  const split = words[at - 1]?.text === "-o" ? splitNameValue(text) : { error: "" };
-  return "name" in split ? `{${split.name}=${split.value}}` : `{${text}}`;
+/** As `postconf -M` shows it: braces around what has white space, and around the name and value of `-o`. */
+function written({ text, braced }: Word, at: number, words: readonly Word[]): string[] {
+  const attached = !braced && /^-o./.test(text) && areOptions(words.slice(COLUMNS, at));
+  if (attached) return ["-o", option(text.slice(2), false)];
+  if (words[at - 1]?.text === "-o") return [option(text, braced)];
+  return [braced ? `{${text}}` : text];
+}
+
+/** Where arguments have begun, `-o` is one of them. */
+function areOptions(words: readonly Word[]): boolean {
+  return words.every(({ text }, at) => text.startsWith("-") || words[at - 1]?.text === "-o");
+}
+
+function option(text: string, braced: boolean): string {
+  const split = splitNameValue(text);
+  if ("error" in split) return braced ? `{${text}}` : text;
+  const pair = `${split.name}=${split.value}`;
+  return /[ \t\r\v\f]/.test(pair) ? `{${pair}}` : pair;
 }
 
 function flag(column: string, text: string, fallback: boolean, errors: string[]): boolean {
@@ -173,8 +194,9 @@ function parseWakeup(
 function parseArguments(
   words: readonly Word[],
   errors: string[],
-): Pick<MasterEntry, "overrides" | "arguments"> {
+): Pick<MasterEntry, "overrides" | "options" | "arguments"> {
   const overrides = new Map<string, string>();
+  const options: string[] = [];
   let at = 0;
   for (; at < words.length; at++) {
     const { text, braced } = words[at]!;
@@ -183,14 +205,17 @@ function parseArguments(
       at++;
       break;
     }
-    if (!text.startsWith("-o")) continue; // -v and -D: debugging of Postfix's own.
+    if (!text.startsWith("-o")) {
+      options.push(text);
+      continue;
+    }
     const attached = text.length > 2;
     // `{ -o name = value }` is one argument, and says the same.
     const option = attached ? { text: trim(text.slice(2)), braced } : words[++at];
     if (!option) errors.push("-o must be followed by name=value");
     else addOverride(option, words[at + 1]?.text, overrides, errors);
   }
-  return { overrides, arguments: words.slice(at).map(({ text }) => text) };
+  return { overrides, options, arguments: words.slice(at).map(({ text }) => text) };
 }
 
 function addOverride(

@@ -66,6 +66,33 @@ Deno.test("parseMasterCf() takes overrides in all their forms, and the last of a
   assertEquals(entry.arguments, []);
 });
 
+Deno.test("parseMasterCf() passes over a first line that continues nothing, as Postfix does", () => {
+  const text = "  smtp inet n - n - - smtpd\nx unix - - n - - smtp\n";
+  assertEquals(parseMasterCf(text, "master.cf").services.map(({ name }) => name), ["x"]);
+  assertEquals(messages(text).map((message) => message.slice(0, 73)), [
+    "warning: master.cf, line 1: must not start with white space, there is no ",
+  ]);
+});
+
+Deno.test("parseMasterCf() does not split between braces inside a word", () => {
+  const entry = only("x unix - n n - - smtp -o a={b  c} -o b=d} e{ f }g");
+  assertEquals(Object.fromEntries(entry.overrides), { a: "{b  c}", b: "d}" });
+  assertEquals(entry.arguments, ["e{ f }g"]);
+});
+
+for (
+  const [written, shown] of [
+    ["-oa=b -o{a=b}", "-o a=b -o {a=b}"],
+    ["-o {a=b} -v -o { a = b c }", "-o a=b -v -o {a=b c}"],
+    ["-o a={b c} {-o a=b}", "-o {a={b c}} {-o a=b}"],
+    ["user=x argv=/x -oa=b { c  d }", "user=x argv=/x -oa=b {c  d}"],
+  ] as const
+) {
+  Deno.test(`parseMasterCf() has ${written} as Postfix shows it`, () => {
+    assertEquals(only(`x unix - n n - - pipe ${written}`).columns.slice(8).join(" "), shown);
+  });
+}
+
 Deno.test("parseMasterCf() keeps the arguments of a command, braces off", () => {
   const entry = only(
     "dropper unix - n n - 10 pipe -o a=1 flags=DRXhu user=vmail\n  argv=/bin/x -f { a  b } -- ${recipient}",
