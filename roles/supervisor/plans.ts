@@ -166,12 +166,24 @@ const WORKED_OUT: Readonly<
   Record<string, (text: string, system: System, entry: MasterEntry | undefined) => string>
 > = {
   host_addresses: (text) => text || hostAddresses().join(" "),
+  default_transport_concurrency_limit: (text, { configuration }) =>
+    transportLimits(text, configuration),
   dns_hosts: (text) => text || hostsFile(),
   dns_servers: (_, { settings, host }) => nameServersOf(settings, host).join(" "),
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
   smtpd_session_limit: (_, { configuration }, entry) =>
     String(sessionLimit(clientLimit(configuration, entry), descriptorLimit())),
 };
+
+/** One process makes many deliveries: a number in the maxproc column of a transport bounds them, as it does in Postfix. */
+export function transportLimits(text: string, { services }: Configuration): string {
+  const limits = JSON.parse(text) as Record<string, string>;
+  for (const { name, command, maxproc } of services) {
+    if (!maxproc || !policyOfCommand(command)?.answers.includes("delivery")) continue;
+    if (!Object.hasOwn(limits, name)) limits[name] = String(maxproc);
+  }
+  return JSON.stringify(limits);
+}
 
 /** How many clients an smtpd should serve: its maxproc, or what main.cf says of `-`, or smtpd_session_limit. */
 export function clientLimit(configuration: Configuration, entry: MasterEntry | undefined): number {

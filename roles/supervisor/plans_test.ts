@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Configuration } from "../../shared/config/configuration.ts";
 import { parseMainCf } from "../../shared/config/main_cf.ts";
 import { parseMasterCf } from "../../shared/config/master_cf.ts";
-import { clientLimit, sessionLimit } from "./plans.ts";
+import { clientLimit, sessionLimit, transportLimits } from "./plans.ts";
 
 for (
   const [wanted, descriptors, served] of [
@@ -17,6 +17,16 @@ for (
   });
 }
 
+function configured(main: string, master: string): Configuration {
+  const facts = { hostname: "mx.example.com", repository: "/srv/clone", version: "1.2.3" };
+  return new Configuration(
+    "/conf",
+    facts,
+    parseMainCf(main, "main.cf"),
+    parseMasterCf(master, "master.cf"),
+  );
+}
+
 for (
   const [maxproc, main, served] of [
     ["-", "", 10_000],
@@ -28,9 +38,20 @@ for (
   ] as const
 ) {
   Deno.test(`an smtpd with maxproc ${maxproc} and "${main}" serves ${served} clients`, () => {
-    const master = parseMasterCf(`2525 inet n - n - ${maxproc} smtpd`, "master.cf");
-    const facts = { hostname: "mx.example.com", repository: "/srv/clone", version: "1.2.3" };
-    const configuration = new Configuration("/conf", facts, parseMainCf(main, "main.cf"), master);
+    const configuration = configured(main, `2525 inet n - n - ${maxproc} smtpd`);
     assertEquals(clientLimit(configuration, configuration.services[0]), served);
   });
 }
+
+Deno.test("maxproc of a transport bounds its deliveries, unless main.cf says how many", () => {
+  const configuration = configured(
+    "slow_transport_concurrency_limit = 3",
+    "slow unix - - n - 9 smtp\nslower unix - - n - 1 lmtp\nsmtp unix - - n - - smtp\npickup unix n - n 60 1 pickup",
+  );
+  const text = JSON.stringify({ "": "500", slow: "3" });
+  assertEquals(JSON.parse(transportLimits(text, configuration)), {
+    "": "500",
+    slow: "3",
+    slower: "1",
+  });
+});

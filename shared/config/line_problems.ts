@@ -80,11 +80,22 @@ function near(a: string, b: string): boolean {
     x[0] === y[1] && x[1] === y[0] && x.slice(2) === y.slice(2);
 }
 
+/** Those whom Postfix's own master.cf has woken: here they wake up by themselves. */
+const WOKEN = ["pickup", "qmgr"];
+
 function checkServices({ master, services }: Configuration): Problem[] {
   const problems: Problem[] = [];
-  for (const { name, type, command, line, arguments: words } of services) {
+  for (const { name, type, command, line, wakeup, options, arguments: words } of services) {
     const place = { file: master.file, line };
     const what = daemon(command);
+    if (what === "role" && options.length) {
+      const text = `${options.join(" ")}: has no effect: "postern role" shows a role at work`;
+      problems.push(problem("warning", place, name, text));
+    }
+    if (what === "role" && wakeup && !WOKEN.includes(command)) {
+      const text = `wakeup: has no effect on ${command}: must be -`;
+      problems.push(problem("warning", place, name, text));
+    }
     const inet = type === "inet" ? inetName(name) : undefined;
     if (what === "missing") {
       const text = `${command} is not built yet: the service is not started`;
