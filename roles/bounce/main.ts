@@ -16,7 +16,7 @@ import { bounceParameters } from "../../shared/parameters/bounce.ts";
 import { bounceService } from "../../shared/protocols/bounce.ts";
 import { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { role } from "../../shared/role/role.ts";
-import { Notifier } from "./notify.ts";
+import { Notifier } from "./notifier.ts";
 
 role({
   name: "bounce",

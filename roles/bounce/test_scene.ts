@@ -7,7 +7,7 @@ import { bounceParameters } from "../../shared/parameters/bounce.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
-import { type CleanupClient, Notifier } from "./notify.ts";
+import { type CleanupClient, Notifier } from "./notifier.ts";
 
 export const NOW = 1_700_000_000_000;
 export const QUEUE_ID = "4dXyZ12345z1";

@@ -1,7 +1,7 @@
 /** What a submitter hears when its message is not taken (reference 5.4). Local trouble is 4xx, always. */
 
 import { Refusal, refusalOf } from "../../shared/smtp/refusal.ts";
-import * as replies from "../../shared/smtp/replies.ts";
+import * as replies from "../../shared/smtp/standard_replies.ts";
 
 export const TOO_MANY_HOPS = new Refusal(554, "5.4.0", "Error: too many hops");
 export const NO_RECIPIENTS = new Refusal(550, "5.1.0", "Error: no recipients specified");

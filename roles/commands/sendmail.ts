@@ -15,7 +15,7 @@ import type { Values } from "../../shared/parameters/declare.ts";
 import { sendmailParameters } from "../../shared/parameters/pickup.ts";
 import { bracketed } from "../../shared/log/lines.ts";
 import { reply } from "../../shared/smtp/reply.ts";
-import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/replies.ts";
+import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/standard_replies.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
 import { fullName } from "./full_name.ts";
 import { type CommandIo, loadForCommand } from "./io.ts";

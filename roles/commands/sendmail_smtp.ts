@@ -27,7 +27,7 @@ import {
   sizeExtension,
   TOO_BIG,
   TOO_MANY_RECIPIENTS,
-} from "../../shared/smtp/replies.ts";
+} from "../../shared/smtp/standard_replies.ts";
 import { SmtpInput } from "./sendmail_smtp_input.ts";
 
 /** What a client has said of one message. */

@@ -15,7 +15,7 @@ import {
 } from "../../shared/maildrop/file_format.ts";
 import { openSeen, remove, see, type Seen, Unreadable } from "../../shared/maildrop/open_file.ts";
 import { Garbage } from "./garbage.ts";
-import { Line } from "./line.ts";
+import { Line } from "./waiting_line.ts";
 
 /** A submission that passed the check, open for reading until `submit` resolves. */
 export interface Found {

@@ -21,7 +21,7 @@ import type { bounceService } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { type Refusal, refusalOf } from "../../shared/smtp/refusal.ts";
-import { TOO_BIG } from "../../shared/smtp/replies.ts";
+import { TOO_BIG } from "../../shared/smtp/standard_replies.ts";
 import type { Fate, Found } from "./maildrop.ts";
 import { Settled } from "./settled.ts";
 

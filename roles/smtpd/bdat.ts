@@ -5,7 +5,7 @@
 
 import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
-import { NEED_RCPT, NO_RECIPIENTS } from "../../shared/smtp/replies.ts";
+import { NEED_RCPT, NO_RECIPIENTS } from "../../shared/smtp/standard_replies.ts";
 import { checkData } from "./restriction_lists.ts";
 import { endOfMessage, Intake, keepUp } from "./content.ts";
 import type { Maybe } from "./services.ts";

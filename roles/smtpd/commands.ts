@@ -10,7 +10,7 @@ import {
   NO_RECIPIENTS,
   NOT_RECOGNIZED,
   OK,
-} from "../../shared/smtp/replies.ts";
+} from "../../shared/smtp/standard_replies.ts";
 import { startsField } from "../../shared/mail/header.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { literalAddress } from "../../shared/net/network.ts";

@@ -5,7 +5,12 @@ import { reason } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
-import { FILE_TOO_BIG, NO_SPACE, PROTOCOL_ERROR, WRITE_ERROR } from "../../shared/smtp/replies.ts";
+import {
+  FILE_TOO_BIG,
+  NO_SPACE,
+  PROTOCOL_ERROR,
+  WRITE_ERROR,
+} from "../../shared/smtp/standard_replies.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { checkEndOfData } from "./restriction_lists.ts";
 import { ContentReader } from "./end_of_data.ts";

@@ -19,7 +19,7 @@ import {
   RCPT_SYNTAX,
   TOO_BIG,
   TOO_MANY_RECIPIENTS,
-} from "../../shared/smtp/replies.ts";
+} from "../../shared/smtp/standard_replies.ts";
 import { warning } from "../../shared/log/log.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { literalAddress, parseAddress } from "../../shared/net/network.ts";

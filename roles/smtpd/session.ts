@@ -6,7 +6,7 @@ import { reason } from "../../shared/errors.ts";
 import * as lines from "../../shared/log/lines.ts";
 import { panic } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
-import { GO_AHEAD } from "../../shared/smtp/replies.ts";
+import { GO_AHEAD } from "../../shared/smtp/standard_replies.ts";
 import { checkClient } from "./restriction_lists.ts";
 import { type Command, COMMANDS, find, trimSpaces } from "./commands.ts";
 import { receiveData } from "./content.ts";

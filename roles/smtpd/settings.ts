@@ -6,7 +6,7 @@ import type { Values } from "../../shared/parameters/declare.ts";
 import type { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import type { AddressClass } from "../../shared/protocols/rewrite.ts";
 import { forbiddenCommands } from "../../shared/smtp/forbidden_commands.ts";
-import { sizeExtension } from "../../shared/smtp/replies.ts";
+import { sizeExtension } from "../../shared/smtp/standard_replies.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { isDefaultNetworks, serverComplaints } from "../../shared/smtp/server_rules.ts";
 import { addressItems, type Matcher, networks } from "./networks.ts";

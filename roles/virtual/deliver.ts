@@ -12,7 +12,7 @@ import { isVerified } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
 import { DirectorySync } from "./directory_sync.ts";
-import { findMailbox, type Lookups, type Mailbox, type Params } from "./mailbox.ts";
+import { findMailbox, type Lookups, type Mailbox, type Params } from "./find_mailbox.ts";
 import { fileHostname, MaildirFile, type Surroundings } from "./maildir.ts";
 import { deliveryHeaders, toLf } from "./text.ts";
 import { consequence } from "./trouble.ts";

@@ -36,7 +36,7 @@ const PARSERS = new Map([
   ["roles/smtp/features.ts", "roles/smtp/features_test.ts"],
   ["roles/dns/hosts.ts", "roles/dns/hosts_test.ts"],
   ["roles/dns/tcp_frame.ts", "roles/dns/tcp_frame_test.ts"],
-  ["roles/virtual/mailbox.ts", "roles/virtual/mailbox_test.ts"],
+  ["roles/virtual/find_mailbox.ts", "roles/virtual/find_mailbox_test.ts"],
   ["roles/rewrite/lookup.ts", "roles/rewrite/lookup_test.ts"],
   ["roles/postlogd/syslog.ts", "roles/postlogd/postlogd_test.ts"],
   ["roles/supervisor/host.ts", "roles/supervisor/host_test.ts"],
@@ -83,7 +83,7 @@ const PARSERS = new Map([
 /** What looks like a parser, and reads only our own text, a developer's, or what a parser has made. */
 const NOT_FOREIGN = new Map([
   ["policies/probe.ts", "arguments of the probes that policies/attempts.ts lists"],
-  ["roles/bounce/fold.ts", "writes: report() is held by roles/bounce/message_test.ts"],
+  ["roles/bounce/fold.ts", "writes: report() is held by roles/bounce/report_message_test.ts"],
   ["roles/commands/command_log.ts", "the host's name, after shared/config"],
   ["roles/commands/compile.ts", "what deno compile prints"],
   ["roles/commands/role.ts", "a developer's command line"],

@@ -14,7 +14,7 @@ import type { Values } from "../../shared/parameters/declare.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
-import { reportMessage } from "./message.ts";
+import { reportMessage } from "./report_message.ts";
 import type { Reader } from "./notice.ts";
 import { headersOf, type Original, readOriginal } from "./original.ts";
 

@@ -4,7 +4,7 @@ import { setSink } from "../../shared/log/log.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { virtualParameters } from "../../shared/parameters/virtual.ts";
 import { assertQuick, near, PROTOTYPE_NAMES } from "../../tests/support/hostile.ts";
-import { findMailbox } from "./mailbox.ts";
+import { findMailbox } from "./find_mailbox.ts";
 
 setSink(() => {});
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Line } from "./line.ts";
+import { Line } from "./waiting_line.ts";
 
 const anybody = () => true;
 

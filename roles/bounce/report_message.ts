@@ -6,7 +6,7 @@ import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import { notice, type Reader, type Reporter, subject } from "./notice.ts";
 import type { Original } from "./original.ts";
-import { deliveryStatus } from "./status.ts";
+import { deliveryStatus } from "./delivery_status.ts";
 
 /** What a report is made of. */
 export interface Parts {
