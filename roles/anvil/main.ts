@@ -14,6 +14,7 @@ import { answer } from "../../shared/ipc/server.ts";
 import { anvilParameters } from "../../shared/parameters/anvil.ts";
 import { anvilService } from "../../shared/protocols/anvil.ts";
 import { role } from "../../shared/role/role.ts";
+import { timerMs } from "../../shared/timer.ts";
 import { Counts } from "./counts.ts";
 import { handlers } from "./handlers.ts";
 
@@ -26,8 +27,8 @@ role({
     const keepTime = ({ rateTimeUnit, statusUpdateTime }: typeof params) => {
       for (const timer of timers.splice(0)) clearInterval(timer);
       counts.unitMs = rateTimeUnit * 1000;
-      timers.push(setInterval(() => counts.sweep(), counts.unitMs));
-      timers.push(setInterval(() => counts.report(), statusUpdateTime * 1000));
+      timers.push(setInterval(() => counts.sweep(), timerMs(rateTimeUnit)));
+      timers.push(setInterval(() => counts.report(), timerMs(statusUpdateTime)));
     };
     keepTime(params);
     return {

@@ -2,6 +2,7 @@
 
 import type { Answerer } from "../../shared/ipc/server.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
+import { timerMs } from "../../shared/timer.ts";
 import { ActiveQueue } from "./active_queue.ts";
 import { Agents, type DeliveryClient } from "./agents.ts";
 import { Claims } from "./claims.ts";
@@ -164,9 +165,6 @@ export class Qmgr {
 
   #setRunDelay(params: Params): void {
     clearInterval(this.#runTimer);
-    this.#runTimer = setInterval(
-      () => this.scan(),
-      params.queueRunDelay * 1000,
-    );
+    this.#runTimer = setInterval(() => this.scan(), timerMs(params.queueRunDelay));
   }
 }

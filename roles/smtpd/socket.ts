@@ -5,6 +5,7 @@ import { createServer, type Server, type TLSSocket } from "node:tls";
 import { PeerError } from "../../shared/errors.ts";
 import { TLS_LOST, TLS_TIMEOUT } from "../../shared/log/lines.ts";
 import type { TlsMaterial } from "../../shared/role/control_messages.ts";
+import { timerMs } from "../../shared/timer.ts";
 import type { TlsSession } from "./session.ts";
 import type { Transport, Wire } from "./wire.ts";
 
@@ -87,7 +88,7 @@ export class TlsServer {
         socket.destroy();
         reject(new PeerError(why));
       };
-      const timer = setTimeout(() => fail(TLS_TIMEOUT), this.timeoutSeconds * 1000);
+      const timer = setTimeout(() => fail(TLS_TIMEOUT), timerMs(this.timeoutSeconds));
       const closed = () => fail(TLS_LOST);
       socket.once("close", closed);
       // An error is always followed by close, but unheard it would end the process.

@@ -1,0 +1,9 @@
+/** Waits that parameters set. */
+
+/** The runtime's timers wait no longer, in milliseconds; with more they would not wait at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The milliseconds for a timer that waits so many seconds, or the 24 days that it can wait. */
+export function timerMs(seconds: number): number {
+  return Math.min(seconds * 1000, MAX_TIMER_MS);
+}
