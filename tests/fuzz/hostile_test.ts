@@ -1,108 +1,26 @@
 /**
  * Input that is meant to hurt, through the whole system. Where each family of the issue's list is tested:
  *
- *   ends of data       here to SMTP, LMTP and a Maildir; tests/dialogs/smuggling_*; roles/smtpd/end_of_data_test.ts
+ *   ends of data       here to SMTP, LMTP, a Maildir and from the maildrop; tests/dialogs/smuggling_*; roles/smtpd/end_of_data_test.ts
  *   BDAT               here; tests/dialogs/bdat_*
  *   state after errors fuzz_test.ts; roles/smtpd/session_fuzz_test.ts; tests/dialogs/*_resets, *_then_data
  *   STARTTLS           roles/smtpd/reception_test.ts; tests/dialogs/starttls*
  *   other protocols    here; tests/dialogs/http, tls_as_command, header_as_command
  *   size, form, MIME   here; roles/cleanup/submit_test.ts
+ *   NUL and controls   controls_test.ts; shared/log/printable_test.ts
  *   addresses, names   here; shared/mail/address_test.ts; roles/rewrite/*_test.ts
- *   prototype names    here; shared/ipc/hostile_test.ts (frames); shared/table/*_test.ts, shared/config/*_test.ts (keys)
- *   DNS answers        roles/dns/packet_test.ts, roles/dns/resolver_test.ts
- *   remote servers     roles/smtp
+ *   prototype names    here; shared/ipc/check_test.ts and hostile_test.ts (frames); shared/table, shared/config (keys)
+ *   look-alikes        here; tests/dialogs/look_alike_verbs; the tests that use disguised() of tests/support/hostile.ts
+ *   DNS answers        roles/dns/packet_test.ts, tcp_frame_test.ts, resolver_test.ts
+ *   remote servers     roles/smtp/hostile_test.ts; controls_test.ts
  *   slow clients       slow_test.ts; tests/dialogs/slow_*, timeout*
  *   limits             here; tests/dialogs/*_limit, junk_limit, recipient_limit*
+ *   each parser        its own *_test.ts, as tests/rules/parsers_test.ts lists
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { connect } from "node:net";
-import { peakKib } from "../support/processes.ts";
-import { Sink } from "../support/sink.ts";
-import { System } from "../support/system.ts";
+import { assertUnhurt, ENVELOPE, PATIENCE_MS, say, scene } from "./scene.ts";
 import { WRONG_ENDS } from "./script.ts";
-
-const MAIN = `
-smtpd_forbid_bare_newline_exclusions =
-smtpd_forbid_unauth_pipelining = no
-smtpd_error_sleep_time = 0
-smtp_line_length_limit = 0
-`;
-const ENVELOPE = "EHLO x\r\nMAIL FROM:<s@src.test>\r\nRCPT TO:<u@sink.test>\r\n";
-/** Far more than any of these tests takes, on a machine that does other work as well. */
-const PATIENCE_MS = 120_000;
-/** No role may need more than this, whatever it is sent; high-water mark of its memory. */
-const MAX_ROLE_MIB = 500;
-
-interface Scene extends AsyncDisposable {
-  readonly system: System;
-  readonly sink: Sink;
-}
-
-/** The system between a client and a server for sink.test. */
-async function scene(more: { main?: string; lmtp?: boolean } = {}): Promise<Scene> {
-  const sink = await Sink.start({ lmtp: more.lmtp ?? false });
-  const kind = more.lmtp ? "lmtp:inet:127.0.0.1" : "smtp:[127.0.0.1]";
-  const system = await System.start({
-    sink: `${kind}:${sink.port}`,
-    main: `${MAIN}${more.main ?? ""}`,
-  });
-  return {
-    system,
-    sink,
-    async [Symbol.asyncDispose]() {
-      await system[Symbol.asyncDispose]();
-      await sink[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Sends text of one char a byte as fast as it is taken; all replies, once one matches or the server closes. */
-function say(system: System, parts: Iterable<string>, until: RegExp): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(system.port, "127.0.0.1");
-    let replies = "", last = "", wake = () => {}, ended = false;
-    const end = (error?: Error) => {
-      ended = true;
-      clearTimeout(timer);
-      socket.destroy();
-      wake();
-      if (error) reject(error);
-      else resolve(replies);
-    };
-    const timer = setTimeout(
-      () => end(new Error(`no ${until} in time: ${replies.slice(-300)}`)),
-      PATIENCE_MS,
-    );
-    socket.setEncoding("latin1");
-    socket.on("data", (text) => {
-      replies += text;
-      last = `${last}${text}`.slice(-500);
-      if (until.test(last)) end();
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => end());
-    socket.on("drain", () => wake());
-    const write = async () => {
-      for (const part of parts) {
-        if (ended) return;
-        if (!socket.write(part, "latin1")) await new Promise<void>((resolve) => (wake = resolve));
-      }
-    };
-    write();
-  });
-}
-
-/** Nothing crashed, and nothing grew without bounds. */
-function assertUnhurt({ system }: Scene): void {
-  assertEquals(system.output.match(/^.*(panic|fatal): .*$/gm), null);
-  for (const role of ["smtpd", "cleanup", "qmgr", "rewrite"]) {
-    for (const pid of system.processes(role)) {
-      const mebibytes = peakKib(pid) / 1024;
-      assert(mebibytes < MAX_ROLE_MIB, `${role} needed ${Math.round(mebibytes)} MiB`);
-    }
-  }
-}
 
 const HIDDEN = "MAIL FROM:<evil@src.test>\r\nRCPT TO:<evil@sink.test>\r\nDATA\r\nhidden\r\n";
 
@@ -154,6 +72,26 @@ Deno.test("wrong ends of data hide no message in a Maildir", async () => {
   const messages = here.system.maildir("u1");
   assertEquals(messages.length, WRONG_ENDS.length);
   assert(messages.every((text) => text.endsWith("hidden\nafter\n") && !text.includes("\r")));
+  assertUnhurt(here);
+});
+
+Deno.test("wrong and right ends of data hide no message in what sendmail leaves in the maildrop", async () => {
+  await using here = await scene();
+  // To sendmail -i the end of its input is the end of data, and nothing else.
+  const ends = [...WRONG_ENDS, "\r\n.\r\n"];
+  for (const [n, end] of ends.entries()) {
+    const raw = `Subject: ${n}\r\n\r\nbefore${end}${HIDDEN}after\r\n`;
+    await here.system.command(["sendmail", "-i", "-f", "s@src.test", "u@sink.test"], raw);
+  }
+  const { received } = here.sink;
+  await here.system.until(() => received.length >= ends.length, PATIENCE_MS);
+  const numbers = received.map(({ content }) => Number(/^Subject: (\d+)\r$/m.exec(content)?.[1]));
+  assertEquals(numbers.toSorted((a, b) => a - b), ends.map((_, n) => n));
+  for (const { from, to, content } of received) {
+    assertEquals([from, to], ["s@src.test", ["u@sink.test"]]);
+    assertMatch(content, /\r\nbefore[^]*\r\nDATA\r\nhidden\r\nafter\r\n$/);
+    assert(!/\r(?!\n)|(?<!\r)\n/.test(content), JSON.stringify(content));
+  }
   assertUnhurt(here);
 });
 
@@ -301,29 +239,38 @@ Deno.test("hostile addresses are taken as what they say or refused, and none bre
   assertUnhurt(here);
 });
 
-Deno.test("noise on the plain port ends each session and harms no other", async () => {
+const NOISES: [what: string, noise: string][] = [
+  ["HTTP GET", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["HTTP POST with a command in it", "POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nEHLO "],
+  ["HTTP CONNECT", "CONNECT mx.test:25 HTTP/1.1\r\n\r\n"],
+  ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  ["a TLS handshake", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\n"],
+  ["an SSL 2 handshake", "\x80\x2e\x01\x00\x02\n"],
+  ["SSH", "SSH-2.0-OpenSSH_9\r\n"],
+  ["controls", "\x00\x01\x02\x03\n"],
+  ["empty lines", "\r\n".repeat(1000)],
+  ["bare LFs", "\n".repeat(1000)],
+  ["a command line of 10 MB", "x".repeat(1e7) + "\r\n"],
+  ["a MAIL line of 10 MB", `EHLO x\r\nMAIL FROM:<${"x".repeat(1e7)}@src.test>\r\n`],
+  ["a line of 10 MB of NULs", "\0".repeat(1e7) + "\r\n"],
+  ["1000 times NOOP", "NOOP\r\n".repeat(1000)],
+  ["1000 times VRFY", "VRFY u@sink.test\r\n".repeat(1000)],
+  [
+    "3000 recipients",
+    `EHLO x\r\nMAIL FROM:<s@src.test>\r\n${"RCPT TO:<u@sink.test>\r\n".repeat(3000)}`,
+  ],
+  ["escape sequences", `EHLO ${"\x1b[2J".repeat(400)}\r\n`],
+];
+
+Deno.test("noise on the plain port ends each session and harms no other", async (t) => {
   await using here = await scene();
   using other = await here.system.client();
-  const noises = [
-    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nEHLO ",
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\n",
-    "\x80\x2e\x01\x00\x02\n",
-    "SSH-2.0-OpenSSH_9\r\n",
-    "\x00\x01\x02\x03\n",
-    "\r\n".repeat(1000),
-    "\n".repeat(1000),
-    "x".repeat(1e7) + "\r\n",
-    "NOOP\r\n".repeat(1000),
-    "VRFY u@sink.test\r\n".repeat(1000),
-    `EHLO x\r\nMAIL FROM:<s@src.test>\r\n${"RCPT TO:<u@sink.test>\r\n".repeat(3000)}`,
-    `EHLO ${"\x1b[2J".repeat(400)}\r\n`,
-  ];
-  for (const noise of noises) {
-    const replies = await say(here.system, [noise, "\r\nQUIT\r\n"], /^(221|421|521) /m);
-    assertMatch(replies, /^(221|421|521) /m);
-    assertEquals((await other.command("RSET")).code, 250);
+  for (const [what, noise] of NOISES) {
+    await t.step(what, async () => {
+      const replies = await say(here.system, [noise, "\r\nQUIT\r\n"], /^(221|421|521) /m);
+      assertMatch(replies, /^(221|421|521) /m);
+      assertEquals((await other.command("RSET")).code, 250);
+    });
   }
   // deno-lint-ignore no-control-regex
   assertEquals(here.system.output.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/), null);
