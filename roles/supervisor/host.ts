@@ -14,7 +14,7 @@ export function isRoot(): boolean {
 const ID = /^[0-9]{1,10}$/;
 
 /** Looks up a user of passwd(5). */
-export function findUser(name: string, passwd = read("/etc/passwd")): User | undefined {
+export function findUser(name: string, passwd = textOf("/etc/passwd")): User | undefined {
   for (const line of passwd.split("\n")) {
     const [user, , uid, gid] = line.split(":");
     if (user !== name || !ID.test(uid ?? "") || !ID.test(gid ?? "")) continue;
@@ -29,12 +29,12 @@ export function readHost(mailOwner: string): Host {
   const user = root ? findUser(mailOwner) : undefined;
   if (root && !user) throw new ConfigError(`mail_owner: no such user: "${mailOwner}"`);
   if (user?.uid === 0) throw new ConfigError(`mail_owner: must not be root: is "${mailOwner}"`);
-  return { root, mailOwner: user ?? null, nameServers: nameServers(read("/etc/resolv.conf")) };
+  return { root, mailOwner: user ?? null, nameServers: nameServers(textOf("/etc/resolv.conf")) };
 }
 
 /** The text of /etc/hosts, which the dns role answers from first. */
 export function hostsFile(): string {
-  return read("/etc/hosts").slice(0, MAX_HOSTS_BYTES);
+  return textOf("/etc/hosts").slice(0, MAX_HOSTS_BYTES);
 }
 
 /** The addresses of this host's interfaces: mail to one of them in brackets is ours. */
@@ -64,7 +64,8 @@ export function nameServers(resolvConf: string): string[] {
     .filter((address) => parseAddress(address)).slice(0, MAX_NAME_SERVERS);
 }
 
-function read(path: string): string {
+/** The text of a file; empty when it cannot be read now. */
+export function textOf(path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch {

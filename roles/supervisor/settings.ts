@@ -4,6 +4,7 @@ import { policies } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
+import { textOf } from "./host.ts";
 import { logsToService } from "./plans.ts";
 
 /** Adapts a configuration; the parameters of who reads tables name all of them. */
@@ -16,12 +17,6 @@ export function settingsOf(configuration: Configuration): Settings {
     tables: new Map(
       readers.flatMap(({ role }) => Object.entries(configuration.texts(parametersOf(role)))),
     ),
-    readTable(file) {
-      try {
-        return Deno.readTextFileSync(file);
-      } catch {
-        return "";
-      }
-    },
+    readTable: textOf,
   };
 }

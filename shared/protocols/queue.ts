@@ -53,32 +53,20 @@ const Which = Type.Union([
 ]);
 export type Which = Static<typeof Which>;
 
+/** What is done to messages; the reply says to how many. */
+const change = call({
+  request: shape({ which: Which }),
+  reply: shape({ count: count() }),
+  deadlineSeconds: 600,
+  headerBytes: 1 << 20,
+});
+
 /** For root and the owner of the system. */
 export const queueService = service("queue", {
-  hold: call({
-    request: shape({ which: Which }),
-    reply: shape({ count: count() }),
-    deadlineSeconds: 600,
-    headerBytes: 1 << 20,
-  }),
-  release: call({
-    request: shape({ which: Which }),
-    reply: shape({ count: count() }),
-    deadlineSeconds: 600,
-    headerBytes: 1 << 20,
-  }),
-  delete: call({
-    request: shape({ which: Which }),
-    reply: shape({ count: count() }),
-    deadlineSeconds: 600,
-    headerBytes: 1 << 20,
-  }),
-  requeue: call({
-    request: shape({ which: Which }),
-    reply: shape({ count: count() }),
-    deadlineSeconds: 600,
-    headerBytes: 1 << 20,
-  }),
+  hold: change,
+  release: change,
+  delete: change,
+  requeue: change,
 });
 
 /** Any local user may ask for this (`authorized_flush_users`), and for nothing else of the queue. */

@@ -1,11 +1,11 @@
-/** What any queue store must do: see `contract_stores.ts`. */
+/** What any queue store must do: see `test_stores.ts`. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { StorageError } from "../errors.ts";
 import type { Outcome } from "../mail/envelope.ts";
 import type { DeliveryStatus } from "../mail/verify.ts";
-import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_stores.ts";
+import { batch, bytes, eachStore, envelope, recipient, T0 } from "./test_stores.ts";
 import type { Kept, QueuedMessage, QueueStore } from "./store.ts";
 
 function outcome(n: number, status: DeliveryStatus): Outcome {

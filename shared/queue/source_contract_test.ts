@@ -1,7 +1,7 @@
-/** What any queue store must do so that a submission counts once: see `contract_stores.ts`. */
+/** What any queue store must do so that a submission counts once: see `test_stores.ts`. */
 
 import { assertEquals } from "@std/assert";
-import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_stores.ts";
+import { batch, bytes, eachStore, envelope, recipient, T0 } from "./test_stores.ts";
 import { SOURCES_PAGE } from "./sources.ts";
 import { type QueueStore, SOURCE_AGE_MS } from "./store.ts";
 

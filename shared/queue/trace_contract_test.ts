@@ -1,8 +1,8 @@
-/** What any queue store must do for mail on which its sender asked for a report: see `contract_stores.ts`. */
+/** What any queue store must do for mail on which its sender asked for a report: see `test_stores.ts`. */
 
 import { assertEquals } from "@std/assert";
 import type { Outcome } from "../mail/envelope.ts";
-import { batch, bytes, eachStore, envelope, recipient, T0 } from "./contract_stores.ts";
+import { batch, bytes, eachStore, envelope, recipient, T0 } from "./test_stores.ts";
 
 function outcome(n: number, status: Outcome["status"]): Outcome {
   return { n, status, dsn: "2.0.0", text: "said so", remoteMta: "", diagnostic: "" };

@@ -3,6 +3,7 @@
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import type { Batch, NewMessage } from "../../shared/queue/store.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
+import { testEnvelope } from "../support/envelope.ts";
 
 /** Messages that are committed together. */
 const BATCH = 5000;
@@ -81,16 +82,12 @@ filler.set([13, 10], SMALLEST_BYTES - 2);
 function deferredMessage(queueId: string, n: number, address: string): NewMessage {
   const size = SMALLEST_BYTES + n % (LARGEST_BYTES - SMALLEST_BYTES);
   return {
-    envelope: {
+    envelope: testEnvelope({
       queueId,
       sender: "s@src.test",
       arrived: Date.now() - 600_000,
       client: { name: "localhost", address: "127.0.0.1", port: 0, helo: "load", protocol: "ESMTP" },
-      smtputf8: false,
-      body: "7bit",
-      ret: "",
-      envid: "",
-    },
+    }),
     recipients: [{ address, original: address, orcpt: "", notify: [] }],
     content: filler.subarray(0, size),
     queue: "incoming",

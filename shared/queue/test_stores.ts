@@ -3,6 +3,7 @@
  * how it looks to a new owner when the old one died without a word.
  */
 
+import { testEnvelope } from "../../tests/support/envelope.ts";
 import { setSink } from "../log/log.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
@@ -44,16 +45,14 @@ const nextId = queueIdSource();
 export const T0 = 1_800_000_000_000;
 
 export function envelope(queueId = nextId(), arrived = T0): Envelope {
-  return {
-    queueId,
-    sender: "sender@example.com",
-    arrived,
-    client: { name: "c.example", address: "192.0.2.1", port: 1234, helo: "c", protocol: "ESMTP" },
-    smtputf8: false,
-    body: "7bit",
-    ret: "",
-    envid: "",
+  const client = {
+    name: "c.example",
+    address: "192.0.2.1",
+    port: 1234,
+    helo: "c",
+    protocol: "ESMTP",
   };
+  return testEnvelope({ queueId, sender: "sender@example.com", arrived, client });
 }
 
 export function recipient(address: string, notify: Recipient["notify"] = []): Recipient {
