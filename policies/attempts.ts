@@ -5,7 +5,7 @@
 
 import { dirname } from "@std/path";
 import { databaseDirectory } from "../shared/layout.ts";
-import { isFile } from "./bwrap.ts";
+import { isFile, isThere } from "./bwrap.ts";
 import type { Grant } from "./grant.ts";
 import type { Try } from "./probe.ts";
 
@@ -217,7 +217,8 @@ export const granted: readonly Pick<Attempt, "name" | "tries">[] = [
   {
     name: "read its places",
     tries: ({ reads }) =>
-      reads.map((target) => ({ how: isFile(target) ? "read" : "list", target })),
+      // What is not there yet says nothing about rights.
+      reads.filter(isThere).map((target) => ({ how: isFile(target) ? "read" : "list", target })),
   },
   {
     name: "write its places",

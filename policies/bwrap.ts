@@ -102,6 +102,16 @@ export function isFile(path: string): boolean {
   }
 }
 
+/** True for what is there, whatever it is. */
+export function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Directories above the bound paths, readable by whoever the role runs as; bubblewrap would make them 0700. */
 function parents(paths: readonly string[]): string[] {
   const all = new Set<string>();

@@ -1,15 +1,17 @@
 /** `policy`: what each role may do, in six forms, from the same table that the supervisor enforces. */
 
+import type { Configuration } from "../../shared/config/configuration.ts";
 import { bwrapArguments } from "../../policies/bwrap.ts";
 import { denoFlags } from "../../policies/deno_flags.ts";
 import { answersOf, type Grant, grantOf } from "../../policies/grant.ts";
+import { policies } from "../../policies/mod.ts";
 import { workerPermissions } from "../../policies/worker.ts";
 import { asJson, asMermaid, asTable, type Shown, supervisorText } from "../../policies/show.ts";
 import { EX } from "../../shared/errors.ts";
 import { readHost } from "../supervisor/host.ts";
 import { commandLine } from "../supervisor/launch.ts";
 import { bindsOf } from "../supervisor/own_sockets.ts";
-import { endpoints, wantedServices } from "../supervisor/plans.ts";
+import { endpoints, rowsInUse, wantedServices } from "../supervisor/plans.ts";
 import { chooseLayers, findRuntime } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
@@ -46,13 +48,16 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
   const shown: typeof all = roles.length
     ? all.filter(({ row, grant }) => roles.includes(row.role) || roles.includes(grant.service))
     : all;
-  if (roles.length && !shown.length && !roles.includes("supervisor")) {
-    io.err(`policy: no such role: ${roles.join(" ")}\n`);
+  const idle = notStarted(configuration)
+    .filter(({ role }) => !roles.length || roles.includes(role)).map(({ text }) => text);
+  if (roles.length && !shown.length && (verifying || !roles.includes("supervisor"))) {
+    io.err(`policy: ${nothingToShow(roles, idle)}\n`);
     return EX.USAGE;
   }
   if (verifying) {
+    const options = { each: args.includes("--each"), idle };
     return refuseBroken("policy", configuration, io) ??
-      await verify(configuration, shown, args.includes("--each"), io);
+      await verify(configuration, shown, options, io);
   }
   const runtime = findRuntime();
   const layers = await chooseLayers(configuration.value("sandbox"), host);
@@ -75,6 +80,24 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
   }
   io.out(form());
   return EX.OK;
+}
+
+/** The roles of the table that this configuration does not start, and why. */
+function notStarted(configuration: Configuration): { role: string; text: string }[] {
+  const used = rowsInUse(configuration);
+  return policies.filter((row) => !used.includes(row)).map(({ role, start }) => {
+    const why = start === "with a log file"
+      ? "without maillog_file and syslog_socket there is no log to write"
+      : "master.cf has no line for it";
+    return { role, text: `${role} is not started by this configuration: ${why}` };
+  });
+}
+
+function nothingToShow(roles: readonly string[], idle: readonly string[]): string {
+  if (idle.length) return idle.join("; ");
+  return roles.includes("supervisor")
+    ? "supervisor may do what its user may: there is nothing to try"
+    : `no such role: ${roles.join(" ")}`;
 }
 
 function isOption(arg: string, verifying: boolean): boolean {

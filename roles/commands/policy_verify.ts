@@ -1,5 +1,6 @@
 /** `policy --verify`: what every role could do if it were taken over, tried on this host, as a table of attempt by role. */
 
+import { isThere } from "../../policies/bwrap.ts";
 import { answersOf, type Grant } from "../../policies/grant.ts";
 import type { Row } from "../../policies/mod.ts";
 import { EX } from "../../shared/errors.ts";
@@ -35,6 +36,14 @@ export interface Wanted {
   readonly binds: readonly Bind[];
 }
 
+/** What is tried. */
+export interface Options {
+  /** Each layer by itself, too. */
+  readonly each: boolean;
+  /** Why roles are left out, in a line for each. */
+  readonly idle: readonly string[];
+}
+
 /**
  * Starts a probe under each row as the supervisor starts the role, in the layers that `sandbox` gives, then (`each`) in
  * each of them alone. Works beside a running system, and harms nothing of it. Exit 0: everything was refused that must
@@ -43,7 +52,7 @@ export interface Wanted {
 export async function verify(
   configuration: Configuration,
   wanted: readonly Wanted[],
-  each: boolean,
+  { each, idle }: Options,
   io: CommandIo,
 ): Promise<number> {
   const host = readHost(configuration.value("mail_owner"));
@@ -69,6 +78,8 @@ export async function verify(
     io.out(`\n${trial.name} (- is not applicable):\n${table(columns)}`);
     broken += explain(columns, io);
   }
+  const untried = [...idle.map((text) => `${text}\n`), ...grants.flatMap(absent)];
+  if (untried.length) io.out(`\nnot tried: ${untried.join("not tried: ")}`);
   io.out(
     broken ? `\n${broken} must not be so\n` : "\nevery refusal held, and what is granted works\n",
   );
@@ -81,6 +92,12 @@ function everyService(configuration: Configuration): string[] {
     answersOf(row, service)
   );
   return [...answered, "control"];
+}
+
+/** Places that a role may read once they are there. */
+function absent({ row, reads }: Grant): string[] {
+  return reads.filter((place) => !isThere(place))
+    .map((place) => `${row.role} may read ${place}, which is not there\n`);
 }
 
 /** Services of one role differ in nothing that a row says. */

@@ -1,6 +1,7 @@
 /** `postern policy --verify` beside a running system, and where something is not refused. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { policies } from "../../policies/mod.ts";
 import { chooseLayers } from "../../roles/supervisor/runtime.ts";
 import { readHost } from "../../roles/supervisor/host.ts";
 import { System } from "../support/system.ts";
@@ -24,6 +25,39 @@ Deno.test({
     assertEquals(left.filter((name) => name.startsWith(".")), []);
   },
 });
+
+Deno.test("policy --verify tries every row of a worker, and says what it leaves out and why", async () => {
+  await using system = await System.prepare({
+    main: "sandbox = worker\nvirtual_alias_maps = hash:/nonexistent/aliases",
+  });
+  const { stdout } = await system.spawn(["policy", "--verify"]).output();
+  const out = new TextDecoder().decode(stdout);
+  assertEquals(out.includes("FAILS"), false, out);
+  const tried = out.split("\n").find((line) => line.trimStart().startsWith("smtpd "))!;
+  const left = policies.map(({ role }) => role).filter((role) => !tried.split(/ +/).includes(role));
+  assertEquals(left, ["postlogd"], out);
+  assertStringIncludes(
+    out,
+    "\nnot tried: postlogd is not started by this configuration: without maillog_file and " +
+      "syslog_socket there is no log to write\n",
+  );
+  const absent = "rewrite may read /nonexistent/aliases, which is not there\n";
+  assertStringIncludes(out, `\nnot tried: ${absent}`);
+});
+
+for (
+  const [role, why] of [
+    ["supervisor", "supervisor may do what its user may: there is nothing to try"],
+    ["postlogd", "postlogd is not started by this configuration"],
+    ["nosuch", "no such role: nosuch"],
+  ] as const
+) {
+  Deno.test(`policy --verify ${role} says why it tries nothing`, async () => {
+    await using system = await System.prepare();
+    const tried = () => system.command(["policy", "--verify", role]);
+    assertStringIncludes((await assertRejects(tried, Error, "exit 64")).message, `policy: ${why}`);
+  });
+}
 
 Deno.test("policy --verify fails where a role could take over a socket, and says which", async () => {
   // Mailboxes of several owners: started as root, virtual may pass by the owners of directories.
