@@ -15,7 +15,7 @@ import { readHost } from "../supervisor/host.ts";
 import type { Layers } from "../supervisor/launch.ts";
 import { prepare } from "../supervisor/main.ts";
 import { endpoints, type Wanted } from "../supervisor/plans.ts";
-import { chooseLayers, describeLayers } from "../supervisor/runtime.ts";
+import { chooseLayers, describeLayers, exists } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
 import {
@@ -167,15 +167,6 @@ function mustBePossible(
     `${role} calls ${called.join(", ")}, and no mail system runs on ${queue}: ` +
       `start it (deno task serve), or add --stub`,
   );
-}
-
-function exists(file: string): boolean {
-  try {
-    Deno.statSync(file);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What is different for a role alone: its log is on the terminal, and with stubs nothing of the system is touched. */
