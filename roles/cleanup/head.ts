@@ -80,6 +80,14 @@ export function output(
   return rest ? joined([first], rest) : first;
 }
 
+/** True when the header section that goes into the queue has bytes beyond ASCII (RFC 6532 3). */
+export function hasUtf8(
+  { scanner, bytes }: Head,
+  header: readonly Uint8Array[] = [bytes.subarray(0, scanner.end)],
+): boolean {
+  return header.some((piece) => piece.some((byte) => byte >= 0x80));
+}
+
 /** The rest is read only as fast as the queue takes it; when it fails, the enqueue fails. What was read is not kept. */
 async function* joined(
   first: Uint8Array[],

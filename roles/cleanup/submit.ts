@@ -16,7 +16,7 @@ import type { intakeService } from "../../shared/protocols/queue.ts";
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { Refusal } from "../../shared/smtp/refusal.ts";
 import { stopAt } from "../../shared/stop_points.ts";
-import { type Head, output, readHead } from "./head.ts";
+import { hasUtf8, type Head, output, readHead } from "./head.ts";
 import { HeaderRules, type Treated } from "./header.ts";
 import type { Origin } from "./missing.ts";
 import { type Addresses, RecipientRules } from "./recipients.ts";
@@ -97,7 +97,10 @@ export class Cleanup {
       if (!share.add(recipients.length * RECIPIENT_BYTES)) return CROWDED;
       const treated = await this.#treatHeader(submission, sender, head);
       const body = treated.eightBit ? "8bit" : envelope.body;
-      const known = { envelope: { ...envelope, sender, body }, recipients };
+      const becoming = { ...envelope, sender, body };
+      // Who delivers it has to know before the header comes by.
+      if (envelope.smtputf8) becoming.utf8Header = hasUtf8(head, treated.header);
+      const known = { envelope: becoming, recipients };
       const request = source ? { ...known, source } : known;
       const becomes = output(head, treated.header);
       // The body may take its time, and the head is on its way.

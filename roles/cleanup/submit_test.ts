@@ -46,6 +46,29 @@ Deno.test("submit() drops Bcc, Content-Length, Return-Path and Resent-Bcc of any
   );
 });
 
+for (
+  const [what, smtputf8, header, expected] of [
+    ["nothing of UTF-8 in the header of other mail", false, "Subject: \u00e4\r\n", undefined],
+    ["that a header is ASCII", true, "Subject: x\r\n", false],
+    ["that a header has UTF-8", true, "Subject: \u00c3\u00a4\r\n", true],
+    ["that a header is ASCII when what was not is dropped", true, "Bcc: \u00c3\u00a4@x\r\n", false],
+    [
+      "that a header has UTF-8 when another is dropped",
+      true,
+      "Bcc: a\r\nX: \u00c3\u00a4\r\n",
+      true,
+    ],
+  ] as const
+) {
+  Deno.test(`submit() notes ${what}, and looks at no body`, async () => {
+    const { envelope } = submission(), text = `${RECEIVED}${header}\r\n\u00c3\u00a4\r\n`;
+    const { cleanup, queue } = scene(), sent = submission({ envelope: { ...envelope, smtputf8 } });
+    await cleanup.submit(sent, content(textBytes(text)));
+    await cleanup.submit(sent, content(textBytes(text.slice(0, -9)), textBytes(text.slice(-9))));
+    assertEquals(queue.map((each) => each.utf8Header), [expected, expected]);
+  });
+}
+
 Deno.test("submit() drops what message_drop_headers names", async () => {
   assertEquals(
     await queued("Bcc: a\r\nX-Secret: b\r\n\r\n", false, { message_drop_headers: "x-secret" }),

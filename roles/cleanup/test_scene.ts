@@ -53,6 +53,7 @@ export function content(...pieces: Uint8Array[]): Content {
 export interface Queued {
   readonly sender: string;
   readonly body: string;
+  readonly utf8Header: boolean | undefined;
   readonly recipients: string[];
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
@@ -81,6 +82,7 @@ export function scene(
     queue.push({
       sender: request.envelope.sender,
       body: request.envelope.body,
+      utf8Header: request.envelope.utf8Header,
       recipients: request.recipients.map((each: Recipient) => each.address),
       text: parts.join(""),
       bytes: sent instanceof Uint8Array ? sent : undefined,

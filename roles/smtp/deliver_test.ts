@@ -138,6 +138,26 @@ Deno.test("deliver() asks for SMTPUTF8 where it is needed and offered", async ()
   assertEquals(server.commands[0]![1], "MAIL FROM:<from@example.org> SMTPUTF8");
 });
 
+for (
+  const [what, offer, known, expected, command] of [
+    ["sends an ASCII header plainly", "SIZE", { utf8Header: false }, "2.0.0", /> SIZE=\d+$/],
+    ["asks for SMTPUTF8", "SMTPUTF8", { utf8Header: true }, "2.0.0", / SMTPUTF8$/],
+    ["bounces a header of UTF-8", "SIZE", { utf8Header: true }, "5.6.7", undefined],
+    ["bounces a header that nobody has looked at", "SIZE", {}, "5.6.7", undefined],
+  ] as const
+) {
+  Deno.test(`deliver() ${what} when the content comes in pieces`, async () => {
+    const script = { EHLO: `250-mx.test\r\n250 ${offer}` };
+    await using server = await new StubServer(script).listen();
+    const asked = request(server.nexthop, ["a@example.com"], { smtputf8: true, ...known });
+    const reply = await deliverer().deliver(asked, streamed(["Subject: x\r\n\r\n", "body\r\n"]));
+    assertEquals(reply.outcomes.map(({ dsn }) => dsn), [expected]);
+    const mail = server.commands[0]!.find((line) => line.startsWith("MAIL"));
+    if (command) assertMatch(mail!, command);
+    else assertEquals(mail, undefined);
+  });
+}
+
 const UMLAUT = "Content-Transfer-Encoding: 8bit\r\n\r\n\u00e4\r\n.\r\n";
 const NO_8BITMIME: Script = { EHLO: "250-mx.test\r\n250 PIPELINING", LHLO: "250 mx.test" };
 

@@ -98,7 +98,7 @@ export class Transaction {
       utf8 ||= !isAscii(address);
       if (isUnsafe(address)) job.failed(open, refuse("5.1.3", "bad recipient address syntax"));
     }
-    utf8 ||= envelope.smtputf8 && headersNeedUtf8(job.content.whole);
+    utf8 ||= envelope.smtputf8 && (envelope.utf8Header ?? mayHaveUtf8(job.content.whole));
     if (utf8 && !session.features.utf8) {
       job.failedRest(
         refuse("5.6.7", `SMTPUTF8 is required, but was not offered by host ${label}`),
@@ -249,8 +249,11 @@ export class Transaction {
   }
 }
 
-/** True when the header section has 8-bit text; true as well when it is not at hand. */
-function headersNeedUtf8(whole: Uint8Array | undefined): boolean {
+/**
+ * For messages from a time when nobody wrote it down: true when the header section has 8-bit text, and true as well when it is
+ * not at hand, because a server that did not offer it must never be sent such a header (RFC 6531 3.5).
+ */
+function mayHaveUtf8(whole: Uint8Array | undefined): boolean {
   if (!whole) return true;
   for (let i = 0; i < whole.length; i++) {
     if (whole[i]! >= 0x80) return true;

@@ -62,6 +62,8 @@ export const Envelope = shape({
   arrived: count(),
   client: Client,
   smtputf8: Type.Boolean(),
+  /** With `smtputf8`: the header section has text beyond ASCII. Known from cleanup on; missing where nobody has looked. */
+  utf8Header: Type.Optional(Type.Boolean()),
   /** BODY= of RFC 6152, or what the content shows. */
   body: Type.Union([Type.Literal("7bit"), Type.Literal("8bit")]),
   /** RET= of RFC 3461; empty when not given. */
