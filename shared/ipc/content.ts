@@ -71,7 +71,7 @@ export class Content implements AsyncIterable<Uint8Array> {
     this.#wake?.();
   }
 
-  /** When the reader began to wait for what has not come, milliseconds since the epoch; Infinity while it does not. */
+  /** When the reader began to wait for what has not come, by performance.now(); Infinity while it does not. */
   get waitingSince(): number {
     return this.#waitingSince;
   }
