@@ -230,6 +230,34 @@ for (
   });
 }
 
+/** A record of TLS with a ServerHello of 16 KB, of which these are the first bytes. */
+const SERVER_HELLO = "\x16\x03\x03\x40\x00\x02\x00\x3f\xfc";
+
+for (const [why, drips] of [["says nothing in", false], ["drips", true]] as const) {
+  Deno.test(`deliver() gives a server that ${why} its TLS handshake smtp_starttls_timeout`, async () => {
+    await using speaker = new Speaker((socket, each) => {
+      socket.write("220 mx ESMTP\r\n");
+      socket.on("data", (data: Uint8Array) => {
+        const said = String.fromCharCode(...data.subarray(0, 8));
+        if (said === "STARTTLS") socket.write("220 go\r\n");
+        else if (said.startsWith("EHLO")) socket.write("250-mx\r\n250 STARTTLS\r\n");
+        else if (drips) {
+          socket.write(SERVER_HELLO, "latin1");
+          each.drip(socket, "\0", 100);
+        }
+      });
+    });
+    const agent = deliverer(
+      settings({ smtp_tls_security_level: "encrypt", smtp_starttls_timeout: "1s" }),
+    );
+    const reply = await agent.deliver(request(await speaker.listen()), content());
+    agent.pool.close();
+    assertEquals([reply.outcomes[0]!.status, reply.outcomes[0]!.dsn], ["deferred", "4.7.5"]);
+    const lines = logged();
+    assert(lines.some((line) => line.includes("Connection timed out")), lines.join("\n"));
+  });
+}
+
 for (const [why, piece] of [["lines", "220-more\r\n"], ["bytes", "2"]] as const) {
   Deno.test(`deliver() gives a reply of endless ${why} one deadline`, async () => {
     await using speaker = new Speaker((socket, each) => each.drip(socket, piece, 50));

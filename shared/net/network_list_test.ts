@@ -44,7 +44,6 @@ Deno.test("parseAddress() has bytes or nothing for any text, and every address b
     const found = parseAddress(text);
     if (!found) return;
     assert(found.length === 4 || found.length === 16);
-    // deno-lint-ignore no-control-regex
     assert(/^[\x21-\x7e]+$/.test(text), text);
     assertEquals(parseAddress(addressText(found)), found);
   }));
