@@ -157,7 +157,7 @@ export class ActiveQueue {
   async report(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
     const { queueId } = message;
     // Its end is being written: the store still takes what is better than a deferral.
-    if (message.completing) return await this.parts.committer.change({ queueId, outcomes });
+    if (message.completing) return void await this.parts.committer.change({ queueId, outcomes });
     message.begin();
     const accepted: Outcome[] = [];
     for (const outcome of outcomes) {
@@ -276,14 +276,13 @@ export class ActiveQueue {
 
   /** One pending part of a message has ended: its outcomes become durable, and with the last part the message is complete. */
   async #conclude(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
-    const { queueId } = message;
     for (const { status } of outcomes) {
       if (status === "sent") message.delivered = true;
       else if (status === "bounced") message.failed = true;
       else if (status === "deferred") message.deferred = true;
     }
     if (!message.end()) {
-      if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
+      if (outcomes.length) await this.#record(message, outcomes);
       return;
     }
     if (message.unread && !message.disposition) return await this.#readOn(message, outcomes);
@@ -292,12 +291,19 @@ export class ActiveQueue {
     this.#forget(message);
   }
 
+  /** Makes outcomes durable; a message that cannot remember them is not delivered any further. */
+  async #record(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
+    const { queueId, disposition } = message;
+    const failure = await this.parts.committer.change({ queueId, outcomes });
+    if (failure) this.judge(message, disposition ?? "corrupt");
+  }
+
   /** All recipients in memory are done: their outcomes become durable, and the next ones are read. */
   async #readOn(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
     const { queueId } = message;
     // A part of its own: an operator's word may come in between.
     message.begin();
-    if (outcomes.length) await this.parts.committer.change({ queueId, outcomes });
+    if (outcomes.length) await this.#record(message, outcomes);
     this.#held -= message.held;
     message.held = 0;
     try {

@@ -1,7 +1,12 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../../shared/errors.ts";
 import { setSink } from "../../shared/log/log.ts";
-import type { Batch, Committed, NewMessage } from "../../shared/queue/store.ts";
+import {
+  type Batch,
+  type Committed,
+  DamagedRecord,
+  type NewMessage,
+} from "../../shared/queue/store.ts";
 import { Committer } from "./committer.ts";
 import { pause } from "../../tests/support/waiting.ts";
 
@@ -23,6 +28,21 @@ class Stub {
       `${added.length} ${outcomes.length} ${moved.length} ${removed.length}`
     );
   }
+}
+
+/** The queue ids of the messages that a batch is about. */
+function idsOf({ added, outcomes, moved, removed }: Batch): string[] {
+  return [
+    ...added.map(({ envelope }) => envelope.queueId),
+    ...[...outcomes, ...moved].map(({ queueId }) => queueId),
+    ...removed,
+  ];
+}
+
+/** A store that cannot change some messages. */
+function unable(stub: Stub, error: Error, ...ids: string[]): void {
+  stub.answer = (batch) =>
+    idsOf(batch).some((id) => ids.includes(id)) ? Promise.reject(error) : Promise.resolve(NONE);
 }
 
 const message = (queueId: string) => ({ envelope: { queueId } }) as NewMessage;
@@ -120,4 +140,130 @@ Deno.test("Committer keeps changes until the disk works again, and refuses mail 
   while (durable < 2) await pause(5);
   assertEquals(stub.shapes.at(-1), "0 1 0 1");
   await committer.add(message("m"));
+});
+
+Deno.test("Committer sets aside what cannot be made while others can, and tries it alone", async () => {
+  const warnings: string[] = [];
+  setSink((_severity, text) => warnings.push(text));
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  unable(stub, new StorageError("input/output error"), "bad");
+  let made = false;
+  committer.change({ queueId: "bad", remove: true }).then(() => (made = true));
+  await Promise.all([
+    committer.add(message("new")),
+    ...["a", "b", "c", "d", "e", "f", "g", "h"].map((queueId) =>
+      committer.change({ queueId, remove: true })
+    ),
+  ]);
+  const tries = () => stub.batches.filter((batch) => idsOf(batch).includes("bad"));
+  const first = tries().length;
+  while (tries().length < first + 2) {
+    await committer.add(message("later"));
+    await pause(5);
+  }
+  for (const batch of tries().slice(first)) assertEquals(idsOf(batch), ["bad"]);
+  assertEquals([made, warnings], [false, ["bad: queue file write error: input/output error"]]);
+  stub.answer = () => Promise.resolve(NONE);
+  while (!made) await pause(5);
+});
+
+Deno.test("Committer pauses longer each time that a change fails while others succeed", async () => {
+  setSink(() => {});
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  unable(stub, new StorageError("input/output error"), "bad");
+  const made = committer.change({ queueId: "bad", remove: true });
+  await committer.add(message("new"));
+  const began = performance.now();
+  const tries = () => stub.batches.filter((batch) => idsOf(batch).includes("bad")).length;
+  const first = tries();
+  while (tries() < first + 3) await pause(5);
+  // Twice, four times and eight times as long.
+  assert(performance.now() - began >= 12 * RETRY_MS);
+  stub.answer = () => Promise.resolve(NONE);
+  await made;
+});
+
+Deno.test("Committer makes the changes of one message in their order, though one waits", async () => {
+  setSink(() => {});
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  unable(stub, new StorageError("input/output error"), "bad");
+  const order: string[] = [];
+  const change = (queueId: string, what: object, name: string) =>
+    committer.change({ queueId, ...what }).then(() => order.push(name));
+  const all = [
+    change("bad", { outcomes: [outcome] }, "first"),
+    change("a", { remove: true }, "another"),
+  ];
+  await all[1];
+  all.push(change("bad", { move: { queue: "deferred", nextTry: 0 } }, "second"));
+  await change("b", { remove: true }, "yet another");
+  assertEquals(order, ["another", "yet another"]);
+  stub.answer = () => Promise.resolve(NONE);
+  await Promise.all(all);
+  assertEquals(order.slice(2), ["first", "second"]);
+});
+
+Deno.test("Committer gives up what is damaged, and says so; everything else is made", async () => {
+  const warnings: string[] = [];
+  setSink((_severity, text) => warnings.push(text));
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  const damaged = new DamagedRecord("malformed");
+  unable(stub, damaged, "bad", "worse");
+  const changes = ["a", "bad", "b", "worse", "c", "d", "e", "f", "g"].map((queueId) =>
+    committer.change({ queueId, remove: true })
+  );
+  await committer.add(message("new"));
+  const nothing = undefined;
+  assertEquals(
+    await Promise.all(changes),
+    [nothing, damaged, nothing, damaged, ...Array(5).fill(nothing)],
+  );
+  assertEquals(warnings.toSorted(), [
+    "bad: damaged record: malformed",
+    "worse: damaged record: malformed",
+  ]);
+  assertEquals(await committer.change({ queueId: "bad", remove: true }), damaged);
+  await committer.add(message("next"));
+});
+
+Deno.test("Committer does not ask a broken disk about each of many changes", async () => {
+  setSink(() => {});
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  stub.answer = () => Promise.reject(new StorageError("disk full"));
+  const changes = Array.from(
+    { length: 500 },
+    (_, n) => committer.change({ queueId: `m${n}`, remove: true }),
+  );
+  await turn();
+  await turn();
+  assert(stub.batches.length < 10, `${stub.batches.length} tries`);
+  stub.answer = () => Promise.resolve(NONE);
+  await Promise.all(changes);
+  assertEquals(stub.shapes.at(-1), "0 0 0 500");
+});
+
+Deno.test("changeOnce() does not wait for a disk that is broken", async () => {
+  setSink(() => {});
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  stub.answer = () => Promise.reject(new StorageError("disk full"));
+  const failure = await committer.changeOnce({ queueId: "a", remove: true });
+  assertEquals(failure?.message, "disk full");
+  stub.answer = () => Promise.resolve(NONE);
+  await pause(3 * RETRY_MS);
+  assertEquals(stub.batches.length, 1);
+});
+
+Deno.test("Committer takes an error of our own for no trouble of the disk: the role ends", async () => {
+  const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
+  stub.answer = () => Promise.reject(new TypeError("not a function"));
+  const ended = new Promise((resolve) =>
+    globalThis.addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      resolve(event.reason);
+    }, { once: true })
+  );
+  committer.change({ queueId: "a", remove: true });
+  assertEquals(String(await ended), "TypeError: not a function");
+  await pause(3 * RETRY_MS);
+  assertEquals(stub.batches.length, 1);
 });

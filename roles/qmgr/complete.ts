@@ -16,9 +16,12 @@ import {
 } from "../../shared/queue/store.ts";
 import type { ActiveMessage } from "./active_message.ts";
 import type { Clock } from "./clock.ts";
-import type { Change, Committer } from "./committer.ts";
+import type { Change } from "./change.ts";
+import type { Committer } from "./committer.ts";
 import type { ReportKind, Reports } from "./reports.ts";
 import { expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
+
+const CORRUPT: NonNullable<Change["move"]> = { queue: "corrupt", nextTry: 0 };
 
 /** What telling the sender came to. */
 interface Told {
@@ -50,8 +53,9 @@ export class Completer {
     const { queueId } = message;
     const tell = this.#mustTell(message);
     if (tell && !message.disposition) {
-      await this.committer.change({ queueId, outcomes });
-      return await this.#finish(message, await this.#tell(message));
+      const failure = await this.committer.change({ queueId, outcomes });
+      if (!failure) return await this.#finish(message, await this.#tell(message));
+      message.disposition = "corrupt";
     }
     // What an operator has judged keeps its reports for later.
     const left = message.deferred || tell;
@@ -145,17 +149,33 @@ export class Completer {
     outcomes: readonly Outcome[] = [],
   ): Promise<void> {
     const { queueId } = message;
-    const change = this.#last(message, left);
-    if (change.remove) {
-      await this.committer.change({ queueId, remove: true, settled });
-      return removed(queueId);
+    const { remove, move } = this.#last(message, left);
+    const failure = await this.committer.change(
+      remove
+        ? { queueId, remove, settled }
+        : { queueId, outcomes, reported, move: { ...move!, warned, traced }, settled },
+    );
+    if (failure) await this.#setApart(queueId, outcomes, reported);
+    else if (remove) removed(queueId);
+  }
+
+  /** A record that cannot be changed as it should goes to corrupt, with as much as can be written of what is known. */
+  async #setApart(
+    queueId: string,
+    outcomes: readonly Outcome[],
+    reported: readonly number[],
+  ): Promise<void> {
+    for (const what of [{ outcomes, reported }, {}]) {
+      const failure = await this.committer.change({ queueId, ...what, move: CORRUPT });
+      if (!failure) return warning(`${queueId}: damaged record moved to corrupt`);
     }
-    const move = { ...change.move!, warned, traced };
-    await this.committer.change({ queueId, outcomes, reported, move, settled });
+    warning(
+      `${queueId}: damaged record cannot be moved to corrupt: it is tried again at the next start`,
+    );
   }
 
   #last({ disposition, envelope }: ActiveMessage, left: boolean): Pick<Change, "move" | "remove"> {
-    if (disposition === "corrupt") return { move: { queue: "corrupt", nextTry: 0 } };
+    if (disposition === "corrupt") return { move: CORRUPT };
     if (disposition === "delete" || !left) return { remove: true };
     if (disposition === "hold") return { move: { queue: "hold", nextTry: 0 } };
     if (disposition === "requeue") return { move: { queue: "incoming", nextTry: 0 } };

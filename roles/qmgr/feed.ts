@@ -128,12 +128,15 @@ export class Feeder {
     const due = page.messages.filter(({ envelope }) =>
       !this.activeQueue.messages.has(envelope.queueId)
     );
-    await Promise.all(
+    const failures = await Promise.all(
       due.map(({ envelope: { queueId }, nextTry }) =>
-        this.committer.change({ queueId, move: { queue: "active", nextTry } })
+        this.committer.changeOnce({ queueId, move: { queue: "active", nextTry } })
       ),
     );
-    for (const message of due) await this.#admit(message);
+    for (const [i, message] of due.entries()) if (!failures[i]) await this.#admit(message);
+    // What is damaged stays where it is; for the disk we come again.
+    const trouble = failures.find((failure) => failure && !(failure instanceof DamagedRecord));
+    if (trouble) throw trouble;
   }
 
   async #admit(stored: QueuedMessage): Promise<void> {
@@ -162,7 +165,8 @@ export class Feeder {
       const damaged = error instanceof DamagedRecord;
       warning(`${queueId}: ${damaged ? "damaged record moved to corrupt: " : ""}${reason(error)}`);
       const queue = damaged ? "corrupt" : "deferred";
-      await this.committer.change({ queueId, move: { queue, nextTry: this.now() + TROUBLE_MS } });
+      // Not waited for: others would wait for this message's part of the disk.
+      this.committer.change({ queueId, move: { queue, nextTry: this.now() + TROUBLE_MS } });
     }
   }
 }

@@ -5,7 +5,7 @@
 
 import { PeerError, reason } from "../../shared/errors.ts";
 import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
-import type { Envelope } from "../../shared/mail/envelope.ts";
+import type { Envelope, Outcome } from "../../shared/mail/envelope.ts";
 import { isFitting } from "../../shared/mail/verify.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
 import { DamagedRecord, type QueueReader } from "../../shared/queue/store.ts";
@@ -40,20 +40,34 @@ export function answerOutcomes(
       if (!outcomes.every(({ n }) => theirs.has(n))) {
         throw new PeerError(`${queueId}: outcomes of recipients that were not handed over`);
       }
-      await mutex.run(async () => {
+      const { durable } = await mutex.run(async () => {
         const message = activeQueue.messages.get(queueId);
         const envelope = message?.envelope ?? await storedEnvelope(store, queueId);
         if (envelope && !outcomes.every((each) => isFitting(envelope, each))) {
           throw new PeerError(`${queueId}: outcomes that are not of this kind of message`);
         }
-        if (message) await activeQueue.report(message, outcomes);
+        // The next in turn need not wait for this message's part of the disk.
+        if (message) return { durable: activeQueue.report(message, outcomes) };
         // Not in memory: the store takes outcomes of recipients that are still open, and of no others.
-        else if (outcomes.length) await committer.change({ queueId, outcomes });
+        if (outcomes.length) await record(committer, queueId, outcomes);
+        return { durable: undefined };
       });
+      await durable;
       claims.reported(queueId, outcomes.map(({ n }) => n));
       return {};
     },
   });
+}
+
+/** Makes outcomes durable now; throws StorageError when the agent has to say them again, PeerError for a damaged record. */
+async function record(
+  committer: Committer,
+  queueId: string,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  const failure = await committer.changeOnce({ queueId, outcomes });
+  if (failure instanceof DamagedRecord) throw new PeerError(`${queueId}: ${reason(failure)}`);
+  if (failure) throw failure;
 }
 
 /** The envelope of a message that is not in memory; undefined when there is none. Throws PeerError for a damaged one. */

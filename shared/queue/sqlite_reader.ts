@@ -29,6 +29,10 @@ const LISTED: readonly RecipientState[] = [
   "undeliverable",
 ];
 
+/** SQLite's result code for a malformed page; the bits above tell kinds of it apart. */
+const SQLITE_CORRUPT = 11;
+const PRIMARY_CODE = 0xff;
+
 export const MESSAGE_COLUMNS =
   "id, queue_id, queue, next_try, warned, size, recipients, place, envelope";
 const RECIPIENT_COLUMNS = "n, state, address, original, orcpt, notify, outcome";
@@ -159,13 +163,15 @@ export class SqliteReader implements QueueReader {
     return this.guard(() => this.prepare(sql).get(...values) as T | undefined);
   }
 
-  /** Whatever SQLite says (full, input/output error, read-only, malformed, busy) is local trouble. */
+  /** Whatever SQLite and the disk say (full, input/output error, read-only, malformed, busy) is local trouble. */
   protected guard<T>(run: () => T): T {
     try {
       return run();
     } catch (error) {
-      if (error instanceof StorageError) throw error;
-      throw new StorageError(`queue: ${reason(error)}`);
+      // A TypeError is not theirs but our own.
+      if (error instanceof StorageError || error instanceof TypeError) throw error;
+      const Kind = isMalformed(error) ? DamagedRecord : StorageError;
+      throw new Kind(`queue: ${reason(error)}`);
     }
   }
 
@@ -194,4 +200,10 @@ export class SqliteReader implements QueueReader {
       return { ...shown, queue_name: "corrupt", arrival_time: 0, sender: "", recipients: [] };
     }
   }
+}
+
+/** True when SQLite came upon a page that cannot be what it has written; other pages may be. */
+function isMalformed(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode ?? 0;
+  return (code & PRIMARY_CODE) === SQLITE_CORRUPT;
 }

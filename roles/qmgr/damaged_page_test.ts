@@ -1,0 +1,66 @@
+/** One page of the database cannot be read or written any more: that stops the messages on it, and no others. */
+
+import { assert, assertEquals } from "@std/assert";
+import { all, deferred, resolvedTo, sent, World } from "./test_world.ts";
+
+const PAGE_BYTES = 4096;
+/** Fills several pages of its own. */
+const LARGE = new Uint8Array(100_000).fill(0x41);
+
+/** A queue in which mail waits, one message of it large; with that one's id. */
+async function waiting(): Promise<{ directory: string; large: string }> {
+  await using world = await World.open({ agent: (request) => all(request, deferred) });
+  await world.enqueue(["a@x"]);
+  const large = await world.enqueue(["b@x"], { content: LARGE });
+  await world.enqueue(["c@x"]);
+  await world.until(async () => {
+    const { deferred } = await world.store.counts();
+    return deferred === 3;
+  });
+  await world.store.close();
+  return { directory: world.crash(), large };
+}
+
+/** Overwrites where the pages of the large content are chained. */
+function damage(directory: string): void {
+  const path = `${directory}/queue.db`;
+  const database = Deno.readFileSync(path);
+  const isContent = (at: number) =>
+    [100, 2000, 4000].every((offset) => database[at + offset] === LARGE[0]);
+  let pages = 0;
+  for (let at = PAGE_BYTES; at < database.length; at += PAGE_BYTES) {
+    if (isContent(at) && ++pages === 5) database.set([0x7f, 0xff, 0xff, 0xff], at);
+  }
+  assert(pages > 5, `${pages} pages`);
+  Deno.writeFileSync(path, database);
+}
+
+for (
+  const [what, transport] of [
+    ["read", "smtp"],
+    // Nobody looks at the content of what is discarded.
+    ["removed", "discard"],
+  ] as const
+) {
+  Deno.test(`a message that cannot be ${what} goes to corrupt, all others go on`, async () => {
+    const { directory, large } = await waiting();
+    damage(directory);
+    await using world = await World.open({
+      directory,
+      resolve: (address) => resolvedTo(transport, "x", address),
+      agent: (request) => all(request, sent),
+    });
+    await world.enqueue(["d@x"]);
+    await world.flush.call("flush", { id: "", site: "" });
+    await world.untilIn(large, "corrupt");
+    await world.enqueue(["e@x"]);
+    await world.until(async () => {
+      const { corrupt, ...others } = await world.store.counts();
+      return corrupt === 1 && Object.values(others).every((count) => count === 0);
+    });
+    const lines = world.log.filter((line) => line.startsWith("warning: "));
+    assert(lines.every((line) => line.includes(large) || line.includes("damaged")), lines.join());
+    const { sent: delivered } = await world.store.tally(large);
+    assertEquals(delivered, transport === "discard" ? 1 : 0);
+  });
+}
