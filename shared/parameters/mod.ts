@@ -1,6 +1,5 @@
 /** The catalogue: every parameter that some role declares, and what is known of those that none does. */
 
-import { BugError } from "../errors.ts";
 import { anvilParameters } from "./anvil.ts";
 import { bounceParameters } from "./bounce.ts";
 import { cleanupParameters } from "./cleanup.ts";
@@ -17,7 +16,7 @@ import { smtpdParameters } from "./smtpd.ts";
 import { supervisorParameters } from "./supervisor.ts";
 import { virtualParameters } from "./virtual.ts";
 
-/** What each role reads; sendmail is a command that has parameters of its own. */
+/** What each role reads beside the parameters of the log; sendmail is a command that has parameters of its own. */
 const roles: Readonly<Record<string, Parameters>> = {
   supervisor: supervisorParameters,
   smtpd: smtpdParameters,
@@ -37,9 +36,7 @@ const roles: Readonly<Record<string, Parameters>> = {
 
 /** The parameters that a role is handed: its own, and those of the log. */
 export function parametersOf(role: string): Parameters {
-  const declared = Object.hasOwn(roles, role) ? roles[role] : undefined;
-  if (!declared) throw new BugError(`parameters: no role declares them: ${role}`);
-  return { ...logging, ...declared };
+  return { ...logging, ...(Object.hasOwn(roles, role) ? roles[role] : {}) };
 }
 
 /** The roles that declare parameters. */
