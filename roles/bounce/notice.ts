@@ -70,9 +70,10 @@ looked at as if there were mail for it; nothing was delivered.`
 first attempt. Recipients that are delayed are tried again.`,
 };
 
-/** Why, and in a trace where: it was asked for to see how mail goes. */
+/** Why; and where, in the reports that somebody asked for to see how mail goes. */
 export function reasonOf({ kind }: Report, { relay, text }: Outcome): string {
-  return kind === "trace" && relay ? `delivery via ${relay}: ${text}` : text;
+  const asked = kind === "trace" || kind === "success";
+  return asked && relay ? `delivery via ${relay}: ${text}` : text;
 }
 
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;

@@ -165,6 +165,23 @@ Deno.test("report() tells delivered from relayed", async () => {
   }
 });
 
+Deno.test("report() of a success says where the message went", async () => {
+  const outcome = {
+    status: "sent",
+    text: "delivered to maildir",
+    diagnostic: "",
+    relay: "virtual",
+  };
+  const { report: ask, sent } = scene();
+  await ask(report({ kind: "success", recipients: [recipient({ original: "" }, outcome)] }));
+  const words = "delivery via virtual: delivered to maildir\r\n";
+  for (
+    const part of [`\r\n<anna@example.com>: ${words}`, `\r\nDiagnostic-Code: X-Postern; ${words}`]
+  ) {
+    assertStringIncludes(sent[0]!.text, part);
+  }
+});
+
 for (
   const [why, asked, original] of [
     ["RET=HDRS", report({}, { ret: "HDRS" }), ORIGINAL],

@@ -5,7 +5,7 @@ import type { Content } from "../../shared/ipc/content.ts";
 import { delivered } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
 import { MAX_REASON, MAX_RELAY, type Outcome } from "../../shared/mail/envelope.ts";
-import { isVerified, statusFor } from "../../shared/mail/verify.ts";
+import { isReported, isVerified, statusFor } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import type { Session } from "./session.ts";
@@ -166,7 +166,7 @@ export class Job {
   #decide(open: Open, relay: string, outcome: Outcome): void {
     this.open = this.open.length === 1 ? [] : this.open.filter((each) => each !== open);
     const { request } = this, now = Date.now();
-    const named = request.envelope.trace !== undefined && relay !== "none";
+    const named = isReported(request.envelope, open.recipient) && relay !== "none";
     this.#outcomes.push(named ? { ...outcome, relay: relay.slice(0, MAX_RELAY) } : outcome);
     const connected = this.#connectedAt || now;
     delivered({

@@ -35,6 +35,17 @@ Deno.test("deliver() gives LMTP recipients one reply each, over a unix socket", 
   assertMatch(logged()[1]!, /relay=me\.test\[\/.*\/lmtp\], delay=/);
 });
 
+Deno.test("deliver() names the relay of a success that somebody wants to hear of, and of no other", async () => {
+  await using server = await new StubServer().listen();
+  const asked = request(server.nexthop, ["wants@x", "does-not@x"]);
+  asked.recipients[0]!.notify.push("SUCCESS");
+  const { outcomes } = await deliverer().deliver(asked, content());
+  assertEquals(outcomes.map(({ relay }) => relay), [
+    `127.0.0.1[127.0.0.1]:${server.port}`,
+    undefined,
+  ]);
+});
+
 Deno.test("deliver() defers LMTP recipients whose reply never came, and only those", async () => {
   let left = 0;
   await using server = await new StubServer({

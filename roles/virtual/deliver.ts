@@ -8,7 +8,7 @@ import { counter } from "../../shared/counters.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import { delivered } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
-import { isVerified } from "../../shared/mail/verify.ts";
+import { isReported, isVerified } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
 import { DirectorySync } from "./directory_sync.ts";
@@ -56,10 +56,11 @@ export class VirtualDelivery {
       ? await this.#verify(recipients)
       : await this.#write(request, content);
     results.forEach((result, i) => log(request, recipients[i]!, result, started));
-    const relay = envelope.trace && { relay: RELAY };
-    const outcomes = results.map((result, i) => (
-      { n: recipients[i]!.n, ...result, remoteMta: "", diagnostic: "", ...relay }
-    ));
+    const outcomes = results.map((result, i) => {
+      const recipient = recipients[i]!;
+      const outcome = { n: recipient.n, ...result, remoteMta: "", diagnostic: "" };
+      return isReported(envelope, recipient) ? { ...outcome, relay: RELAY } : outcome;
+    });
     return { outcomes, siteProblem: null };
   }
 

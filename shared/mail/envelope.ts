@@ -118,7 +118,7 @@ export const Outcome = shape({
     Type.Literal("relayed"),
     Type.Literal("passed"),
   ])),
-  /** The relay as the log has it, where a report is to name it: of messages with a trace. */
+  /** The relay as the log has it, where a report is to name it. */
   relay: Type.Optional(line(MAX_RELAY)),
 });
 export type Outcome = Static<typeof Outcome>;

@@ -3,7 +3,7 @@
  * words of its own, so that no agent can end other mail by having looked at where it would go.
  */
 
-import type { Envelope, Outcome } from "./envelope.ts";
+import type { Envelope, Outcome, Recipient } from "./envelope.ts";
 
 type Status = Outcome["status"];
 
@@ -39,4 +39,12 @@ export function isFitting(
   { status }: Pick<Outcome, "status">,
 ): boolean {
   return isVerified(envelope) === (status === "deliverable" || status === "undeliverable");
+}
+
+/** True when a report may come to tell by which relay: of a first attempt that is to be reported, or of a success. */
+export function isReported(
+  { trace }: Pick<Envelope, "trace">,
+  { notify }: Pick<Recipient, "notify">,
+): boolean {
+  return trace !== undefined || notify.includes("SUCCESS");
 }
