@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   compile: async () => (await import("./roles/commands/compile.ts")).compile,
   policy: async () => (await import("./roles/commands/policy.ts")).policy,
   postconf: async () => (await import("./roles/commands/postconf.ts")).postconf,
+  postmap: async () => (await import("./roles/commands/postmap.ts")).postmap,
+  postalias: async () => (await import("./roles/commands/postmap.ts")).postalias,
   sendmail: async () => (await import("./roles/commands/sendmail.ts")).sendmail,
   newaliases: async () => (await import("./roles/commands/newaliases.ts")).newaliases,
   mailq: async () => (await import("./roles/commands/mailq.ts")).mailq,

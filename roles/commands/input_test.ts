@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { assertQuick, attempt, disguised, near } from "../../tests/support/hostile.ts";
 import { listedName } from "./full_name.ts";
+import { inputLines } from "./input_lines.ts";
 import { postlog } from "./postlog.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
 import { parseSendmail, UsageError } from "./sendmail_options.ts";
@@ -110,4 +111,23 @@ Deno.test("listedName() has the full name of a user, or nothing, whatever the li
     );
   }));
   assertQuick((text) => listedName(text, 1000), [":", "\n", "a:x:1000:1:&", "&", "a"]);
+});
+
+const NO_IO = { out() {}, err() {}, env: () => undefined };
+
+Deno.test("inputLines() gives the lines of text that comes in any pieces", async () => {
+  const text = fc.string({ unit: fc.constantFrom("a", "\n", "ä", "\r", " "), maxLength: 40 });
+  await fc.assert(fc.asyncProperty(text, fc.integer({ min: 1, max: 5 }), async (text, size) => {
+    const bytes = new TextEncoder().encode(text);
+    const input = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += size) {
+          controller.enqueue(bytes.subarray(at, at + size));
+        }
+        controller.close();
+      },
+    });
+    const lines = await Array.fromAsync(inputLines({ ...NO_IO, input }, 1000));
+    assertEquals(lines, text.split("\n").slice(0, text.endsWith("\n") || !text ? -1 : undefined));
+  }));
 });

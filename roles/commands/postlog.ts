@@ -4,6 +4,7 @@ import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import type { Severity } from "../../shared/log/log.ts";
 import { printable } from "../../shared/log/printable.ts";
 import { CommandLog } from "./command_log.ts";
+import { inputLines } from "./input_lines.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 
 const USAGE = "usage: postlog [-c config_dir] [-i] [-p priority] [-t tag] [-v] [text...]";
@@ -36,7 +37,7 @@ export async function postlog(args: string[], io: CommandIo): Promise<number> {
     const configuration = loadForCommand(io, directory);
     const process = options.tag ?? `${configuration.value("syslog_name")}/postlog`;
     const log = new CommandLog(configuration, process, (lines) => io.err(lines.join("\n") + "\n"));
-    for await (const text of options.text ? [options.text] : inputLines(io)) {
+    for await (const text of options.text ? [options.text] : inputLines(io, MAX_INPUT_LINE)) {
       await log.say(options.severity, text);
     }
     await log.close();
@@ -65,15 +66,4 @@ function parse(args: readonly string[]): Options | string {
   }
   if (args[at] === "--") at++;
   return { severity, tag, text: args.slice(at).join(" ") };
-}
-
-async function* inputLines(io: CommandIo): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let carry = "";
-  for await (const chunk of io.input ?? []) {
-    const lines = (carry + decoder.decode(chunk, { stream: true })).split("\n");
-    carry = lines.pop()!.slice(0, MAX_INPUT_LINE);
-    yield* lines;
-  }
-  if (carry) yield carry;
 }
