@@ -49,7 +49,8 @@ export interface Reach {
 
 interface Pending {
   readonly call: number;
-  readonly deadline: number;
+  /** By performance.now(). */
+  readonly began: number;
   readonly resolve: (answered: Answered<unknown>) => void;
   readonly reject: (error: Error) => void;
   sender?: Sender;
@@ -122,12 +123,10 @@ class Line {
   }
 
   call(number: number, header: Uint8Array, content?: Sendable): Promise<Answered<unknown>> {
-    const { call, name } = this.table[number]!;
+    const { name } = this.table[number]!;
     const id = this.#nextId();
     return new Promise((resolve, reject) => {
-      const seconds = call.deadlineSeconds;
-      const deadline = seconds ? performance.now() + seconds * 1000 : Infinity;
-      const pending: Pending = { call: number, deadline, resolve, reject };
+      const pending: Pending = { call: number, began: performance.now(), resolve, reject };
       this.#open.set(id, pending);
       this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS);
       if (content === undefined) {
@@ -252,10 +251,10 @@ class Line {
     }
   }
 
-  /** No reply before its deadline, or none of its content for as long. */
-  #late(pending: Pending, now: number): boolean {
-    if (!pending.content) return pending.deadline <= now;
-    const seconds = this.table[pending.call]!.call.deadlineSeconds;
-    return seconds > 0 && pending.content.waitingSince + seconds * 1000 <= now;
+  /** No reply for so long since the last of the request was sent, or none of its content for as long. */
+  #late({ call, began, sender, content }: Pending, now: number): boolean {
+    const { deadlineSeconds } = this.table[call]!.call;
+    const since = content ? content.waitingSince : Math.max(began, sender?.sentAt ?? began);
+    return deadlineSeconds > 0 && since + deadlineSeconds * 1000 <= now;
   }
 }

@@ -135,6 +135,7 @@ export class Sender {
   #unread = 0;
   #wake: (() => void) | undefined;
   #stopped = false;
+  #sentAt = -Infinity;
 
   constructor(readonly outlet: Outlet) {}
 
@@ -153,6 +154,11 @@ export class Sender {
 
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** When the last content went out, by performance.now(); -Infinity before any has. */
+  get sentAt(): number {
+    return this.#sentAt;
   }
 
   #count(bytes: number): void {
@@ -182,10 +188,15 @@ export class Sender {
           }
         }
         this.#count(chunk.length);
-        this.outlet.write(chunk, true);
+        this.#write(chunk, true);
       }
     }
-    if (!this.#stopped) this.outlet.write(new Uint8Array(0), false);
+    if (!this.#stopped) this.#write(new Uint8Array(0), false);
+  }
+
+  #write(chunk: Uint8Array, more: boolean): void {
+    this.#sentAt = performance.now();
+    this.outlet.write(chunk, more);
   }
 }
 

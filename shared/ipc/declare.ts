@@ -15,7 +15,10 @@ export interface Call<Q extends TSchema = TSchema, R extends TSchema = TSchema> 
   readonly contentOut?: boolean;
   /** The caller tells when it has made the reply durable; the answerer's `settled` waits for it. */
   readonly settles?: boolean;
-  /** The caller gives up after this long without a reply; 0 waits as long as the connection lives. */
+  /**
+   * The caller gives up after this long without a reply, since the call or since the last content that it could send; 0 waits
+   * as long as the connection lives.
+   */
   readonly deadlineSeconds: number;
   /** The longest JSON header of a request or reply; default `MAX_HEADER_BYTES`. */
   readonly headerBytes?: number;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { bytes, Stage } from "../../tests/support/ipc.ts";
-import { turn, until } from "../../tests/support/waiting.ts";
+import { pause, turn, until } from "../../tests/support/waiting.ts";
 import { PeerError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
 import { type Content, TooLong, WINDOW_BYTES } from "./content.ts";
@@ -211,6 +211,45 @@ Deno.test("an answerer that stalls in mid-reply: reading fails at the deadline",
   assertEquals(error.code, "deadline");
   await until(() => answerer.busy === 0);
 });
+
+Deno.test("content that flows for longer than the deadline is no late call", async () => {
+  const slowDepot = depotWithin(2);
+  await using stage = new Stage();
+  await stage.answer(slowDepot, {
+    ...unused,
+    put: async (_, { content }) => ({ bytes: await size(content) }),
+  });
+  const slow = async function* () {
+    for (let i = 0; i < 8; i++) {
+      await pause(500);
+      yield new Uint8Array(10);
+    }
+  };
+  const { reply } = await stage.client(slowDepot).call("put", {}, slow());
+  assertEquals(reply.bytes, 80);
+});
+
+for (
+  const [what, put] of [
+    ["reads all and says nothing", (content: Content) => size(content)],
+    ["stops reading", () => Promise.resolve()],
+  ] as const
+) {
+  Deno.test(`an answerer that ${what}: the call fails at the deadline`, async () => {
+    await using stage = new Stage();
+    const answerer = await stage.answer(depot, {
+      ...unused,
+      put: async (_, { content, signal }) => {
+        await put(content);
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        return { bytes: 0 };
+      },
+    });
+    const asked = stage.client(depot).call("put", {}, bytes(4 * WINDOW_BYTES));
+    assertEquals((await assertRejects(() => asked, CallError)).code, "deadline");
+    await until(() => answerer.busy === 0);
+  });
+}
 
 Deno.test("a source that fails ends its own call with its own error", async () => {
   await using stage = new Stage();
