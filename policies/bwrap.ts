@@ -102,7 +102,7 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** True for what is there, whatever it is. */
+/** True for a file, a directory or a socket that this user may see. */
 export function isThere(path: string): boolean {
   try {
     Deno.statSync(path);

@@ -2,10 +2,11 @@
 
 import { fromFileUrl } from "@std/path";
 import type { Ground } from "../../policies/attempts.ts";
+import { isThere } from "../../policies/bwrap.ts";
 import type { Grant, Host, User } from "../../policies/grant.ts";
 import { socketDirectory, socketPath } from "../../shared/layout.ts";
 import { clearSocket, protectSocket } from "../supervisor/directories.ts";
-import { exists, libraryDirectories, SOURCE } from "../supervisor/runtime.ts";
+import { libraryDirectories, SOURCE } from "../supervisor/runtime.ts";
 
 /** Services that nobody has: one that every calling role is given, one that none is. Names that no line of master.cf has. */
 const PEER = ".decoy", STRANGER = ".other";
@@ -51,10 +52,10 @@ export class Decoys implements Disposable {
     use: (ground: Ground) => Promise<T>,
   ): Promise<T> {
     const peer = socketPath(this.queue, PEER);
-    if (!exists(peer)) this.#listen(PEER);
+    if (!isThere(peer)) this.#listen(PEER);
     const sockets = [...services, PEER, STRANGER]
       .map((name) => [name, socketPath(this.queue, name)] as const)
-      .filter(([, path]) => exists(path));
+      .filter(([, path]) => isThere(path));
     const process = decoyProcess(grant.user);
     const knocked = freePort();
     const knocking = setInterval(() => knock(knocked), KNOCK_EVERY_MS);
@@ -110,7 +111,7 @@ export class Decoys implements Disposable {
 
 /** A small library that every process of this kind can load. */
 function someLibrary(): string {
-  const found = libraryDirectories().map((path) => `${path}/libm.so.6`).find(exists);
+  const found = libraryDirectories().map((path) => `${path}/libm.so.6`).find(isThere);
   if (!found) throw new Error(`no libm.so.6 in ${libraryDirectories().join(", ")}`);
   return found;
 }

@@ -1,6 +1,7 @@
 /** `role`: one role alone, in the foreground, for whoever looks for a fault in it; without a name, the list of roles. */
 
 import { parseArgs } from "@std/cli";
+import { isThere } from "../../policies/bwrap.ts";
 import { answersOf, type Host } from "../../policies/grant.ts";
 import type { Row } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
@@ -15,7 +16,7 @@ import { readHost } from "../supervisor/host.ts";
 import type { Layers } from "../supervisor/launch.ts";
 import { prepare } from "../supervisor/main.ts";
 import { endpoints, type Wanted } from "../supervisor/plans.ts";
-import { chooseLayers, describeLayers, exists } from "../supervisor/runtime.ts";
+import { chooseLayers, describeLayers } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";
 import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
 import {
@@ -157,7 +158,7 @@ function mustBePossible(
   }
   if (stub || running) return;
   const database = databaseFile(databaseDirectory(queue));
-  if (wanted.row.reads?.includes("database") && !exists(database)) {
+  if (wanted.row.reads?.includes("database") && !isThere(database)) {
     throw new ConfigError(
       `there is no queue in ${queue}: start the system (deno task serve), or add --stub`,
     );

@@ -1,7 +1,7 @@
 /** Where Deno, its cache and our source are, and which confinement works on this host. */
 
 import { dirname, fromFileUrl, join } from "@std/path";
-import type { Runtime } from "../../policies/bwrap.ts";
+import { isThere, type Runtime } from "../../policies/bwrap.ts";
 import type { Host } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import type { Layers } from "./launch.ts";
@@ -30,9 +30,9 @@ export function findRuntime(): Runtime {
 /** Where distributions keep the C library and the dynamic linker; what exists of them is shown to a role. */
 export function libraryDirectories(): string[] {
   const multiarch = `${Deno.build.arch}-linux-gnu`;
-  const debian = [`/lib/${multiarch}`, `/usr/lib/${multiarch}`].filter(exists);
-  const others = debian.length ? [] : ["/lib", "/usr/lib", "/usr/lib64"].filter(exists);
-  return [...debian, ...others, ...["/lib64", "/lib/ld-linux-aarch64.so.1"].filter(exists)];
+  const debian = [`/lib/${multiarch}`, `/usr/lib/${multiarch}`].filter(isThere);
+  const others = debian.length ? [] : ["/lib", "/usr/lib", "/usr/lib64"].filter(isThere);
+  return [...debian, ...others, ...["/lib64", "/lib/ld-linux-aarch64.so.1"].filter(isThere)];
 }
 
 /** Chooses the layers: `auto` takes bubblewrap where a trial of it works. Throws ConfigError when `bwrap` cannot be had. */
@@ -100,18 +100,8 @@ async function trial(program: string, args: string[]): Promise<string | undefine
 
 function which(program: string): string | undefined {
   return ["/usr/bin", "/bin", "/usr/local/bin"].map((directory) => join(directory, program)).find(
-    exists,
+    isThere,
   );
-}
-
-/** True for a file, a directory or a socket that this user may see. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
