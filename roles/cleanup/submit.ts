@@ -16,9 +16,9 @@ import type { intakeService } from "../../shared/protocols/queue.ts";
 import { upperCase } from "../../shared/smtp/keyword.ts";
 import { Refusal } from "../../shared/smtp/refusal.ts";
 import { stopAt } from "../../shared/stop_points.ts";
-import { hasUtf8, type Head, output, readHead } from "./head.ts";
-import { HeaderRules, type Treated } from "./header.ts";
-import type { Origin } from "./missing.ts";
+import { hasUtf8, type Head, output, readHead } from "./header_section.ts";
+import { HeaderRules, type Treated } from "./header_rules.ts";
+import type { Origin } from "./missing_headers.ts";
 import { type Addresses, RecipientRules } from "./recipients.ts";
 import {
   CROWDED,

@@ -13,9 +13,9 @@ import {
 import { rewriteAddresses } from "../../shared/mail/header_address.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
-import { Edits } from "./edits.ts";
-import type { Head } from "./head.ts";
-import { missingHeaders, newMessageId, type Origin } from "./missing.ts";
+import { Edits } from "./header_edits.ts";
+import type { Head } from "./header_section.ts";
+import { missingHeaders, newMessageId, type Origin } from "./missing_headers.ts";
 
 type Params = Values<typeof cleanupParameters>;
 
