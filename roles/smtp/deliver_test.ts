@@ -188,6 +188,18 @@ for (
   });
 }
 
+Deno.test("deliver() converts 8-bit parts of a message that was not said to be 8-bit", async () => {
+  await using server = await new StubServer(NO_8BITMIME).listen();
+  const head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+  await deliverer().deliver(
+    request(server.nexthop, undefined, { body: "7bit" }),
+    content(`${head}Content-Transfer-Encoding: 8bit\r\n\r\n\u00e4\r\n--b--\r\n\u00e4\r\n`),
+  );
+  assertEquals(server.contents, [
+    `${head}Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A4\r\n--b--\r\n\xc3\xa4\r\n`,
+  ]);
+});
+
 Deno.test("deliver() streams content that comes in chunks", async () => {
   await using server = await new StubServer().listen();
   const part = "x".repeat(70) + "\r\n";

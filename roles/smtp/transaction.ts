@@ -228,11 +228,14 @@ export class Transaction {
     }
   }
 
-  /** 8-bit content is converted for a server that does not take it (RFC 6152 3). */
+  /**
+   * 8-bit content is converted for a server that does not take it (RFC 6152 3): whatever MAIL said of the message, a part of it
+   * may say that it is 8-bit.
+   */
   #stuffer(): Stuffer {
     const { lineLengthLimit, mimeNestingLimit, mimeBoundaryLengthLimit } = this.settings;
-    const fits = this.session.features.eightBit || this.job.request.envelope.body === "7bit";
-    if (fits || this.settings.disableMimeOutputConversion) return new Stuffer(lineLengthLimit);
+    const fits = this.session.features.eightBit || this.settings.disableMimeOutputConversion;
+    if (fits) return new Stuffer(lineLengthLimit);
     const limits = { nesting: mimeNestingLimit, boundaryBytes: mimeBoundaryLengthLimit };
     return new SevenBitStuffer(lineLengthLimit, limits);
   }
