@@ -18,6 +18,7 @@ export class ActiveMessage {
   readonly running: Entry<ActiveMessage>[] = [];
   /** Recipients that an agent still delivers for a former qmgr, or may have delivered before it died. */
   #withheld: Map<number, NumberedRecipient> | undefined;
+  #left: PromiseWithResolvers<void> | undefined;
   /** Entries that wait, run, or were given back, until they are concluded; and steps that are being taken: routing, reading. */
   #parts = 0;
   /** The store has recipients that failed, that were delivered, or that wait for another attempt. */
@@ -30,6 +31,8 @@ export class ActiveMessage {
   traced = false;
   /** All parts have ended; the last changes are being made durable. */
   completing = false;
+  /** The very last one is on its way: what is to become of the message is not changed any more. */
+  decided = false;
   disposition: Disposition | undefined;
   /** How often recipients were tried again at once because their agent died. */
   retries = 0;
@@ -93,6 +96,17 @@ export class ActiveMessage {
   /** How many recipients are withheld. */
   get withheld(): number {
     return this.#withheld?.size ?? 0;
+  }
+
+  /** Resolves when the message is not active any more. */
+  get left(): Promise<void> {
+    this.#left ??= Promise.withResolvers();
+    return this.#left.promise;
+  }
+
+  /** It is not active any more. */
+  leave(): void {
+    this.#left?.resolve();
   }
 
   isRunning(n: number): boolean {

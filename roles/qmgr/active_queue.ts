@@ -132,15 +132,17 @@ export class ActiveQueue {
     clearTimeout(timer);
   }
 
-  /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended. */
-  judge(message: ActiveMessage, disposition: Disposition): void {
+  /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended; false when it is too late. */
+  judge(message: ActiveMessage, disposition: Disposition): boolean {
+    if (message.decided) return false;
     message.disposition = disposition;
-    if (message.completing) return;
+    if (message.completing) return true;
     message.begin();
     const withdrawn = this.scheduler.withdraw(message).length;
     if (withdrawn || message.unread) message.deferred = true;
     message.end(withdrawn);
     this.#conclude(message, []);
+    return true;
   }
 
   /** Recipients that were withheld are delivered from here after all; those that are not withheld any more are left alone. */
@@ -326,6 +328,7 @@ export class ActiveQueue {
     this.#held -= message.held;
     this.contentBytes -= message.content?.length ?? 0;
     this.messages.delete(message.queueId);
+    message.leave();
     this.onRoom(message);
   }
 

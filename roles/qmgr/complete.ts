@@ -149,6 +149,7 @@ export class Completer {
     outcomes: readonly Outcome[] = [],
   ): Promise<void> {
     const { queueId } = message;
+    message.decided = true;
     const { remove, move } = this.#last(message, left);
     const failure = await this.committer.change(
       remove

@@ -3,10 +3,13 @@
 import { answer, type Answerer } from "../../shared/ipc/server.ts";
 import { queueService, type Which } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
-import type { Disposition } from "./active_message.ts";
+import type { ActiveMessage, Disposition } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
 import type { Feeder } from "./feed.ts";
 import type { Mutex } from "./mutex.ts";
+
+/** A message's last change is on the disk within this, unless the disk does not take it. */
+const LEAVING_MS = 5000;
 
 /** Answers the commands of postsuper; each reply says how many messages it concerned. */
 export function answerQueue(
@@ -16,21 +19,25 @@ export function answerQueue(
   mutex: Mutex,
 ): Answerer {
   /** The running deliveries of an active message go on; what is to become of it is done when they have ended. */
-  const judge = (which: Which, disposition: Disposition): number => {
+  const judge = async (which: Which, disposition: Disposition): Promise<number> => {
     const ids = which === "ALL" ? [...activeQueue.messages.keys()] : new Set(which);
+    const late: ActiveMessage[] = [];
     let count = 0;
     for (const id of ids) {
       const message = activeQueue.messages.get(id);
       if (!message) continue;
-      activeQueue.judge(message, disposition);
-      count++;
+      if (activeQueue.judge(message, disposition)) count++;
+      else late.push(message);
     }
+    // Where those go is just being written: the store finds them there.
+    if (late.length) await leaving(late);
     return count;
   };
   const command = (work: () => Promise<number>) => mutex.run(async () => ({ count: await work() }));
   return answer(queueService, {
-    hold: ({ which }) => command(async () => judge(which, "hold") + await store.hold(which)),
-    delete: ({ which }) => command(async () => judge(which, "delete") + await store.remove(which)),
+    hold: ({ which }) => command(async () => await judge(which, "hold") + await store.hold(which)),
+    delete: ({ which }) =>
+      command(async () => await judge(which, "delete") + await store.remove(which)),
     release: ({ which }) =>
       command(async () => {
         const count = await store.release(which);
@@ -39,9 +46,17 @@ export function answerQueue(
       }),
     requeue: ({ which }) =>
       command(async () => {
-        const count = judge(which, "requeue") + await store.requeue(which);
+        const count = await judge(which, "requeue") + await store.requeue(which);
         feeder.want("incoming");
         return count;
       }),
   });
+}
+
+/** Resolves when none of these messages is active any more; what the disk does not take is not waited for. */
+async function leaving(messages: readonly ActiveMessage[]): Promise<void> {
+  const { promise: tooLong, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, LEAVING_MS);
+  await Promise.race([tooLong, Promise.all(messages.map((each) => each.left))]);
+  clearTimeout(timer);
 }

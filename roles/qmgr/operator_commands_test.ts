@@ -1,6 +1,7 @@
 /** What operators do to a running qmgr's mail. */
 
 import { assert, assertEquals } from "@std/assert";
+import { pause } from "../../tests/support/waiting.ts";
 import { all, deferred, Gate, gated, sent, test, World } from "./test_world.ts";
 
 /** One delivery runs, one waits behind two others, one message is deferred. */
@@ -174,3 +175,44 @@ Deno.test("new mail does not pass mail that waits, nor does it wait for retries 
   assert(order.slice(0, 12).some((address) => address.startsWith("old")), order.join());
   assert(order.slice(0, 12).some((address) => address.startsWith("new")), order.join());
 });
+
+for (
+  const [command, outcome, count, queue] of [
+    ["delete", deferred, 1, undefined],
+    ["hold", deferred, 1, "hold"],
+    ["requeue", deferred, 1, undefined],
+    // There is nothing left to do it to.
+    ["delete", sent, 0, undefined],
+    ["hold", sent, 0, undefined],
+  ] as const
+) {
+  const what = `${command} of a message whose end as ${outcome(0).status} is just being written`;
+  Deno.test(`${what} waits for that, and says what it did`, async () => {
+    const written = Promise.withResolvers<void>();
+    let writing = false;
+    await using world = await World.open({
+      agent: (request) => all(request, world.requests.length === 1 ? outcome : sent),
+      around: (store) => {
+        const commit = store.commit.bind(store);
+        store.commit = async (batch) => {
+          const ends = batch.removed.length ||
+            batch.moved.some(({ queue }) => queue === "deferred");
+          if (!writing && ends) {
+            writing = true;
+            await written.promise;
+          }
+          return await commit(batch);
+        };
+        return store;
+      },
+    });
+    const queueId = await world.enqueue(["a@x"]);
+    await world.until(() => writing);
+    const answer = world.queue.call(command, { which: [queueId] });
+    await pause(50);
+    written.resolve();
+    assertEquals((await answer).reply, { count });
+    if (queue) await world.untilIn(queueId, queue);
+    else await world.untilEmpty();
+  });
+}
