@@ -195,6 +195,14 @@ test("commit() gives up on a database that somebody else holds", async (director
   await add(store);
 });
 
+test("commit() of what no message can be is our own fault, not the disk's", async (directory) => {
+  const store = openStore(directory);
+  const queueId = await add(store);
+  const moved = [{ queueId, queue: "hold", nextTry: undefined as unknown as number }] as const;
+  await assertRejects(() => store.commit({ ...EMPTY, moved }), TypeError);
+  assertEquals((await store.find(queueId))?.queue, "incoming");
+});
+
 test("openReader() sees what was committed, also of an owner that has closed", async (directory) => {
   const store = openStore(directory);
   const queueId = await addLarge(store);
