@@ -1,6 +1,7 @@
 /** `postconf`: what the configuration says, in the form that Postfix's own command prints. */
 
 import type { Configuration } from "../../shared/config/configuration.ts";
+import { referencedNames } from "../../shared/config/expand.ts";
 import { COMPUTED } from "../../shared/config/facts.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { EX } from "../../shared/errors.ts";
@@ -9,7 +10,7 @@ import { type CommandIo, loadForCommand, NO_DIRECTORY } from "./io.ts";
 
 const USAGE = "usage: postconf [-c DIR] [-d (defaults)] [-f (fold lines)] [-h (no names)] " +
   "[-H (no values)] [-M (master.cf)] [-n (set in main.cf)] [-x (expand)] [NAME...]\n";
-/** Folded output breaks before this column. */
+/** Folded lines of main.cf are no longer, those of master.cf one less, as Postfix prints them. */
 const FOLD_COLUMNS = 80;
 /** Where the columns of a master.cf line start. */
 const MASTER_COLUMNS = [0, 11, 17, 25, 33, 41, 49, 57];
@@ -32,10 +33,10 @@ export function postconf(args: string[], io: CommandIo): Promise<number> {
     io.err(`postconf: fatal: ${configuration.unreadable}\n`);
     return Promise.resolve(EX.CONFIG);
   }
-  warn(configuration, options, io);
+  const isRight = warn(configuration, options, io);
   if (options.flags.has("M")) printServices(configuration, options, io);
   else printParameters(configuration, options, io);
-  return Promise.resolve(EX.OK);
+  return Promise.resolve(isRight ? EX.OK : EX.CONFIG);
 }
 
 function parse(args: readonly string[], io: CommandIo): Options | string {
@@ -62,14 +63,33 @@ function parse(args: readonly string[], io: CommandIo): Options | string {
   return { flags, names: args.slice(at), directory };
 }
 
-/** Only problems of the file that is shown, and with names only theirs: scripts that ask for one want no other noise. */
-function warn(configuration: Configuration, { flags, names }: Options, io: CommandIo): void {
-  if (flags.has("d")) return;
-  const shown = flags.has("M") ? configuration.master.file : configuration.main.file;
-  for (const { file, parameter, severity, message } of configuration.problems) {
-    if (file !== shown) continue;
-    if (names.length && parameter && !names.includes(parameter)) continue;
-    io.err(`postconf: ${severity === "fatal" ? "error" : severity}: ${message}\n`);
+/**
+ * Only problems of the file that is shown, and with names only theirs: scripts that ask for one want no other noise. False
+ * when lines cannot be read, or with -x expanded: what is printed is then not what was meant.
+ */
+function warn(configuration: Configuration, { flags, names }: Options, io: CommandIo): boolean {
+  if (flags.has("d")) return true;
+  const shown = flags.has("M") ? configuration.master : configuration.main;
+  const asked = new Set(names.map((name) => flags.has("M") ? name.replace(/\/[^/]*$/, "") : name));
+  if (flags.has("x")) { for (const name of asked) addReferences(configuration, name, asked); }
+  let isRight = true;
+  for (const each of configuration.problems) {
+    const { file, parameter, severity, message } = each;
+    if (file !== shown.file) continue;
+    const isFatal = severity === "fatal", isUnreadable = isFatal && shown.problems.includes(each);
+    if (asked.size && parameter && !asked.has(parameter) && !isUnreadable) continue;
+    io.err(`postconf: ${isFatal ? "error" : severity}: ${message}\n`);
+    isRight &&= !isUnreadable && !(isFatal && flags.has("x"));
+  }
+  return isRight;
+}
+
+/** Adds the names that a name's text leads to. */
+function addReferences(configuration: Configuration, name: string, names: Set<string>): void {
+  for (const each of referencedNames(configuration.raw(name) ?? "")) {
+    if (names.has(each)) continue;
+    names.add(each);
+    addReferences(configuration, each, names);
   }
 }
 
@@ -109,7 +129,7 @@ function text(
     : host
     ? configuration.value(raw.slice(1))
     : raw;
-  return value.split(/[ \t\r\n\v\f]+/).filter(Boolean).join(" ");
+  return value.split(/[ \t\r\n]+/).filter(Boolean).join(" ");
 }
 
 function shown(name: string, value: string, flags: ReadonlySet<string>): string {
@@ -118,17 +138,27 @@ function shown(name: string, value: string, flags: ReadonlySet<string>): string 
   return value ? `${name} = ${value}` : `${name} =`;
 }
 
-function printServices(configuration: Configuration, options: Options, io: CommandIo): void {
-  const wanted = options.names.length ? options.names : [undefined];
-  for (const name of wanted) {
-    const found = configuration.services.filter((entry) =>
-      name === undefined || name === entry.name || name === `${entry.name}/${entry.type}`
-    );
-    if (!found.length && name !== undefined) {
-      io.err(`postconf: warning: unmatched request: "${name}"\n`);
-    }
-    for (const entry of found) io.out(serviceLine(entry, options.flags) + "\n");
+/** Services in the order of the file; `service/type`, of which each may be `*`, or the service alone asks for some. */
+function printServices(
+  configuration: Configuration,
+  { names, flags }: Options,
+  io: CommandIo,
+): void {
+  const { services } = configuration;
+  for (const name of names) {
+    if (services.some((entry) => isAsked(entry, name))) continue;
+    io.err(`postconf: warning: unmatched request: "${name}"\n`);
   }
+  for (const entry of services) {
+    const asked = !names.length || names.some((name) => isAsked(entry, name));
+    if (asked) io.out(serviceLine(entry, flags) + "\n");
+  }
+}
+
+function isAsked({ name, type }: MasterEntry, asked: string): boolean {
+  const slash = asked.lastIndexOf("/");
+  const service = slash < 0 ? asked : asked.slice(0, slash), of = asked.slice(slash + 1);
+  return ["*", name].includes(service) && (slash < 0 || ["*", type].includes(of as "*"));
 }
 
 /** A line of master.cf with its columns aligned; -f gives each override a line of its own. */
@@ -138,26 +168,28 @@ function serviceLine(entry: MasterEntry, flags: ReadonlySet<string>): string {
     line = at ? `${line} `.padEnd(MASTER_COLUMNS[at]!) + column : column;
   }
   const words = entry.columns.slice(MASTER_COLUMNS.length);
-  return flags.has("f") ? foldWords(line, words) : [line, ...words].join(" ");
+  return flags.has("f") ? foldWords(line, words, FOLD_COLUMNS - 1) : [line, ...words].join(" ");
 }
 
 function fold(line: string, flags: ReadonlySet<string>): string {
-  if (!flags.has("f") || flags.has("h")) return line;
+  if (!flags.has("f")) return line;
   const [name = "", ...words] = line.split(" ");
-  return foldWords(name, words);
+  return foldWords(name, words, FOLD_COLUMNS);
 }
 
-function foldWords(start: string, words: readonly string[]): string {
+function foldWords(start: string, words: readonly string[], columns: number): string {
   const lines = [start];
-  let option = false;
+  /** Until the first word that is no option: after it, -o is a word like others. */
+  let options = true, ofOption = false;
   for (const word of words) {
     const line = lines.at(-1)!;
-    const fits = line.length + 1 + word.length < FOLD_COLUMNS;
+    const fits = line.length + 1 + word.length <= columns;
+    options &&= word.startsWith("-") || ofOption;
     // "-o name=value" stays together, on a line of its own.
-    const breaks = option ? false : word === "-o" || line.startsWith("    -o ") || !fits;
+    const breaks = !ofOption && (options && word === "-o" || line.startsWith("    -o ") || !fits);
     if (breaks) lines.push(`    ${word}`);
     else lines[lines.length - 1] = `${line} ${word}`;
-    option = word === "-o";
+    ofOption = options && word === "-o";
   }
   return lines.join("\n");
 }

@@ -130,16 +130,77 @@ Deno.test("postconf -M -f folds, and takes names of services", async () => {
     await run(postconf, ["-Mf", "averyveryverylonglongname", "smtp/inet", "x"], ""),
     {
       code: 0,
-      out: "averyveryverylonglongname unix - n n     60?     1       pipe flags=DR\n" +
-        "    user=vmail argv=/bin/x -f {sender with space} ${recipient}\n" +
-        "smtp       inet  n       -       y       -       -       smtpd\n" +
+      out: "smtp       inet  n       -       y       -       -       smtpd\n" +
         "    -o smtpd_banner=$mail_name\n" +
-        "    -o {mail_name=a b  c}\n",
+        "    -o {mail_name=a b  c}\n" +
+        "averyveryverylonglongname unix - n n     60?     1       pipe flags=DR\n" +
+        "    user=vmail argv=/bin/x -f {sender with space} ${recipient}\n",
       err:
         "postconf: warning: DIR/master.cf, line 5: averyveryverylonglongname: pipe is not built " +
         'yet: the service is not started\npostconf: warning: unmatched request: "x"\n',
     },
   );
+});
+
+for (
+  const [asked, names] of [
+    [["*/inet"], ["smtp", "127.0.0.1:2525"]],
+    [["*/unix"], ["pickup", "averyveryverylonglongname"]],
+    [["pickup/*", "smtp"], ["smtp", "pickup"]],
+    [["127.0.0.1:2525/inet"], ["127.0.0.1:2525"]],
+    [["smtp/unix"], []],
+  ] as const
+) {
+  Deno.test(`postconf -M ${asked.join(" ")} prints those services in the order of the file`, async () => {
+    const { out } = await run(postconf, ["-M", ...asked], "");
+    assertEquals(out.split("\n").map((line) => line.split(" ")[0]).filter(Boolean), [...names]);
+  });
+}
+
+Deno.test("postconf -Mf takes -o for an argument where arguments have begun", async () => {
+  const master = "x unix - n n - - pipe -v -o a=b flags=D argv=/x -o y\n";
+  assertEquals(
+    (await run(postconf, ["-Mf"], "", master)).out,
+    "x          unix  -       n       n       -       -       pipe -v\n" +
+      "    -o a=b\n    flags=D argv=/x -o y\n",
+  );
+});
+
+Deno.test("postconf -f prints lines of up to 80 characters", async () => {
+  for (
+    const [length, folded] of [[80, "\n    a"], [81, "\n    " + "x".repeat(61) + " a"]] as const
+  ) {
+    const main = `relay_domains = bcd ${"x".repeat(length - 20)} a`;
+    const out = main.slice(0, folded.length > 10 ? 19 : length) + folded;
+    assertEquals((await run(postconf, ["-f", "relay_domains"], main)).out, `${out}\n`);
+  }
+});
+
+Deno.test("postconf -f folds values without names, too", async () => {
+  const main = `relay_domains = ${"a.example ".repeat(10)}`;
+  assertEquals(
+    (await run(postconf, ["-fh", "relay_domains"], main)).out,
+    "a.example ".repeat(8).trim() + "\n    a.example a.example\n",
+  );
+});
+
+Deno.test("postconf exits with EX_CONFIG when lines cannot be read, and prints the others", async () => {
+  const { code, out, err } = await run(postconf, ["-h", "relayhost"], "foo\nrelayhost = a\n");
+  assertEquals([code, out], [78, "a\n"]);
+  assertMatch(err, /^postconf: error: DIR\/main.cf, line 1: must be "name = value"/);
+  const master = "smtp inet n\npickup unix n - n 60 1 pickup\n";
+  assertEquals((await run(postconf, ["-M", "pickup/unix"], "", master)).code, 78);
+});
+
+Deno.test("postconf -x says what cannot be expanded wherever it stands, and exits with EX_CONFIG", async () => {
+  const main = "relayhost = $a\na = $b\nb = $a\nmyorigin = $\nmydomain = x\n";
+  const { code, out, err } = await run(postconf, ["-hx", "relayhost", "mydomain"], main);
+  assertEquals([code, out], [78, "\nx\n"]);
+  assertEquals(
+    err,
+    "postconf: error: DIR/main.cf, line 3: b: must not refer to itself: a -> b -> a\n",
+  );
+  assertEquals((await run(postconf, ["-h", "relayhost"], main)).code, 0);
 });
 
 Deno.test("postconf refuses options that it does not have", async () => {

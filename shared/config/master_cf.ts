@@ -151,10 +151,10 @@ function parseService(
 
 /** As `postconf -M` shows it: braces around what has white space, and around the name and value of `-o`. */
 function written({ text, braced }: Word, at: number, words: readonly Word[]): string[] {
-  const attached = !braced && /^-o./.test(text) && areOptions(words.slice(COLUMNS, at));
-  if (attached) return ["-o", option(text.slice(2), false)];
-  if (words[at - 1]?.text === "-o") return [option(text, braced)];
-  return [braced ? `{${text}}` : text];
+  const attached = /^-o./.test(text) && areOptions(words.slice(COLUMNS, at));
+  if (attached) return ["-o", option(attachedOption(text, braced))];
+  if (words[at - 1]?.text === "-o") return [option({ text, braced })];
+  return [braced && /^$|[{\s]/.test(text) ? `{${text}}` : text];
 }
 
 /** Where arguments have begun, `-o` is one of them. */
@@ -162,7 +162,7 @@ function areOptions(words: readonly Word[]): boolean {
   return words.every(({ text }, at) => text.startsWith("-") || words[at - 1]?.text === "-o");
 }
 
-function option(text: string, braced: boolean): string {
+function option({ text, braced }: Word): string {
   const split = splitNameValue(text);
   if ("error" in split) return braced ? `{${text}}` : text;
   const pair = `${split.name}=${split.value}`;
@@ -210,12 +210,18 @@ function parseArguments(
       continue;
     }
     const attached = text.length > 2;
-    // `{ -o name = value }` is one argument, and says the same.
-    const option = attached ? { text: trim(text.slice(2)), braced } : words[++at];
+    const option = attached ? attachedOption(text, braced) : words[++at];
     if (!option) errors.push("-o must be followed by name=value");
     else addOverride(option, words[at + 1]?.text, overrides, errors);
   }
   return { overrides, options, arguments: words.slice(at).map(({ text }) => text) };
+}
+
+/** What follows `-o` in the same word: `-oname=value`, `-o{ name = value }` or `{ -o name = value }`. */
+function attachedOption(text: string, braced: boolean): Word {
+  const rest = trim(text.slice(2));
+  const own = rest.startsWith("{") && closing(rest, 0) === rest.length - 1;
+  return own ? { text: trim(rest.slice(1, -1)), braced: true } : { text: rest, braced };
 }
 
 function addOverride(

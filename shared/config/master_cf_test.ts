@@ -53,7 +53,7 @@ for (const type of ["inet", "unix", "unix-dgram", "fifo", "pass"] as const) {
 Deno.test("parseMasterCf() takes overrides in all their forms, and the last of a name", () => {
   const entry = only(`127.0.0.1:25 inet n - n - - smtpd
     -o a=1 -ob=2 -o { c = 3  4 } -v -o { d=${"${x?{y}}"} } -o e=
-    -o a=5 -D { -o f=6 7 } {-o g = 8}`);
+    -o a=5 -D { -o f=6 7 } {-o g = 8} -o{ h = 9 }`);
   assertEquals(Object.fromEntries(entry.overrides), {
     a: "5",
     b: "2",
@@ -62,6 +62,7 @@ Deno.test("parseMasterCf() takes overrides in all their forms, and the last of a
     e: "",
     f: "6 7",
     g: "8",
+    h: "9",
   });
   assertEquals(entry.arguments, []);
 });
@@ -82,10 +83,10 @@ Deno.test("parseMasterCf() does not split between braces inside a word", () => {
 
 for (
   const [written, shown] of [
-    ["-oa=b -o{a=b}", "-o a=b -o {a=b}"],
+    ["-oa=b -o{ a = b } -o{a=b  c}", "-o a=b -o a=b -o {a=b  c}"],
     ["-o {a=b} -v -o { a = b c }", "-o a=b -v -o {a=b c}"],
-    ["-o a={b c} {-o a=b}", "-o {a={b c}} {-o a=b}"],
-    ["user=x argv=/x -oa=b { c  d }", "user=x argv=/x -oa=b {c  d}"],
+    ["-o a={b c} {-o a=b} { -o a = b c }", "-o {a={b c}} -o a=b -o {a=b c}"],
+    ["user=x argv=/x -oa=b { c  d } {e} {}", "user=x argv=/x -oa=b {c  d} e {}"],
   ] as const
 ) {
   Deno.test(`parseMasterCf() has ${written} as Postfix shows it`, () => {
