@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { all, deferred, resolvedTo, sent, World } from "./test_world.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 const PAGE_BYTES = 4096;
 /** Fills several pages of its own. */
@@ -14,7 +15,7 @@ async function waiting(): Promise<{ directory: string; large: string }> {
   const large = await world.enqueue(["b@x"], { content: LARGE });
   await world.enqueue(["c@x"]);
   await world.until(async () => {
-    const { deferred } = await world.store.counts();
+    const { deferred } = await countsOf(world.store);
     return deferred === 3;
   });
   await world.store.close();
@@ -55,7 +56,7 @@ for (
     await world.untilIn(large, "corrupt");
     await world.enqueue(["e@x"]);
     await world.until(async () => {
-      const { corrupt, ...others } = await world.store.counts();
+      const { corrupt, ...others } = await countsOf(world.store);
       return corrupt === 1 && Object.values(others).every((count) => count === 0);
     });
     const lines = world.log.filter((line) => line.startsWith("warning: "));

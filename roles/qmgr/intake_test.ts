@@ -4,6 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { SOURCE_AGE_MS } from "../../shared/queue/store.ts";
 import { all, deferred, gated, test } from "./test_world.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 test("content that breaks off is not queued", {}, async (world) => {
   async function* broken() {
@@ -12,7 +13,7 @@ test("content that breaks off is not queued", {}, async (world) => {
   }
   await assertRejects(() => world.enqueue(["a@x"], { content: broken() }));
   await world.until(() => world.contents().length === 0);
-  assertEquals((await world.store.counts()).active, 0);
+  assertEquals((await countsOf(world.store)).active, 0);
 });
 
 test("a queue id that is taken is refused", { agent: (r) => all(r, deferred) }, async (world) => {
@@ -61,7 +62,7 @@ test(
 
 gated("mail beyond the active limit waits in incoming, and follows", async (world, gate) => {
   for (let i = 0; i < 10; i++) await world.enqueue([`r${i}@x`]);
-  assertEquals(await world.store.counts(), {
+  assertEquals(await countsOf(world.store), {
     incoming: 7,
     active: 3,
     deferred: 0,

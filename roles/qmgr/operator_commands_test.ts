@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { pause } from "../../tests/support/waiting.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 import { all, deferred, Gate, gated, sent, test, World } from "./test_world.ts";
 
 /** One delivery runs, one waits behind two others, one message is deferred. */
@@ -56,7 +57,7 @@ gated("release lets held mail go on at once", async (world, gate) => {
 gated("delete removes everything, what is in delivery when that ends", async (world, gate) => {
   await busy(world, gate);
   assertEquals((await world.queue.call("delete", { which: "ALL" })).reply, { count: 5 });
-  await world.until(async () => (await world.store.counts()).active === 2);
+  await world.until(async () => (await countsOf(world.store)).active === 2);
   gate.open(deferred);
   await world.untilEmpty();
   assertEquals(world.requests.length, 3);
@@ -159,7 +160,7 @@ Deno.test("new mail does not pass mail that waits, nor does it wait for retries 
   for (let i = 0; i < 8; i++) old.push(await world.enqueue([`old${i}@o${i}`]));
   await world.until(async () => {
     gate.open(deferred);
-    return (await world.store.counts()).deferred === 8;
+    return (await countsOf(world.store)).deferred === 8;
   });
   for (let i = 0; i < 4; i++) await world.enqueue([`first${i}@f${i}`]);
   await world.until(() => gate.waiting.length === 4);

@@ -6,6 +6,7 @@ import { CallError } from "../../shared/ipc/failure.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { all, deferred, gated, resolvedTo, sent, test } from "./test_world.ts";
 import { pause } from "../../tests/support/waiting.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 const FROM = "from=<sender@example.com>, size=21, nrcpt=1 (queue active)";
 
@@ -158,7 +159,7 @@ test(
     await world.enqueue(["a@bad"]);
     await world.enqueue(["b@bad"]);
     await world.until(() => world.requests.length === 2);
-    await world.until(async () => (await world.store.counts()).deferred === 2);
+    await world.until(async () => (await countsOf(world.store)).deferred === 2);
     const third = await world.enqueue(["c@bad", "d@good"]);
     await world.untilIn(third, "deferred");
     assertEquals(world.requests.filter(({ nexthop }) => nexthop === "bad").length, 2);

@@ -9,6 +9,7 @@ import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/deli
 import type { SqliteStore } from "../../shared/queue/sqlite_store.ts";
 import { all, bounced, deferred, type Options, sent, World } from "./test_world.ts";
 import { pause } from "../../tests/support/waiting.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 /** A world that never ends a delivery, its queue ids, and the disk that its crash leaves. */
 async function crashed(count: number, options: Options = {}): Promise<[string, string[]]> {
@@ -91,7 +92,7 @@ Deno.test("a kill while content streams in leaves nothing", async () => {
   assertEquals([...Deno.readDirSync(`${disk}/content`)].length, 1);
   await using next = await World.open({ directory: disk });
   assertEquals([...Deno.readDirSync(`${disk}/content`)], []);
-  assertEquals((await next.store.counts()).incoming, 0);
+  assertEquals((await countsOf(next.store)).incoming, 0);
 });
 
 Deno.test("every recipient of accepted mail is sent, reported or queued, wherever the kill falls", async () => {
@@ -290,7 +291,7 @@ Deno.test("mail that comes together is committed together", async () => {
   const count = 400;
   await Promise.all(Array.from({ length: count }, (_, i) => world.enqueue([`r${i}@d${i % 9}`])));
   await world.until(() => world.settled === count);
-  assertEquals((await world.store.counts()).active, 0);
+  assertEquals((await countsOf(world.store)).active, 0);
   assert(commits < count / 2, `${commits} commits for ${count} messages, in and out`);
 });
 
@@ -308,7 +309,7 @@ Deno.test("drain() waits for running deliveries and begins no others", async () 
   waiting.splice(0).forEach((go) => go());
   await drained;
   assertEquals(world.requests.length, 2);
-  assertEquals([world.settled, (await world.store.counts()).active], [2, 2]);
+  assertEquals([world.settled, (await countsOf(world.store)).active], [2, 2]);
   assertEquals((await world.store.find(late))!.queue, "incoming");
 });
 

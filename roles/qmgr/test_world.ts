@@ -25,6 +25,7 @@ import type { BounceClient } from "./reports.ts";
 import { Seals } from "./seals.ts";
 import type { Params } from "./settings.ts";
 import { pause } from "../../tests/support/waiting.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 export type Agent = (
   request: DeliveryRequest,
@@ -200,7 +201,7 @@ export class World implements AsyncDisposable {
 
   async untilEmpty(): Promise<void> {
     await this.until(async () => {
-      const counts = await this.store.counts();
+      const counts = await countsOf(this.store);
       return Object.values(counts).every((count) => count === 0);
     }, "an empty queue");
   }

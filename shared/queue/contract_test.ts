@@ -7,6 +7,7 @@ import type { Outcome } from "../mail/envelope.ts";
 import type { DeliveryStatus } from "../mail/verify.ts";
 import { batch, bytes, eachStore, envelope, recipient, T0 } from "./test_stores.ts";
 import type { Kept, QueuedMessage, QueueStore } from "./store.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 function outcome(n: number, status: DeliveryStatus): Outcome {
   const dsn = { sent: "2.0.0", deferred: "4.2.0", bounced: "5.1.1" }[status];
@@ -286,7 +287,7 @@ for (const tools of eachStore()) {
     assertEquals(await queues(), ["active", "hold", "hold", "incoming"]);
     assertEquals(await store.remove("ALL"), 3);
     assertEquals(await queues(), ["active", undefined, undefined, undefined]);
-    assertEquals(await store.counts(), {
+    assertEquals(await countsOf(store), {
       incoming: 0,
       active: 1,
       deferred: 0,

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { batch, bytes, eachStore, envelope, recipient, T0 } from "./test_stores.ts";
 import { SOURCES_PAGE } from "./sources.ts";
 import { type QueueStore, SOURCE_AGE_MS } from "./store.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
 
 for (const tools of eachStore()) {
   const { test, reopened } = tools;
@@ -32,7 +33,7 @@ for (const tools of eachStore()) {
       assertEquals(first.already, undefined);
       assertEquals((await submit(store, source("a"))).already, first.queueId);
       assertEquals(await store.queuedAs("a".repeat(64)), first.queueId);
-      assertEquals((await store.counts()).incoming, 1);
+      assertEquals((await countsOf(store)).incoming, 1);
       await store.commit(batch({ removed: [first.queueId] }));
       await reopened(place, async (store) => {
         await store.recover(T0);

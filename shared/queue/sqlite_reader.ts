@@ -9,7 +9,6 @@ import { contentDirectory, openReadOnly } from "./sqlite_schema.ts";
 import {
   DamagedRecord,
   type QueuedMessage,
-  type QueueName,
   type QueueReader,
   type RecipientState,
   type StoredRecipient,
@@ -107,16 +106,6 @@ export class SqliteReader implements QueueReader {
       );
     }
     return bytes;
-  }
-
-  // deno-lint-ignore require-await
-  async counts(): Promise<Record<QueueName, number>> {
-    const counts = { incoming: 0, active: 0, deferred: 0, hold: 0, corrupt: 0 };
-    const sql = "SELECT queue, count(*) AS count FROM messages GROUP BY queue";
-    for (const { queue, count } of this.rows<{ queue: QueueName; count: number }>(sql)) {
-      counts[queue] = count;
-    }
-    return counts;
   }
 
   // deno-lint-ignore require-await

@@ -129,7 +129,6 @@ export interface QueueReader {
   tally(queueId: string): Promise<Record<RecipientState, number>>;
   /** Throws DamagedRecord when the content is not what was stored, StorageError when it cannot be read now. */
   content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>>;
-  counts(): Promise<Record<QueueName, number>>;
   close(): Promise<void>;
 }
 

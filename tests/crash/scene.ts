@@ -9,6 +9,7 @@ import { ID_HEADER } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 import { namesIn } from "../support/files.ts";
+import { countsOf } from "../support/queue_counts.ts";
 
 /** Retries come soon, so that mail that a crash deferred arrives within the test. */
 const QUICK = [
@@ -123,7 +124,7 @@ export class Scene implements AsyncDisposable {
   /** How many messages the queue has. */
   async queued(): Promise<number> {
     const reader = openReader(databaseDirectory(this.system.queue));
-    const counts = await reader.counts().finally(() => reader.close());
+    const counts = await countsOf(reader).finally(() => reader.close());
     return Object.values(counts).reduce((sum, each) => sum + each, 0);
   }
 
