@@ -11,7 +11,7 @@ import { isDoubleBounce } from "../../shared/mail/address.ts";
 import { NO_CLIENT } from "../../shared/mail/envelope.ts";
 import type { bounceParameters } from "../../shared/parameters/bounce.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
-import type { Report } from "../../shared/protocols/bounce.ts";
+import { copySource, type Report } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { reportMessage } from "./report_message.ts";
@@ -52,21 +52,21 @@ export class Notifier {
    */
   async report(report: Report, content: Content): Promise<{ queueId: string }> {
     const { kind, envelope, size } = report;
-    const [first, ...copies] = this.#notifications(report);
+    const [first, copy] = this.#notifications(report);
     if (!first) return { queueId: "" };
     const limit = this.params.bounceSizeLimit;
     const whole = kind === "failure" && envelope.ret !== "HDRS" && size <= limit;
     const original = await readOriginal(content, limit, whole);
     const queueId = await this.#send(first, report, original, report.source);
-    for (const copy of copies) {
-      // The sender has been told: a copy that is lost must not tell it twice.
-      await this.#send(copy, report, original).catch((error) => warning(reason(error)));
-    }
+    if (!copy) return { queueId };
+    const source = report.source && copySource(report.source);
+    // The sender has been told: a copy that is lost must not tell it twice.
+    await this.#send(copy, report, original, source).catch((error) => warning(reason(error)));
     return { queueId };
   }
 
-  /** The report that must arrive comes first. */
-  #notifications({ kind, envelope }: Report): Notification[] {
+  /** The report that must arrive, and its copy. */
+  #notifications({ kind, envelope }: Report): [Notification?, Notification?] {
     const { params } = this;
     const postmaster = (to: string): Notification => (
       { reader: "postmaster", to, from: params.doubleBounceSender }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { StorageError } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { mailDate } from "../../shared/mail/date.ts";
+import { copySource } from "../../shared/protocols/bounce.ts";
 import { NOW, ORIGINAL, QUEUE_ID, report, scene } from "./test_scene.ts";
 
 Deno.test("report() tells the sender of a failure, with the null sender", async () => {
@@ -130,6 +131,17 @@ Deno.test("report() fails when cleanup does not take the report", async () => {
     return Promise.reject(new CallError("unavailable", "cleanup: gone"));
   });
   await assertRejects(() => away.report(report()), StorageError, "cleanup: gone");
+});
+
+Deno.test("report() names report and copy so that neither is queued twice, and both are wanted", async () => {
+  const { report: ask, sent } = scene({ notify_classes: "bounce" });
+  for (const source of ["a".repeat(64), "a".repeat(64), "b".repeat(64)]) {
+    await ask(report({ source }));
+  }
+  const ids = sent.map(({ submission }) => submission.source.id);
+  assertEquals(ids.slice(0, 2), ids.slice(2, 4));
+  assertEquals(new Set(ids).size, 4);
+  assertEquals(ids[1], copySource("a".repeat(64)));
 });
 
 Deno.test("report() succeeds when only the postmaster's copy is not taken", async () => {

@@ -8,6 +8,7 @@ import { CallError } from "../../shared/ipc/failure.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { bracketed, pickedUp } from "../../shared/log/lines.ts";
 import { mailDate } from "../../shared/mail/date.ts";
+import { derivedSource } from "../../shared/mail/derived_source.ts";
 import {
   type Envelope,
   NO_CLIENT,
@@ -17,7 +18,11 @@ import {
 import { queueIdOf } from "../../shared/mail/queue_id.ts";
 import { isVerified, worded } from "../../shared/mail/verify.ts";
 import type { Submission } from "../../shared/maildrop/file_format.ts";
-import type { bounceService } from "../../shared/protocols/bounce.ts";
+import {
+  type bounceService,
+  copySource,
+  RECIPIENTS_PER_REPORT,
+} from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { type Refusal, refusalOf } from "../../shared/smtp/refusal.ts";
@@ -44,8 +49,7 @@ type Reply = ReplyOf<typeof cleanupService.calls, "submit">;
 const INLINE_BYTES = 120 * 1024;
 /** How far back a submission's own time is believed; a user can set it at will. */
 const MAX_AGE_MS = 24 * 3600 * 1000;
-/** A report takes so many recipients, and shows so much of the message. */
-const RECIPIENTS_PER_REPORT = 5000;
+/** A report shows so much of the message. */
 const REPORTED_BYTES = 50_000;
 
 const encoder = new TextEncoder();
@@ -54,6 +58,8 @@ const TOO_LARGE = refusalOf(TOO_BIG);
 
 export class Submitter {
   #settled: Settled;
+  /** The sources of the reports on submissions that were refused. */
+  #reports = new WeakMap<Submission, string[]>();
 
   constructor(readonly options: SubmitterOptions) {
     this.#settled = new Settled(options.steady ?? (() => performance.now()));
@@ -61,11 +67,13 @@ export class Submitter {
 
   /** The file of a submission that is done has gone: it will not be submitted again. */
   settle({ submission }: Found): void {
-    this.#settled.add(sourceId(submission));
+    const sources = this.#reports.get(submission) ?? [sourceId(submission)];
+    for (const source of sources) this.#settled.add(source);
   }
 
   /** Hands a submission to cleanup; throws NotASubmission when the file changes meanwhile. */
-  async submit({ submission, uid, modified }: Found): Promise<Fate> {
+  async submit(found: Found): Promise<Fate> {
+    const { submission, uid, modified } = found;
     const now = this.options.now?.() ?? Date.now();
     const arrived = Math.floor(Math.min(Math.max(modified, now - MAX_AGE_MS), now));
     const envelope = toEnvelope(submission, arrived);
@@ -81,7 +89,7 @@ export class Submitter {
         warning(`${envelope.queueId}: not queued yet: ${describe(refusal)}`);
         return "later";
       }
-      await this.#report(submission, envelope, recipients, refusal);
+      await this.#report(found, envelope, recipients, refusal);
       return "done";
     } catch (error) {
       if (!(error instanceof CallError || error instanceof StorageError)) throw error;
@@ -137,7 +145,7 @@ export class Submitter {
 
   /** Tells the sender, as if the message had been queued and then bounced: it is not lost without a word. */
   async #report(
-    submission: Submission,
+    { submission, modified }: Found,
     envelope: Envelope,
     recipients: Recipient[],
     refusal: Refusal,
@@ -154,13 +162,19 @@ export class Submitter {
       );
     }
     const content = await start(submission, REPORTED_BYTES);
+    const sources: string[] = [];
+    this.#reports.set(submission, sources);
     for (let at = 0; at < told.length; at += RECIPIENTS_PER_REPORT) {
+      // We may die before the file has gone: then the report is asked for again, and was made already.
+      const source = derivedSource(sourceId(submission), `report ${modified} ${at}`);
+      sources.push(source, copySource(source));
       const report = {
         kind: verified ? "trace" as const : "failure" as const,
         envelope,
         size: submission.size,
         recipients: told.slice(at, at + RECIPIENTS_PER_REPORT),
         retryUntil: 0,
+        source,
       };
       await this.options.bounce.call("report", report, content);
     }

@@ -5,6 +5,7 @@ import { CallError } from "../../shared/ipc/failure.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { QUEUE_ID } from "../../shared/mail/queue_id.ts";
 import { NotASubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
+import { copySource } from "../../shared/protocols/bounce.ts";
 import { textOf } from "../../tests/support/content.ts";
 import { fileOf, readBytes } from "../../tests/support/maildrop.ts";
 import { Submitter, type SubmitterOptions } from "./submitter.ts";
@@ -216,6 +217,32 @@ Deno.test("a permanent refusal is reported to the sender before the file goes", 
   });
   assertEquals(content, "Subject: x\r\n\r\nä\r\n");
   assertMatch(log[1]!, /status=bounced \(554 5\.4\.0 Loop\), returned to sender$/);
+});
+
+Deno.test("a report that is asked for again is known by its source, until its file has gone", async () => {
+  const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
+  const recipients = Array.from({ length: 1500 }, (_, n) => `a${n}@example.com`);
+  const { found, bytes } = await submission({ recipients });
+  const sources: string[][] = [];
+  // The second pickup finds what the first one left when it was killed; the third another file of the same bytes.
+  for (const modified of [NOW, NOW, NOW - 5000]) {
+    const { submitter, asked } = bench(refusal);
+    await submitter.submit({ submission: await readBytes(bytes), uid: 0, modified });
+    sources.push(asked.slice(1).map(({ request }) => request.source));
+  }
+  assertEquals(sources[0], sources[1]);
+  assertEquals(new Set(sources.flat()).size, 4);
+
+  const clock = { steady: 0 };
+  const { submitter, asked } = bench(refusal, { steady: () => clock.steady });
+  await submitter.submit({ submission: found, uid: 0, modified: NOW });
+  submitter.settle({ submission: found, uid: 0, modified: NOW });
+  clock.steady += 60_000;
+  await submitter.submit({ submission: found, uid: 0, modified: NOW });
+  assertEquals(
+    asked.findLast(({ call }) => call === "submit")!.request.source.settled,
+    sources[0]!.flatMap((source) => [source, copySource(source)]),
+  );
 });
 
 Deno.test("what was asked for with a submission goes with its envelope", async () => {

@@ -6,7 +6,12 @@ import { warning } from "../../shared/log/log.ts";
 import { isDoubleBounce } from "../../shared/mail/address.ts";
 import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
 import { worded } from "../../shared/mail/verify.ts";
-import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
+import {
+  type bounceService,
+  copySource,
+  RECIPIENTS_PER_REPORT,
+  type Report,
+} from "../../shared/protocols/bounce.ts";
 import type { QueueReader, StoredRecipient } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { ActiveMessage } from "./active_message.ts";
@@ -30,9 +35,6 @@ export function isDue(kind: ReportKind, { notify }: Recipient, outcome?: Outcome
 /** A message as its reports need it. */
 type Reported = Pick<ActiveMessage, "envelope" | "size">;
 
-/** Recipients of one report: with whatever servers said of them it fits into a call, and is a message that the queue takes. */
-const RECIPIENTS_PER_REPORT = 1000;
-
 export class Reports {
   constructor(
     readonly bounce: BounceClient,
@@ -47,8 +49,8 @@ export class Reports {
   }
 
   /**
-   * Tells the sender of those recipients for whom a report is due. Answers the sources of the reports that were made, none
-   * when nobody had to be told; undefined when it has to be tried again. Throws DamagedRecord when the message cannot be read.
+   * Tells the sender of those recipients for whom a report is due. Answers the sources of the reports that were made, and of
+   * their copies, none when nobody had to be told; undefined when it has to be tried again. Throws DamagedRecord when the message cannot be read.
    */
   async send(
     kind: ReportKind,
@@ -66,7 +68,7 @@ export class Reports {
       const some = due.slice(at, at + RECIPIENTS_PER_REPORT);
       const source = await this.#sendOne(kind, message, some, retryUntil);
       if (source === undefined) return undefined;
-      sources.push(source);
+      sources.push(source, copySource(source));
     }
     return sources;
   }

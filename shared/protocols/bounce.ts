@@ -2,7 +2,11 @@
 
 import Type, { type Static } from "typebox";
 import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { derivedSource } from "../mail/derived_source.ts";
 import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId } from "../mail/envelope.ts";
+
+/** Recipients of one report: with whatever servers said of them it fits into a call, and is a message that the queue takes. */
+export const RECIPIENTS_PER_REPORT = 1000;
 
 export const Report = shape({
   /** `success` reports delivered recipients for NOTIFY=SUCCESS; `trace` all recipients, as the envelope's `trace` asks. */
@@ -25,6 +29,11 @@ export const Report = shape({
   source: Type.Optional(SourceId),
 });
 export type Report = Static<typeof Report>;
+
+/** The source of the copy that a postmaster may get of the report with this one. */
+export function copySource(source: string): string {
+  return derivedSource(source, "postmaster copy");
+}
 
 export const bounceService = service("bounce", {
   /** Content: the original, whole or its first `bounce_size_limit` bytes. `queueId` is empty when no report is due. */

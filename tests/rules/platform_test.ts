@@ -61,6 +61,7 @@ const LISTED = new Map([
   ["shared/net/nexthop.ts", "isIP()"],
   ["shared/log/stderr.ts", "standard error"],
   ["shared/maildrop/drop.ts", "writes a submission to the maildrop"],
+  ["shared/mail/derived_source.ts", "SHA-256"],
   ["shared/maildrop/file_format.ts", "SHA-256"],
   ["shared/maildrop/open_file.ts", "opens without following links or waiting"],
   ["shared/parameters/mod.ts", "reads the table of Postfix's parameters"],
