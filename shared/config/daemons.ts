@@ -21,6 +21,10 @@ const daemons: ReadonlyMap<string, Daemon> = new Map([
   ...policies.flatMap(commandsOf).map((command): [string, Daemon] => [command, "role"]),
 ]);
 
+/** The daemons that serve inet connections. */
+export const inetDaemons: readonly string[] = policies.filter(({ inet }) => inet)
+  .flatMap(commandsOf);
+
 /** What there is of a daemon; undefined when not even Postfix has one of this name. */
 export function daemon(command: string): Daemon | undefined {
   return daemons.get(command);

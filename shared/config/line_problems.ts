@@ -6,7 +6,7 @@ import { catalogue, postfixDefault, suffixes } from "../parameters/mod.ts";
 import { isInterface } from "../parameters/parsers.ts";
 import type { Configuration } from "./configuration.ts";
 import { COMPUTED } from "./facts.ts";
-import { daemon } from "./daemons.ts";
+import { daemon, inetDaemons } from "./daemons.ts";
 import { inetName } from "./inet_name.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Place, type Problem, problem } from "./problem.ts";
@@ -103,8 +103,10 @@ function checkServices({ master, services }: Configuration): Problem[] {
     } else if (what === undefined) {
       const text = `no such daemon: ${command}`;
       problems.push(problem("fatal", place, name, text));
-    } else if (type === "inet" && command !== "smtpd") {
-      const text = `${command} does not serve inet connections, only smtpd does: must be unix`;
+    } else if (type === "inet" && !inetDaemons.includes(command)) {
+      const text = `${command} does not serve inet connections, only ${
+        inetDaemons.join(", ")
+      } does: must be unix`;
       problems.push(problem("fatal", place, name, text));
     } else if (type === "inet" && !inet) {
       const text = `must be a port, host:port or [host]:port; ports are numbers or ${
