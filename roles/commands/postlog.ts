@@ -60,7 +60,7 @@ function parse(args: readonly string[]): Options | string {
     if (letter === "t") tag = printable(argument).replace(/[\s[\]:]/g, "_").slice(0, 64);
     else {
       const word = argument.replace(/^.*\./, "").toLowerCase();
-      if (!Object.hasOwn(PRIORITIES, word)) return `unknown severity: ${argument}`;
+      if (!Object.hasOwn(PRIORITIES, word)) return `unknown severity: ${printable(argument)}`;
       severity = PRIORITIES[word]!;
     }
   }
