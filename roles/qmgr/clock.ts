@@ -8,6 +8,8 @@ const GAP_MS = 24 * 3_600_000;
 const DOUBT_MS = 3_600_000;
 
 export class Clock {
+  /** For an hour after the clock was set, or after a start so long after the last: mail may not be as old as it looks. */
+  inDoubt = false;
   #ahead: number;
   #leaptAt = -Infinity;
 
@@ -15,13 +17,14 @@ export class Clock {
   constructor(readonly now: () => number, readonly steady: () => number, seen?: number) {
     this.#ahead = now() - steady();
     if (seen !== undefined && Math.abs(now() - seen) > GAP_MS) this.#leaptAt = steady();
+    this.observe();
   }
 
-  /** True for an hour after the clock was set, or after a start so long after the last: mail may not be as old as it looks. */
-  get leapt(): boolean {
+  /** Looks whether somebody has set the clock: before each decision about ages, and now and then. */
+  observe(): void {
     const steady = this.steady(), ahead = this.now() - steady;
     if (Math.abs(ahead - this.#ahead) > LEAP_MS) this.#leaptAt = steady;
     this.#ahead = ahead;
-    return steady - this.#leaptAt < DOUBT_MS;
+    this.inDoubt = steady - this.#leaptAt < DOUBT_MS;
   }
 }

@@ -123,3 +123,21 @@ Deno.test("mail that is too old when the clock has stood still where it was set 
   await world.untilEmpty();
   assertEquals(world.reports.length, 1);
 });
+
+Deno.test("a clock set ahead warns nobody of a delay, until it has stood still where it was set to", async () => {
+  await using world = await World.open({
+    agent: (request) => all(request, deferred),
+    params: { delayWarningTime: 4 * 3600 },
+  });
+  const queueId = await world.enqueue(["a@x"]);
+  await world.untilIn(queueId, "deferred");
+  world.leap = DAY;
+  run(world);
+  await world.until(() => world.requests.length === 2);
+  await world.untilIn(queueId, "deferred");
+  assertEquals(world.reports, []);
+  world.ahead += RETRY;
+  run(world);
+  await world.until(() => world.reports.length === 1);
+  assertEquals(world.reports[0]!.kind, "delay");
+});

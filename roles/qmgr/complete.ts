@@ -51,6 +51,7 @@ export class Completer {
   /** Makes the last outcomes and what follows from them durable, with as few commits as can be. */
   async complete(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
     const { queueId } = message;
+    if (message.deferred) this.clock.observe();
     const tell = this.#mustTell(message);
     if (tell && !message.disposition) {
       const failure = await this.committer.change({ queueId, outcomes });
@@ -70,11 +71,12 @@ export class Completer {
 
   #isExpired({ envelope }: ActiveMessage): boolean {
     const end = expiry(envelope.arrived, envelope.sender, this.settings);
-    return this.clock.now() >= end && !this.clock.leapt;
+    return this.clock.now() >= end && !this.clock.inDoubt;
   }
 
   #isWarningDue({ envelope, warned }: ActiveMessage): boolean {
-    return !warned && isDelayed(envelope.arrived, this.clock.now(), this.settings);
+    if (warned || this.clock.inDoubt) return false;
+    return isDelayed(envelope.arrived, this.clock.now(), this.settings);
   }
 
   async #tell(message: ActiveMessage): Promise<Told> {

@@ -160,7 +160,8 @@ export class Qmgr {
 
   /** While the clock is in doubt the next qmgr has to know that, too. */
   #keepTime(): void {
-    if (!this.#clock.leapt) keepTime(this.world.directory, this.world.now());
+    this.#clock.observe();
+    if (!this.#clock.inDoubt) keepTime(this.world.directory, this.world.now());
   }
 
   #setRunDelay(params: Params): void {
