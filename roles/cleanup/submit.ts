@@ -136,7 +136,7 @@ export class Cleanup {
   }
 
   async #treatHeader(submission: Submission, sender: string, head: Head): Promise<Treated> {
-    const { envelope, local, fullName } = submission;
+    const { envelope, local } = submission;
     const { addresses, params } = this;
     const context = local ? "local" : params.remoteHeaderRewriteDomain ? "remote" : undefined;
     const rewrite = context && ((address: string) => addresses.rewrite(context, address));
@@ -144,6 +144,8 @@ export class Cleanup {
     if (local || params.alwaysAddMissingHeaders) {
       const author = sender || await addresses.rewrite("local", MAILER_DAEMON);
       const { myhostname, headerFromFormat: format } = params;
+      // The user's name is not the name of the mail system.
+      const fullName = sender && submission.fullName;
       origin = { envelope, author, fullName, myhostname, format };
     }
     const treated = await this.#headers.treat(head, rewrite, origin);

@@ -69,6 +69,13 @@ for (
   });
 }
 
+Deno.test("submit() gives mail from the null sender the name of no user", async () => {
+  const { envelope } = submission();
+  const more = { fullName: "Joe Public", envelope: { ...envelope, sender: "" } };
+  const text = await queued("Subject: x\r\n\r\n", true, {}, more);
+  assertEquals(/^From: .*/m.exec(text)?.[0], "From: MAILER-DAEMON@example.com");
+});
+
 Deno.test("submit() drops what message_drop_headers names", async () => {
   assertEquals(
     await queued("Bcc: a\r\nX-Secret: b\r\n\r\n", false, { message_drop_headers: "x-secret" }),

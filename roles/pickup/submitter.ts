@@ -53,6 +53,8 @@ const MAX_AGE_MS = 24 * 3600 * 1000;
 const REPORTED_BYTES = 50_000;
 
 const encoder = new TextEncoder();
+const CRLF = Uint8Array.of(13, 10);
+const SPACE = 32, TAB = 9;
 
 const TOO_LARGE = refusalOf(TOO_BIG);
 
@@ -225,19 +227,24 @@ function describe({ code, dsn, text }: Refusal): string {
 /** The message with our header on top: in one piece if it is small, else as a stream. */
 async function withHeader(header: Uint8Array, submission: Submission): Promise<Sendable> {
   if (submission.size > INLINE_BYTES) return stream(header, submission);
-  const bytes = new Uint8Array(header.length + submission.size);
-  bytes.set(header);
-  let at = header.length;
-  for await (const part of submission.content()) {
+  const bytes = new Uint8Array(header.length + CRLF.length + submission.size);
+  let at = 0;
+  for await (const part of stream(header, submission)) {
     bytes.set(part, at);
     at += part.length;
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
+/** A message that begins with white space has no header: that line must not continue ours. */
 async function* stream(header: Uint8Array, submission: Submission): AsyncGenerator<Uint8Array> {
   yield header;
-  yield* submission.content();
+  let first = true;
+  for await (const part of submission.content()) {
+    if (first && (part[0] === SPACE || part[0] === TAB)) yield CRLF;
+    first &&= part.length === 0;
+    yield part;
+  }
 }
 
 /** The first bytes of the message. */

@@ -86,6 +86,16 @@ Deno.test("a submission goes to cleanup as local mail with a Received header on 
   assertEquals(log, [`info: ${queueId}: uid=1000 from=<me@example.com>`]);
 });
 
+for (const rest of ["", "x".repeat(200_000) + "\r\n"]) {
+  Deno.test(`a first line of white space does not continue our header, with ${rest.length} more bytes`, async () => {
+    const { submitter, asked } = bench(QUEUED);
+    const { found } = await submission({}, ` a\r\nSubject: b\r\n${rest}`);
+    await submitter.submit({ submission: found, uid: 0, modified: NOW });
+    const { content } = asked[0]!;
+    assertEquals(content.slice(content.indexOf("\r\n\r\n")), `\r\n\r\n a\r\nSubject: b\r\n${rest}`);
+  });
+}
+
 Deno.test("a large submission is streamed", async () => {
   const { submitter, asked } = bench(QUEUED);
   const { found } = await submission({}, "x".repeat(1_000_000) + "\r\n");
