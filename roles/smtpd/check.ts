@@ -1,5 +1,7 @@
 /** What a restriction looks at, and how it refuses (reference 3.4). */
 
+import { reason } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
 import { external } from "../../shared/mail/address.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
@@ -90,4 +92,15 @@ export function refuse(
   text: string,
 ): Reply {
   return reply(code, dsn, `<${subject(check, list)}>: ${CLASSES[list]} rejected: ${text}`);
+}
+
+/** The reply that a table which failed leads to: later, never no. */
+export function temporaryFailure(address: string): Reply {
+  return reply(451, "4.3.0", `<${external(address)}>: Temporary lookup failure`);
+}
+
+/** The reply when rewrite cannot be asked; the log says why. */
+export function cannotResolve(address: string, error: unknown): Reply {
+  warning(`cannot resolve <${external(address)}>: ${reason(error)}`);
+  return temporaryFailure(address);
 }

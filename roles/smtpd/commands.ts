@@ -19,6 +19,7 @@ import { notSmtp } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
+import { cannotResolve, temporaryFailure } from "./check.ts";
 import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./restriction_lists.ts";
 import { eventAllowed } from "./limits.ts";
 import { illegalAddress, mail, needsUtf8, rcpt } from "./mail_and_rcpt.ts";
@@ -29,7 +30,6 @@ import {
   READY_FOR_TLS,
   UNICODE_WITHOUT_SMTPUTF8,
 } from "./replies.ts";
-import { temporaryFailure } from "./restrictions.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 
@@ -212,8 +212,8 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
   let resolved;
   try {
     resolved = await services.recipient("", path.address);
-  } catch {
-    return session.refuse(temporaryFailure(path.address), path.address);
+  } catch (error) {
+    return session.refuse(cannotResolve(path.address, error), path.address);
   }
   if (resolved.resolved.fail) {
     return session.refuse(temporaryFailure(path.address), path.address);

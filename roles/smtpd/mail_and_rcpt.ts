@@ -1,7 +1,6 @@
 /** MAIL and RCPT: who sends to whom, with the parameters of RFC 1870, 3461, 6152 and 6531. */
 
 import * as lines from "../../shared/log/lines.ts";
-import { external } from "../../shared/mail/address.ts";
 import { parsePath, type Path } from "../../shared/mail/address_parse.ts";
 import type { Recipient } from "../../shared/mail/envelope.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
@@ -23,12 +22,11 @@ import {
 import { warning } from "../../shared/log/log.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { literalAddress, parseAddress } from "../../shared/net/network.ts";
-import { reason } from "../../shared/errors.ts";
+import { cannotResolve, temporaryFailure } from "./check.ts";
 import { checkRecipient, checkSender, refusedOr } from "./restriction_lists.ts";
 import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
 import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
 import { eventAllowed } from "./limits.ts";
-import { temporaryFailure } from "./restrictions.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
@@ -155,10 +153,7 @@ function judge(session: Session, recipient: Recipient, argument: string): Maybe<
     const verdict = checkRecipient(session, address, resolved);
     return refusedOr(session, verdict, () => accept(session, recipient), address);
   };
-  const later = (error: unknown) => {
-    warning(`cannot resolve <${external(address)}>: ${reason(error)}`);
-    return session.refuse(temporaryFailure(address), address);
-  };
+  const later = (error: unknown) => session.refuse(cannotResolve(address, error), address);
   const resolved = session.services.recipient(session.transaction.sender!, address);
   return resolved instanceof Promise ? resolved.then(answer, later) : answer(resolved);
 }

@@ -7,7 +7,7 @@ import { external } from "../../shared/mail/address.ts";
 import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Restriction, RestrictionName } from "../../shared/parameters/restrictions.ts";
 import { Reply, reply } from "../../shared/smtp/reply.ts";
-import { type Check, refuse, type Verdict } from "./check.ts";
+import { type Check, refuse, temporaryFailure, type Verdict } from "./check.ts";
 import { needsFqdn, validHelo } from "./hostnames.ts";
 import { rejectUnknownDomain } from "./restrictions_dns.ts";
 import type { Maybe } from "./services.ts";
@@ -128,11 +128,6 @@ function rejectNonFqdn(
   if (address.includes("@") && !needsFqdn(domain)) return "dunno";
   const code = check.settings.nonFqdnRejectCode;
   return refuse(check, list, code, "5.5.2", "need fully-qualified address");
-}
-
-/** The reply that a table which failed leads to: later, never no. */
-export function temporaryFailure(address: string): Reply {
-  return reply(451, "4.3.0", `<${external(address)}>: Temporary lookup failure`);
 }
 
 /** Refuses a recipient that the list of its address class does not have. */

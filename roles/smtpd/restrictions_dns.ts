@@ -2,7 +2,7 @@
 
 import { reply } from "../../shared/smtp/reply.ts";
 import { domainOf, external } from "../../shared/mail/address.ts";
-import { type Check, refuse, type Verdict } from "./check.ts";
+import { cannotResolve, type Check, refuse, temporaryFailure, type Verdict } from "./check.ts";
 
 /** reject_unknown_sender_domain and reject_unknown_recipient_domain: no MX and no address (RFC 5321 5.1). */
 export async function rejectUnknownDomain(
@@ -13,11 +13,25 @@ export async function rejectUnknownDomain(
   const domain = domainOf(address ?? "");
   if (!address || !domain || domain.startsWith("[")) return "dunno";
   // Our own domains need no MX.
-  const resolved = list === "recipient"
-    ? check.resolved
-    : await check.services.recipient("", address);
+  let { resolved } = check;
+  if (list === "sender") {
+    try {
+      resolved = await check.services.recipient("", address);
+    } catch (error) {
+      return cannotResolve(address, error);
+    }
+    if (resolved.resolved.fail) return temporaryFailure(address);
+  }
   if (resolved && resolved.resolved.class !== "default") return "dunno";
+  return await unknownDomain(check, list, address, domain);
+}
 
+async function unknownDomain(
+  check: Check,
+  list: "sender" | "recipient",
+  address: string,
+  domain: string,
+): Promise<Verdict> {
   const mx = await check.services.query(domain, "MX");
   if (mx.status === "ok") {
     const isNull = mx.records.length === 1 && /^\.?$/.test(mx.records[0]!.data);
