@@ -172,11 +172,11 @@ function auth(): Reply {
 }
 
 function data(session: Session, argument: string): Maybe<Reply> {
-  if (argument) return reply(501, "5.5.4", "Syntax: DATA");
   const { stage } = session;
   if (stage === "bdat" || stage === "discard") return afterBdat("DATA");
   if (stage === "mail") return NO_RECIPIENTS;
   if (stage !== "rcpt") return NEED_RCPT;
+  if (argument) return reply(501, "5.5.4", "Syntax: DATA");
   return refusedOr(session, checkData(session), () => GO_AHEAD);
 }
 
