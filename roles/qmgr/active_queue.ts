@@ -11,6 +11,7 @@ import type { Outcome } from "../../shared/mail/envelope.ts";
 import { worded } from "../../shared/mail/verify.ts";
 import { DamagedRecord, OPEN, type QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
+import { timerMs } from "../../shared/timer.ts";
 import { type Agents, type Attempt, deferral } from "./agents.ts";
 import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
@@ -115,7 +116,9 @@ export class ActiveQueue {
     }
     const { wakeAt } = this.scheduler;
     clearTimeout(this.#wake);
-    this.#wake = wakeAt ? setTimeout(() => this.changed(), wakeAt - now) : undefined;
+    this.#wake = wakeAt
+      ? setTimeout(() => this.changed(), timerMs((wakeAt - now) / 1000))
+      : undefined;
   }
 
   /** Stops handing out; resolves when no delivery runs, or after so many milliseconds. */
