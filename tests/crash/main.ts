@@ -33,7 +33,7 @@ const { lost, doubled, ...counts } = await crashRounds({
   messages: 200,
   report: (line) => console.log(line),
 });
-const { accepted, delivered, bounced, queued, duplicates, kills } = counts;
+const { accepted, delivered, bounced, queued, duplicates, mostDuplicates, kills } = counts;
 const sum = delivered + bounced + queued;
 for (const id of lost.slice(0, 20)) console.log(`lost: ${id}`);
 for (const id of doubled.slice(0, 20)) console.log(`doubled: ${id}`);
@@ -42,7 +42,8 @@ console.log(
 );
 console.log(
   `rounds ${rounds}, accepted ${accepted} = delivered ${delivered} + bounced ${bounced} + queued ${queued}; ` +
-    `lost ${lost.length}, duplicates ${duplicates} of a lost outcome, ${doubled.length} others; ` +
+    `lost ${lost.length}, duplicates ${duplicates} of a lost outcome (at most ${mostDuplicates} for one kill), ` +
+    `${doubled.length} others; ` +
     `${Math.round((Date.now() - began) / 1000)} s`,
 );
 Deno.exit(lost.length || doubled.length || sum !== accepted ? 1 : 0);

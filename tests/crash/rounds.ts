@@ -1,7 +1,7 @@
 /**
  * Kills roles at random moments under load and counts every message by its own id: accepted = delivered + bounced +
  * queued, after every round. A copy too many is right only where a kill took an agent, or qmgr, between a delivery and
- * the commit of its outcome; all copies then have the same queue id.
+ * the commit of its outcome; all copies then have the same queue id, and there are no more of them than were under way.
  */
 
 import { maildropDirectory } from "../../shared/layout.ts";
@@ -27,7 +27,9 @@ export interface Count {
   readonly queued: number;
   /** Copies too many whose cause is a kill between a delivery and the commit of its outcome. */
   readonly duplicates: number;
-  /** Copies too many without that excuse: the message's id and what was killed. */
+  /** The most of them for one kill. */
+  readonly mostDuplicates: number;
+  /** Copies too many without that excuse: the message's id and what was killed; and kills with too many. */
   readonly doubled: string[];
   /** Ids that were accepted and are nowhere. */
   readonly lost: string[];
@@ -53,6 +55,14 @@ const VICTIMS = [
   "everything",
 ] as const;
 type Victim = typeof VICTIMS[number];
+
+/** One round's, and the copies too many that it is the excuse for. */
+interface Kill {
+  readonly round: number;
+  readonly victim: Victim;
+  copies: number;
+}
+
 /** Whose death may lose an outcome. */
 const KNOWS_OUTCOMES: ReadonlySet<Victim> = new Set(
   ["qmgr", "smtp", "virtual", "supervisor", "everything"],
@@ -68,12 +78,23 @@ const LENGTH = 4096;
 /** Of a hundred messages so many are local, refused and submitted; the others are relayed. */
 const SHARES = { local: 30, refused: 10, submitted: 5 };
 
-/** Has anvil count the clients, though they are of this host. */
-const COUNTED = "smtpd_client_event_limit_exceptions =\nsmtpd_client_connection_count_limit = 1000";
+/** Deliveries to one destination at a time; each message has one recipient. */
+const CONCURRENCY = 5;
+/** The server that is relayed to, the first user's mailbox and the author's. */
+const DESTINATIONS = 3;
+/** A kill takes the outcomes of what is being delivered, and of what was delivered and waits for the next commit. */
+const MOST_UNDER_WAY = 2 * CONCURRENCY * DESTINATIONS;
+
+const MAIN = [
+  // Has anvil count the clients, though they are of this host.
+  "smtpd_client_event_limit_exceptions =",
+  "smtpd_client_connection_count_limit = 1000",
+  `default_destination_concurrency_limit = ${CONCURRENCY}`,
+].join("\n");
 
 /** Runs the rounds on a system of their own. */
 export async function crashRounds(options: CrashOptions): Promise<Count> {
-  await using scene = await Scene.start({ log: true, main: COUNTED });
+  await using scene = await Scene.start({ log: true, main: MAIN });
   const run = new Run(scene, options);
   for (let round = 0; round < options.rounds; round++) await run.round(round);
   return await run.end();
@@ -82,8 +103,8 @@ export async function crashRounds(options: CrashOptions): Promise<Count> {
 class Run {
   #random: Random;
   #deck: Victim[] = [];
-  /** Every accepted id, with what was killed in its round and the next. */
-  #accepted = new Map<string, Victim[]>();
+  /** Every accepted id, with the kills of its round and the next. */
+  #accepted = new Map<string, Kill[]>();
   /** Accepted, and not yet seen anywhere but in the queue. */
   #open = new Set<string>();
   #before: string[] = [];
@@ -104,9 +125,10 @@ class Run {
     const ids = await this.#load(round, accepted);
     killed ??= this.#kill(victim);
     await killed;
-    for (const id of this.#before) this.#accepted.get(id)!.push(victim);
+    const kill = { round: round + 1, victim, copies: 0 };
+    for (const id of this.#before) this.#accepted.get(id)!.push(kill);
     for (const id of ids) {
-      this.#accepted.set(id, [victim]);
+      this.#accepted.set(id, [kill]);
       this.#open.add(id);
     }
     this.#before = ids;
@@ -123,28 +145,46 @@ class Run {
   async end(): Promise<Count> {
     await this.#settle(LAST_SETTLE_MS);
     const { delivered, reported } = this.scene;
-    const doubled: string[] = [];
-    let duplicates = 0;
-    for (const [id, victims] of this.#accepted) {
-      for (const copies of [delivered.get(id) ?? [], reported.get(id) ?? []]) {
-        if (copies.length < 2) continue;
-        const excused = victims.some((each) => KNOWS_OUTCOMES.has(each)) &&
-          new Set(copies).size === 1;
-        if (excused) duplicates += copies.length - 1;
-        else doubled.push(`${id}: ${copies.join(", ")} (${victims.join(", ")})`);
-      }
+    const doubled = this.#excuse();
+    const kills = new Set([...this.#accepted.values()].flat());
+    for (const { round, victim, copies } of kills) {
+      if (copies <= MOST_UNDER_WAY) continue;
+      doubled.unshift(
+        `round ${round}, ${victim} killed: ${copies} copies, of at most ${MOST_UNDER_WAY} under way`,
+      );
     }
+    const duplicates = [...kills].map(({ copies }) => copies);
     const ids = [...this.#accepted.keys()];
     return {
       accepted: ids.length,
       delivered: ids.filter((id) => delivered.has(id)).length,
       bounced: ids.filter((id) => !delivered.has(id) && reported.has(id)).length,
       queued: this.#open.size,
-      duplicates,
+      duplicates: duplicates.reduce((sum, each) => sum + each, 0),
+      mostDuplicates: Math.max(0, ...duplicates),
       doubled,
       lost: this.#lost,
       kills: this.#kills,
     };
+  }
+
+  /** Lays copies too many to the kills that may be their cause; answers those that have none. */
+  #excuse(): string[] {
+    const { delivered, reported } = this.scene;
+    const doubled: string[] = [];
+    for (const [id, kills] of this.#accepted) {
+      const [cause] = kills.filter(({ victim }) => KNOWS_OUTCOMES.has(victim))
+        .toSorted((a, b) => a.copies - b.copies);
+      for (const copies of [delivered.get(id) ?? [], reported.get(id) ?? []]) {
+        if (copies.length < 2) continue;
+        if (cause && new Set(copies).size === 1) cause.copies += copies.length - 1;
+        else {
+          const victims = kills.map(({ victim }) => victim);
+          doubled.push(`${id}: ${copies.join(", ")} (${victims.join(", ")})`);
+        }
+      }
+    }
+    return doubled;
   }
 
   #next(): Victim {
