@@ -48,7 +48,7 @@ async function run(
     const specs = words.map(tableOf);
     return key === undefined
       ? examine(name, specs, aliases, io)
-      : await ask(name, key, specs, aliases, io);
+      : await ask(key, specs, aliases, io);
   } catch (error) {
     return fail(reason(error) === NO_DIRECTORY ? usage : reason(error));
   }
@@ -70,7 +70,6 @@ function tableOf(word: string): string {
 
 /** Prints the first answer to each key; FAILED when none has one. */
 async function ask(
-  name: string,
   key: string,
   specs: readonly string[],
   aliases: boolean,

@@ -47,7 +47,8 @@ function rightsOf(row: Row): string[] {
   ];
 }
 
-const TRANSPORTS = new Set(["smtp", "relay", "lmtp", "virtual"]);
+/** Those of config/master.cf, and the one that tests/delivery/reload_test.ts adds. */
+const TRANSPORTS = new Set(["smtp", "relay", "lmtp", "virtual", "slow"]);
 
 /** A server that a delivery test's configuration names. */
 const LMTP_SOCKET = /\/postern-lmtp-[^/]+\/lmtp$/;
