@@ -1,6 +1,6 @@
 /** Starts what is measured: Postern from this clone, and Debian's Postfix where it is installed. */
 
-import { exists } from "../../roles/supervisor/runtime.ts";
+import { isThere } from "../../policies/bwrap.ts";
 import { find, run } from "../support/peers.ts";
 import { freePort, System } from "../support/system.ts";
 import type { Server } from "./cases.ts";
@@ -38,7 +38,7 @@ async function sandbox(): Promise<string> {
 /** Why there is no yardstick here; undefined when there can be one. */
 export function noYardstick(): string | undefined {
   if (Deno.uid() !== 0) return "Postfix needs root";
-  return exists("/usr/share/postfix/master.cf.dist") ? undefined : "Postfix is not installed";
+  return isThere("/usr/share/postfix/master.cf.dist") ? undefined : "Postfix is not installed";
 }
 
 const NOBODY = 65534;
