@@ -65,3 +65,43 @@ for (
     assertEquals(delivered, transport === "discard" ? 1 : 0);
   });
 }
+
+Deno.test("a page of messages that cannot be read stops neither the start nor messages beside it", async () => {
+  await using world = await World.open({
+    agent: () => new Promise(() => {}),
+    params: { qmgrMessageActiveLimit: 50 },
+  });
+  // Half of them are active, half wait.
+  const ids: string[] = [];
+  for (let i = 0; i < 100; i++) ids.push(await world.enqueue([`a${i}@d${i}`]));
+  world.qmgr.drainMs = 0;
+  await world.store.close();
+  const directory = world.crash();
+  const lost = damageMessages(directory, ids);
+  await using next = await World.open({ directory });
+  await next.until(() => next.requests.length === ids.length - lost.length);
+  await next.enqueue(["new@x"]);
+  await next.until(() => next.qmgr.activeQueue.messages.size === 0);
+  const delivered = new Set(next.requests.map(({ envelope }) => envelope.queueId));
+  assertEquals(ids.filter((id) => !delivered.has(id)), lost);
+  assert(next.log.some((line) => line.includes(`${lost.length} messages cannot be read`)));
+});
+
+/** Damages two pages of messages, active and waiting ones; answers which are on them. */
+function damageMessages(directory: string, ids: readonly string[]): string[] {
+  const path = `${directory}/queue.db`;
+  const database = Deno.readFileSync(path);
+  const lost: string[] = [];
+  for (const id of [ids[10]!, ids[80]!]) {
+    for (let at = 0; at < database.length; at += PAGE_BYTES) {
+      const page = new TextDecoder("latin1").decode(database.subarray(at, at + PAGE_BYTES));
+      // A leaf of a table, with the envelope on it.
+      if (database[at] !== 0x0d || !page.includes(`"queueId":"${id}"`)) continue;
+      lost.push(...ids.filter((each) => page.includes(`"queueId":"${each}"`)));
+      database[at] = 0xff;
+    }
+  }
+  assert(lost.length > 2 && lost.length < ids.length / 2, `${lost.length} messages`);
+  Deno.writeFileSync(path, database);
+  return lost;
+}

@@ -34,8 +34,9 @@ import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
+import { type Position, readActive, readDue } from "./due.ts";
 import { messageOf, type MessageRow, TRACED, WARNED } from "./record.ts";
-import { MESSAGE_COLUMNS, SqliteReader } from "./sqlite_reader.ts";
+import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
 import { openDatabase } from "./sqlite_schema.ts";
 import {
@@ -55,12 +56,6 @@ import {
 const COMMAND_PAGE = 500;
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
 const NONE_ALREADY: ReadonlyMap<NewMessage, string> = new Map();
-
-/** Where the last page of due messages ended. */
-interface Position {
-  readonly nextTry: number;
-  readonly id: number;
-}
 
 /** Opens, and makes if need be, the queue in `directory`; removes orphans. The caller is its only writer. */
 export function openStore(directory: string): SqliteStore {
@@ -99,7 +94,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.#removeContent = this.db.prepare("DELETE FROM contents WHERE message = ?");
     this.#sources = new Sources(this.db);
     this.guard(() => this.files.prepare());
-    const orphans = this.guard(() => this.files.sweep((id) => this.message(id)?.place === "file"));
+    const orphans = this.guard(() => this.files.sweep((id) => this.#isNamed(id)));
     if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
   }
 
@@ -177,19 +172,10 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     limit: number,
     after: unknown = { nextTry: -1, id: 0 },
   ): Promise<Page> {
-    const { nextTry, id } = after as Position;
-    const rows = this.rows<MessageRow>(
-      `SELECT ${MESSAGE_COLUMNS} FROM messages
-       WHERE queue = ? AND queue <> 'active' AND next_try <= ? AND (next_try, id) > (?, ?)
-       ORDER BY next_try, id LIMIT ?`,
-      queue,
-      now,
-      nextTry,
-      id,
-      limit,
-    );
+    const rows = <T>(sql: string, ...values: (string | number)[]) => this.rows<T>(sql, ...values);
+    const { found, next } = readDue(rows, queue, now, limit, after as Position);
     const messages: QueuedMessage[] = [];
-    for (const row of rows) {
+    for (const row of found) {
       try {
         messages.push(messageOf(row));
       } catch (error) {
@@ -197,19 +183,24 @@ export class SqliteStore extends SqliteReader implements QueueStore {
         this.#corrupt(row, error);
       }
     }
-    const last = rows.at(-1);
-    const next = rows.length === limit && last && { nextTry: last.next_try, id: last.id };
-    return { messages, next: next || undefined };
+    return { messages, next };
   }
 
   /** active -> incoming. */
   // deno-lint-ignore require-await
   async recover(nextTry: number): Promise<number> {
     this.guard(() => this.#sources.forgetBefore(nextTry - SOURCE_AGE_MS));
-    return this.#change(
-      "UPDATE messages SET queue = 'incoming', next_try = ? WHERE queue = 'active'",
-      nextTry,
-    );
+    const update = "UPDATE messages SET queue = 'incoming', next_try = ? WHERE queue = 'active'";
+    try {
+      return this.#change(update, nextTry);
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+    }
+    const active = readActive((sql, ...values) => this.rows(sql, ...values));
+    this.#transaction(() => {
+      for (const id of active) this.#change(`${update} AND id = ?`, nextTry, id);
+    });
+    return active.length;
   }
 
   // deno-lint-ignore require-await
@@ -321,6 +312,16 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.#removeRecipients.run(row.id);
     if (row.place === "database") this.#removeContent.run(row.id);
     return row.place === "file";
+  }
+
+  /** True for a content file that a message names, or may name. */
+  #isNamed(queueId: string): boolean {
+    try {
+      return this.message(queueId)?.place === "file";
+    } catch (error) {
+      if (error instanceof DamagedRecord) return true;
+      throw error;
+    }
   }
 
   #corrupt(row: MessageRow, error: DamagedRecord): void {

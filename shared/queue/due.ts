@@ -1,0 +1,68 @@
+/** Which messages are due, or active. One page of the database that cannot be read costs the messages on it, and no others. */
+
+import { warning } from "../log/log.ts";
+import type { MessageRow } from "./record.ts";
+import { MESSAGE_COLUMNS } from "./sqlite_reader.ts";
+import { DamagedRecord } from "./store.ts";
+
+/** Where the last page of due messages ended. */
+export interface Position {
+  readonly nextTry: number;
+  readonly id: number;
+}
+
+type Rows = <T>(sql: string, ...values: (string | number)[]) => T[];
+
+/** Messages of a queue that are due at `now`, after a position; `next` is where to go on. */
+export function readDue(
+  rows: Rows,
+  queue: string,
+  now: number,
+  limit: number,
+  { nextTry, id }: Position,
+): { found: MessageRow[]; next: Position | undefined } {
+  const read = <T>(columns: string) =>
+    rows<T>(
+      `SELECT ${columns} FROM messages
+       WHERE queue = ? AND queue <> 'active' AND next_try <= ? AND (next_try, id) > (?, ?)
+       ORDER BY next_try, id LIMIT ?`,
+      ...[queue, now, nextTry, id, limit],
+    );
+  let places: Pick<MessageRow, "id" | "next_try">[], found: MessageRow[];
+  try {
+    places = found = read<MessageRow>(MESSAGE_COLUMNS);
+  } catch (error) {
+    if (!(error instanceof DamagedRecord)) throw error;
+    // The index knows them all.
+    places = read<MessageRow>("id, next_try");
+    found = undamaged(
+      places,
+      ({ id }) => rows<MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ?`, id)[0]!,
+    );
+  }
+  const last = places.length === limit ? places.at(-1) : undefined;
+  return { found, next: last && { nextTry: last.next_try, id: last.id } };
+}
+
+/** Active messages, read one by one; by number. */
+export function readActive(rows: Rows): number[] {
+  // The index of queue ids knows them all, whatever page they are on.
+  const all = rows<{ id: number }>("SELECT id FROM messages ORDER BY queue_id");
+  const sql = "SELECT id FROM messages WHERE id = ? AND queue = 'active'";
+  return undamaged(all, ({ id }) => rows<{ id: number }>(sql, id)).flat().map(({ id }) => id);
+}
+
+/** What `run` makes of each, but for those on a damaged page. */
+function undamaged<T, Result>(all: readonly T[], run: (each: T) => Result): Result[] {
+  const results: Result[] = [];
+  for (const each of all) {
+    try {
+      results.push(run(each));
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+    }
+  }
+  const missing = all.length - results.length;
+  if (missing) warning(`queue: damaged: ${missing} messages cannot be read, nor go to corrupt`);
+  return results;
+}
