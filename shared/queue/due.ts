@@ -14,7 +14,7 @@ export interface Position {
 type Rows = <T>(sql: string, ...values: (string | number)[]) => T[];
 
 /** Messages of a queue that are due at `now`, after a position; `next` is where to go on. */
-export function readDue(
+export function dueRows(
   rows: Rows,
   queue: string,
   now: number,
@@ -45,7 +45,7 @@ export function readDue(
 }
 
 /** Active messages, read one by one; by number. */
-export function readActive(rows: Rows): number[] {
+export function activeIds(rows: Rows): number[] {
   // The index of queue ids knows them all, whatever page they are on.
   const all = rows<{ id: number }>("SELECT id FROM messages ORDER BY queue_id");
   const sql = "SELECT id FROM messages WHERE id = ? AND queue = 'active'";

@@ -34,7 +34,7 @@ import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
-import { type Position, readActive, readDue } from "./due.ts";
+import { activeIds, dueRows, type Position } from "./due.ts";
 import { messageOf, type MessageRow, TRACED, WARNED } from "./record.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
@@ -173,7 +173,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     after: unknown = { nextTry: -1, id: 0 },
   ): Promise<Page> {
     const rows = <T>(sql: string, ...values: (string | number)[]) => this.rows<T>(sql, ...values);
-    const { found, next } = readDue(rows, queue, now, limit, after as Position);
+    const { found, next } = dueRows(rows, queue, now, limit, after as Position);
     const messages: QueuedMessage[] = [];
     for (const row of found) {
       try {
@@ -196,7 +196,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     } catch (error) {
       if (!(error instanceof DamagedRecord)) throw error;
     }
-    const active = readActive((sql, ...values) => this.rows(sql, ...values));
+    const active = activeIds((sql, ...values) => this.rows(sql, ...values));
     this.#transaction(() => {
       for (const id of active) this.#change(`${update} AND id = ?`, nextTry, id);
     });
