@@ -166,7 +166,7 @@ function replyTo(session: Session, intake: Intake, submitted: Submitted, prefix:
   space.taken();
   messages.add();
   contentBytes.add(intake.reader.size);
-  session.delivered();
+  session.tally.forget();
   return reply(250, "2.0.0", `Ok: ${prefix}queued as ${queueId}`);
 }
 

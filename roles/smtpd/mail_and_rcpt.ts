@@ -128,7 +128,7 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
   if (refused) return refused;
   if (needsUtf8(address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
   if (transaction.recipients.length >= settings.recipientLimit) {
-    session.forgiven = transaction.overshoot++ < settings.recipientOvershootLimit;
+    if (transaction.overshoot++ < settings.recipientOvershootLimit) session.tally.forgive();
     return TOO_MANY_RECIPIENTS;
   }
   const recipient = { address, original: address, ...options };
@@ -161,7 +161,7 @@ function judge(session: Session, recipient: Recipient, argument: string): Maybe<
 function accept(session: Session, recipient: Recipient): Reply {
   const { transaction, settings, wire } = session;
   if (!session.recipientShare.add(wire.lineBytes + RECIPIENT_BYTES)) {
-    session.forgiven = transaction.overshoot++ < settings.recipientOvershootLimit;
+    if (transaction.overshoot++ < settings.recipientOvershootLimit) session.tally.forgive();
     return NO_SPACE;
   }
   transaction.recipients.push(recipient);

@@ -8,13 +8,14 @@ import { panic } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { GO_AHEAD } from "../../shared/smtp/standard_replies.ts";
 import { checkClient } from "./restriction_lists.ts";
-import { type Command, COMMANDS, find, trimSpaces } from "./commands.ts";
+import { type Command, find, trimSpaces } from "./commands.ts";
 import { receiveData } from "./content.ts";
 import { connectionAllowed } from "./limits.ts";
 import { clientNetwork } from "./networks.ts";
 import { READY_FOR_TLS } from "./replies.ts";
 import type { Maybe, Services } from "./services.ts";
 import type { Settings } from "./settings.ts";
+import { Tally } from "./tally.ts";
 import { type Stage, Transaction } from "./transaction.ts";
 import { type Transport, Wire } from "./wire.ts";
 
@@ -54,10 +55,7 @@ export class Session {
   where = "CONNECT";
   /** Content bytes of the message that is being received, for the log; -1 outside. */
   contentBytes = -1;
-  errors = 0;
-  junk = 0;
-  /** The reply that is being made is no fault of the client. */
-  forgiven = false;
+  readonly tally: Tally;
   sawBareLf = false;
   counted = false;
   /** After this reply the session ends. */
@@ -65,7 +63,6 @@ export class Session {
   #stage: Stage = "connected";
   #denied = false;
   #stopping = false;
-  #counts = new Map<string, { ok: number; all: number }>();
 
   constructor(
     readonly peer: Peer,
@@ -73,6 +70,7 @@ export class Session {
     readonly settings: Settings,
     readonly services: Services,
   ) {
+    this.tally = new Tally(settings);
     this.recipientShare = new Share(services.recipients);
     this.wire = new Wire(peer.transport, {
       lineLimit: settings.lineLengthLimit,
@@ -96,14 +94,14 @@ export class Session {
     }
     this.resetTransaction("the session ended");
     if (this.counted) this.services.anvil.disconnect(this.network);
-    lines.disconnected(this.client, this.#ordered(), this.sawBareLf ? "bare_lf" : "");
+    lines.disconnected(this.client, this.tally.counts(), this.sawBareLf ? "bare_lf" : "");
     this.wire.end(this.where === "QUIT");
   }
 
   async #serve(): Promise<void> {
     for (;;) {
       if (this.#stopping) return this.#leave();
-      if (this.errors >= this.settings.hardErrorLimit) return this.#tooManyErrors();
+      if (this.tally.tooManyErrors) return this.#tooManyErrors();
       const line = this.wire.next() ?? await this.wire.line();
       if (line === undefined) return this.#lost();
 
@@ -114,13 +112,9 @@ export class Session {
         await this.#send(answer);
         answer = await receiveData(this);
       }
-      if (answer === undefined) {
-        this.#count(command, false);
-        return this.#lost();
-      }
-      const fine = answer.code < 400;
-      if (!fine && !this.forgiven) this.errors++;
-      this.#count(command, fine && command.name !== "unknown");
+      this.tally.answered(command, answer?.code);
+      if (answer === undefined) return this.#lost();
+
       const sent = this.#send(answer);
       if (sent) await sent;
       if (answer === READY_FOR_TLS && !await this.#startTls()) return;
@@ -131,7 +125,6 @@ export class Session {
   /** The one reply to a line; undefined when the client went away in the middle. */
   #answer(command: Command, line: string): Maybe<Reply | undefined> {
     const { wire, settings } = this;
-    this.forgiven = false;
     this.where = command.verb;
     if (wire.tooLong) return this.#host(500, "5.5.2", "Error: command too long");
     if (wire.badUtf8 && settings.smtputf8Enable) {
@@ -153,7 +146,7 @@ export class Session {
     if (tlsSecurityLevel === "encrypt" && !this.tls && !command.beforeTls) {
       return reply(530, "5.7.0", "Must issue a STARTTLS command first");
     }
-    if (command.junk && this.junk++ > settings.junkCommandLimit) this.errors++;
+    if (command.junk) this.tally.junk();
     return command.run(this, argument(line));
   }
 
@@ -183,11 +176,6 @@ export class Session {
     this.helo = helo;
     this.esmtp = esmtp;
     this.resetTransaction("a new greeting");
-  }
-
-  /** A message was accepted: mistakes before it are forgotten. */
-  delivered(): void {
-    this.errors = this.junk = 0;
   }
 
   get client(): lines.Named {
@@ -251,25 +239,10 @@ export class Session {
   #send(answer: Reply): void | Promise<void> {
     const { settings, services, wire } = this;
     const { wire: text } = settings.softBounce ? answer.soft() : answer;
-    if (this.errors < settings.softErrorLimit || !settings.errorSleepTime) return wire.write(text);
+    const { pauseMs } = this.tally;
+    if (!pauseMs) return wire.write(text);
     wire.flush();
-    return services.clock.sleep(settings.errorSleepTime * 1000).then(() => wire.write(text));
-  }
-
-  #count(command: Command, fine: boolean): void {
-    let count = this.#counts.get(command.name);
-    if (!count) this.#counts.set(command.name, count = { ok: 0, all: 0 });
-    count.all++;
-    if (fine) count.ok++;
-  }
-
-  /** In the order of the table, as Postfix prints them. */
-  #ordered(): Map<string, { ok: number; all: number }> {
-    const names = [...COMMANDS.map(({ name }) => name), "unknown"];
-    return new Map(names.flatMap((name) => {
-      const count = this.#counts.get(name);
-      return count ? [[name, count] as const] : [];
-    }));
+    return services.clock.sleep(pauseMs).then(() => wire.write(text));
   }
 
   #bareLf(): Reply | undefined {
@@ -304,7 +277,7 @@ export class Session {
       if (settings.tlsLoglevel > 0) logTls(this.client, tls);
     } catch (error) {
       // The 220 said nothing of the handshake.
-      this.#counts.get("starttls")!.ok--;
+      this.tally.failed("starttls");
       lines.tlsFailed(this.client, reason(error));
       lines.ended("lost connection", this.where, this.client, this.#id);
       return false;
