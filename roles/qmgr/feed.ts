@@ -83,7 +83,10 @@ export class Feeder {
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         warning(`scan ${source}: ${reason(error)}`);
-        this.#scans[source].wanted = false;
+        // The next look begins anew: what could not become active is not passed over.
+        const scan = this.#scans[source];
+        scan.wanted = false;
+        scan.position = undefined;
         setTimeout(() => this.want(source), TROUBLE_MS);
       }
     }

@@ -292,6 +292,26 @@ Deno.test("a full disk stops intake, loses no outcome, and ends by itself", asyn
   assertEquals(world.lines(queueId).at(-1), "removed");
 });
 
+Deno.test("mail that could not become active for a full disk does when there is room", async () => {
+  const state = { broken: false };
+  let down = true;
+  await using world = await World.open({
+    around: breaking(state),
+    agent: (request) => all(request, down ? deferred : sent),
+  });
+  // More than are read at a time.
+  const count = 60;
+  await Promise.all(Array.from({ length: count }, (_, i) => world.enqueue([`r${i}@d${i}`])));
+  await world.until(async () => (await countsOf(world.store)).deferred === count);
+  world.ahead += 3_600_000;
+  state.broken = true;
+  world.qmgr.scan();
+  await world.until(() => world.log.some((line) => line.startsWith("warning: scan deferred: ")));
+  state.broken = down = false;
+  world.qmgr.scan();
+  await world.untilEmpty();
+});
+
 Deno.test("mail that comes together is committed together", async () => {
   let commits = 0;
   await using world = await World.open({
