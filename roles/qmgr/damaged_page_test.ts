@@ -66,7 +66,7 @@ for (
   });
 }
 
-Deno.test("a page of messages that cannot be read stops neither the start nor messages beside it", async () => {
+Deno.test("a page of messages that cannot be read stops neither the start, nor messages beside it, nor a listing", async () => {
   await using world = await World.open({
     agent: () => new Promise(() => {}),
     params: { qmgrMessageActiveLimit: 50 },
@@ -84,6 +84,11 @@ Deno.test("a page of messages that cannot be read stops neither the start nor me
   await next.until(() => next.qmgr.activeQueue.messages.size === 0);
   const delivered = new Set(next.requests.map(({ envelope }) => envelope.queueId));
   assertEquals(ids.filter((id) => !delivered.has(id)), lost);
+  // Delivered ones whose page would have to be joined with a damaged one are there, too.
+  const listed = await Array.fromAsync(next.store.list());
+  const corrupt = new Set(listed.map(({ queue_name, queue_id }) => `${queue_name} ${queue_id}`));
+  assertEquals(lost.filter((id) => !corrupt.has(`corrupt ${id}`)), []);
+  assert(listed.every(({ queue_name }) => queue_name === "corrupt"));
   assert(next.log.some((line) => line.includes(`${lost.length} messages cannot be read`)));
 });
 

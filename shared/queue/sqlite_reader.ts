@@ -32,6 +32,17 @@ const LISTED: readonly RecipientState[] = [
 const SQLITE_CORRUPT = 11;
 const PRIMARY_CODE = 0xff;
 
+/** Its envelope is none: it is listed as corrupt. */
+const UNREADABLE: Omit<MessageRow, "id" | "queue_id"> = {
+  queue: "corrupt",
+  next_try: 0,
+  warned: 0,
+  size: 0,
+  recipients: 0,
+  place: "database",
+  envelope: "",
+};
+
 export const MESSAGE_COLUMNS =
   "id, queue_id, queue, next_try, warned, size, recipients, place, envelope";
 const RECIPIENT_COLUMNS = "n, state, address, original, orcpt, notify, outcome";
@@ -51,10 +62,7 @@ export class SqliteReader implements QueueReader {
 
   async *list(): AsyncGenerator<Listed> {
     for (let last = 0;;) {
-      const rows = this.rows<MessageRow>(
-        `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id > ? ORDER BY id LIMIT ${LIST_PAGE}`,
-        last,
-      );
+      const rows = this.#page(last);
       if (!rows.length) return;
       for (const row of rows) yield this.#listed(row);
       last = rows.at(-1)!.id;
@@ -162,6 +170,35 @@ export class SqliteReader implements QueueReader {
       const Kind = isMalformed(error) ? DamagedRecord : StorageError;
       throw new Kind(`queue: ${reason(error)}`);
     }
+  }
+
+  /** The next messages of a listing. */
+  #page(last: number): MessageRow[] {
+    try {
+      return this.rows<MessageRow>(
+        `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id > ? ORDER BY id LIMIT ${LIST_PAGE}`,
+        last,
+      );
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+    }
+    // The index of queue ids knows those, too, that are on a damaged page.
+    return this.rows<Pick<MessageRow, "id" | "queue_id">>(
+      "SELECT id, queue_id FROM messages ORDER BY queue_id",
+    ).filter(({ id }) => id > last).toSorted((a, b) => a.id - b.id).slice(0, LIST_PAGE)
+      .map((each) => this.#readable(each));
+  }
+
+  /** A message, or what a listing may say of one that cannot be read. */
+  #readable({ id, queue_id }: Pick<MessageRow, "id" | "queue_id">): MessageRow {
+    try {
+      const sql = `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ?`;
+      const row = this.row<MessageRow>(sql, id);
+      if (row) return row;
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+    }
+    return { ...UNREADABLE, id, queue_id };
   }
 
   #listed(row: MessageRow): Listed {
