@@ -10,7 +10,7 @@ import type { TlsSession } from "./session.ts";
 import type { Transport, Wire } from "./wire.ts";
 
 /** Closed for good this long after the last reply, whether the client has read it or not. */
-const LINGER_MS = 5000;
+export const LINGER_MS = 5000;
 
 /** Writes to a socket. */
 export function transport(socket: Socket): Transport {
@@ -47,12 +47,13 @@ function linger(socket: Socket): void {
 /** Directs what a socket receives to a wire; gives the function that stops this. */
 export function feed(socket: Socket, wire: Wire): () => void {
   const data = (chunk: Uint8Array) => wire.push(chunk);
+  const ended = () => wire.ended();
   const closed = () => wire.closed();
   const drained = () => wire.drained();
-  socket.on("data", data).on("end", closed).on("close", closed).on("error", closed)
+  socket.on("data", data).on("end", ended).on("close", closed).on("error", closed)
     .on("drain", drained);
   return () => {
-    socket.off("data", data).off("end", closed).off("close", closed).off("error", closed)
+    socket.off("data", data).off("end", ended).off("close", closed).off("error", closed)
       .off("drain", drained);
   };
 }
@@ -90,6 +91,9 @@ export class TlsServer {
       };
       const timer = setTimeout(() => fail(TLS_TIMEOUT), timerMs(this.timeoutSeconds));
       const closed = () => fail(TLS_LOST);
+      // Whoever ends its side before the handshake is over is gone.
+      if (socket.readableEnded) return closed();
+      socket.allowHalfOpen = false;
       socket.once("close", closed);
       // An error is always followed by close, but unheard it would end the process.
       socket.on("error", () => {});
@@ -97,6 +101,7 @@ export class TlsServer {
         resolve(secure) {
           clearTimeout(timer);
           socket.off("close", closed);
+          secure.allowHalfOpen = true;
           resolve(secure);
         },
         reject: (error) => fail(error.message),

@@ -1,6 +1,7 @@
 /**
  * The session's end of the connection: lines and content in, replies out. Replies of one turn leave in one write; a
- * client that does not read them is not read either; one deadline stands over whatever is waited for.
+ * client that does not read them is not read either; one deadline stands over whatever is waited for. A client may end its
+ * side first: what it has said is answered, and nothing more is waited for.
  */
 
 const LF = 10, CR = 13;
@@ -55,6 +56,8 @@ export class Wire {
   #deadline = Infinity;
   #wake: (() => void) | undefined;
   #awaitsLine = false;
+  #ended = false;
+  #closed = false;
 
   constructor(public transport: Transport, readonly options: WireOptions) {}
 
@@ -80,9 +83,16 @@ export class Wire {
     this.#awake();
   }
 
-  /** No more bytes will come. */
+  /** The client has said all that it will; it may still read (RFC 9293 3.6). */
+  ended(): void {
+    this.#ended = true;
+    this.#awake();
+  }
+
+  /** The connection is no more: nothing comes and nothing leaves. */
   closed(): void {
     this.gone ??= "closed";
+    this.#closed = true;
     this.#awake();
   }
 
@@ -161,6 +171,8 @@ export class Wire {
         this.disarm();
         return line;
       }
+      // There may be more to answer when the client has read what waits.
+      if (this.#ended && !this.#blocked) this.gone ??= "closed";
       if (this.gone) return undefined;
       this.#awaitsLine = true;
       await this.#wait();
@@ -171,6 +183,7 @@ export class Wire {
   /** Waits for bytes; false when the client is gone or silent for too long. */
   async ready(): Promise<boolean> {
     while (this.held === 0) {
+      if (this.#ended) this.gone ??= "closed";
       if (this.gone) return false;
       await this.#wait();
     }
@@ -201,7 +214,7 @@ export class Wire {
   /** Sends what was written. */
   flush(): void {
     const out = this.#out;
-    if (!out || this.gone === "closed") return;
+    if (!out || this.#closed) return;
     this.#out = "";
     if (!this.transport.write(out)) this.#blocked = true;
   }

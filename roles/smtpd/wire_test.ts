@@ -121,6 +121,28 @@ Deno.test("Wire gives lines that came before the client hung up", async () => {
   assertEquals([await tested.line(), await tested.line()], ["QUIT", undefined]);
 });
 
+Deno.test("Wire answers a client that has ended its side, and waits only until it has read", async () => {
+  const stub = new Stub(), clock = { time: 0 }, tested = wire(stub, { now: () => clock.time });
+  tested.push(encoder.encode("NOOP\r\nNOOP\r\nrest"));
+  tested.ended();
+  assertEquals(await tested.line(), "NOOP");
+  stub.takes = false;
+  tested.write("250 Ok\r\n");
+  const line = tested.line();
+  tested.drained();
+  assertEquals(await line, "NOOP");
+  tested.write("250 Ok\r\n");
+  const late = tested.line();
+  clock.time = 300_000;
+  tested.tick(clock.time);
+  assertEquals([await late, tested.gone], [undefined, "timeout"]);
+  assertEquals(stub.written, "250 Ok\r\n250 Ok\r\n");
+
+  const done = wire(new Stub());
+  done.ended();
+  assertEquals([await done.ready(), await done.line(), done.gone], [false, undefined, "closed"]);
+});
+
 Deno.test("Wire times out a silent client, and each read extends its time", async () => {
   const clock = { time: 0 };
   const tested = wire(new Stub(), { now: () => clock.time });

@@ -227,7 +227,8 @@ class Host {
     if (!accept) {
       throw new BugError(`${this.definition.name} does not answer ${answers || "inet"}`);
     }
-    const server = createServer({ noDelay: true }, accept);
+    // A client may end its side and still read what we have to say; a peer among the roles that does so is gone.
+    const server = createServer({ noDelay: true, allowHalfOpen: !answers }, accept);
     server.on("error", (error) => warning(`listener ${answers}: ${error.message}`));
     this.#servers.push(server);
     return server;
