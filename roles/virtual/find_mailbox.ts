@@ -5,6 +5,7 @@ import { warning } from "../../shared/log/log.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { virtualParameters } from "../../shared/parameters/virtual.ts";
 import type { LookupParameter, RewriteCache } from "../../shared/rewrite_cache.ts";
+import { lowerCase } from "../../shared/smtp/keyword.ts";
 import type { Owner } from "./owner.ts";
 
 export type Params = Values<typeof virtualParameters>;
@@ -29,16 +30,18 @@ const MAX_NAME_BYTES = 255;
 /** The largest user or group id; the one above means "no change" to chown. */
 const MAX_ID = 2 ** 32 - 2;
 
-/** The mailbox of an address, from virtual_mailbox_maps, virtual_uid_maps and virtual_gid_maps. */
+/** The mailbox of a recipient, from virtual_mailbox_maps, virtual_uid_maps and virtual_gid_maps. */
 export async function findMailbox(
   params: Params,
   lookups: Lookups,
-  address: string,
+  recipient: string,
 ): Promise<Mailbox | NoMailbox> {
+  // A pattern may put what it matched into the path: senders' capitals would make mailboxes that nobody reads.
+  const address = lowerCase(recipient);
   try {
     const path = await look(lookups, "virtual_mailbox_maps", address);
     if (path === null) {
-      return { status: "bounced", dsn: "5.1.1", text: `unknown user: "${address}"` };
+      return { status: "bounced", dsn: "5.1.1", text: `unknown user: "${recipient}"` };
     }
     if (!params.virtualMailboxBase.startsWith("/")) {
       throw new Misconfigured("virtual_mailbox_base: must be an absolute path");

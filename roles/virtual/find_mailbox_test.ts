@@ -24,6 +24,24 @@ function find(path: string, uid = "1000", gid = "1000") {
   return findMailbox(params, { lookup }, "user@box.test");
 }
 
+Deno.test("findMailbox() looks a recipient up in small letters, as one mailbox however it is written", async () => {
+  const asked: string[] = [];
+  const lookup = (name: string, address: string) => {
+    asked.push(`${name} ${address}`);
+    const value = name === "virtual_mailbox_maps" ? `${address.split("@")[0]}/` : "1000";
+    return { value, fail: false };
+  };
+  const mailbox = { components: ["bob"], owner: { uid: 1000, gid: 1000 } };
+  for (const recipient of ["bob@box.test", "Bob@box.test", "BOB@Box.Test"]) {
+    assertEquals(await findMailbox(params, { lookup }, recipient), mailbox);
+  }
+  assertEquals([...new Set(asked)], [
+    "virtual_mailbox_maps bob@box.test",
+    "virtual_uid_maps bob@box.test",
+    "virtual_gid_maps bob@box.test",
+  ]);
+});
+
 Deno.test("findMailbox() stays below the base, whatever the table says of the path", async () => {
   const path = near(
     "a",
