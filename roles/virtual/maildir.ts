@@ -52,6 +52,7 @@ export function fileHostname(hostname: string): string {
 export class MaildirFile {
   #written = 0;
   #open = true;
+  #part: "tmp" | "new" = "tmp";
   /** As it was made: by whom, and as what. Known only where an owner might exchange directories. */
   #maker = -1;
   #inode = -1;
@@ -68,7 +69,7 @@ export class MaildirFile {
   ) {}
 
   get path(): string {
-    return `${this.maildir.path}/tmp/${this.name}`;
+    return `${this.maildir.path}/${this.#part}/${this.name}`;
   }
 
   /** Makes the file in `tmp/`, and the Maildir where there is none. Throws Trouble. */
@@ -131,14 +132,14 @@ export class MaildirFile {
     }
   }
 
-  /** Removes what has been written so far. */
+  /** Removes the file, also from `new/`: the message is tried again, and would be there once for each try. */
   abort(): void {
     this.around.directories.forget(this.maildir.path);
     try {
       this.#close();
       unlinkSync(this.path);
     } catch {
-      // It was renamed, or never there.
+      // A reader took it, or the disk fails: to have the message twice is better than not at all.
     }
   }
 
@@ -161,16 +162,10 @@ export class MaildirFile {
 
   /** Into `new/`, and nowhere else: looked at before, and after, since it may have been exchanged in between. */
   #rename(into: string): void {
-    const target = `${into}/${this.name}`;
     if (this.owner) this.#checkOwned(into);
-    renameSync(this.path, target);
-    if (!this.owner) return;
-    try {
-      this.#checkPlace("new");
-    } catch (error) {
-      unlinkSync(target);
-      throw error;
-    }
+    renameSync(this.path, `${into}/${this.name}`);
+    this.#part = "new";
+    if (this.owner) this.#checkPlace("new");
   }
 
   /** Throws when this file is not in that part of its Maildir. */
