@@ -45,7 +45,7 @@ function serveInBackground(directory: string, output: string): ChildProcess {
 
 /** EX.OK when it says that it is ready, its exit code when it ends before, EX.TEMPFAIL when it takes too long. */
 async function ready(child: ChildProcess, output: string): Promise<number> {
-  for (const end = Date.now() + READY_MS; Date.now() < end;) {
+  for (const end = performance.now() + READY_MS; performance.now() < end;) {
     if ((await Deno.readTextFile(output)).includes(READY)) return EX.OK;
     if (child.exitCode !== null) return child.exitCode || EX.SOFTWARE;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

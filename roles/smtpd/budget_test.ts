@@ -26,7 +26,7 @@ async function house() {
     settings: stubSettings(),
     services: {
       ...stubServices(head, "localhost", { time: 0 }, messages),
-      clock: { now: Date.now, sleep: () => Promise.resolve() },
+      clock: { now: Date.now, steady: () => performance.now(), sleep: () => Promise.resolve() },
       recipients,
     },
     tls: undefined,

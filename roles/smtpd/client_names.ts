@@ -27,12 +27,12 @@ export class PeerNames {
   #known = new Map<string, Known>();
   #asking = new Map<string, Promise<string>>();
 
-  constructor(readonly query: Query, readonly clock: Clock) {}
+  constructor(readonly query: Query, readonly clock: Pick<Clock, "steady">) {}
 
   /** The name, at once when it is known; never throws. */
   lookup(address: string): Maybe<string> {
     const known = this.#known.get(address);
-    if (known && known.until > this.clock.now()) return known.name;
+    if (known && known.until > this.clock.steady()) return known.name;
     const asking = this.#asking.get(address);
     if (asking) return asking;
     const asked = this.#ask(address).finally(() => this.#asking.delete(address));
@@ -50,7 +50,7 @@ export class PeerNames {
     clearTimeout(late);
     if (this.#known.size >= MAX_NAMES) this.#known.delete(this.#known.keys().next().value!);
     const seconds = Math.min(MAX_TTL_SECONDS, Math.max(UNKNOWN_TTL_SECONDS, ttl));
-    this.#known.set(address, { name, until: this.clock.now() + seconds * 1000 });
+    this.#known.set(address, { name, until: this.clock.steady() + seconds * 1000 });
     return name;
   }
 

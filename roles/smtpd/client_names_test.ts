@@ -19,7 +19,7 @@ function names(records: Record<string, string[]>, clock = { time: 0 }) {
       ttl: 300,
     });
   };
-  const tested = new PeerNames(query, { now: () => clock.time, sleep: () => Promise.resolve() });
+  const tested = new PeerNames(query, { steady: () => clock.time });
   return { tested, asked };
 }
 
@@ -70,7 +70,6 @@ Deno.test("lookup() answers without asking while a name is fresh", async () => {
 });
 
 Deno.test("lookup() is unknown when the name server cannot be asked", async () => {
-  const clock = { now: () => 0, sleep: () => Promise.resolve() };
-  const tested = new PeerNames(() => Promise.reject(new Error("gone")), clock);
+  const tested = new PeerNames(() => Promise.reject(new Error("gone")), { steady: () => 0 });
   assertEquals(await tested.lookup("192.0.2.1"), "unknown");
 });

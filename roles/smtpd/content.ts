@@ -160,7 +160,7 @@ function replyTo(session: Session, intake: Intake, submitted: Submitted, prefix:
   stopAt?.("smtpd.queued");
   const { clock, space } = session.services;
   if (!queued) {
-    if (dsn === NO_SPACE.dsn && !crowded) space.full(clock.now());
+    if (dsn === NO_SPACE.dsn && !crowded) space.full(clock.steady());
     return code >= 400 && code < 600 ? reply(code, dsn, text) : PROTOCOL_ERROR;
   }
   space.taken();

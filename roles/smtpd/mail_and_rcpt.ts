@@ -73,7 +73,7 @@ function begin(session: Session, argument: string): Maybe<Reply> {
   }
   return refusedOr(session, checkSender(session, path.address), () => {
     const { clock, space } = session.services;
-    if (!space.admits(clock.now())) return session.refuse(NO_SPACE);
+    if (!space.admits(clock.steady())) return session.refuse(NO_SPACE);
     transaction.sender = path.address;
     transaction.arrived = clock.now();
     session.transaction = transaction;

@@ -107,7 +107,7 @@ export class Reception {
   }
 
   #tick(): void {
-    const now = this.house.services.clock.now();
+    const now = this.house.services.clock.steady();
     for (const session of this.#sessions) session.wire.tick(now);
   }
 }

@@ -4,6 +4,8 @@ import { connect as tlsConnect } from "node:tls";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import { runDialog } from "../../tests/dialogs/dialog.ts";
 import { connectTcp } from "../../tests/dialogs/tcp.ts";
+import { pause } from "../../tests/support/waiting.ts";
+import type { Services } from "./services.ts";
 import { client, deliver, house, log, Peer, RECIPIENTS, secured } from "./test_house.ts";
 
 Deno.test("a session over a socket takes a message, says goodbye and closes", async () => {
@@ -184,6 +186,26 @@ Deno.test("a client that goes away in a long message cancels it", async () => {
   peer.socket.write(("x".repeat(78) + "\r\n").repeat(2000), () => peer.socket.destroy());
   assertMatch(await cancelled.promise, /the session ended/);
   await close();
+});
+
+Deno.test("a clock that is set ends no session, and keeps none", async () => {
+  const clock = { set: 0 };
+  const leaping = (services: Services): Services => ({
+    ...services,
+    clock: { ...services.clock, now: () => Date.now() + clock.set },
+  });
+  const { port, close } = await house({ smtpd_timeout: "300s" }, leaping);
+  const brief = await house({ smtpd_timeout: "2s" }, leaping);
+  const peer = await client(port), silent = await client(brief.port);
+  clock.set = -24 * 3600 * 1000;
+  assertMatch(await silent.say(""), /^421 4.4.2 .* Error: timeout exceeded$/);
+  await silent.say("");
+  clock.set = 24 * 3600 * 1000;
+  // So long that deadlines are looked at.
+  await pause(2000);
+  assertEquals(await peer.say("RSET\r\n"), "250 2.0.0 Ok");
+  await peer.say("QUIT\r\n");
+  await Promise.all([close(), brief.close()]);
 });
 
 Deno.test("a session over the limit hears 421", async () => {

@@ -27,6 +27,7 @@ const FREE_RECIPIENTS_BYTES = 16 * 1024;
 
 const clock: Clock = {
   now: Date.now,
+  steady: () => performance.now(),
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };
 

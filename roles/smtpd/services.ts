@@ -12,8 +12,10 @@ import type { Space } from "./space.ts";
 export type Maybe<T> = T | Promise<T>;
 
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** The time of day, milliseconds since the epoch. */
   now(): number;
+  /** For waits and ages: milliseconds by a clock that nobody can set. */
+  steady(): number;
   sleep(milliseconds: number): Promise<void>;
 }
 

@@ -77,7 +77,7 @@ export class Session {
       timeoutSeconds: settings.timeout,
       perRequest: settings.perRequestDeadline,
       minDataRate: settings.minDataRate,
-      now: services.clock.now,
+      steady: services.clock.steady,
     });
   }
 

@@ -47,7 +47,7 @@ export async function house(
   const head: [string, string][] = [["rewrite", "user@here.test local yes"]];
   const services = change({
     ...stubServices(head, "localhost", { time: 0 }, messages),
-    clock: { now: Date.now, sleep: () => Promise.resolve() },
+    clock: { now: Date.now, steady: () => performance.now(), sleep: () => Promise.resolve() },
   });
   const settings = stubSettings({
     smtpd_tls_security_level: "may",

@@ -30,7 +30,8 @@ export interface WireOptions {
   readonly perRequest: boolean;
   /** Bytes a second (`smtpd_min_data_rate`). */
   readonly minDataRate: number;
-  readonly now: () => number;
+  /** Milliseconds by a clock that nobody can set. */
+  readonly steady: () => number;
 }
 
 /** Why nothing more comes. */
@@ -113,7 +114,7 @@ export class Wire {
     this.#awake();
   }
 
-  /** Looks at the deadline; called about once a second. */
+  /** Looks at the deadline, `now` being steady; called about once a second. */
   tick(now: number): void {
     if (now < this.#deadline || this.gone) return;
     this.gone = "timeout";
@@ -222,7 +223,7 @@ export class Wire {
   /** Sends what was written and starts the time that the client has. */
   arm(seconds = this.options.timeoutSeconds): void {
     this.flush();
-    this.#deadline = this.options.now() + seconds * 1000;
+    this.#deadline = this.options.steady() + seconds * 1000;
   }
 
   /** Nobody waits for the client: its silence is no fault. */
@@ -262,8 +263,8 @@ export class Wire {
   /** Bytes extend the deadline: fully, or by what the lowest rate allows them. */
   #extend(bytes: number): void {
     if (this.#deadline === Infinity) return;
-    const { now, perRequest, timeoutSeconds, minDataRate } = this.options;
-    const latest = now() + timeoutSeconds * 1000;
+    const { steady, perRequest, timeoutSeconds, minDataRate } = this.options;
+    const latest = steady() + timeoutSeconds * 1000;
     this.#deadline = perRequest
       ? Math.min(latest, this.#deadline + bytes * 1000 / minDataRate)
       : latest;

@@ -27,7 +27,7 @@ function wire(transport: Transport, options: Partial<Wire["options"]> = {}): Wir
     timeoutSeconds: 300,
     perRequest: false,
     minDataRate: 500,
-    now: () => 0,
+    steady: () => 0,
     ...options,
   });
 }
@@ -122,7 +122,7 @@ Deno.test("Wire gives lines that came before the client hung up", async () => {
 });
 
 Deno.test("Wire answers a client that has ended its side, and waits only until it has read", async () => {
-  const stub = new Stub(), clock = { time: 0 }, tested = wire(stub, { now: () => clock.time });
+  const stub = new Stub(), clock = { time: 0 }, tested = wire(stub, { steady: () => clock.time });
   tested.push(encoder.encode("NOOP\r\nNOOP\r\nrest"));
   tested.ended();
   assertEquals(await tested.line(), "NOOP");
@@ -145,7 +145,7 @@ Deno.test("Wire answers a client that has ended its side, and waits only until i
 
 Deno.test("Wire times out a silent client, and each read extends its time", async () => {
   const clock = { time: 0 };
-  const tested = wire(new Stub(), { now: () => clock.time });
+  const tested = wire(new Stub(), { steady: () => clock.time });
   const line = tested.line();
   clock.time = 299_000;
   tested.push(encoder.encode("NO"));
@@ -159,7 +159,7 @@ Deno.test("Wire times out a silent client, and each read extends its time", asyn
 
 Deno.test("Wire with a deadline per request lets a trickle of bytes not extend it", async () => {
   const clock = { time: 0 };
-  const tested = wire(new Stub(), { now: () => clock.time, perRequest: true });
+  const tested = wire(new Stub(), { steady: () => clock.time, perRequest: true });
   const line = tested.line();
   for (clock.time = 0; clock.time < 310_000; clock.time += 1000) {
     tested.push(encoder.encode("x"));

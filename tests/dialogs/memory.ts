@@ -116,7 +116,7 @@ export function stubServices(
   clock: { time: number },
   messages: string[],
 ): Services {
-  const now = () => clock.time;
+  const now = () => clock.time, steady = now;
   const count = Number(values(head, "anvil")[0] ?? 1);
   const rewrites = new Map(
     values(head, "rewrite").map((line) => {
@@ -125,7 +125,7 @@ export function stubServices(
     }),
   );
   return {
-    clock: { now, sleep: (ms) => (clock.time += ms, Promise.resolve()) },
+    clock: { now, steady, sleep: (ms) => (clock.time += ms, Promise.resolve()) },
     space: new Space(),
     recipients: new Budget("recipients", 1 << 20, 1 << 14),
     anvil: {
