@@ -4,34 +4,62 @@ import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import { withoutControls } from "../../shared/log/printable.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
-import { canonical, isTarget, type Message, type ResourceRecord } from "./packet.ts";
+import { canonical, isName, isTarget, type Message, type ResourceRecord } from "./packet.ts";
 
-/** An alias of an alias of an alias: beyond this it is a loop. */
+/** An alias of an alias of an alias, in one message or over several: beyond this it is a loop. */
 const MAX_ALIASES = 10;
 /** Records of one answer that are handed on; a site that lists more can do without the rest. */
 const MAX_RECORDS = 100;
 const MAX_DATA = 4000;
 const MAX_TEXT = 500;
 
-/** The answer in a message whose question has been checked. `code` is 0 or 3. */
-export function interpret(message: Message, name: string, type: RecordType): DnsAnswer {
-  let owner = canonical(name), ttl = Infinity;
-  for (let aliases = 0;; aliases++) {
-    const found = message.answers.filter((each) => each.name === owner && each.type === type);
-    if (found.length) return positive(found, type, ttl, message.secure);
-    const alias = message.answers.find((each) => each.name === owner && each.type === "CNAME");
+/** The name to ask for now, and what the aliases that led to it add to the answer. */
+export interface Step {
+  readonly name: string;
+  readonly aliases: number;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly secure: boolean;
+}
+
+/** The first step to the records of a name. */
+export function firstStep(name: string): Step {
+  return { name: canonical(name), aliases: 0, ttl: Infinity, secure: true };
+}
+
+/**
+ * What a message says whose question, `step.name`, has been checked; `code` is 0 or 3. The next step when it ends with an
+ * alias (RFC 1034 3.6.2), undefined when it says nothing: a referral, or the empty word of a server that does not know.
+ */
+export function interpret(
+  message: Message,
+  step: Step,
+  type: RecordType,
+): DnsAnswer | Step | undefined {
+  let { name, aliases, ttl } = step;
+  const secure = step.secure && message.secure;
+  for (;; aliases++) {
+    const found = message.answers.filter((each) => each.name === name && each.type === type);
+    if (found.length) return positive(found, type, ttl, secure);
+    const alias = message.answers.find((each) => each.name === name && each.type === "CNAME");
     if (!alias) break;
     if (aliases >= MAX_ALIASES) return failure("too many aliases");
     ttl = Math.min(ttl, alias.ttl);
-    owner = canonical(String(alias.data));
+    name = canonical(String(alias.data));
+    if (!isName(name)) return failure("malformed alias");
+  }
+  const holds = negativeTtl(message);
+  if (message.code === 0 && holds === undefined) {
+    if (aliases > step.aliases) return { name, aliases, ttl, secure };
+    if (!message.competent) return undefined;
   }
   const status = message.code === 3 ? "nxdomain" : "none";
   return {
     status,
     text: status === "none" ? "no data of this type" : "no such name",
     records: [],
-    secure: message.secure,
-    ttl: Math.min(ttl, negativeTtl(message)),
+    secure,
+    ttl: Math.min(ttl, holds ?? 0),
   };
 }
 
@@ -59,11 +87,12 @@ function positive(
   return { status: "ok", text: "", records, secure, ttl };
 }
 
-/** How long "there is none" holds: the SOA's word (RFC 2308 5); without one it is not remembered. */
-function negativeTtl(message: Message): number {
+/** How long "there is none" holds: the SOA's word (RFC 2308 5), undefined without one. */
+function negativeTtl(message: Message): number | undefined {
   const soa = message.authorities.find((each) => each.type === "SOA");
-  const minimum = Number(soa?.data?.minimum);
-  return soa && Number.isInteger(minimum) ? Math.min(soa.ttl, minimum) : 0;
+  if (!soa) return undefined;
+  const minimum = Number(soa.data?.minimum);
+  return Number.isInteger(minimum) ? Math.min(soa.ttl, minimum) : 0;
 }
 
 /** A record's data as text, or undefined when it is not fit for use. */

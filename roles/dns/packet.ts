@@ -26,6 +26,8 @@ export interface Message {
   readonly isResponse: boolean;
   readonly truncated: boolean;
   readonly secure: boolean;
+  /** From a server that knows the zone, or asks for us (the AA or RA bit): only such a one knows what there is not. */
+  readonly competent: boolean;
   /** 0 no error, 1 format error, 2 server failure, 3 no such name, 4 not implemented, 5 refused ... */
   readonly code: number;
   readonly question: { readonly name: string; readonly type: string } | undefined;
@@ -64,6 +66,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
       isResponse: made.type === "response",
       truncated: made.flag_tc,
       secure: made.flag_ad,
+      competent: made.flag_aa || made.flag_ra,
       code: view.getUint8(3) & 0x0f,
       question: made.questions.length === 1
         ? { name: canonical(question.name), type: question.type }

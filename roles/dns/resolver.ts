@@ -8,7 +8,7 @@ import type { Values } from "../../shared/parameters/declare.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { exchange, type NameServer, type Question } from "./exchange.ts";
 import { Hosts } from "./hosts.ts";
-import { failure, interpret } from "./interpret.ts";
+import { failure, firstStep, interpret, type Step } from "./interpret.ts";
 import { canonical, isName, type Message, reverseName } from "./packet.ts";
 
 /** More questions at once would only fill the name server's queue. */
@@ -70,7 +70,7 @@ export class Resolver {
 
   #ask(key: string, name: string, type: RecordType): DnsAnswer | Promise<DnsAnswer> {
     if (this.#inFlight.size >= MAX_IN_FLIGHT) return failure("too many questions at once");
-    const asking = this.#askServers({ name, type })
+    const asking = this.#follow({ name, type })
       .catch((error) => failure(reason(error)))
       .then((answer) => {
         this.#inFlight.delete(key);
@@ -82,10 +82,20 @@ export class Resolver {
     return asking;
   }
 
-  async #askServers(question: Question): Promise<DnsAnswer> {
+  /** The answer, with a question more for each alias that comes without what it stands for. */
+  async #follow({ name, type }: Question): Promise<DnsAnswer> {
     if (!this.#servers.length) return failure("no name server is configured");
     const end = this.now() + TOTAL_MS;
-    let why = "";
+    for (let step = firstStep(name);;) {
+      const said = await this.#askServers(step, type, end);
+      if ("status" in said) return said;
+      step = said;
+    }
+  }
+
+  async #askServers(step: Step, type: RecordType, end: number): Promise<DnsAnswer | Step> {
+    const question = { name: step.name, type };
+    let why = "no answer in time";
     for (let attempt = 0; attempt < this.params.attempts; attempt++) {
       const first = this.#best;
       for (let i = 0; i < this.#servers.length; i++) {
@@ -94,11 +104,11 @@ export class Resolver {
         try {
           const message = await this.#exchange(server, question);
           if (message.code === 0 || message.code === NO_SUCH_NAME) {
-            const answer = interpret(message, question.name, question.type);
-            if (answer.status !== "fail") this.#best = at;
-            return answer;
-          }
-          why = `${server.address}: ${CODES[message.code] ?? `code ${message.code}`}`;
+            const said = interpret(message, step, type);
+            if (said && !("status" in said && said.status === "fail")) this.#best = at;
+            if (said) return said;
+            why = `${server.address}: no answer, and does not ask others`;
+          } else why = `${server.address}: ${CODES[message.code] ?? `code ${message.code}`}`;
         } catch (error) {
           why = `${server.address}: ${reason(error)}`;
         }

@@ -1,97 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
 import packet from "dns-packet";
-import { parseAll } from "../../shared/parameters/declare.ts";
-import { dnsParameters } from "../../shared/parameters/dns.ts";
-import { parseServer, Resolver } from "./resolver.ts";
-
-// deno-lint-ignore no-explicit-any
-type Query = any;
-type Answer = Record<string, unknown> | Uint8Array | undefined;
-
-/** A name server on loopback, UDP and TCP on one port; `udp` and `tcp` make the reply to a query. */
-class Stub implements AsyncDisposable {
-  queries: { query: Query; port: number; tcp: boolean }[] = [];
-  #udp = createSocket("udp4");
-  #tcp = createServer((socket) => {
-    socket.on("error", () => {});
-    socket.on("data", (data: Uint8Array) => {
-      const query = packet.decode(Buffer.from(data).subarray(2));
-      this.queries.push({ query, port: socket.remotePort!, tcp: true });
-      const reply = encode(query, (this.tcp ?? this.udp)(query));
-      if (!reply) return;
-      const framed = new Uint8Array(reply.length + 2);
-      new DataView(framed.buffer).setUint16(0, reply.length);
-      framed.set(reply, 2);
-      // In two pieces: a reader must not take a part for the whole.
-      socket.write(framed.subarray(0, 5));
-      setTimeout(() => socket.end(framed.subarray(5)), 5);
-    });
-  });
-
-  constructor(readonly udp: (query: Query) => Answer, readonly tcp?: (query: Query) => Answer) {
-    this.#udp.on("message", (data, from) => {
-      const query = packet.decode(Buffer.from(data));
-      this.queries.push({ query, port: from.port, tcp: false });
-      const reply = encode(query, this.udp(query));
-      if (reply) this.#udp.send(reply, from.port, from.address);
-    });
-  }
-
-  async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#tcp.listen(0, "127.0.0.1", () => resolve()));
-    await new Promise<void>((resolve) => this.#udp.bind(this.port, "127.0.0.1", () => resolve()));
-    return this;
-  }
-
-  get port(): number {
-    return (this.#tcp.address() as { port: number }).port;
-  }
-
-  get name(): string {
-    return `127.0.0.1:${this.port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise<void>((resolve) => this.#udp.close(() => resolve()));
-    await new Promise((resolve) => this.#tcp.close(() => resolve(0)));
-  }
-}
-
-function encode(query: Query, answer: Answer): Uint8Array | undefined {
-  if (!answer || answer instanceof Uint8Array) return answer;
-  const { code = 0, flags = 0, ...rest } = answer as { code?: number; flags?: number };
-  return packet.encode({
-    type: "response",
-    id: query.id,
-    questions: query.questions,
-    flags: flags | code,
-    ...rest,
-  });
-}
+import { parseServer } from "./resolver.ts";
+import { A, encode, type Query, resolver, SOA, Stub } from "./test_name_server.ts";
 
 let clock = 1e6;
-
-function resolver(servers: string[], changed: Record<string, string> = {}, udp = true): Resolver {
-  const texts = Object.fromEntries(Object.values(dnsParameters).map((p) => [p.name, p.fallback]));
-  const params = parseAll(dnsParameters, {
-    ...texts,
-    dns_servers: servers.join(" "),
-    dns_timeout: "1s",
-    ...changed,
-  });
-  return new Resolver(params, () => udp, () => clock);
-}
-
-const A = (name: string, data = "192.0.2.1", ttl = 100) => ({ name, type: "A", ttl, data });
-const SOA = (ttl: number, minimum: number) => ({
-  name: "test",
-  type: "SOA",
-  ttl,
-  data: { mname: "ns.test", rname: "root.test", serial: 1, minimum },
-});
 
 Deno.test("query() takes the records of the name and type that were asked", async () => {
   await using stub = await new Stub(() => ({
@@ -256,7 +170,7 @@ Deno.test("query() remembers answers for as long as they say, and failures not a
     code ? { code } : { answers: [A("a.test", "192.0.2.1", 50)] }
   )
     .listen();
-  const dns = resolver([stub.name], { dns_attempts: "1" });
+  const dns = resolver([stub.name], { dns_attempts: "1" }, true, () => clock);
   await dns.query("a.test", "A");
   clock += 49_000;
   await dns.query("a.test", "A");
@@ -273,7 +187,12 @@ Deno.test("query() bounds what it remembers", async () => {
   await using stub = await new Stub((query) => ({
     answers: [A(query.questions[0].name, "192.0.2.1", 1_000_000)],
   })).listen();
-  const dns = resolver([stub.name], { dns_cache_size: "2", dns_cache_max_ttl: "10s" });
+  const dns = resolver(
+    [stub.name],
+    { dns_cache_size: "2", dns_cache_max_ttl: "10s" },
+    true,
+    () => clock,
+  );
   for (const name of ["a.test", "b.test", "c.test", "c.test", "a.test"]) await dns.query(name, "A");
   assertEquals(stub.queries.length, 4);
   clock += 11_000;
