@@ -1,8 +1,10 @@
 /** From a destination to the servers to try, best first (RFC 5321 5.1, RFC 7505). */
 
 import { isIP } from "node:net";
+import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
+import { lowerCase } from "../../shared/smtp/keyword.ts";
 import { inetServer, type Server, unixServer } from "./connect.ts";
 import type { Destination } from "../../shared/net/nexthop.ts";
 import type { Trouble } from "./trouble.ts";
@@ -12,6 +14,11 @@ export type Ask = (name: string, type: RecordType) => Promise<DnsAnswer>;
 
 /** More mail exchangers of one domain are not looked at. */
 const MAX_MX_HOSTS = 50;
+
+/** Words of `inet_interfaces` that are no host's name. */
+const INTERFACE_SETS = ["all", "loopback-only"];
+/** Those that take the loopback addresses in. */
+const LOOPBACK_WORDS = [...INTERFACE_SETS, "localhost"];
 
 interface Exchanger {
   readonly host: string;
@@ -26,7 +33,9 @@ class NoWay extends Error {
 }
 
 export class Lookup {
+  /** The addresses and the names of this host. */
   #own: ReadonlySet<string>;
+  #ownsLoopback: boolean;
   #types: readonly ("A" | "AAAA")[];
 
   constructor(
@@ -34,10 +43,14 @@ export class Lookup {
     readonly ask: Ask,
     readonly random: () => number = Math.random,
   ) {
+    const interfaces = settings.inetInterfaces.map(lowerCase);
+    this.#ownsLoopback = interfaces.some((each) => LOOPBACK_WORDS.includes(each));
+    const declared = interfaces.filter((each) => !INTERFACE_SETS.includes(each));
     this.#own = new Set([
+      lowerCase(settings.myhostname),
       ...settings.hostAddresses,
-      ...settings.proxyInterfaces,
-      ...settings.inetInterfaces.filter((each) => isIP(each)),
+      ...[...declared, ...settings.proxyInterfaces.map(lowerCase)]
+        .map((each) => interfaceAddress(each) ?? each),
     ]);
     const protocols = settings.inetProtocols;
     const all = protocols.includes("all");
@@ -60,27 +73,31 @@ export class Lookup {
 
   async #servers(destination: Destination): Promise<Server[]> {
     const { host, port } = destination;
-    if (isIP(host)) return this.#withoutSelf(destination, [[inetServer(host, host, port)]]);
     const exchangers = destination.mx && !this.settings.disableDnsLookups
       ? await this.#exchangers(host)
       : [{ host, preference: 0 }];
-    const limit = this.settings.mxAddressLimit;
-    const levels: Server[][] = [];
-    let found = 0, missing: Trouble | undefined;
+    const isSelf = this.#selfTest(destination);
+    // Our name is ours whether or not DNS knows an address of it.
+    let self = exchangers.find((each) => isSelf(each.host));
+    const servers: Server[] = [];
+    let missing: Trouble | undefined;
     for (const level of byPreference(exchangers)) {
+      if (self && self.preference <= level[0]!.preference) break;
       const answers = await Promise.all(level.map((each) => this.#addresses(each.host, port)));
-      const servers: Server[] = [];
+      const found: Server[] = [];
       for (const answer of answers) {
-        if (Array.isArray(answer)) servers.push(...answer);
+        if (Array.isArray(answer)) found.push(...answer);
         // An exchanger that may exist is a reason to wait, one that does not is none.
         else if (!missing || answer.dsn.startsWith("4")) missing = answer;
       }
-      levels.push(this.#arranged(servers));
-      found += servers.length;
-      if (found >= limit) break;
+      if (found.some(({ address }) => isSelf(address))) self = level[0]!;
+      else servers.push(...this.#arranged(found));
+      if (servers.length >= this.settings.mxAddressLimit) break;
     }
-    if (!found) throw this.#nobody(missing!, exchangers);
-    return this.#withoutSelf(destination, levels);
+    if (servers.length) return servers;
+    throw self
+      ? nobodyBetter(host, self.preference > exchangers[0]!.preference)
+      : this.#nobody(missing!, exchangers);
   }
 
   /** The mail exchangers of a domain; the domain itself when it has none. */
@@ -139,29 +156,25 @@ export class Lookup {
     );
   }
 
-  /** Our own address in the list, and all that is no better, would make mail go round. Only port 25 is us. */
-  #withoutSelf(destination: Destination, levels: Server[][]): Server[] {
-    const { protocol, myhostname } = this.settings;
-    if (destination.port !== 25 || protocol === "lmtp") return levels.flat();
-    const isSelf = ({ name, address }: Server) =>
-      name.toLowerCase() === myhostname.toLowerCase() || this.#isOwn(address);
-    const at = levels.findIndex((level) => level.some(isSelf));
-    const better = at < 0 ? levels.flat() : levels.slice(0, at).flat();
-    if (better.length) return better;
-    throw new NoWay({
-      dsn: "5.4.6",
-      text: `mail for ${destination.host} loops back to myself`,
-      relay: "none",
-      site: false,
-    });
+  /** Tells this host's names and addresses: mail to them, and to what is no better, would go round. Only port 25 is us. */
+  #selfTest({ port }: Destination): (nameOrAddress: string) => boolean {
+    if (port !== 25 || this.settings.protocol === "lmtp") return () => false;
+    return (nameOrAddress) => this.#isOwn(lowerCase(nameOrAddress));
   }
 
-  #isOwn(address: string): boolean {
-    if (this.#own.has(address)) return true;
-    const listens = this.settings.inetInterfaces;
-    const onLoopback = listens.includes("all") || listens.includes("loopback-only");
-    return onLoopback && (/^127\./.test(address) || address === "::1" || address === "0.0.0.0");
+  #isOwn(nameOrAddress: string): boolean {
+    return this.#own.has(nameOrAddress) ||
+      (this.#ownsLoopback && isIP(nameOrAddress) > 0 &&
+        /^(127\.|::1$|0\.0\.0\.0$)/.test(nameOrAddress));
   }
+}
+
+/** No server but this host is left: the better ones have no address now, or there are none and mail goes round. */
+function nobodyBetter(host: string, areOthers: boolean): NoWay {
+  const [dsn, text] = areOthers
+    ? ["4.4.4", `unable to find primary relay for ${host}`]
+    : ["5.4.6", `mail for ${host} loops back to myself`];
+  return new NoWay({ dsn, text, relay: "none", site: areOthers });
 }
 
 /** Postfix's words for what DNS did not say. */

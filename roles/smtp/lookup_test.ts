@@ -111,6 +111,50 @@ Deno.test("servers() keeps only exchangers that are better than this host", asyn
   assertEquals(await servers("example.com", THREE, ours), ["a.test 192.0.2.1"]);
 });
 
+for (
+  const [why, records, expected] of [
+    ["cannot be looked up now", { "A me.test": ["192.0.2.77"], "A a.test": "fail" }, "4.4.4"],
+    ["has no address", { "A me.test": ["192.0.2.77"], "A a.test": "none" }, "4.4.4"],
+    ["has none, and our own name is known by its text only", { "A a.test": "none" }, "4.4.4"],
+    [
+      "is there, and our own name cannot be looked up now",
+      { "A a.test": ["192.0.2.1"], "A me.test": "fail" },
+      ["a.test 192.0.2.1"],
+    ],
+  ] as [string, Zone, string | string[]][]
+) {
+  Deno.test(`servers() of a second exchanger neither bounces nor sends on when the first ${why}`, async () => {
+    const zone = {
+      "MX x.test": ["10 a.test", "20 Me.test", "30 c.test"],
+      "A c.test": ["192.0.2.3"],
+    };
+    const found = await servers("x.test", { ...zone, ...records }, {
+      proxy_interfaces: "192.0.2.77",
+    });
+    const text = "unable to find primary relay for x.test";
+    assertEquals(found, typeof expected === "string" ? `${expected} ${text}` : expected);
+  });
+}
+
+for (
+  const [what, changed] of [
+    ["proxy_interfaces", { proxy_interfaces: "Front.test" }],
+    ["inet_interfaces", { inet_interfaces: "[192.0.2.8]" }],
+  ] as [string, Record<string, string>][]
+) {
+  Deno.test(`servers() knows this host by what ${what} declares`, async () => {
+    const records: Zone = {
+      "MX x.test": ["10 front.test", "20 b.test"],
+      "A front.test": ["192.0.2.8"],
+      "A b.test": ["192.0.2.2"],
+    };
+    assertEquals(
+      await servers("x.test", records, changed),
+      "5.4.6 mail for x.test loops back to myself",
+    );
+  });
+}
+
 Deno.test("servers() looks for loops on port 25 only", async () => {
   const records: Zone = { "MX x.test": ["10 y.test"], "A y.test": ["127.0.0.1"] };
   assertEquals(await servers("x.test:2525", records), ["y.test 127.0.0.1"]);
