@@ -14,6 +14,7 @@ import { openSession, type Session, type TlsWanted } from "./session.ts";
 import { Sweeper } from "./sweeper.ts";
 import { type Phases, phases, Transaction } from "./transaction.ts";
 import {
+  isSoft,
   secondContentTrouble,
   SiteError,
   StaleError,
@@ -64,7 +65,8 @@ export class Deliverer {
     for (const { destination, fallback } of this.#destinations(job)) {
       const found = await this.#lookup.servers(destination);
       if (!Array.isArray(found)) {
-        job.unreachable(this.#softened(found, destination, fallback));
+        const ours = fallback || job.request.nexthop === this.settings.relayhost;
+        job.unreachable(ours ? softened(found) : found);
         if (found.final) return;
         continue;
       }
@@ -91,13 +93,6 @@ export class Deliverer {
       ...parse(job.request.nexthop, false),
       ...fallbackRelay.flatMap((each) => parse(each, true)),
     ];
-  }
-
-  /** A relay of our own configuration that cannot be found is our mistake, and bounces nothing. */
-  #softened(trouble: Trouble, destination: Destination, fallback: boolean): Trouble {
-    const ours = fallback || destination.text === this.settings.relayhost;
-    if (!ours || !trouble.dsn.startsWith("5")) return trouble;
-    return { ...trouble, dsn: "4.3.5", site: true };
   }
 
   /** Tries servers in their order, within the limits of one destination. */
@@ -163,4 +158,9 @@ export class Deliverer {
     }
     return true;
   }
+}
+
+/** A relay of our own configuration that cannot be found is our mistake, and bounces nothing. */
+function softened(trouble: Trouble): Trouble {
+  return isSoft(trouble) ? trouble : { ...trouble, dsn: "4.3.5", site: true };
 }

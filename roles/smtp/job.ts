@@ -9,7 +9,7 @@ import { isReported, isVerified, statusFor } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import type { Session } from "./session.ts";
-import type { Trouble } from "./trouble.ts";
+import { isSoft, type Trouble } from "./trouble.ts";
 
 type RequestedRecipient = DeliveryRequest["recipients"][number];
 
@@ -119,8 +119,8 @@ export class Job {
   failed(open: Open, trouble: Trouble): void {
     open.trouble = trouble;
     open.attempt = this.#attempt;
-    if (trouble.dsn.startsWith("5")) this.#give(open, trouble);
-    else this.#unlogged.add(trouble);
+    if (isSoft(trouble)) this.#unlogged.add(trouble);
+    else this.#give(open, trouble);
   }
 
   /** As `failed`, for everyone who is open and of whom this attempt has not said anything yet. */
@@ -132,7 +132,12 @@ export class Job {
 
   /** Notes for all that there is no way there; even 5.x.x does not decide yet: a fallback may be left. */
   unreachable(trouble: Trouble): void {
-    for (const open of this.open) open.trouble = trouble;
+    for (const open of this.open) this.#note(open, trouble);
+  }
+
+  /** What may work later is not outweighed by what never will elsewhere. */
+  #note(open: Open, trouble: Trouble): void {
+    if (isSoft(trouble) || !open.trouble || !isSoft(open.trouble)) open.trouble = trouble;
   }
 
   /** Whoever is still open is decided by what was noted last. */
@@ -140,7 +145,7 @@ export class Job {
     let site: Trouble | undefined;
     for (const open of this.open.slice()) {
       const trouble = open.trouble ?? NOTHING_TRIED;
-      if (trouble.site && trouble.dsn.startsWith("4")) site ??= trouble;
+      if (trouble.site && isSoft(trouble)) site ??= trouble;
       this.#give(open, trouble);
     }
     return {
@@ -154,7 +159,7 @@ export class Job {
       n: open.recipient.n,
       status: statusFor(
         this.request.envelope,
-        trouble.dsn.startsWith("5") ? "bounced" : "deferred",
+        isSoft(trouble) ? "deferred" : "bounced",
       ),
       dsn: trouble.dsn,
       text: trouble.text.slice(0, MAX_REASON),

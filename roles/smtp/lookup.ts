@@ -7,7 +7,7 @@ import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { lowerCase } from "../../shared/smtp/keyword.ts";
 import { inetServer, type Server, unixServer } from "./connect.ts";
 import type { Destination } from "../../shared/net/nexthop.ts";
-import type { Trouble } from "./trouble.ts";
+import { isSoft, type Trouble } from "./trouble.ts";
 
 /** Asks the dns role; an answer that cannot be had is `fail`. */
 export type Ask = (name: string, type: RecordType) => Promise<DnsAnswer>;
@@ -88,7 +88,7 @@ export class Lookup {
       for (const answer of answers) {
         if (Array.isArray(answer)) found.push(...answer);
         // An exchanger that may exist is a reason to wait, one that does not is none.
-        else if (!missing || answer.dsn.startsWith("4")) missing = answer;
+        else if (!missing || isSoft(answer)) missing = answer;
       }
       if (found.some(({ address }) => isSelf(address))) self = level[0]!;
       else servers.push(...this.#arranged(found));

@@ -17,6 +17,11 @@ export interface Trouble {
   readonly diagnostic?: string;
 }
 
+/** A reason to try again later, not to bounce. */
+export function isSoft({ dsn }: Trouble): boolean {
+  return !dsn.startsWith("5");
+}
+
 /** Setting up a session failed. */
 export class SiteError extends Error {
   constructor(readonly trouble: Trouble) {
