@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { until } from "../../tests/support/waiting.ts";
 import type { Again } from "./job.ts";
 import {
@@ -32,6 +32,22 @@ Deno.test("deliver() sends a message in two writes when the server pipelines", a
     line!,
     /^4dXyZ12345z1: to=<to@example\.com>, relay=127\.0\.0\.1\[127\.0\.0\.1\]:\d+, delay=\S+, delays=\S+\/\S+\/\S+\/\S+, dsn=2\.0\.0, status=sent \(250 2\.0\.0 Ok: queued as TEST\)$/,
   );
+});
+
+Deno.test("deliver() logs how long it took, whatever somebody sets the clock to meanwhile", async () => {
+  const { now } = Date;
+  try {
+    await outcomes({
+      EHLO: () => {
+        Date.now = () => now() + 24 * 3600 * 1000;
+        return "250 Ok";
+      },
+    });
+  } finally {
+    Date.now = now;
+  }
+  const [, , connecting, sending] = /delays=(\S+),/.exec(logged()[0]!)![1]!.split("/").map(Number);
+  assert(connecting! < 60 && sending! < 60, `${connecting} and ${sending} seconds`);
 });
 
 Deno.test("deliver() falls back to HELO and one command at a time", async () => {

@@ -37,6 +37,8 @@ export class Job {
   #outcomes: Outcome[] = [];
   #attempt = 0;
   #startedAt = Date.now();
+  /** Both by a clock that nobody can set. */
+  #began = performance.now();
   #connectedAt = 0;
   /** Troubles of the attempt before, logged when another server is tried. */
   #unlogged = new Set<Trouble>();
@@ -97,7 +99,7 @@ export class Job {
 
   connected(session: Session): void {
     this.session = session;
-    this.#connectedAt ||= Date.now();
+    this.#connectedAt ||= performance.now();
   }
 
   /** The server took it; `success` where somebody wants to hear of that. */
@@ -170,7 +172,7 @@ export class Job {
 
   #decide(open: Open, relay: string, outcome: Outcome): void {
     this.open = this.open.length === 1 ? [] : this.open.filter((each) => each !== open);
-    const { request } = this, now = Date.now();
+    const { request } = this, now = performance.now();
     const named = isReported(request.envelope, open.recipient) && relay !== "none";
     this.#outcomes.push(named ? { ...outcome, relay: relay.slice(0, MAX_RELAY) } : outcome);
     const connected = this.#connectedAt || now;
@@ -183,7 +185,7 @@ export class Job {
       delays: [
         request.activeAt - request.envelope.arrived,
         this.#startedAt - request.activeAt,
-        connected - this.#startedAt,
+        connected - this.#began,
         now - connected,
       ],
       dsn: outcome.dsn,

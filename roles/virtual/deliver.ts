@@ -6,7 +6,7 @@
 import { reason } from "../../shared/errors.ts";
 import { counter } from "../../shared/counters.ts";
 import type { Content } from "../../shared/ipc/content.ts";
-import { delivered } from "../../shared/log/lines.ts";
+import { delivered, type Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { isReported, isVerified } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
@@ -50,12 +50,14 @@ export class VirtualDelivery {
 
   /** Delivers; throws only when qmgr goes away in the middle of the content: then nothing was delivered. */
   async deliver(request: DeliveryRequest, content: Content): Promise<DeliveryReply> {
-    const started = Date.now();
-    const { envelope, recipients } = request;
+    const started = Date.now(), began = performance.now();
+    const { envelope, recipients, activeAt } = request;
     const results = isVerified(envelope)
       ? await this.#verify(recipients)
       : await this.#write(request, content);
-    results.forEach((result, i) => log(request, recipients[i]!, result, started));
+    const took = performance.now() - began;
+    const delays: Delivery["delays"] = [activeAt - envelope.arrived, started - activeAt, 0, took];
+    results.forEach((result, i) => log(envelope.queueId, recipients[i]!, result, delays));
     const outcomes = results.map((result, i) => {
       const recipient = recipients[i]!;
       const outcome = { n: recipient.n, ...result, remoteMta: "", diagnostic: "" };
@@ -199,17 +201,17 @@ function failed(error: unknown): Result {
 }
 
 function log(
-  { envelope, activeAt }: DeliveryRequest,
+  queueId: string,
   { address, original }: Recipient,
   { status, dsn, text }: Result,
-  started: number,
+  delays: Delivery["delays"],
 ): void {
   delivered({
-    queueId: envelope.queueId,
+    queueId,
     recipient: address,
     original,
     relay: RELAY,
-    delays: [activeAt - envelope.arrived, started - activeAt, 0, Date.now() - started],
+    delays,
     dsn,
     status,
     text,
