@@ -52,16 +52,16 @@ export class Deliverer {
     return job.finish();
   }
 
-  /** Uses a kept session; returns the address of a server that has been asked. */
-  async #reuse(job: Job, likely: boolean): Promise<string | undefined> {
+  /** Uses a kept session; returns the server, if it has been asked. */
+  async #reuse(job: Job, likely: boolean): Promise<Server | undefined> {
     const session = this.pool.take(job.request.nexthop);
     if (!session) return undefined;
     job.nextAttempt();
     const alive = await this.#use(session, job, likely);
-    return alive ? session.server.address : undefined;
+    return alive ? session.server : undefined;
   }
 
-  async #tryAll(job: Job, likely: boolean, tried: string | undefined): Promise<void> {
+  async #tryAll(job: Job, likely: boolean, tried: Server | undefined): Promise<void> {
     for (const { destination, fallback } of this.#destinations(job)) {
       const found = await this.#lookup.servers(destination);
       if (!Array.isArray(found)) {
@@ -70,7 +70,9 @@ export class Deliverer {
         if (found.final) return;
         continue;
       }
-      const others = found.filter((server) => server.address !== tried);
+      const others = found.filter(({ address, port }) =>
+        address !== tried?.address || port !== tried.port
+      );
       await this.#tryServers(others, job, likely && !fallback);
       if (!job.open.length || !job.canSend) return;
     }

@@ -137,6 +137,12 @@ export class Job {
     for (const open of this.open) this.#note(open, trouble);
   }
 
+  /** Notes for all that a server's offer is not enough for this message; another's may be. */
+  unfit(trouble: Trouble): void {
+    this.unreachable(trouble);
+    this.#unlogged.add(trouble);
+  }
+
   /** What may work later is not outweighed by what never will elsewhere. */
   #note(open: Open, trouble: Trouble): void {
     if (isSoft(trouble) || !open.trouble || !isSoft(open.trouble)) open.trouble = trouble;

@@ -1,7 +1,15 @@
 /** Several servers of one message: nothing bounces that one of them takes, now or later. */
 
 import { assertEquals } from "@std/assert";
-import { content, deliverer, request, settings, StubServer, zone } from "./stub_test_server.ts";
+import {
+  content,
+  deliverer,
+  request,
+  type Script,
+  settings,
+  StubServer,
+  zone,
+} from "./stub_test_server.ts";
 
 const NOWHERE = "[gone.test]:25";
 const LATER = { RCPT: "450 4.2.0 Greylisted" };
@@ -27,3 +35,56 @@ Deno.test("deliver() bounces nothing for a relayhost of several names that do no
   const { outcomes } = await agent.deliver(request(relayhost), content());
   assertEquals(outcomes.map(({ status, dsn }) => [status, dsn]), [["deferred", "4.3.5"]]);
 });
+
+const offering = (...features: string[]): Script => ({
+  EHLO: ["250-mx.test", ...features.map((each) => `250-${each}`), "250 PIPELINING"].join("\r\n"),
+});
+const MUCH = offering("SIZE 50000", "SMTPUTF8"), LITTLE = offering("SIZE 1000");
+const BUSY = { CONNECT: "421 4.3.2 busy" };
+
+for (
+  const [what, recipient, changed, dsn] of [
+    ["a size", "a@x.test", { size: 5000 }, "5.3.4"],
+    ["SMTPUTF8", "\u00e4@x.test", { smtputf8: true }, "5.6.7"],
+  ] as const
+) {
+  const asked = (nexthop: string) => request(nexthop, [recipient], { ...changed, keep: true });
+
+  Deno.test(`deliver() asks the first server for ${what} that a kept session has not`, async () => {
+    let isBusy = true;
+    const CONNECT = () => isBusy ? BUSY.CONNECT : "220 mx.test ESMTP";
+    await using first = await new StubServer({ ...MUCH, CONNECT }).listen();
+    await using second = await new StubServer(LITTLE).listen();
+    const nexthop = `${first.nexthop}, ${second.nexthop}`, agent = deliverer();
+    const statuses = [];
+    for (const each of [request(nexthop, undefined, { keep: true }), asked(nexthop)]) {
+      const { outcomes } = await agent.deliver(each, content());
+      statuses.push(outcomes[0]!.status);
+      isBusy = false;
+    }
+    agent.pool.close();
+    assertEquals(statuses, ["sent", "sent"]);
+    assertEquals([first.contents.length, second.contents.length], [1, 1]);
+  });
+
+  for (
+    const [why, one, two, expected] of [
+      ["sends to a second server", LITTLE, MUCH, "2.0.0"],
+      ["bounces where no server has", LITTLE, LITTLE, dsn],
+      ["defers while the other server is busy, before one without", BUSY, LITTLE, "4.3.2"],
+      ["defers while the other server is busy, after one without", LITTLE, BUSY, "4.3.2"],
+    ] as [string, Script, Script, string][]
+  ) {
+    Deno.test(`deliver() ${why} ${what}`, async () => {
+      await using first = await new StubServer(one).listen();
+      await using second = await new StubServer(two).listen();
+      const agent = deliverer();
+      const { outcomes } = await agent.deliver(
+        asked(`${first.nexthop}, ${second.nexthop}`),
+        content(),
+      );
+      agent.pool.close();
+      assertEquals(outcomes.map((each) => each.dsn), [expected]);
+    });
+  }
+}

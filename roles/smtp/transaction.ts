@@ -52,9 +52,11 @@ export class Transaction {
   ) {}
 
   async run(): Promise<void> {
-    const utf8 = this.#checkMessage();
+    const utf8 = this.#checkAddresses();
     const { job, session } = this;
     if (!job.open.length) return;
+    const unfit = this.#unfit(utf8);
+    if (unfit) return job.unfit(unfit);
     const offered = session.features, batch = offered.pipelining;
     const recipients = job.open;
     const mail = mailCommand(job.request, offered, utf8);
@@ -79,32 +81,37 @@ export class Transaction {
     if (await this.#data(batch)) await this.#content();
   }
 
-  /** What can be known before the server is asked; true when SMTPUTF8 must be asked for. */
-  #checkMessage(): boolean {
-    const { job, session } = this, { envelope, size } = job.request;
-    const { sizeLimit } = session.features, { label, relay } = session.server;
-    const refuse = (dsn: string, text: string): Trouble => ({ dsn, text, relay, site: false });
+  /** Refuses what no server may be sent; true when SMTPUTF8 must be asked for. */
+  #checkAddresses(): boolean {
+    const { job } = this, { envelope } = job.request;
     if (isUnsafe(envelope.sender)) {
-      job.failedRest(refuse("5.1.7", "bad sender address syntax"));
-    }
-    if (sizeLimit && size > sizeLimit) {
-      job.failedRest(
-        refuse("5.3.4", `message size ${size} exceeds size limit ${sizeLimit} of server ${label}`),
-      );
+      job.failedRest(this.#refusal("5.1.7", "bad sender address syntax"));
     }
     let utf8 = !isAscii(envelope.sender);
     for (const open of job.open) {
       const { address } = open.recipient;
       utf8 ||= !isAscii(address);
-      if (isUnsafe(address)) job.failed(open, refuse("5.1.3", "bad recipient address syntax"));
+      if (!isUnsafe(address)) continue;
+      job.failed(open, this.#refusal("5.1.3", "bad recipient address syntax"));
     }
-    utf8 ||= envelope.smtputf8 && (envelope.utf8Header ?? mayHaveUtf8(job.content.whole));
-    if (utf8 && !session.features.utf8) {
-      job.failedRest(
-        refuse("5.6.7", `SMTPUTF8 is required, but was not offered by host ${label}`),
-      );
+    return utf8 || envelope.smtputf8 && (envelope.utf8Header ?? mayHaveUtf8(job.content.whole));
+  }
+
+  /** Why this server need not be asked, by what it offered; another may offer more. */
+  #unfit(utf8: boolean): Trouble | undefined {
+    const { size } = this.job.request, { features, server } = this.session;
+    const { sizeLimit } = features;
+    if (sizeLimit && size > sizeLimit) {
+      const text = `message size ${size} exceeds size limit ${sizeLimit} of server ${server.label}`;
+      return this.#refusal("5.3.4", text);
     }
-    return utf8;
+    if (!utf8 || features.utf8) return undefined;
+    const text = `SMTPUTF8 is required, but was not offered by host ${server.label}`;
+    return this.#refusal("5.6.7", text);
+  }
+
+  #refusal(dsn: string, text: string): Trouble {
+    return { dsn, text, relay: this.session.server.relay, site: false };
   }
 
   /** Sends a command unless it went out with the batch, and takes its reply. */
