@@ -1,115 +1,96 @@
-/** Envelope recipients: to standard form, through the virtual aliases, each at most once (reference 5.4). */
+/**
+ * Envelope recipients: to standard form, through the virtual aliases, each at most once (reference 5.4). A short message can
+ * name a large alias a thousand times: recipients are expanded one after another, and only those that stay take memory.
+ */
 
+import type { Share } from "../../shared/budget.ts";
 import { warning } from "../../shared/log/log.ts";
 import { MAX_RECIPIENTS, type Recipient } from "../../shared/mail/envelope.ts";
-import { findAddresses } from "../../shared/mail/header_address.ts";
-import type { Values } from "../../shared/parameters/declare.ts";
-import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
-import type { RewriteCache } from "../../shared/rewrite_cache.ts";
+import type { Lookup } from "../../shared/rewrite_cache.ts";
 import { Refusal } from "../../shared/smtp/refusal.ts";
-import { ALIAS_ERROR, NO_RECIPIENTS, WRITE_ERROR } from "./refusal.ts";
+import { type Addresses, Aliases, fold, isAlias, type Params } from "./aliases.ts";
+import { Pace } from "./pace.ts";
+import { ALIAS_ERROR, CROWDED, NO_RECIPIENTS } from "./refusal.ts";
 
-type Params = Values<typeof cleanupParameters>;
-/** What is asked of rewrite. */
-export type Addresses = Pick<RewriteCache, "rewrite" | "lookup">;
+/** So many recipients are asked for at once; the others of a message wait. */
+const MAX_ASKED = 100;
+/** A recipient that stays costs about so much beside its text. */
+const RECIPIENT_BYTES = 512;
 
-/** The final addresses of one recipient; a promise where something has to be asked for. */
-type Expanded = string[] | Refusal;
+/** A recipient in standard form, and what virtual_alias_maps has of it; a promise where something has to be asked for. */
+interface Asked {
+  readonly address: string;
+  /** Undefined when it is no alias. */
+  readonly found: Lookup | undefined;
+}
 
 export class RecipientRules {
   constructor(readonly params: Params, readonly addresses: Addresses) {}
 
-  /** The recipients that the queue gets. Throws CallError when rewrite does not answer. */
-  async treat(queueId: string, recipients: readonly Recipient[]): Promise<Recipient[] | Refusal> {
-    const asked = recipients.map(({ address }) => this.#expand(queueId, address));
-    const waits = asked.some((each) => each instanceof Promise);
-    const expanded = waits ? await Promise.all(asked) : asked as Expanded[];
-    const treated: Recipient[] = [];
-    for (let i = 0; i < recipients.length; i++) {
-      const addresses = expanded[i]!;
-      if (addresses instanceof Refusal) return addresses;
-      for (const address of addresses) treated.push({ ...recipients[i]!, address });
+  /** The recipients that the queue gets, which are held of `share`. Throws CallError when rewrite does not answer. */
+  async treat(
+    queueId: string,
+    recipients: readonly Recipient[],
+    share: Share,
+  ): Promise<Recipient[] | Refusal> {
+    const named = recipients.length === 1 ? recipients : eachNamedOnce(recipients);
+    const pace = new Pace();
+    const aliases = new Aliases(this.params, this.addresses, queueId, pace);
+    const once = new Once();
+    for (let at = 0; at < named.length; at += MAX_ASKED) {
+      const some = named.slice(at, at + MAX_ASKED);
+      const asking = some.map(({ address }) => this.#ask(address));
+      const waits = asking.some((each) => each instanceof Promise);
+      const asked = waits ? await Promise.all(asking) : asking as Asked[];
+      for (let i = 0; i < some.length; i++) {
+        const { address, found } = asked[i]!;
+        const expanded = found ? await aliases.follow(address, found) : [address];
+        if (expanded instanceof Refusal) return expanded;
+        if (!share.add(once.take(some[i]!, expanded))) return CROWDED;
+        if (once.taken.length > MAX_RECIPIENTS) {
+          warning(`${queueId}: over ${MAX_RECIPIENTS} recipients after alias expansion`);
+          return ALIAS_ERROR;
+        }
+        const rest = pace.step(expanded.length);
+        if (rest) await rest;
+      }
     }
-    if (!treated.length) return NO_RECIPIENTS;
-    const once = treated.length === 1 ? treated : eachOnce(queueId, treated);
-    if (once.length <= MAX_RECIPIENTS) return once;
-    warning(`${queueId}: over ${MAX_RECIPIENTS} recipients after alias expansion`);
-    return ALIAS_ERROR;
+    if (once.leftOut) {
+      warning(
+        `${queueId}: a recipient is named more than ${MAX_REPORTS_OF_RECIPIENT} times: ` +
+          `${once.leftOut} are left out`,
+      );
+    }
+    return once.taken.length ? once.taken : NO_RECIPIENTS;
   }
 
-  #expand(queueId: string, address: string): Expanded | Promise<Expanded> {
+  #ask(address: string): Asked | Promise<Asked> {
     const { addresses } = this;
     const standard = addresses.rewrite("local", address || this.params.emptyAddressRecipient);
-    if (typeof standard !== "string") {
-      return standard.then((standard) => this.#alias(queueId, standard));
-    }
-    return this.#alias(queueId, standard);
+    if (typeof standard !== "string") return standard.then((standard) => this.#look(standard));
+    return this.#look(standard);
   }
 
-  #alias(queueId: string, address: string): Expanded | Promise<Expanded> {
-    if (!this.params.virtualAliasMaps.length) return [address];
+  #look(address: string): Asked | Promise<Asked> {
+    if (!this.params.virtualAliasMaps.length) return { address, found: undefined };
     const found = this.addresses.lookup("virtual_alias_maps", address);
-    if (!(found instanceof Promise) && found.value === null && !found.fail) return [address];
-    return this.#follow(queueId, address);
-  }
-
-  /** Follows aliases until none is left; what is too much refuses the message. */
-  async #follow(queueId: string, recipient: string): Promise<Expanded> {
-    const { virtualAliasRecursionLimit, virtualAliasExpansionLimit } = this.params;
-    const refuse = (what: string) => {
-      warning(
-        `${queueId}: unreasonable virtual_alias_maps map ${what} for ${recipient} -- ` +
-          "message not accepted, try again later",
-      );
-      return ALIAS_ERROR;
-    };
-    const done: string[] = [];
-    /** Addresses that expand into themselves do so once. */
-    const settled = new Set<string>();
-    const open = [{ address: recipient, depth: 0 }];
-    for (let next = open.pop(); next; next = open.pop()) {
-      const { address, depth } = next;
-      const results = settled.has(fold(address)) ? null : await this.#lookup(queueId, address);
-      if (results instanceof Refusal) return results;
-      if (results === null) {
-        done.push(address);
-        continue;
-      }
-      if (depth >= virtualAliasRecursionLimit) return refuse("nesting");
-      if (results.length + open.length + done.length > virtualAliasExpansionLimit) {
-        return refuse("expansion size");
-      }
-      if (results.some((result) => fold(result) === fold(address))) settled.add(fold(address));
-      for (const result of results.reverse()) open.push({ address: result, depth: depth + 1 });
-    }
-    return done;
-  }
-
-  /** What an address stands for, in standard form; null when it is no alias. */
-  async #lookup(queueId: string, address: string): Promise<string[] | null | Refusal> {
-    const { value, fail } = await this.addresses.lookup("virtual_alias_maps", address);
-    if (fail) {
-      warning(
-        `${queueId}: virtual_alias_maps map lookup problem for ${address} -- ` +
-          "message not accepted, try again later",
-      );
-      return WRITE_ERROR;
-    }
-    if (value === null) return null;
-    const results = findAddresses(value, MAX_ALIAS_TOKENS).map((found) => found.address);
-    const limit = this.params.virtualAliasAddressLengthLimit;
-    const long = results.find((result) => result.length > limit);
-    if (!results.length || long) {
-      const what = long ? "address of excessive length" : "no address";
-      warning(`${queueId}: virtual_alias_maps: ${what} for ${address}: ${value}`);
-      return ALIAS_ERROR;
-    }
-    return await Promise.all(results.map((result) => this.addresses.rewrite("local", result)));
+    if (found instanceof Promise) return found.then((found) => answered(address, found));
+    return answered(address, found);
   }
 }
 
-/** An address has about four tokens; the expansion limit counts addresses. */
-const MAX_ALIAS_TOKENS = 100_000;
+function answered(address: string, found: Lookup): Asked {
+  return { address, found: isAlias(found) ? found : undefined };
+}
+
+/** Leaves out what is named again word for word. */
+function eachNamedOnce(recipients: readonly Recipient[]): Recipient[] {
+  const seen = new Set<string>();
+  return recipients.filter(({ address, original, orcpt, notify }) => {
+    const before = seen.size;
+    return seen.add(`${address}\n${original}\n${orcpt}\n${notify.join()}`).size > before;
+  });
+}
 
 /**
  * A recipient that a client names again for another report is delivered to again: so often, and no more. Without this a
@@ -118,31 +99,32 @@ const MAX_ALIAS_TOKENS = 100_000;
 const MAX_REPORTS_OF_RECIPIENT = 50;
 
 /** Two copies for one mailbox help nobody, unless they came by different addresses or want different reports. */
-function eachOnce(queueId: string, recipients: Recipient[]): Recipient[] {
-  const seen = new Set<string>();
-  const reports = new Map<string, number>();
-  let over = 0;
-  const once = recipients.filter(({ address, original, orcpt, notify }) => {
-    const recipient = fold(`${original}\n${address}`);
-    const key = `${fold(orcpt)}\n${notify.join()}\n${recipient}`;
-    if (seen.has(key)) return false;
-    const count = reports.get(recipient) ?? 0;
-    if (count >= MAX_REPORTS_OF_RECIPIENT) {
-      over++;
-      return false;
-    }
-    seen.add(key);
-    reports.set(recipient, count + 1);
-    return true;
-  });
-  if (over) {
-    warning(
-      `${queueId}: a recipient is named more than ${MAX_REPORTS_OF_RECIPIENT} times: ${over} are left out`,
-    );
-  }
-  return once;
-}
+class Once {
+  readonly taken: Recipient[] = [];
+  /** Those that came by one address too often. */
+  leftOut = 0;
+  /** By the address they came by, and the one that was taken: for which reports. */
+  #seen = new Map<string, Map<string, string[]>>();
 
-function fold(text: string): string {
-  return text.toLowerCase();
+  /** Takes those addresses of a recipient that are new; what they hold, in bytes. */
+  take(recipient: Recipient, addresses: readonly string[]): number {
+    const { original, orcpt, notify } = recipient;
+    const name = fold(original), report = `${fold(orcpt)}\n${notify.join()}`;
+    let seen = this.#seen.get(name);
+    if (!seen) this.#seen.set(name, seen = new Map());
+    let bytes = 0;
+    for (const address of addresses) {
+      const key = fold(address), reports = seen.get(key);
+      if (!reports) seen.set(key, [report]);
+      else if (reports.includes(report)) continue;
+      else if (reports.length < MAX_REPORTS_OF_RECIPIENT) reports.push(report);
+      else {
+        this.leftOut++;
+        continue;
+      }
+      this.taken.push({ ...recipient, address });
+      bytes += RECIPIENT_BYTES + address.length + original.length + orcpt.length;
+    }
+    return bytes;
+  }
 }

@@ -19,7 +19,8 @@ import { stopAt } from "../../shared/stop_points.ts";
 import { hasUtf8, type Head, output, readHead } from "./header_section.ts";
 import { HeaderRules, type Treated } from "./header_rules.ts";
 import type { Origin } from "./missing_headers.ts";
-import { type Addresses, RecipientRules } from "./recipients.ts";
+import type { Addresses } from "./aliases.ts";
+import { RecipientRules } from "./recipients.ts";
 import {
   CROWDED,
   NO_RECIPIENTS,
@@ -42,8 +43,6 @@ const refused = counter("cleanup_refused", "messages refused, for whatever reaso
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /** So much each of them always may. */
 const FREE_BYTES = 64 * 1024;
-/** A recipient costs about so much: aliases make thousands of one. */
-const RECIPIENT_BYTES = 512;
 
 const QUEUED: Reply = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };
 const MAILER_DAEMON = "MAILER-DAEMON";
@@ -92,9 +91,9 @@ export class Cleanup {
     if (looping) return looping;
     try {
       const sender = await this.#sender(envelope.sender);
-      const recipients = await this.#recipients.treat(envelope.queueId, submission.recipients);
+      const { recipients: named } = submission;
+      const recipients = await this.#recipients.treat(envelope.queueId, named, share);
       if (recipients instanceof Refusal) return recipients;
-      if (!share.add(recipients.length * RECIPIENT_BYTES)) return CROWDED;
       const treated = await this.#treatHeader(submission, sender, head);
       const body = treated.eightBit ? "8bit" : envelope.body;
       const becoming = { ...envelope, sender, body };

@@ -1,0 +1,121 @@
+/** The virtual aliases of one message (reference 5.4): followed until none is left, each address asked for once. */
+
+import { warning } from "../../shared/log/log.ts";
+import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
+import type { Values } from "../../shared/parameters/declare.ts";
+import { findAddresses } from "../../shared/mail/header_address.ts";
+import type { Lookup, RewriteCache } from "../../shared/rewrite_cache.ts";
+import { Refusal } from "../../shared/smtp/refusal.ts";
+import type { Pace } from "./pace.ts";
+import { ALIAS_ERROR, WRITE_ERROR } from "./refusal.ts";
+
+/** What is asked of rewrite. */
+export type Addresses = Pick<RewriteCache, "rewrite" | "lookup">;
+export type Params = Values<typeof cleanupParameters>;
+
+/** What an address stands for, in standard form; null when it is no alias. */
+type Members = readonly string[] | null;
+
+/** An address has about four tokens; the expansion limit counts addresses. */
+const MAX_ALIAS_TOKENS = 100_000;
+/** Addresses whose answer is remembered for one message, with those in the answers: several large lists, and half a megabyte. */
+const MAX_REMEMBERED = 5000;
+
+/** Whether the table has anything to say of an address. */
+export function isAlias({ value, fail }: Lookup): boolean {
+  return value !== null || fail;
+}
+
+export class Aliases {
+  #remembered = new Map<string, Members>();
+  #room = MAX_REMEMBERED;
+
+  constructor(
+    readonly params: Params,
+    readonly addresses: Addresses,
+    readonly queueId: string,
+    readonly pace: Pace,
+  ) {}
+
+  /** Follows aliases until none is left, from what the table has of the recipient; what is too much refuses the message. */
+  async follow(recipient: string, found: Lookup): Promise<string[] | Refusal> {
+    const { virtualAliasRecursionLimit, virtualAliasExpansionLimit } = this.params;
+    const done: string[] = [];
+    /** Addresses that expand into themselves do so once. */
+    const settled = new Set<string>();
+    const open = [{ address: recipient, depth: 0 }];
+    for (let next = open.pop(); next; next = open.pop()) {
+      const rest = this.pace.step(1);
+      if (rest) await rest;
+      const { address, depth } = next;
+      const asked = settled.has(fold(address))
+        ? null
+        : this.#members(address, depth ? undefined : found);
+      const members = asked instanceof Promise ? await asked : asked;
+      if (members instanceof Refusal) return members;
+      if (members === null) {
+        done.push(address);
+        continue;
+      }
+      if (depth >= virtualAliasRecursionLimit) return this.#unreasonable("nesting", recipient);
+      if (members.length + open.length + done.length > virtualAliasExpansionLimit) {
+        return this.#unreasonable("expansion size", recipient);
+      }
+      if (members.some((member) => fold(member) === fold(address))) settled.add(fold(address));
+      for (let i = members.length; i--;) open.push({ address: members[i]!, depth: depth + 1 });
+    }
+    return done;
+  }
+
+  /** A promise only where something has to be asked for. */
+  #members(address: string, first?: Lookup): Members | Refusal | Promise<Members | Refusal> {
+    const remembered = this.#remembered.get(address);
+    if (remembered !== undefined) return remembered;
+    const found = first ?? this.addresses.lookup("virtual_alias_maps", address);
+    return found instanceof Promise
+      ? found.then((found) => this.#read(address, found))
+      : this.#read(address, found);
+  }
+
+  #read(address: string, { value, fail }: Lookup): Members | Refusal | Promise<Members> {
+    if (fail) {
+      this.#later("virtual_alias_maps map lookup problem", address);
+      return WRITE_ERROR;
+    }
+    if (value === null) return this.#remember(address, null);
+    const members = findAddresses(value, MAX_ALIAS_TOKENS).map((found) => found.address);
+    const limit = this.params.virtualAliasAddressLengthLimit;
+    const long = members.find((member) => member.length > limit);
+    if (!members.length || long) {
+      const what = long ? "address of excessive length" : "no address";
+      warning(`${this.queueId}: virtual_alias_maps: ${what} for ${address}: ${value}`);
+      return ALIAS_ERROR;
+    }
+    const standard = members.map((member) => this.addresses.rewrite("local", member));
+    return standard.some((each) => each instanceof Promise)
+      ? Promise.all(standard).then((standard) => this.#remember(address, standard))
+      : this.#remember(address, standard as string[]);
+  }
+
+  #remember(address: string, members: Members): Members {
+    const size = 1 + (members?.length ?? 0);
+    if (size > this.#room) return members;
+    this.#room -= size;
+    this.#remembered.set(address, members);
+    return members;
+  }
+
+  #unreasonable(what: string, recipient: string): Refusal {
+    this.#later(`unreasonable virtual_alias_maps map ${what}`, recipient);
+    return ALIAS_ERROR;
+  }
+
+  #later(what: string, address: string): void {
+    warning(`${this.queueId}: ${what} for ${address} -- message not accepted, try again later`);
+  }
+}
+
+/** Two addresses that differ in case alone are one mailbox. */
+export function fold(text: string): string {
+  return text.toLowerCase();
+}
