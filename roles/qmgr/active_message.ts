@@ -13,8 +13,11 @@ export type Disposition = "hold" | "delete" | "requeue" | "corrupt";
 export class ActiveMessage {
   /** The number of the first recipient that was not read from the store yet. */
   nextRecipient = 0;
-  /** Recipients in memory. */
+  /** Recipients in memory that have no outcome yet. */
   held = 0;
+  /** More recipients are read when no more than these are held, and while `reading` nobody else reads. */
+  lowWater = 0;
+  reading = false;
   readonly running: Entry<ActiveMessage>[] = [];
   /** Recipients that an agent still delivers for a former qmgr, or may have delivered before it died. */
   #withheld: Map<number, NumberedRecipient> | undefined;

@@ -91,10 +91,16 @@ export class ActiveQueue {
     return Math.max(0, this.limits.messages - this.messages.size - this.reserved);
   }
 
-  /** How many recipients the next page of a message may have. */
+  /** How many recipients the first page of a message may have. */
   get page(): number {
+    return this.#pageBeside(0);
+  }
+
+  /** How many recipients may be read beside those that are held of a message. */
+  #pageBeside(held: number): number {
     const { recipients, recipientMinimum } = this.limits;
-    return Math.max(recipientMinimum, Math.min(MAX_PAGE, recipients - this.#held));
+    const free = Math.min(MAX_PAGE - held, recipients - this.#held);
+    return Math.max(1, recipientMinimum - held, free);
   }
 
   /** Something may be deliverable now: the main loop has a turn when this one is over. */
@@ -176,9 +182,14 @@ export class ActiveQueue {
   }
 
   #take(message: ActiveMessage, recipients: readonly NumberedRecipient[]): void {
-    message.held = recipients.length;
-    this.#held += recipients.length;
+    this.#hold(message, recipients.length);
+    message.lowWater = message.held >> 1;
     this.#route(message, recipients);
+  }
+
+  #hold(message: ActiveMessage, recipients: number): void {
+    message.held += recipients;
+    this.#held += recipients;
   }
 
   /** Sorts recipients by destination and puts them into the schedule; those that need no agent are done with. */
@@ -286,11 +297,12 @@ export class ActiveQueue {
       else if (status === "bounced") message.failed = true;
       else if (status === "deferred") message.deferred = true;
     }
+    this.#hold(message, -outcomes.length);
+    if (message.unread && this.#readsOn(message)) return await this.#readOn(message, outcomes);
     if (!message.end()) {
       if (outcomes.length) await this.#record(message, outcomes);
       return;
     }
-    if (message.unread && !message.disposition) return await this.#readOn(message, outcomes);
     message.completing = true;
     await this.parts.completer.complete(message, outcomes);
     this.#forget(message);
@@ -303,17 +315,26 @@ export class ActiveQueue {
     if (failure) this.judge(message, disposition ?? "corrupt");
   }
 
-  /** All recipients in memory are done: their outcomes become durable, and the next ones are read. */
+  /**
+   * True when the next recipients are to be read: before the last ones in memory are done, so that one slow recipient does not
+   * hold up all that come after it, and not one by one where memory is short.
+   */
+  #readsOn(message: ActiveMessage): boolean {
+    const { reading, disposition, held, lowWater, pending } = message;
+    if (reading || disposition) return false;
+    if (pending === 1) return true;
+    const least = this.limits.recipientMinimum / 2;
+    return !this.#stopped && held <= lowWater && this.#pageBeside(held) >= least;
+  }
+
+  /** In the place of a part that has ended: its outcomes become durable, and then the next recipients are read. */
   async #readOn(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
     const { queueId } = message;
-    // A part of its own: an operator's word may come in between.
-    message.begin();
+    message.reading = true;
     if (outcomes.length) await this.#record(message, outcomes);
-    this.#held -= message.held;
-    message.held = 0;
     try {
       const { nextRecipient } = message;
-      const page = this.page;
+      const page = this.#pageBeside(message.held);
       const stored = await this.parts.store.recipients(queueId, OPEN, nextRecipient, page);
       message.nextRecipient = stored.length < page ? message.recipientCount : stored.at(-1)!.n + 1;
       this.#take(message, stored.map((each) => numbered(each, each.n)));
@@ -322,8 +343,9 @@ export class ActiveQueue {
       warning(`${queueId}: read recipients: ${reason(error)}`);
       message.nextRecipient = message.recipientCount;
       message.deferred = true;
-      if (error instanceof DamagedRecord) message.disposition = "corrupt";
+      if (error instanceof DamagedRecord) this.judge(message, "corrupt");
     }
+    message.reading = false;
     await this.#conclude(message, []);
   }
 

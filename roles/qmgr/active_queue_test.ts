@@ -2,14 +2,18 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
+import { MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
+import { OPEN } from "../../shared/queue/store.ts";
 import { Random } from "../../tests/support/random.ts";
 import { pause } from "../../tests/support/waiting.ts";
 import type { ActiveMessage } from "./active_message.ts";
-import { all, bounced, deferred, resolvedTo, sent, World } from "./test_world.ts";
+import { all, bounced, deferred, gated, resolvedTo, sent, World } from "./test_world.ts";
 
 const PROBLEM = { dsn: "4.4.1", text: "connect to x: Connection refused" };
 const STEPS = 60;
+/** Recipients in memory. */
+const MEMORY = 20;
 
 /** Parts of a message that can be seen: entries that wait, entries with agents, recipients withheld. */
 function partsOf({ qmgr }: World, message: ActiveMessage): number {
@@ -19,10 +23,28 @@ function partsOf({ qmgr }: World, message: ActiveMessage): number {
   return waiting + message.running.length + message.withheld;
 }
 
+/** Recipients in these parts. */
+function recipientsOf({ qmgr }: World, message: ActiveMessage): number {
+  const waiting = [...qmgr.activeQueue.scheduler.transports.values()]
+    .flatMap((transport) => transport.jobs.get(message) ?? [])
+    .flatMap((job) => [...job.peers.values()]).flatMap((peer) => peer.entries);
+  const entries = [...waiting, ...message.running];
+  return entries.reduce((sum, entry) => sum + entry.recipients.length, 0) + message.withheld;
+}
+
 /** A world to which anything happens, in an order that a seed repeats. */
 class Turmoil {
   readonly random: Random;
   readonly ends: (() => void)[] = [];
+  /** The recipients of each message that nobody has deleted. */
+  readonly addresses = new Map<string, string[]>();
+  /** `queue id number` of recipients that are with an agent, and of those that need no other attempt. */
+  readonly out = new Set<string>();
+  readonly ended = new Set<string>();
+  /** Those that a former agent spoke of: believed or not. */
+  readonly reported = new Set<string>();
+  /** What was handed out that must not be. */
+  readonly faults: string[] = [];
 
   constructor(seed: number) {
     this.random = new Random(seed);
@@ -33,7 +55,7 @@ class Turmoil {
       agent: (request) => new Promise((reply, fail) => this.#hand(request, reply, fail)),
       resolve: (address) => this.#resolve(address),
       // Longer messages are read in several pages.
-      params: { qmgrMessageRecipientLimit: 20, qmgrMessageRecipientMinimum: 3 },
+      params: { qmgrMessageRecipientLimit: MEMORY, qmgrMessageRecipientMinimum: 3 },
     });
   }
 
@@ -46,11 +68,14 @@ class Turmoil {
       case 0:
       case 1:
       case 2:
-        await world.enqueue(Array.from({ length: 1 + random.below(12) }, () => this.#address()));
+        await this.#enqueue(world);
         break;
-      case 3:
-        await world.queue.call(random.pick(["hold", "requeue", "delete"]), { which });
+      case 3: {
+        const word = random.pick(["hold", "requeue", "delete"] as const);
+        if (word === "delete") { for (const each of which) this.addresses.delete(each); }
+        await world.queue.call(word, { which });
         break;
+      }
       case 4:
         await this.#report(world);
         break;
@@ -64,15 +89,46 @@ class Turmoil {
     this.ends.splice(this.random.below(this.ends.length), 1)[0]?.();
   }
 
+  /** Recipients that are neither finished with nor open in the store: lost. */
+  async lost(world: World): Promise<string[]> {
+    const lost: string[] = [];
+    for (const [queueId, addresses] of this.addresses) {
+      const stored = await world.store.find(queueId)
+        ? await world.store.recipients(queueId, OPEN, 0, MAX_RECIPIENTS)
+        : [];
+      const open = new Set(stored.map(({ n }) => n));
+      for (const [n, address] of addresses.entries()) {
+        const key = `${queueId} ${n}`;
+        const ended = this.ended.has(key) || this.reported.has(key) || address.endsWith("@error");
+        if (!ended && !open.has(n)) lost.push(`${queueId} ${n} ${address}`);
+      }
+    }
+    return lost;
+  }
+
+  /** Now and then a message of several pages. */
+  async #enqueue(world: World): Promise<void> {
+    const length = 1 + this.random.below(this.random.chance(0.2) ? 60 : 12);
+    const addresses = Array.from({ length }, () => this.#address());
+    this.addresses.set(await world.enqueue(addresses), addresses);
+  }
+
   #hand(
     request: DeliveryRequest,
     reply: (reply: DeliveryReply) => void,
     fail: (error: Error) => void,
   ): void {
     const { random } = this;
+    const keys = request.recipients.map(({ n }) => `${request.envelope.queueId} ${n}`);
+    for (const key of keys) {
+      if (this.out.has(key) || this.ended.has(key)) this.faults.push(`${key} is handed out again`);
+      this.out.add(key);
+    }
     this.ends.push(() => {
+      for (const key of keys) this.out.delete(key);
       if (random.chance(0.2)) return fail(new CallError("unavailable", "smtp: connection closed"));
       const outcome = random.pick([sent, sent, sent, deferred, bounced]);
+      if (outcome !== deferred) { for (const key of keys) this.ended.add(key); }
       const siteProblem = outcome === deferred && random.chance(0.5) ? PROBLEM : null;
       reply({ ...all(request, outcome), siteProblem });
     });
@@ -84,10 +140,9 @@ class Turmoil {
     if (!message) return;
     const n = this.random.below(message.recipientCount);
     const handed = world.handed(message.queueId, n);
-    await world.outcomes.call("report", {
-      handed,
-      outcomes: [this.random.pick([sent, deferred])(n)],
-    });
+    const outcome = this.random.pick([sent, deferred])(n);
+    this.reported.add(`${message.queueId} ${n}`);
+    await world.outcomes.call("report", { handed, outcomes: [outcome] });
   }
 
   #address(): string {
@@ -113,7 +168,12 @@ for (let seed = 1; seed <= 8; seed++) {
       [...activeQueue.messages.values()].filter(({ completing }) => !completing).map((message) => {
         const parts = partsOf(world, message);
         assert(message.pending >= parts, `${message.pending} pending, there are ${parts}`);
-        return message.pending === parts;
+        if (message.pending !== parts) return false;
+        const recipients = recipientsOf(world, message);
+        // What was taken out of the schedule is forgotten with its message.
+        if (!message.disposition) assertEquals(message.held, recipients, "recipients held");
+        assert(message.held >= recipients, `${message.held} held, there are ${recipients}`);
+        return true;
       });
     for (let step = 0; step < STEPS; step++) {
       await turmoil.step(world);
@@ -121,9 +181,37 @@ for (let seed = 1; seed <= 8; seed++) {
       await world.until(() => counted().every(Boolean), "the parts of each message");
     }
     await world.until(() => (turmoil.end(), activeQueue.messages.size === 0), "an end of all");
-    assertEquals(turmoil.ends.length, 0);
+    assertEquals([turmoil.ends.length, activeQueue.page], [0, MEMORY]);
+    assertEquals([turmoil.faults, await turmoil.lost(world)], [[], []]);
   });
 }
+
+gated(
+  "one slow recipient does not hold up those of later pages, nor does memory fill",
+  async (world, gate) => {
+    const addresses = Array.from({ length: 60 }, (_, i) => `r${i}@fast`);
+    const queueId = await world.enqueue(["slow@slow", ...addresses]);
+    const message = world.qmgr.activeQueue.messages.get(queueId)!;
+    const done: string[] = [];
+    await world.until(() => {
+      assert(message.held <= MEMORY, `${message.held} in memory`);
+      const [slow, ...fast] = gate.waiting.splice(0)
+        .sort((a, b) =>
+          Number(b.request.nexthop === "slow") - Number(a.request.nexthop === "slow")
+        );
+      if (slow) gate.waiting.push(slow);
+      for (const { request, reply } of fast) {
+        done.push(...request.recipients.map(({ address }) => address));
+        reply(all(request, sent));
+      }
+      return done.length === 60;
+    }, "all but the slow one");
+    assertEquals([new Set(done).size, world.qmgr.activeQueue.messages.size], [60, 1]);
+    gate.open();
+    await world.untilEmpty();
+  },
+  { qmgrMessageRecipientLimit: MEMORY, qmgrMessageRecipientMinimum: 10 },
+);
 
 Deno.test("a message that is held between two pages of recipients ends once", async () => {
   const moved: string[] = [];
