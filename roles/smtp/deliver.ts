@@ -26,6 +26,16 @@ import {
 
 const sessions = counter("smtp_sessions", "sessions opened");
 
+/** What became of a transaction; `stale` is a kept session that was dead already, and took nothing. */
+type Use = "done" | "stale" | "tlsBroke";
+
+/** What came of one connection to a server. */
+interface Attempt {
+  /** There was a session, past its handshake. */
+  readonly opened: boolean;
+  readonly tlsBroke: boolean;
+}
+
 export class Deliverer {
   readonly pool: Pool;
   #sweeper = new Sweeper();
@@ -57,8 +67,8 @@ export class Deliverer {
     const session = this.pool.take(job.request.nexthop);
     if (!session) return undefined;
     job.nextAttempt();
-    const alive = await this.#use(session, job, likely);
-    return alive ? session.server : undefined;
+    const use = await this.#use(session, job, likely);
+    return use === "stale" ? undefined : session.server;
   }
 
   async #tryAll(job: Job, likely: boolean, tried: Server | undefined): Promise<void> {
@@ -102,63 +112,61 @@ export class Deliverer {
     const { mxAddressLimit, mxSessionLimit } = this.settings;
     let used = 0;
     for (const server of servers.slice(0, mxAddressLimit)) {
-      job.nextAttempt();
-      const session = await this.#open(server, job);
-      if (session) {
-        used++;
-        await this.#use(session, job, likely);
-      }
+      if (await this.#tryServer(server, job, likely)) used++;
       if (!job.open.length || !job.canSend || used === mxSessionLimit) return;
     }
   }
 
-  /** A new session with a server; what went wrong is noted. */
-  async #open(server: Server, job: Job): Promise<Session | undefined> {
+  /** Tries one server, and once more in plain text where TLS breaks; true when there was a session with it. */
+  async #tryServer(server: Server, job: Job, likely: boolean): Promise<boolean> {
     const level: TlsWanted = this.settings.tlsSecurityLevel || "none";
-    try {
-      return await this.#openWith(server, level);
-    } catch (error) {
-      if (!(error instanceof SiteError)) throw error;
-      if (!(error instanceof TlsError) || !this.#mayGoPlain(level, job)) {
-        return void job.failedRest(error.trouble);
-      }
-    }
-    try {
-      return await this.#openWith(server, "none");
-    } catch (error) {
-      if (!(error instanceof SiteError)) throw error;
-      return void job.failedRest(error.trouble);
-    }
+    const first = await this.#attempt(server, level, job, likely);
+    const goesOn = job.open.length > 0 && job.canSend;
+    if (!first.tlsBroke || !goesOn || !this.#mayGoPlain(level, job)) return first.opened;
+    const second = await this.#attempt(server, "none", job, likely);
+    return first.opened || second.opened;
   }
 
-  async #openWith(server: Server, tls: TlsWanted): Promise<Session> {
-    const session = await openSession(server, this.settings, this.#sweeper, tls);
+  /** A new session with a server, and the transaction on it; what went wrong is noted. */
+  async #attempt(server: Server, tls: TlsWanted, job: Job, likely: boolean): Promise<Attempt> {
+    job.nextAttempt();
+    let session: Session;
+    try {
+      session = await openSession(server, this.settings, this.#sweeper, tls);
+    } catch (error) {
+      if (!(error instanceof SiteError)) throw error;
+      job.failedRest(error.trouble);
+      return { opened: false, tlsBroke: error instanceof TlsError };
+    }
     sessions.add();
-    return session;
+    return { opened: true, tlsBroke: await this.#use(session, job, likely) === "tlsBroke" };
   }
 
-  /** Opportunistic TLS that does not work is given up only for mail that has waited (reference 8.3). */
+  /** Opportunistic TLS that breaks is given up only for mail that has waited (reference 8.3). */
   #mayGoPlain(level: TlsWanted, job: Job): boolean {
     return level === "may" && job.age >= this.settings.minimalBackoffTime * 1000;
   }
 
-  /** One transaction on a session, which is kept or ended after it; false when a kept session was dead already. */
-  async #use(session: Session, job: Job, likely: boolean): Promise<boolean> {
+  /** One transaction on a session, which is kept or ended after it. */
+  async #use(session: Session, job: Job, likely: boolean): Promise<Use> {
     session.uses++;
     job.connected(session);
     try {
       await new Transaction(session, job, this.settings, this.#phases).run();
     } catch (error) {
       session.usable = false;
-      if (error instanceof StreamError) job.failedRest(streamTrouble(error, session.server));
-      else if (error instanceof NoSecondContent) {
+      if (error instanceof StaleError) return "stale";
+      if (error instanceof NoSecondContent) {
         job.failedRest(secondContentTrouble(error, session.server));
-      } else if (!(error instanceof StaleError)) throw error;
-      else return false;
+      } else if (error instanceof StreamError) {
+        job.failedRest(streamTrouble(error, session.server));
+        // After the end of data the server may have taken it: not again at once.
+        if (session.tls && error.phase !== this.#phases.end.name) return "tlsBroke";
+      } else throw error;
     } finally {
       this.pool.give(job.request.nexthop, session, likely);
     }
-    return true;
+    return "done";
   }
 }
 

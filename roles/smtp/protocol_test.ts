@@ -91,10 +91,13 @@ function certificate(): { key: string; cert: string } {
 
 const OFFER = "250-mx.test\r\n250-PIPELINING\r\n250 STARTTLS";
 
-/** A server that offers STARTTLS; `secured` answers each command inside TLS, or there is no TLS to be had. */
+/**
+ * A server that offers STARTTLS; inside TLS it answers each command, but breaks off at the one that `tls` names. With false there
+ * is no TLS to be had.
+ */
 async function withTls(
   script: Script,
-  tls: boolean,
+  tls: boolean | string,
   changed: Record<string, string>,
   age = 0,
 ) {
@@ -106,6 +109,7 @@ async function withTls(
     socket.on("data", (data: Uint8Array) => {
       for (const line of new TextDecoder().decode(data).split("\r\n").slice(0, -1)) {
         inside.push(line);
+        if (typeof tls === "string" && line.startsWith(tls)) return void socket.destroy();
         if (inData && line !== ".") continue;
         const data = line === "DATA";
         inData = data;
@@ -148,7 +152,8 @@ async function withTls(
   );
   agent.pool.close();
   const port = server.port;
-  return { reply, inside, outside: server.commands, lines: logged(), port };
+  const { commands: outside, contents } = server;
+  return { reply, inside, outside, contents, lines: logged(), port };
 }
 
 const NO_OPENSSL = !["/usr/bin/openssl", "/usr/local/bin/openssl"].some((path) => {
@@ -205,6 +210,15 @@ for (
     ["fails for fresh mail", {}, "may", 0, "4.7.5", /^Cannot start TLS: handshake failure$/],
     ["fails for old mail", {}, "may", 301_000, "2.0.0", /^250/],
     [
+      "breaks off at once for fresh mail",
+      { STARTTLS: "close" },
+      "may",
+      0,
+      "4.4.2",
+      /^lost connection with \S+ while performing the STARTTLS handshake$/,
+    ],
+    ["breaks off at once for old mail", { STARTTLS: "close" }, "may", 301_000, "2.0.0", /^250/],
+    [
       "fails for old mail but is required",
       {},
       "encrypt",
@@ -223,6 +237,34 @@ for (
     );
     assertEquals(reply.outcomes[0]!.dsn, dsn);
     assertMatch(reply.outcomes[0]!.text, text);
+  });
+}
+
+for (
+  const [verb, level, age, dsn, plain] of [
+    ["EHLO", "may", 301_000, "2.0.0", 1],
+    ["MAIL", "may", 301_000, "2.0.0", 1],
+    ["DATA", "may", 301_000, "2.0.0", 1],
+    [".", "may", 301_000, "4.4.2", 0],
+    ["EHLO", "may", 0, "4.4.2", 0],
+    ["MAIL", "may", 0, "4.4.2", 0],
+    ["MAIL", "encrypt", 301_000, "4.4.2", 0],
+  ] as const
+) {
+  const does = plain ? "sends in plain text" : "defers";
+  Deno.test({
+    name: `deliver() ${does} mail ${
+      age / 1000
+    } s old when TLS, level ${level}, breaks at "${verb}"`,
+    ignore: NO_OPENSSL,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const changed = { smtp_tls_security_level: level };
+      const { reply, contents, inside } = await withTls({}, verb, changed, age);
+      assertEquals(reply.outcomes.map((each) => each.dsn), [dsn]);
+      assertEquals([inside.at(-1)!.split(" ")[0], contents.length], [verb, plain]);
+    },
   });
 }
 

@@ -130,7 +130,17 @@ class Handshake {
     });
   }
 
+  /** From STARTTLS on, a server or something on the way to it that does not get on with TLS may just break off. */
   async #startTls(offered: Features): Promise<Session> {
+    try {
+      return await this.#secured(offered);
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      throw new TlsError(streamTrouble(error, this.server));
+    }
+  }
+
+  async #secured(offered: Features): Promise<Session> {
     const phase = {
       name: "performing the STARTTLS handshake",
       seconds: this.settings.starttlsTimeout,

@@ -29,7 +29,7 @@ export class SiteError extends Error {
   }
 }
 
-/** The TLS handshake failed: with level `may` the next attempt may do without. */
+/** A session broke off over TLS: with level `may` the next attempt may do without. */
 export class TlsError extends SiteError {}
 
 /** One wait on the server: the words of the log, and how long it may take. */
