@@ -57,19 +57,33 @@ function quoted(word: string): string {
 /** Runs it until it ends or a signal asks for the end; the exit code. Throws ConfigError when it cannot be started. */
 export async function runAlone(alone: Alone, events: AloneEvents): Promise<number> {
   const { configuration, host, layers, directory } = alone;
+  // From here on: a Ctrl-C while the runtime is copied must leave nothing behind.
+  const asked = askedToEnd();
   using stage = reachable(findRuntime(), host, layers);
   const system = systemOn({ configuration, host, runtime: stage.runtime, layers, directory });
   for (const service of answersOf(alone.wanted.row, alone.wanted.service)) {
     Deno.mkdirSync(socketDirectory(directory, service), { recursive: true, mode: 0o755 });
   }
   try {
-    return await untilItEnds(alone, system, events);
+    return await untilItEnds(alone, system, events, asked);
   } finally {
     system.listeners.close();
   }
 }
 
-function untilItEnds(alone: Alone, system: System, events: AloneEvents): Promise<number> {
+/** Resolves at the first signal to end. */
+function askedToEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve());
+  });
+}
+
+function untilItEnds(
+  alone: Alone,
+  system: System,
+  events: AloneEvents,
+  asked: Promise<void>,
+): Promise<number> {
   const plan = planOf(alone.wanted, system);
   const own = plan.ownSockets?.();
   const options: LaunchOptions = { binds: own?.binds ?? [], inspect: alone.inspect };
@@ -93,14 +107,10 @@ function untilItEnds(alone: Alone, system: System, events: AloneEvents): Promise
         resolve(gone.fatal?.config ? EX.CONFIG : EX.SOFTWARE);
       },
     });
-    const stop = () => {
-      if (stopping) return;
+    asked.then(() => {
       stopping = true;
       member.drain(STOP_MS);
       setTimeout(() => member.kill(), STOP_MS);
-    };
-    process.on("SIGINT", stop);
-    process.on("SIGTERM", stop);
-    process.on("SIGHUP", stop);
+    });
   });
 }
