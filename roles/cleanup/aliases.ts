@@ -18,8 +18,10 @@ type Members = readonly string[] | null;
 
 /** An address has about four tokens; the expansion limit counts addresses. */
 const MAX_ALIAS_TOKENS = 100_000;
-/** Addresses whose answer is remembered for one message, with those in the answers: several large lists, and half a megabyte. */
-const MAX_REMEMBERED = 5000;
+/** What is remembered for one message: several large lists. */
+const MAX_REMEMBERED_BYTES = 300_000;
+/** Each answer costs about so much beside its text. */
+const ANSWER_BYTES = 50;
 
 /** Whether the table has anything to say of an address. */
 export function isAlias({ value, fail }: Lookup): boolean {
@@ -27,8 +29,10 @@ export function isAlias({ value, fail }: Lookup): boolean {
 }
 
 export class Aliases {
-  #remembered = new Map<string, Members>();
-  #room = MAX_REMEMBERED;
+  #answers = new Map<string, Members>();
+  /** By what the table has: with extensions and capitals a list has many names, and is read once. */
+  #lists = new Map<string, readonly string[]>();
+  #room = MAX_REMEMBERED_BYTES;
 
   constructor(
     readonly params: Params,
@@ -69,20 +73,25 @@ export class Aliases {
 
   /** A promise only where something has to be asked for. */
   #members(address: string, first?: Lookup): Members | Refusal | Promise<Members | Refusal> {
-    const remembered = this.#remembered.get(address);
-    if (remembered !== undefined) return remembered;
+    const known = this.#answers.get(address);
+    if (known !== undefined) return known;
     const found = first ?? this.addresses.lookup("virtual_alias_maps", address);
     return found instanceof Promise
       ? found.then((found) => this.#read(address, found))
       : this.#read(address, found);
   }
 
-  #read(address: string, { value, fail }: Lookup): Members | Refusal | Promise<Members> {
+  #read(address: string, { value, fail }: Lookup): Members | Refusal | Promise<Members | Refusal> {
     if (fail) {
       this.#later("virtual_alias_maps map lookup problem", address);
       return WRITE_ERROR;
     }
-    if (value === null) return this.#remember(address, null);
+    const known = value === null ? null : this.#lists.get(value);
+    if (known !== undefined) return this.#answer(address, known);
+    return this.#readList(address, value!);
+  }
+
+  #readList(address: string, value: string): Members | Refusal | Promise<Members> {
     const members = findAddresses(value, MAX_ALIAS_TOKENS).map((found) => found.address);
     const limit = this.params.virtualAliasAddressLengthLimit;
     const long = members.find((member) => member.length > limit);
@@ -92,17 +101,27 @@ export class Aliases {
       return ALIAS_ERROR;
     }
     const standard = members.map((member) => this.addresses.rewrite("local", member));
+    const keep = (standard: string[]) => {
+      if (!this.#hasRoom(value.length)) return standard;
+      this.#lists.set(value, standard);
+      return this.#answer(address, standard);
+    };
     return standard.some((each) => each instanceof Promise)
-      ? Promise.all(standard).then((standard) => this.#remember(address, standard))
-      : this.#remember(address, standard as string[]);
+      ? Promise.all(standard).then(keep)
+      : keep(standard as string[]);
   }
 
-  #remember(address: string, members: Members): Members {
-    const size = 1 + (members?.length ?? 0);
-    if (size > this.#room) return members;
-    this.#room -= size;
-    this.#remembered.set(address, members);
+  #answer(address: string, members: Members): Members {
+    if (this.#hasRoom(address.length)) this.#answers.set(address, members);
     return members;
+  }
+
+  /** Whether so much text more may be remembered. */
+  #hasRoom(length: number): boolean {
+    const bytes = length + ANSWER_BYTES;
+    if (bytes > this.#room) return false;
+    this.#room -= bytes;
+    return true;
   }
 
   #unreasonable(what: string, recipient: string): Refusal {

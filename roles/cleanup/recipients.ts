@@ -35,7 +35,7 @@ export class RecipientRules {
   ): Promise<Recipient[] | Refusal> {
     const named = recipients.length === 1 ? recipients : eachNamedOnce(recipients);
     const pace = new Pace();
-    const aliases = new Aliases(this.params, this.addresses, queueId, pace);
+    let aliases: Aliases | undefined;
     const once = new Once();
     for (let at = 0; at < named.length; at += MAX_ASKED) {
       const some = named.slice(at, at + MAX_ASKED);
@@ -44,7 +44,8 @@ export class RecipientRules {
       const asked = waits ? await Promise.all(asking) : asking as Asked[];
       for (let i = 0; i < some.length; i++) {
         const { address, found } = asked[i]!;
-        const expanded = found ? await aliases.follow(address, found) : [address];
+        if (found) aliases ??= new Aliases(this.params, this.addresses, queueId, pace);
+        const expanded = found && aliases ? await aliases.follow(address, found) : [address];
         if (expanded instanceof Refusal) return expanded;
         if (!share.add(once.take(some[i]!, expanded))) return CROWDED;
         if (once.taken.length > MAX_RECIPIENTS) {

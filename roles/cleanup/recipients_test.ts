@@ -1,13 +1,16 @@
 /** What a short message to a large alias may take: of lookups, of time in one piece, of memory. */
 
 import { assert, assertEquals } from "@std/assert";
+import { Budget, Share } from "../../shared/budget.ts";
 import type { Lookup } from "../../shared/rewrite_cache.ts";
-import { RECEIVED, recipient, type Scene, scene } from "./test_scene.ts";
+import { RecipientRules } from "./recipients.ts";
+import { parameters, QUEUE_ID, RECEIVED, recipient, type Scene, scene } from "./test_scene.ts";
 
 const MAPS = { virtual_alias_maps: "texthash:/virtual" };
 const QUEUED = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };
 const NONE: Lookup = { value: null, fail: false };
 const MEMBERS = Array.from({ length: 999 }, (_, i) => `m${i}@x.org`).join(", ");
+const LIST: Lookup = { value: MEMBERS, fail: false };
 
 /** A list with 999 members at `list@`, in any case and with any extension, and the addresses that were asked for. */
 function largeList(answer: (found: Lookup) => Lookup | Promise<Lookup> = (found) => found) {
@@ -17,7 +20,7 @@ function largeList(answer: (found: Lookup) => Lookup | Promise<Lookup> = (found)
     ((address: string) => {
       asked.push(address);
       const isList = /^list(\+.*)?@/i.test(address);
-      return answer(isList ? { value: MEMBERS, fail: false } : NONE);
+      return answer(isList ? LIST : NONE);
     }) as (address: string) => Lookup,
   );
   return { ...crowd, asked };
@@ -72,6 +75,22 @@ Deno.test("submit() keeps a list that is written in a thousand ways, and the ord
       .replace(/^(....)(.*)/, "$1@$2");
   assertEquals(await submitTo(list, written), QUEUED);
   assertEquals(list.queue[0]!.recipients, MEMBERS.split(", "));
+});
+
+Deno.test("treat() reads a list that has many names once", async () => {
+  let rewritten = 0;
+  const rules = new RecipientRules(parameters(MAPS), {
+    rewrite: (_context, address) => {
+      rewritten++;
+      return address;
+    },
+    lookup: (_parameter, address) => address.startsWith("list") ? LIST : NONE,
+  });
+  const names = Array.from({ length: 40 }, (_, n) => recipient(`list+${n}@example.com`));
+  const share = new Share(new Budget("recipients", 100_000_000, 0));
+  const treated = await rules.treat(QUEUE_ID, names, share);
+  assert(Array.isArray(treated));
+  assertEquals([treated.length, rewritten], [40 * 999, 40 + 999]);
 });
 
 Deno.test("submit() stops at the first recipients that are too many", async () => {
