@@ -109,9 +109,9 @@ export class Deliverer {
 
   /** Tries servers in their order, within the limits of one destination. */
   async #tryServers(servers: readonly Server[], job: Job, likely: boolean): Promise<void> {
-    const { mxAddressLimit, mxSessionLimit } = this.settings;
+    const { mxSessionLimit } = this.settings;
     let used = 0;
-    for (const server of servers.slice(0, mxAddressLimit)) {
+    for (const server of servers) {
       if (await this.#tryServer(server, job, likely)) used++;
       if (!job.open.length || !job.canSend || used === mxSessionLimit) return;
     }

@@ -60,7 +60,7 @@ export class Lookup {
     ];
   }
 
-  /** The servers of a destination, at least one, or why there is none. */
+  /** The servers of a destination, from one up to smtp_mx_address_limit, or why there is none. */
   async servers(destination: Destination): Promise<Server[] | Trouble> {
     if (destination.path) return [unixServer(this.settings.myhostname, destination.path)];
     try {
@@ -94,7 +94,7 @@ export class Lookup {
       else servers.push(...this.#arranged(found));
       if (servers.length >= this.settings.mxAddressLimit) break;
     }
-    if (servers.length) return servers;
+    if (servers.length) return this.#limited(servers);
     throw self
       ? nobodyBetter(host, self.preference > exchangers[0]!.preference)
       : this.#nobody(missing!, exchangers);
@@ -154,6 +154,17 @@ export class Lookup {
     return servers.sort((a, b) =>
       Number(isIP(b.address) === family) - Number(isIP(a.address) === family)
     );
+  }
+
+  /** As many as may be tried; where one IP version would fill the list, the best of the other has the last place. */
+  #limited(servers: Server[]): Server[] {
+    const { mxAddressLimit, balanceInetProtocols } = this.settings;
+    const cut = servers.slice(0, mxAddressLimit);
+    if (!balanceInetProtocols || cut.length < 2) return cut;
+    const family = isIP(cut[0]!.address);
+    if (cut.some(({ address }) => isIP(address) !== family)) return cut;
+    const other = servers.find(({ address }) => isIP(address) !== family);
+    return other ? [...cut.slice(0, -1), other] : cut;
   }
 
   /** Tells this host's names and addresses: mail to them, and to what is no better, would go round. Only port 25 is us. */

@@ -176,6 +176,33 @@ Deno.test("servers() prefers the IP version that smtp_address_preference names",
   assertEquals((await servers("[h.test]", records, both)).length, 2);
 });
 
+for (
+  const [how, changed, expected] of [
+    ["keeps an address of either IP version", {}, "A6 A6 A6 A6 A4"],
+    ["keeps those that come first", { smtp_balance_inet_protocols: "no" }, "A6 A6 A6 A6 A6"],
+    ["leaves a single place to the first", { smtp_mx_address_limit: "1" }, "A6"],
+    [
+      "leaves a list within the limit alone",
+      { smtp_mx_address_limit: "9" },
+      "A6 A6 A6 A6 A6 A6 A4 A4",
+    ],
+  ] as [string, Record<string, string>, string][]
+) {
+  Deno.test(`servers() ${how} when there are more of one version`, async () => {
+    const records: Zone = {
+      "A h.test": ["192.0.2.1", "192.0.2.2"],
+      "AAAA h.test": Array.from({ length: 6 }, (_, i) => `2001:db8::${i + 1}`),
+    };
+    const found = await servers("[h.test]", records, {
+      inet_protocols: "all",
+      smtp_address_preference: "ipv6",
+      ...changed,
+    });
+    const families = [...found].map((each) => each.includes(":") ? "A6" : "A4");
+    assertEquals(families.join(" "), expected);
+  });
+}
+
 Deno.test("servers() bounds how many exchangers it looks at", async () => {
   const records: Zone = { "MX x.test": Array.from({ length: 100 }, (_, i) => `${i} h${i}.test`) };
   let asked = 0;

@@ -61,6 +61,9 @@ function routing(p: Protocol) {
     addressPreference: choice(`${p}_address_preference`, "any", ["any", "ipv4", "ipv6"], {
       doc: "The IP version to try first among servers of equal preference.",
     }),
+    balanceInetProtocols: bool(`${p}_balance_inet_protocols`, "yes", {
+      doc: "Keep an address of each IP version within the limit on addresses.",
+    }),
     mxAddressLimit: limit(`${p}_mx_address_limit`, "5", {
       doc: "Addresses of a destination that are tried at most; 0 is no limit.",
     }),
