@@ -142,9 +142,10 @@ export class Deliverer {
     return { opened: true, tlsBroke: await this.#use(session, job, likely) === "tlsBroke" };
   }
 
-  /** Opportunistic TLS that breaks is given up only for mail that has waited (reference 8.3). */
+  /** Opportunistic TLS that breaks is given up for mail that has waited, and where nobody tries again (reference 8.3). */
   #mayGoPlain(level: TlsWanted, job: Job): boolean {
-    return level === "may" && job.age >= this.settings.minimalBackoffTime * 1000;
+    const hasWaited = job.isVerified || job.age >= this.settings.minimalBackoffTime * 1000;
+    return level === "may" && hasWaited;
   }
 
   /** One transaction on a session, which is kept or ended after it. */

@@ -90,6 +90,17 @@ for (const reset of ["close", "421 4.3.2 bye", "500 5.5.2 what"]) {
   });
 }
 
+Deno.test("deliver() asks in plain text where TLS breaks: nobody tries again", async () => {
+  const script = { EHLO: "250-mx.test\r\n250 STARTTLS", STARTTLS: "close" };
+  await using server = await new StubServer(script).listen();
+  const agent = deliverer(settings({ smtp_tls_security_level: "may" }));
+  const asked = request(server.nexthop, ["a@x"], { trace: "verify" });
+  const { outcomes } = await agent.deliver(asked, NONE());
+  agent.pool.close();
+  assertEquals(outcomes.map(({ status }) => status), ["deliverable"]);
+  assertEquals(server.commands.map((each) => each[1]!.split(" ")[0]), ["STARTTLS", "MAIL"]);
+});
+
 Deno.test("deliver() verifies by LMTP, too", async () => {
   await using server = await new StubServer({}, true).listen();
   const agent = deliverer(settings({}, "lmtp"));
