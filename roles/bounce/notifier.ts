@@ -7,7 +7,7 @@ import type { Content } from "../../shared/ipc/content.ts";
 import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { notification, notified } from "../../shared/log/lines.ts";
 import { warning } from "../../shared/log/log.ts";
-import { isDoubleBounce } from "../../shared/mail/address.ts";
+import { isNotifier } from "../../shared/mail/address.ts";
 import { NO_CLIENT } from "../../shared/mail/envelope.ts";
 import type { bounceParameters } from "../../shared/parameters/bounce.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
@@ -71,7 +71,7 @@ export class Notifier {
     const postmaster = (to: string): Notification => (
       { reader: "postmaster", to, from: params.doubleBounceSender }
     );
-    if (isDoubleBounce(envelope.sender, params.doubleBounceSender)) {
+    if (isNotifier(envelope.sender, params)) {
       warning(`${envelope.queueId}: undeliverable postmaster notification discarded`);
       return [];
     }

@@ -72,7 +72,7 @@ export class Qmgr {
     const mutex = new Mutex();
     this.#router = new Router(world.resolver, routerSettings(params));
     const seals = Seals.open(world.directory);
-    this.#reports = new Reports(world.bounce, store, seals, params.doubleBounceSender);
+    this.#reports = new Reports(world.bounce, store, seals, params);
     this.#completer = new Completer(store, committer, this.#reports, clock, retrySettings(params));
     this.#claims = new Claims((queueId, n) => {
       const message = this.activeQueue.messages.get(queueId);
@@ -130,7 +130,7 @@ export class Qmgr {
     this.activeQueue.scheduler.configure(schedulerSettings(params));
     this.activeQueue.limits = activeLimits(params);
     this.#router.settings = routerSettings(params);
-    this.#reports.doubleBounceSender = params.doubleBounceSender;
+    this.#reports.notifier = params;
     this.#completer.settings = retrySettings(params);
     this.#space.limits = spaceLimits(params);
     this.#intake.messageSizeLimit = params.messageSizeLimit;

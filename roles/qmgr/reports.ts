@@ -3,7 +3,7 @@
 import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { warning } from "../../shared/log/log.ts";
-import { isDoubleBounce } from "../../shared/mail/address.ts";
+import { isNotifier, type Notifier } from "../../shared/mail/address.ts";
 import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
 import { worded } from "../../shared/mail/verify.ts";
 import {
@@ -40,13 +40,8 @@ export class Reports {
     readonly bounce: BounceClient,
     readonly store: Pick<QueueReader, "content">,
     readonly seals: Pick<Seals, "source">,
-    public doubleBounceSender: string,
+    public notifier: Notifier,
   ) {}
-
-  /** Nobody is told of what became of a notification: reports never loop. */
-  isMute({ sender }: Envelope): boolean {
-    return isDoubleBounce(sender, this.doubleBounceSender);
-  }
 
   /**
    * Tells the sender of those recipients for whom a report is due. Answers the sources of the reports that were made, and of
@@ -61,8 +56,14 @@ export class Reports {
     const { envelope } = message;
     const due = recipients.filter((each) => isDue(kind, each, each.outcome));
     // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
-    const untold = this.isMute(envelope) || (!envelope.sender && kind !== "failure");
-    if (untold) return [];
+    if (!envelope.sender && kind !== "failure") return [];
+    // Nobody is told of what became of a notification: reports never loop.
+    if (isNotifier(envelope.sender, this.notifier)) {
+      if (kind === "failure") {
+        warning(`${envelope.queueId}: undeliverable postmaster notification discarded`);
+      }
+      return [];
+    }
     const sources: string[] = [];
     for (let at = 0; at < due.length; at += RECIPIENTS_PER_REPORT) {
       const some = due.slice(at, at + RECIPIENTS_PER_REPORT);

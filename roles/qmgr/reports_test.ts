@@ -80,11 +80,23 @@ for (
 }
 
 test("the failure of a notification is told to nobody", {
+  params: { myorigin: "mail.example" },
   agent: (request) => all(request, bounced),
 }, async (world) => {
   const queueId = await world.enqueue(["a@x"], { sender: "double-bounce@mail.example" });
   await world.untilEmpty();
   assertEquals([world.reports.length, world.lines(queueId).at(-1)], [0, "removed"]);
+  const text = `warning: ${queueId}: undeliverable postmaster notification discarded`;
+  assertEquals(world.log.includes(text), true);
+});
+
+test("somebody elsewhere by the name of our notifications is told of a failure", {
+  params: { myorigin: "mail.example" },
+  agent: (request) => all(request, bounced),
+}, async (world) => {
+  await world.enqueue(["a@x"], { sender: "double-bounce@elsewhere.example" });
+  await world.untilEmpty();
+  assertEquals(world.reports.map(({ kind }) => kind), ["failure"]);
 });
 
 test("mail to double-bounce here is discarded", {

@@ -44,9 +44,27 @@ export function domainOf(address: string): string {
 /** The local part that `double_bounce_sender` is unless somebody sets it. */
 export const DOUBLE_BOUNCE = "double-bounce";
 
-/** True for the sender of notices that are never answered, `double_bounce_sender` in any domain. */
+/** True for `double_bounce_sender`, which is `sender`, in any domain: of use for addresses that are known to be ours. */
 export function isDoubleBounce(address: string, sender: string): boolean {
   return localPartOf(address).toLowerCase() === sender.toLowerCase();
+}
+
+/** The parameters that our own notifications have their sender from. */
+export interface Notifier {
+  readonly doubleBounceSender: string;
+  readonly myorigin: string;
+  readonly mydomain: string;
+}
+
+/** True for the sender of our own notices, which are never answered; not for somebody of that name elsewhere. */
+export function isNotifier(
+  address: string,
+  { doubleBounceSender, myorigin, mydomain }: Notifier,
+): boolean {
+  if (!isDoubleBounce(address, doubleBounceSender)) return false;
+  const domain = domainOf(address), origin = myorigin.toLowerCase();
+  // rewrite completes an origin of one label (append_dot_mydomain).
+  return !domain || domain === origin || domain === `${origin}.${mydomain.toLowerCase()}`;
 }
 
 /** Names that never have an extension: mail to them must arrive. */

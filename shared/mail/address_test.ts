@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { assertQuick } from "../../tests/support/hostile.ts";
-import { domainOf, external, internal, parsePath, splitExtension } from "./address.ts";
+import { domainOf, external, internal, isNotifier, parsePath, splitExtension } from "./address.ts";
 import { MAX_ADDRESS } from "./envelope.ts";
 
 const accepted: [string, string, string][] = [
@@ -113,6 +113,25 @@ Deno.test("domainOf() takes the right-most @ and folds case", () => {
   assertEquals(domainOf("a@b@Example.COM"), "example.com");
   assertEquals(domainOf("postmaster"), "");
 });
+
+for (
+  const [address, own] of [
+    ["double-bounce@Mail.example.com", true],
+    ["Double-Bounce@mail.example.com.", false],
+    ["double-bounce@mail.example.com", true],
+    ["double-bounce", true],
+    ["double-bounce@elsewhere.test", false],
+    ["double-bounce@example.com", false],
+    ["user@mail.example.com", false],
+    ["", false],
+  ] as const
+) {
+  Deno.test(`isNotifier() says ${own} of <${address}>`, () => {
+    const names = { doubleBounceSender: "Double-Bounce", mydomain: "Example.com" };
+    assertEquals(isNotifier(address, { ...names, myorigin: "mail.example.com" }), own);
+    assertEquals(isNotifier(address, { ...names, myorigin: "mail" }), own);
+  });
+}
 
 const extensions: [string, string, string, string][] = [
   ["joe+news", "+", "joe", "+news"],

@@ -32,6 +32,8 @@ const reports = {
 export const bounceParameters = {
   myhostname: identity.myhostname,
   mailName: identity.mailName,
+  myorigin: identity.myorigin,
+  mydomain: identity.mydomain,
   doubleBounceSender: qmgrParameters.doubleBounceSender,
   delayWarningTime: qmgrParameters.delayWarningTime,
   ...reports,
