@@ -69,6 +69,11 @@ export function failure(text: string): DnsAnswer {
   return { status: "fail", text: clean, records: [], secure: false, ttl: 0 };
 }
 
+/** The same for a reason of our own, which says nothing about the name. */
+export function ownFailure(text: string): DnsAnswer {
+  return { ...failure(text), own: true };
+}
+
 function positive(
   found: readonly ResourceRecord[],
   type: RecordType,

@@ -110,3 +110,13 @@ export function reverseName(address: string): string | undefined {
   const nibbles = bytes.flatMap((byte) => [byte >> 4, byte & 15]).reverse();
   return `${nibbles.map((each) => each.toString(16)).join(".")}.ip6.arpa`;
 }
+
+/** Labels of a reverse zone: 16 bits of an IPv4 address, 32 of an IPv6 one. */
+const REVERSE_LABELS = { "in-addr.arpa": 4, "ip6.arpa": 10 } as const;
+
+/** About the zone that a name is in, as far as a name tells: those under it are likely to have the same servers. */
+export function zoneOf(name: string): string {
+  const labels = name.split("."), top = labels.slice(-2).join(".");
+  const reverse = top === "in-addr.arpa" || top === "ip6.arpa" ? REVERSE_LABELS[top] : 0;
+  return reverse ? labels.slice(-reverse).join(".") : top;
+}

@@ -6,7 +6,7 @@ import { Check } from "typebox/value";
 import { PeerError } from "../../shared/errors.ts";
 import { DnsAnswer, type RecordType } from "../../shared/protocols/dns.ts";
 import { firstStep, interpret } from "./interpret.ts";
-import { decodeMessage, encodeQuestion, isName } from "./packet.ts";
+import { decodeMessage, encodeQuestion, isName, reverseName, zoneOf } from "./packet.ts";
 
 Deno.test("decodeMessage() survives any bytes", () => {
   fc.assert(
@@ -53,6 +53,17 @@ Deno.test("interpret() makes clean answers of damaged messages", () => {
     { numRuns: 500 },
   );
 });
+
+for (
+  const [name, zone] of [
+    ["mx.a.example.com", "example.com"],
+    ["com", "com"],
+    ["4.3.2.1.in-addr.arpa", "2.1.in-addr.arpa"],
+    [reverseName("2001:db8::1")!, "8.b.d.0.1.0.0.2.ip6.arpa"],
+  ] as const
+) {
+  Deno.test(`zoneOf() takes ${name} for one of ${zone}`, () => assertEquals(zoneOf(name), zone));
+}
 
 Deno.test("encodeQuestion() asks for recursion and the AD bit", () => {
   const made = packet.decode(encodeQuestion(7, "a.test", "TLSA", true));

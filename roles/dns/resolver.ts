@@ -8,11 +8,21 @@ import type { Values } from "../../shared/parameters/declare.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { exchange, type NameServer, type Question } from "./exchange.ts";
 import { Hosts } from "./hosts.ts";
-import { failure, firstStep, interpret, type Step } from "./interpret.ts";
-import { canonical, isName, type Message, reverseName } from "./packet.ts";
+import { failure, firstStep, interpret, ownFailure, type Step } from "./interpret.ts";
+import { canonical, isName, type Message, reverseName, zoneOf } from "./packet.ts";
+import { type TurnLimits, Turns } from "./turns.ts";
 
-/** More questions at once would only fill the name server's queue. */
-const MAX_IN_FLIGHT = 1000;
+/**
+ * More questions at once would only fill the name server's queue, and more that wait, memory. One zone whose servers are
+ * slow has a part of that only: it must not keep others from their answers.
+ */
+const TURNS: TurnLimits = {
+  running: 1000,
+  runningEach: 100,
+  waiting: 10_000,
+  waitingEach: 1000,
+  waitMs: 20_000,
+};
 /** A caller has given up after this (shared/protocols/dns.ts). */
 const TOTAL_MS = 50_000;
 const FORMAT_ERROR = 1, NO_SUCH_NAME = 3, NOT_IMPLEMENTED = 4;
@@ -32,6 +42,7 @@ export class Resolver {
   #servers: readonly NameServer[];
   #cache = new Map<string, Remembered>();
   #inFlight = new Map<string, Promise<DnsAnswer>>();
+  #turns = new Turns(TURNS);
   /** The server that answered last is asked first. */
   #best = 0;
 
@@ -68,9 +79,8 @@ export class Resolver {
     return found.answer;
   }
 
-  #ask(key: string, name: string, type: RecordType): DnsAnswer | Promise<DnsAnswer> {
-    if (this.#inFlight.size >= MAX_IN_FLIGHT) return failure("too many questions at once");
-    const asking = this.#follow({ name, type })
+  #ask(key: string, name: string, type: RecordType): Promise<DnsAnswer> {
+    const asking = this.#inTurn({ name, type })
       .catch((error) => failure(reason(error)))
       .then((answer) => {
         this.#inFlight.delete(key);
@@ -82,10 +92,20 @@ export class Resolver {
     return asking;
   }
 
+  async #inTurn(question: Question): Promise<DnsAnswer> {
+    const end = this.now() + TOTAL_MS, zone = zoneOf(question.name);
+    const turn = this.#turns.enter(zone);
+    if (turn !== true && !(await turn)) return ownFailure("too many questions at once");
+    try {
+      return await this.#follow(question, end);
+    } finally {
+      this.#turns.leave(zone);
+    }
+  }
+
   /** The answer, with a question more for each alias that comes without what it stands for. */
-  async #follow({ name, type }: Question): Promise<DnsAnswer> {
-    if (!this.#servers.length) return failure("no name server is configured");
-    const end = this.now() + TOTAL_MS;
+  async #follow({ name, type }: Question, end: number): Promise<DnsAnswer> {
+    if (!this.#servers.length) return ownFailure("no name server is configured");
     for (let step = firstStep(name);;) {
       const said = await this.#askServers(step, type, end);
       if ("status" in said) return said;

@@ -22,6 +22,8 @@ export const DnsAnswer = shape({
     Type.Literal("nxdomain"),
     Type.Literal("fail"),
   ]),
+  /** With `fail`: for a reason of our own, not for anything that is wrong with the name or its servers. */
+  own: Type.Optional(Type.Literal(true)),
   /** For people, when not ok. */
   text: line(500),
   /** `data`: address, host name or text; `preference` for MX, 0 otherwise. At most 100 (`MAX_RECORDS`). */
