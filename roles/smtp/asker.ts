@@ -12,7 +12,7 @@ export function asker(dns: Client<typeof dnsService.calls>): Ask {
       return (await dns.call("query", { name: name.slice(0, 255), type })).reply;
     } catch (error) {
       warning(`lookup of ${type} for ${name}: ${reason(error)}`);
-      return { status: "fail", text: reason(error), records: [], secure: false, ttl: 0 };
+      return { status: "fail", text: reason(error), own: true, records: [], secure: false, ttl: 0 };
     }
   };
 }

@@ -14,6 +14,8 @@ export type Ask = (name: string, type: RecordType) => Promise<DnsAnswer>;
 
 /** More mail exchangers of one domain are not looked at. */
 const MAX_MX_HOSTS = 50;
+/** Exchangers of one preference that are looked up at once: a domain may list many, and slow ones. */
+const HOSTS_AT_ONCE = 5;
 
 /** Words of `inet_interfaces` that are no host's name. */
 const INTERFACE_SETS = ["all", "loopback-only"];
@@ -83,13 +85,9 @@ export class Lookup {
     let missing: Trouble | undefined;
     for (const level of byPreference(exchangers)) {
       if (self && self.preference <= level[0]!.preference) break;
-      const answers = await Promise.all(level.map((each) => this.#addresses(each.host, port)));
-      const found: Server[] = [];
-      for (const answer of answers) {
-        if (Array.isArray(answer)) found.push(...answer);
-        // An exchanger that may exist is a reason to wait, one that does not is none.
-        else if (!missing || isSoft(answer)) missing = answer;
-      }
+      const wanted = this.settings.mxAddressLimit - servers.length;
+      const [found, trouble] = await this.#addressesOf(level, port, wanted);
+      if (trouble && (!missing || isSoft(trouble))) missing = trouble;
       if (found.some(({ address }) => isSelf(address))) self = level[0]!;
       else servers.push(...this.#arranged(found));
       if (servers.length >= this.settings.mxAddressLimit) break;
@@ -107,7 +105,7 @@ export class Lookup {
     if (answer.status === "fail" && this.settings.ignoreMxLookupError) {
       return [{ host: domain, preference: 0 }];
     }
-    if (answer.status !== "ok") throw new NoWay(nameError(domain, "MX", answer.status));
+    if (answer.status !== "ok") throw new NoWay(nameError(domain, "MX", answer));
     const records = answer.records.map((each) => ({
       host: each.data.replace(/\.$/, "").toLowerCase(),
       preference: each.preference,
@@ -125,6 +123,29 @@ export class Lookup {
       .slice(0, MAX_MX_HOSTS);
   }
 
+  /** Addresses of exchangers of one preference, with those of the last few maybe more than wanted; what kept others from having one. */
+  async #addressesOf(
+    level: Exchanger[],
+    port: number,
+    wanted: number,
+  ): Promise<[Server[], Trouble | undefined]> {
+    const found: Server[] = [];
+    let missing: Trouble | undefined;
+    // All of them have their share of the mail, though only a few are looked up.
+    if (level.length > HOSTS_AT_ONCE && this.settings.randomizeAddresses) {
+      shuffle(level, this.random);
+    }
+    for (let at = 0; at < level.length && found.length < wanted; at += HOSTS_AT_ONCE) {
+      const some = level.slice(at, at + HOSTS_AT_ONCE);
+      for (const answer of await Promise.all(some.map(({ host }) => this.#addresses(host, port)))) {
+        if (Array.isArray(answer)) found.push(...answer);
+        // An exchanger that may exist is a reason to wait, one that does not is none.
+        else if (!missing || isSoft(answer)) missing = answer;
+      }
+    }
+    return [found, missing];
+  }
+
   async #addresses(host: string, port: number): Promise<Server[] | Trouble> {
     if (isIP(host)) return [inetServer(host, host, port)];
     const answers = await Promise.all(this.#types.map((type) => this.ask(host, type)));
@@ -136,8 +157,7 @@ export class Lookup {
     if (servers.length) return servers;
     const failed = answers.findIndex((answer) => answer.status === "fail");
     const at = failed < 0 ? answers.length - 1 : failed;
-    const { status } = answers[at]!;
-    return nameError(host, this.#types[at]!, status === "ok" ? "none" : status);
+    return nameError(host, this.#types[at]!, answers[at]!);
   }
 
   #nobody(missing: Trouble, exchangers: readonly Exchanger[]): NoWay {
@@ -189,17 +209,18 @@ function nobodyBetter(host: string, areOthers: boolean): NoWay {
 }
 
 /** Postfix's words for what DNS did not say. */
-function nameError(name: string, type: string, status: DnsAnswer["status"]): Trouble {
+function nameError(name: string, type: string, { status, own }: DnsAnswer): Trouble {
   const why = status === "nxdomain"
     ? "Host not found"
-    : status === "none"
-    ? "Host found but no data record of requested type"
-    : "Host not found, try again";
+    : status === "fail"
+    ? "Host not found, try again"
+    : "Host found but no data record of requested type";
   return {
     dsn: status === "fail" ? "4.4.3" : "5.4.4",
     text: `Host or domain name not found. Name service error for name=${name} type=${type}: ${why}`,
     relay: "none",
-    site: status === "fail",
+    // What keeps us from asking says nothing about the site.
+    site: status === "fail" && !own,
   };
 }
 

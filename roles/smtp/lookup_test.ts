@@ -203,6 +203,44 @@ for (
   });
 }
 
+for (
+  const [how, exists, expected] of [
+    ["enough of them have addresses", (n: number) => n >= 0, 6],
+    ["only the last has an address", (n: number) => n === 49, 51],
+  ] as const
+) {
+  Deno.test(`servers() looks up exchangers of one preference a few at a time: ${how}`, async () => {
+    const records: Zone = { "MX x.test": Array.from({ length: 50 }, (_, i) => `10 h${i}.test`) };
+    for (let i = 0; i < 50; i++) records[`A h${i}.test`] = exists(i) ? [`192.0.2.${i}`] : "none";
+    let asked = 0, open = 0, most = 0;
+    const ask = zone(records);
+    const lookup = new Lookup(settings(), async (name, type) => {
+      asked++;
+      most = Math.max(most, ++open);
+      const answer = await ask(name, type);
+      open--;
+      return answer;
+    });
+    const found = await lookup.servers(parseNexthop("x.test", false, "25")[0]!);
+    assertEquals(Array.isArray(found) && found.length > 0, true);
+    assertEquals([most, asked], [5, expected]);
+  });
+}
+
+for (
+  const [whose, own, site] of [["its own", undefined, true], ["our own", true, false]] as const
+) {
+  Deno.test(`servers() says that a failed lookup is ${site ? "" : "no "}problem of the site where the fault is ${whose}`, async () => {
+    const failed = { status: "fail", text: "", records: [], secure: false, ttl: 0 } as const;
+    const lookup = new Lookup(
+      settings(),
+      () => Promise.resolve({ ...failed, records: [], ...(own ? { own } : {}) }),
+    );
+    const found = await lookup.servers(parseNexthop("x.test", false, "25")[0]!);
+    assertEquals(Array.isArray(found) || [found.dsn, found.site], ["4.4.3", site]);
+  });
+}
+
 Deno.test("servers() bounds how many exchangers it looks at", async () => {
   const records: Zone = { "MX x.test": Array.from({ length: 100 }, (_, i) => `${i} h${i}.test`) };
   let asked = 0;
