@@ -47,12 +47,11 @@ export class Lookup {
   ) {
     const interfaces = settings.inetInterfaces.map(lowerCase);
     this.#ownsLoopback = interfaces.some((each) => LOOPBACK_WORDS.includes(each));
-    const declared = interfaces.filter((each) => !INTERFACE_SETS.includes(each));
+    const hosts = interfaces.filter((each) => !INTERFACE_SETS.includes(each));
+    const declared = [settings.myhostname, ...hosts, ...settings.proxyInterfaces].map(lowerCase);
     this.#own = new Set([
-      lowerCase(settings.myhostname),
       ...settings.hostAddresses,
-      ...[...declared, ...settings.proxyInterfaces.map(lowerCase)]
-        .map((each) => interfaceAddress(each) ?? each),
+      ...declared.map((each) => interfaceAddress(each) ?? each),
     ]);
     const protocols = settings.inetProtocols;
     const all = protocols.includes("all");
