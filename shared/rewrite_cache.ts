@@ -11,6 +11,8 @@ import type { Resolved, rewriteService } from "./protocols/rewrite.ts";
 export const FRESH_MS = 2000;
 /** The most answers kept for each call: a sender of random addresses cannot fill memory. */
 const MAX_ENTRIES = 5000;
+/** The most characters of values kept from tables: a list of a thousand members has many names, each with an answer. */
+const MAX_VALUE_LENGTH = 16 * 1024 * 1024;
 
 type Calls = typeof rewriteService.calls;
 export type Recipient = ReplyOf<Calls, "recipient">;
@@ -21,6 +23,7 @@ export interface Options {
   /** Milliseconds from any start; a test's own. */
   readonly clock?: () => number;
   readonly maxEntries?: number;
+  readonly maxValueLength?: number;
 }
 
 /** Asks rewrite, at most once in `FRESH_MS` for the same question. Failed calls throw CallError and are not kept. */
@@ -42,7 +45,10 @@ export class RewriteCache {
       max,
       ({ resolved, listed }) => !resolved.fail && listed !== "fail",
     );
-    this.#lookup = new Answers<Lookup>(max, (found) => !found.fail);
+    this.#lookup = new Answers<Lookup>(max, (found) => !found.fail, {
+      max: options.maxValueLength ?? MAX_VALUE_LENGTH,
+      of: ({ value }) => value?.length ?? 0,
+    });
   }
 
   /** The address in standard form (reference 5.3). */
@@ -93,13 +99,26 @@ interface Entry<R> {
   readonly until: number;
 }
 
+/** How long a reply is, and the most that all may be together. */
+interface Length<R> {
+  readonly max: number;
+  of(reply: R): number;
+}
+
 /** The answers to one call. Two generations bound it without a list of who was used last. */
 class Answers<R> {
   #young = new Map<string, Entry<R>>();
   #old = new Map<string, Entry<R>>();
   #asking = new Map<string, Promise<R>>();
+  /** Of the young. */
+  #length = 0;
 
-  constructor(readonly max: number, readonly keep: (reply: R) => boolean) {}
+  /** Without `length` all replies are short. */
+  constructor(
+    readonly max: number,
+    readonly keep: (reply: R) => boolean,
+    readonly length?: Length<R>,
+  ) {}
 
   get(key: string, now: number, ask: () => Promise<{ reply: R }>): R | Promise<R> {
     const entry = this.#young.get(key) ?? this.#old.get(key);
@@ -124,10 +143,14 @@ class Answers<R> {
   }
 
   #put(key: string, entry: Entry<R>): void {
-    if (this.#young.size >= this.max / 2) {
+    const { length } = this;
+    const more = length?.of(entry.reply) ?? 0;
+    if (this.#young.size >= this.max / 2 || (length && this.#length + more > length.max / 2)) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#length = 0;
     }
     this.#young.set(key, entry);
+    this.#length += more;
   }
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Client } from "./ipc/client.ts";
 import type { Resolved, rewriteService } from "./protocols/rewrite.ts";
-import { FRESH_MS, RewriteCache } from "./rewrite_cache.ts";
+import { FRESH_MS, type Options, RewriteCache } from "./rewrite_cache.ts";
 
 const there: Resolved = {
   transport: "smtp",
@@ -14,7 +14,7 @@ const there: Resolved = {
 };
 
 /** A client whose answers a test decides, and a clock it turns. */
-function setUp(answer: (name: string, request: unknown) => unknown, maxEntries?: number) {
+function setUp(answer: (name: string, request: unknown) => unknown, limits: Options = {}) {
   const calls: string[] = [];
   const clock = { now: 0 };
   // deno-lint-ignore require-await
@@ -23,8 +23,7 @@ function setUp(answer: (name: string, request: unknown) => unknown, maxEntries?:
     return { reply: answer(name, request) };
   };
   const client = { call, close() {} } as unknown as Client<typeof rewriteService.calls>;
-  const options = { clock: () => clock.now, ...(maxEntries ? { maxEntries } : {}) };
-  return { cache: new RewriteCache(client, options), calls, clock };
+  return { cache: new RewriteCache(client, { clock: () => clock.now, ...limits }), calls, clock };
 }
 
 Deno.test("resolve() answers without a promise while the answer is fresh, then asks again", async () => {
@@ -89,11 +88,23 @@ Deno.test("not found is an answer and is kept", async () => {
 });
 
 Deno.test("the oldest answers make room, the newest stay", async () => {
-  const { cache, calls } = setUp(() => there, 4);
+  const { cache, calls } = setUp(() => there, { maxEntries: 4 });
   for (const user of ["a", "b", "c", "d", "e"]) await cache.resolve("", user);
   assert(!(cache.resolve("", "e") instanceof Promise));
   assert(!(cache.resolve("", "d") instanceof Promise));
   const first = cache.resolve("", "a");
+  assert(first instanceof Promise);
+  await first;
+  assertEquals(calls.length, 6);
+});
+
+Deno.test("long values make room as many short ones do", async () => {
+  const long = { value: "x".repeat(100), fail: false };
+  const { cache, calls } = setUp(() => long, { maxValueLength: 400 });
+  for (const user of ["a", "b", "c", "d", "e"]) await cache.lookup("virtual_alias_maps", user);
+  assertEquals(cache.lookup("virtual_alias_maps", "e"), long);
+  assertEquals(cache.lookup("virtual_alias_maps", "d"), long);
+  const first = cache.lookup("virtual_alias_maps", "a");
   assert(first instanceof Promise);
   await first;
   assertEquals(calls.length, 6);
