@@ -57,10 +57,8 @@ export class RecipientRules {
       }
     }
     if (once.leftOut) {
-      warning(
-        `${queueId}: a recipient is named more than ${MAX_REPORTS_OF_RECIPIENT} times: ` +
-          `${once.leftOut} are left out`,
-      );
+      const over = `a recipient is named more than ${MAX_REPORTS_OF_RECIPIENT} times`;
+      warning(`${queueId}: ${over}: ${once.leftOut} are left out`);
     }
     return once.taken.length ? once.taken : NO_RECIPIENTS;
   }
