@@ -234,13 +234,18 @@ function same(addresses: readonly string[]): string {
   return [...new Set(plain)].toSorted().join();
 }
 
-/** What smtpd and cleanup may do to content: nothing that stands first continues the Received header, and text needs an empty line. */
+/**
+ * What smtpd and cleanup may do to content: nothing that stands first continues the Received header, no white space stands
+ * before a colon, and text needs an empty line.
+ */
 function cleaned(sent: string): string {
   const lines = sent.split(/(?<=\n)/);
   let at = 0;
   while (/^>*From /.test(lines[at] ?? "")) lines[at] = `X-Mailbox-Line: ${lines[at++]}`;
   if (at === 0 && /^[ \t]/.test(sent)) return `\r\n${sent}`;
-  while (/^[!-9;-~]+[ \t]*:|^[ \t]/.test(lines[at] ?? "")) at++;
+  while (/^[!-9;-~]+[ \t]*:|^[ \t]/.test(lines[at] ?? "")) {
+    lines[at] = lines[at++]!.replace(/^([!-9;-~]+)[ \t]+:/, "$1:");
+  }
   if (at < lines.length && lines[at] !== "" && lines[at] !== "\r\n") lines.splice(at, 0, "\r\n");
   return lines.join("");
 }
