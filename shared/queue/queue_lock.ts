@@ -3,6 +3,7 @@
  * first is receiving. The kernel frees the lock of a process that dies.
  */
 
+import { closeSync, fchownSync, fstatSync, openSync } from "node:fs";
 import { join } from "@std/path";
 import { ConfigError } from "../errors.ts";
 
@@ -31,11 +32,29 @@ export async function lockQueue(directory: string, patienceMs = PATIENCE_MS): Pr
 export function tryLockQueue(directory: string): QueueLock | undefined {
   Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, "qmgr.lock");
-  const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-  // Made by root, it must be the owner's all the same: his qmgr has to open it.
-  const { uid, gid } = Deno.statSync(directory);
-  if (file.statSync().uid !== uid) Deno.chownSync(path, uid, gid);
+  makeFile(path, directory);
+  const file = Deno.openSync(path, { write: true });
   if (file.tryLockSync(true)) return file;
   file.close();
   return undefined;
+}
+
+/**
+ * Makes the file where there is none. Made by root, it must be the owner's all the same: his qmgr has to open it. Only a new
+ * file is given away, because the owner may have put a link to any other in its place.
+ */
+function makeFile(path: string, directory: string): void {
+  let file: number;
+  try {
+    file = openSync(path, "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw error;
+  }
+  try {
+    const { uid, gid } = Deno.statSync(directory);
+    if (fstatSync(file).uid !== uid) fchownSync(file, uid!, gid!);
+  } finally {
+    closeSync(file);
+  }
 }

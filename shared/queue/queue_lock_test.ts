@@ -61,3 +61,20 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "tryLockQueue() of root gives away no file that the owner put a link to",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    const directory = await Deno.makeTempDir(), others = await Deno.makeTempFile();
+    try {
+      Deno.chownSync(directory, 65534, 65534);
+      Deno.symlinkSync(others, join(directory, "qmgr.lock"));
+      using _lock = tryLockQueue(directory);
+      assertEquals(Deno.statSync(others).uid, 0);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+      await Deno.remove(others);
+    }
+  },
+});
