@@ -8,12 +8,12 @@ import type { Transaction } from "./transaction.ts";
 
 /** More parameters than this are nobody's. */
 const MAX_PARAMETERS = 100;
-/** xtext of RFC 3461 4, with the `=` that some clients do not encode. */
-const XTEXT = /^([!-*,-~]|\+[0-9A-F]{2})*$/;
+/** xtext of RFC 3461 4. */
+const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})*$/;
 /** What xtext may not stand for where people will read it: controls, and all beyond ASCII. */
 const HIDDEN = /\+([01][0-9A-F]|7F|[89A-F])/;
 /** utf-8-addr-xtext and -unitext of RFC 6533 3, loosely. */
-const UTF8_XTEXT = /^([!-*,-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
+const UTF8_XTEXT = /^([!-*,-<>-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
 
 const DSN_DISABLED = reply(501, "5.7.1", "DSN support is disabled");
 const bad = (text: string) => reply(501, "5.5.4", text);
@@ -47,9 +47,10 @@ export function mailParameters(
       transaction.ret = word;
     } else if (name === "ENVID") {
       if (settings.discarded.has("dsn")) return DSN_DISABLED;
-      const fits = value && value.length <= MAX_ENVID && XTEXT.test(value) && !HIDDEN.test(value);
+      const envid = withoutEquals(value);
+      const fits = envid && envid.length <= MAX_ENVID && XTEXT.test(envid) && !HIDDEN.test(envid);
       if (transaction.envid || !fits) return bad("Bad ENVID parameter syntax");
-      transaction.envid = value;
+      transaction.envid = envid;
     } else if (name !== "AUTH") return unsupported(parameter.text);
     // Who submitted the message is believed of nobody (RFC 4954 5), and nothing is done with it.
   }
@@ -79,8 +80,9 @@ export function recipientParameters(
       if (!words || recipient.notify.length) return bad("Error: Bad NOTIFY parameter syntax");
       recipient.notify = words;
     } else {
-      if (recipient.orcpt || !isOrcpt(value)) return bad("Error: Bad ORCPT parameter syntax");
-      recipient.orcpt = value;
+      const orcpt = withoutEquals(value);
+      if (recipient.orcpt || !isOrcpt(orcpt)) return bad("Error: Bad ORCPT parameter syntax");
+      recipient.orcpt = orcpt;
     }
   }
   return undefined;
@@ -108,6 +110,11 @@ function notifyWords(value: string): Recipient["notify"] | undefined {
   const known = words.every((word) => /^(NEVER|SUCCESS|FAILURE|DELAY)$/.test(word));
   const alone = !words.includes("NEVER") || words.length === 1;
   return words.length && known && alone ? words as Recipient["notify"] : undefined;
+}
+
+/** As xtext has it: some clients leave `=` as it is, and some servers refuse that. */
+function withoutEquals(value: string): string {
+  return value.replaceAll("=", "+3D");
 }
 
 /** `rfc822;user+2Bx@example.com` (RFC 3461 4.2). */

@@ -51,3 +51,34 @@ Deno.test("mailParameters() ignores none of very many parameters", () => {
   const text = `${"SIZE=1 ".repeat(200)}FOO`;
   assertEquals(mailParameters(text, new Transaction(), settings)?.code, 501);
 });
+
+for (
+  const [given, kept] of [
+    ["rfc822;a=b+3Dc@example.com", "rfc822;a+3Db+3Dc@example.com"],
+    ["utf-8;ä=b@example.com", "utf-8;ä+3Db@example.com"],
+    [`rfc822;${"=".repeat(331)}`, `rfc822;${"+3D".repeat(331)}`],
+    [`rfc822;${"=".repeat(332)}`, undefined],
+  ] as const
+) {
+  Deno.test(`recipientParameters() keeps the = of ${given.slice(0, 20)} as xtext, or refuses`, () => {
+    const options = { orcpt: "", notify: [] };
+    const refused = recipientParameters(`ORCPT=${given}`, options, settings);
+    assertEquals(refused?.code, kept === undefined ? 501 : undefined);
+    assertEquals(options.orcpt, kept ?? "");
+  });
+}
+
+for (
+  const [given, kept] of [
+    ["id=1=+2B", "id+3D1+3D+2B"],
+    ["=".repeat(33), "+3D".repeat(33)],
+    ["=".repeat(34), undefined],
+  ] as const
+) {
+  Deno.test(`mailParameters() keeps the = of ${given} as xtext, or refuses`, () => {
+    const transaction = new Transaction();
+    const refused = mailParameters(`ENVID=${given}`, transaction, settings);
+    assertEquals(refused?.code, kept === undefined ? 501 : undefined);
+    assertEquals(transaction.envid, kept ?? "");
+  });
+}
