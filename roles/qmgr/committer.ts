@@ -208,12 +208,14 @@ export class Committer {
         continue;
       }
       const why = new StorageError(failure.message);
+      for (const { once, resolve } of stuck.changes) if (once) resolve(why);
+      stuck.changes = stuck.changes.filter(({ once }) => !once);
+      // Nothing is left to remember whose fault it was; if it is the disk's, new mail finds out by itself.
+      if (!stuck.changes.length) continue;
       const atFault = alone && this.#made > stuck.since;
       if (atFault) this.#restLonger(stuck, why);
       else broken ??= why;
-      for (const { once, resolve } of stuck.changes) if (once) resolve(why);
-      stuck.changes = stuck.changes.filter(({ once }) => !once);
-      if (stuck.changes.length) this.#stuck.put(stuck);
+      this.#stuck.put(stuck);
     }
     return broken;
   }

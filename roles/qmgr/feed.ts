@@ -28,14 +28,22 @@ interface Scan {
   wanted: boolean;
   /** Asked for again while it runs: it starts anew when it has ended. */
   again: boolean;
+  /** After the last page; undefined at the beginning. */
   position: unknown;
+  /** Something that is due could not be read, or not become active. */
+  trouble: boolean;
+  /** After trouble it goes on, or starts anew, without being asked. */
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+function newScan(): Scan {
+  return { wanted: false, again: false, position: undefined, trouble: false, timer: undefined };
 }
 
 export class Feeder {
-  #scans: Record<Source, Scan> = {
-    incoming: { wanted: false, again: false, position: undefined },
-    deferred: { wanted: false, again: false, position: undefined },
-  };
+  /** Milliseconds. */
+  troubleMs = TROUBLE_MS;
+  #scans: Record<Source, Scan> = { incoming: newScan(), deferred: newScan() };
   /** maximal_backoff_time, milliseconds: nothing that waits rightly waits longer. */
   longestPause = Infinity;
   #turn: Source = "deferred";
@@ -64,13 +72,14 @@ export class Feeder {
   /** Looks through a queue for due mail, from its beginning. */
   want(source: Source): void {
     const scan = this.#scans[source];
-    if (scan.wanted) scan.again = true;
+    if (scan.wanted || scan.position !== undefined) scan.again = true;
     scan.wanted = true;
     if (!this.#running) this.#run();
   }
 
   stop(): void {
     this.#stopped = true;
+    for (const { timer } of Object.values(this.#scans)) clearTimeout(timer);
   }
 
   async #run(): Promise<void> {
@@ -82,15 +91,28 @@ export class Feeder {
         await this.mutex.run(() => this.#load(source));
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        warning(`scan ${source}: ${reason(error)}`);
-        // The next look begins anew: what could not become active is not passed over.
-        const scan = this.#scans[source];
-        scan.wanted = false;
-        scan.position = undefined;
-        setTimeout(() => this.want(source), TROUBLE_MS);
+        this.#note(source, reason(error));
+        this.#rest(source);
       }
     }
     this.#running = false;
+  }
+
+  /** Says once in a pass that there is trouble. */
+  #note(source: Source, what: string): void {
+    const scan = this.#scans[source];
+    if (!scan.trouble) warning(`scan ${source}: ${what}`);
+    scan.trouble = true;
+  }
+
+  /** Goes on later from where the pass is now: once, however often there is trouble meanwhile. */
+  #rest(source: Source): void {
+    const scan = this.#scans[source];
+    scan.wanted = false;
+    scan.timer ??= setTimeout(() => {
+      scan.timer = undefined;
+      this.want(source);
+    }, this.troubleMs);
   }
 
   /** The queue whose turn it is; undefined when there is no room or nothing to look for. */
@@ -117,7 +139,7 @@ export class Feeder {
     if (limit === 0) return;
     const now = this.now();
     if (scan.position === undefined) {
-      scan.again = false;
+      scan.again = scan.trouble = false;
       if (source === "deferred") await this.store.forget(now);
       // A clock that was ahead has put these off until then.
       await this.store.hasten(source, now, now + this.longestPause);
@@ -131,15 +153,26 @@ export class Feeder {
     const due = page.messages.filter(({ envelope }) =>
       !this.activeQueue.messages.has(envelope.queueId)
     );
+    const failures = await this.#activate(due);
+    const stuck = failures.findIndex((failure) => isTrouble(failure));
+    if (stuck >= 0) {
+      this.#note(source, `${due[stuck]!.envelope.queueId}: ${failures[stuck]!.message}`);
+    }
+    // What could not become active must not hold up what is due behind it, but the disk is not asked again for each page.
+    const ended = scan.position === undefined;
+    const hopeless = stuck >= 0 && failures.every(isTrouble);
+    if (ended ? scan.trouble && !scan.wanted : hopeless) this.#rest(source);
+  }
+
+  /** Takes messages in; answers for each why it could not become active, if so. */
+  async #activate(due: readonly QueuedMessage[]): Promise<(StorageError | undefined)[]> {
     const failures = await Promise.all(
       due.map(({ envelope: { queueId }, nextTry }) =>
         this.committer.changeOnce({ queueId, move: { queue: "active", nextTry } })
       ),
     );
     for (const [i, message] of due.entries()) if (!failures[i]) await this.#admit(message);
-    // What is damaged stays where it is; for the disk we come again.
-    const trouble = failures.find((failure) => failure && !(failure instanceof DamagedRecord));
-    if (trouble) throw trouble;
+    return failures;
   }
 
   async #admit(stored: QueuedMessage): Promise<void> {
@@ -172,4 +205,9 @@ export class Feeder {
       this.committer.change({ queueId, move: { queue, nextTry: this.now() + TROUBLE_MS } });
     }
   }
+}
+
+/** True for what may go by: what is damaged stays where it is. */
+function isTrouble(failure: StorageError | undefined): boolean {
+  return failure !== undefined && !(failure instanceof DamagedRecord);
 }

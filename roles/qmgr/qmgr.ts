@@ -51,9 +51,9 @@ export interface World {
 export class Qmgr {
   readonly answers: readonly Answerer[];
   readonly activeQueue: ActiveQueue;
+  readonly feeder: Feeder;
   /** Running deliveries have so long to end when qmgr does. */
   drainMs = DRAIN_MS;
-  #feeder: Feeder;
   #completer: Completer;
   #reports: Reports;
   #router: Router;
@@ -92,24 +92,24 @@ export class Qmgr {
       schedulerSettings(params),
       activeLimits(params),
     );
-    this.#feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
-    this.#feeder.longestPause = params.maximalBackoffTime * 1000;
-    this.#flusher = new Flusher(this.activeQueue, store, this.#feeder, mutex);
+    this.feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
+    this.feeder.longestPause = params.maximalBackoffTime * 1000;
+    this.#flusher = new Flusher(this.activeQueue, store, this.feeder, mutex);
     this.#space = new FreeSpace(world.directory, steady, spaceLimits(params));
     this.#intake = new Intake(
       store,
       committer,
       this.activeQueue,
       this.#space,
-      () => this.#feeder.takesNew,
-      () => this.#feeder.want("incoming"),
+      () => this.feeder.takesNew,
+      () => this.feeder.want("incoming"),
       now,
       params.messageSizeLimit,
     );
     this.answers = [
       this.#intake.answerer,
       answerOutcomes(this.activeQueue, store, committer, this.#claims, seals, mutex),
-      answerQueue(this.activeQueue, store, this.#feeder, mutex),
+      answerQueue(this.activeQueue, store, this.feeder, mutex),
       this.#flusher.answerer,
     ];
     this.#setRunDelay(params);
@@ -120,9 +120,9 @@ export class Qmgr {
     const { store, now, graceMs } = this.world;
     this.#keepTime();
     await store.recover(now() + graceMs);
-    this.#feeder.want("incoming");
-    this.#feeder.want("deferred");
-    this.#timers.push(setTimeout(() => this.#feeder.want("incoming"), graceMs + 1));
+    this.feeder.want("incoming");
+    this.feeder.want("deferred");
+    this.#timers.push(setTimeout(() => this.feeder.want("incoming"), graceMs + 1));
   }
 
   /** Takes new parameters in place. */
@@ -134,9 +134,9 @@ export class Qmgr {
     this.#completer.settings = retrySettings(params);
     this.#space.limits = spaceLimits(params);
     this.#intake.messageSizeLimit = params.messageSizeLimit;
-    this.#feeder.longestPause = params.maximalBackoffTime * 1000;
+    this.feeder.longestPause = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
-    this.#feeder.want("incoming");
+    this.feeder.want("incoming");
     this.activeQueue.changed();
   }
 
@@ -144,7 +144,7 @@ export class Qmgr {
   async drain(): Promise<void> {
     clearInterval(this.#runTimer);
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#feeder.stop();
+    this.feeder.stop();
     this.#flusher.stop();
     await this.activeQueue.stop(this.drainMs);
     this.#claims.end();
@@ -154,8 +154,8 @@ export class Qmgr {
   /** Looks for mail that is due, as every queue_run_delay. */
   scan(): void {
     this.#keepTime();
-    this.#feeder.want("incoming");
-    this.#feeder.want("deferred");
+    this.feeder.want("incoming");
+    this.feeder.want("deferred");
   }
 
   /** While the clock is in doubt the next qmgr has to know that, too. */

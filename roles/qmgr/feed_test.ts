@@ -1,0 +1,84 @@
+/** Messages that cannot become active hold up nothing but themselves. */
+
+import { assert } from "@std/assert";
+import { StorageError } from "../../shared/errors.ts";
+import type { SqliteStore } from "../../shared/queue/sqlite_store.ts";
+import { countsOf } from "../../tests/support/queue_counts.ts";
+import { pause } from "../../tests/support/waiting.ts";
+import { all, deferred, sent, World } from "./test_world.ts";
+
+/** What the store refuses to make active, and how often it was asked. */
+class Refusal {
+  readonly ids = new Set<string>();
+  tries = 0;
+
+  around = (store: SqliteStore): SqliteStore => {
+    const commit = store.commit.bind(store);
+    store.commit = (batch) => {
+      const isRefused = batch.moved.some(({ queueId, queue }) =>
+        queue === "active" && this.ids.has(queueId)
+      );
+      if (!isRefused) return commit(batch);
+      this.tries++;
+      return Promise.reject(new StorageError("queue: input/output error"));
+    };
+    return store;
+  };
+}
+
+/** A world with so many messages that are due: the first ones cannot become active. */
+async function stuck(bad: number, good: number): Promise<{ world: World; refusal: Refusal }> {
+  const refusal = new Refusal();
+  let down = true;
+  const world = await World.open({
+    around: refusal.around,
+    agent: (request) => all(request, down ? deferred : sent),
+  });
+  for (let i = 0; i < bad + good; i++) {
+    const queueId = await world.enqueue([`r${i}@d${i}`]);
+    // In this order they are due.
+    await world.untilIn(queueId, "deferred");
+    if (i < bad) refusal.ids.add(queueId);
+  }
+  world.ahead += 3_600_000;
+  down = false;
+  return { world, refusal };
+}
+
+Deno.test("new mail is taken while a message cannot become active", async () => {
+  const { world, refusal } = await stuck(1, 0);
+  await using _ = world;
+  for (let look = 0; look < 10; look++) {
+    const before = refusal.tries;
+    world.qmgr.scan();
+    await world.until(() => refusal.tries > before);
+    await world.enqueue([`new${look}@x`]);
+  }
+});
+
+Deno.test("mail that cannot become active does not hold up what is due behind it", async () => {
+  const { world, refusal } = await stuck(60, 5);
+  await using _ = world;
+  world.qmgr.feeder.troubleMs = 20;
+  world.qmgr.scan();
+  await world.until(async () => (await countsOf(world.store)).deferred === 60);
+  // It is not forgotten.
+  refusal.ids.clear();
+  await world.untilEmpty();
+});
+
+Deno.test("looks for mail that could not become active do not add up", async () => {
+  const { world, refusal } = await stuck(1, 0);
+  await using _ = world;
+  const { feeder } = world.qmgr;
+  feeder.troubleMs = 50;
+  for (let look = 0; look < 20; look++) {
+    const before = refusal.tries;
+    world.qmgr.scan();
+    await world.until(() => refusal.tries > before);
+  }
+  const before = refusal.tries;
+  await pause(10 * feeder.troubleMs);
+  const more = refusal.tries - before;
+  assert(more > 0 && more < 30, `${more} tries`);
+});
