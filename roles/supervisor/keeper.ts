@@ -44,8 +44,11 @@ const SETTLED_MS = 10_000;
 const LATE_WANT_MS = 5_000;
 /** How long a replacement may take to become ready. */
 const REPLACE_MS = 20_000;
-/** How long one that must have gone before may take to finish what is in hand; callers wait for the next one for longer. */
-const FINISH_MS = 5_000;
+/**
+ * How long one that must have gone before may take to finish what is in hand: meanwhile nobody answers in its place, and
+ * agents keep what qmgr has not heard for the next one.
+ */
+const FINISH_MS = 1_500;
 /** How long the kernel may take to end a process that was killed. */
 const KILLED_MS = 500;
 
@@ -57,8 +60,8 @@ export class Keeper {
   #reason = "";
   #wantedAt = 0;
   #stopping = false;
-  /** Processes that a replacement waits for: their end is no reason to start another. */
-  #leaving = new Set<Member>();
+  /** The only process is being replaced: no other may start meanwhile, whoever wants it or died. */
+  #replacing = false;
   #waiters: (() => void)[] = [];
 
   /** `throttleMs` is `service_throttle_time`; `want` starts another service. */
@@ -88,8 +91,8 @@ export class Keeper {
   }
 
   /**
-   * Puts a new plan in force: new processes are ready before the old ones drain. Rejects, with the old ones still in
-   * service, when the new do not start.
+   * Puts a new plan in force: new processes are ready before the old ones drain, unless there must be only one. Rejects,
+   * with the old ones or their like in service, when the new do not start.
    */
   async replace(plan: Plan): Promise<void> {
     const old = [...this.#members].filter((member) => member.state !== "draining");
@@ -101,23 +104,24 @@ export class Keeper {
       return;
     }
     const before = this.plan;
-    if (plan.fixed !== undefined) await this.#leave(old);
+    const alone = this.#replacing = plan.fixed !== undefined;
+    if (alone) await this.#endAll();
     this.plan = plan;
     const failed = await this.#launchAll();
+    this.#replacing = false;
     if (failed) {
       this.plan = before;
-      if (plan.fixed !== undefined) this.#fill();
+      if (alone) this.#fill();
       throw new Error(`${plan.service}: ${failed}`);
     }
     for (const member of old) member.drain();
   }
 
-  /** Ends processes without starting others; resolves when they have gone. */
-  async #leave(members: readonly Member[]): Promise<void> {
-    for (const member of members) {
-      this.#leaving.add(member);
-      member.drain(FINISH_MS);
-    }
+  async #endAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const members = [...this.#members];
+    for (const member of members) member.drain(FINISH_MS);
     await this.#gone(members, FINISH_MS);
   }
 
@@ -175,7 +179,7 @@ export class Keeper {
   }
 
   #fill(): void {
-    if (this.#stopping) return;
+    if (this.#stopping || this.#replacing) return;
     const serving = [...this.#members].filter((member) => member.state !== "draining").length;
     for (let i = serving; i < this.plan.count; i++) this.#launch();
   }
@@ -210,7 +214,7 @@ export class Keeper {
 
   #exited(member: Member, how: string): void {
     this.#members.delete(member);
-    if (this.#leaving.delete(member) || this.#stopping) return;
+    if (this.#replacing || this.#stopping) return;
     if (!how) return this.#leftInPeace();
     const { service, role } = this.plan;
     this.#restarts++;

@@ -252,6 +252,22 @@ Deno.test("Keeper ends the only one before it starts one with other rights", asy
   await keeper.stop(100);
 });
 
+Deno.test("Keeper starts no second one while the only one is replaced, whoever wants it", async () => {
+  const { children, keeper, plan } = setup({ fixed: "as it was", onRequest: true });
+  keeper.wanted();
+  children[0]!.begin();
+  const replaced = keeper.replace({ ...plan, fixed: "other rights" });
+  keeper.wanted();
+  await turn();
+  keeper.wanted();
+  while (children.length < 2) await turn();
+  children[1]!.begin();
+  await replaced;
+  keeper.wanted();
+  assertEquals([children.length, keeper.status().pids], [2, [101]]);
+  await keeper.stop(100);
+});
+
 Deno.test("Keeper starts the only one as before when it does not start with other rights", async () => {
   const { children, keeper, plan } = setup({ fixed: "as it was" });
   const started = keeper.start();

@@ -75,8 +75,8 @@ export async function supervise(options: ServeOptions): Promise<number> {
     const system = systemOn({ configuration, host, runtime, layers, directory: queue });
     await run(new Supervisor(system), options, describeLayers(layers, host));
   } finally {
-    release();
     flushLog();
+    release();
   }
   return EX.OK;
 }
@@ -138,12 +138,12 @@ async function takePidFile(queue: string, path: string, root: boolean): Promise<
   file.truncateSync();
   file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
   return () => {
-    Deno.removeSync(path);
+    if (isAt(path, file)) Deno.removeSync(path);
     file.close();
   };
 }
 
-/** False for a file that was removed between its opening and its locking. */
+/** False when somebody removed the file, or put another in its place. */
 function isAt(path: string, file: Deno.FsFile): boolean {
   try {
     return Deno.statSync(path).ino === file.statSync().ino;

@@ -54,8 +54,9 @@ export class Supervisor {
   }
 
   /**
-   * Puts a new configuration in force without refusing or breaking a connection, after the reloads that were asked for
-   * before. Rejects with what is wrong.
+   * Puts a new configuration in force without refusing a connection, after the reloads that were asked for before. None
+   * breaks, but that a client hears 451 who is in the middle of a long message when qmgr itself must be replaced. Rejects
+   * with what is wrong.
    */
   reload(configuration: Configuration): Promise<void> {
     const done = this.#reloads.then(() => this.#reload(configuration));
