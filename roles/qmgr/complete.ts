@@ -18,17 +18,13 @@ import type { ActiveMessage } from "./active_message.ts";
 import type { Clock } from "./clock.ts";
 import type { Change } from "./change.ts";
 import type { Committer } from "./committer.ts";
-import type { ReportKind, Reports } from "./reports.ts";
+import type { Heard, ReportKind, Reports } from "./reports.ts";
 import { expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
 
 const CORRUPT: NonNullable<Change["move"]> = { queue: "corrupt", nextTry: 0 };
 
 /** What telling the sender came to. */
-interface Told {
-  /** Recipients that are finished with now. */
-  readonly reported: number[];
-  /** Sources of the reports that were made. */
-  readonly sources: string[];
+interface Told extends Heard {
   /** Something is left for another attempt: recipients, or a report that could not be made. */
   left: boolean;
   warned: boolean;
@@ -116,7 +112,7 @@ export class Completer {
     return told;
   }
 
-  /** Reports on the recipients in these states; true, with what was done noted in `told`, when that is done. */
+  /** Reports on the recipients in these states, and notes in `told` what was done; true when all of it is. */
   async #report(
     kind: ReportKind,
     message: ActiveMessage,
@@ -134,14 +130,15 @@ export class Completer {
     const until = ends ? expiry(envelope.arrived, envelope.sender, this.settings) : 0;
     // The store could not say who was left: they come first.
     if (kind === "trace" && until && recipients.some(({ outcome }) => !outcome)) return false;
-    const sources = await this.reports.send(kind, message, recipients, until);
-    if (sources === undefined) return false;
-    told.sources.push(...sources);
-    // After a report of a delay or of the first attempt they are delivered on.
+    // After a report of a failure or a delivery they are finished with, part by part.
     if (kind === "failure" || kind === "success") {
-      for (const { n } of recipients) told.reported.push(n);
+      return await this.reports.send(kind, message, recipients, until, told);
     }
-    return true;
+    // After the others they are delivered on: each part is made again until all are, and known by its source.
+    const heard: Heard = nothing();
+    const done = await this.reports.send(kind, message, recipients, until, heard);
+    if (done) told.sources.push(...heard.sources);
+    return done;
   }
 
   /** The last commit of this stay: removed, or moved to where the message waits. */

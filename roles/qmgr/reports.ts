@@ -32,6 +32,14 @@ export function isDue(kind: ReportKind, { notify }: Recipient, outcome?: Outcome
   return notify.includes("SUCCESS") && outcome?.success !== "passed";
 }
 
+/** What has been told, as it comes: it counts even where something stops the rest. */
+export interface Heard {
+  /** Recipients that the sender has been told of, or need not be. */
+  readonly reported: number[];
+  /** Sources of the reports that were made, and of their copies. */
+  readonly sources: string[];
+}
+
 /** A message as its reports need it. */
 type Reported = Pick<ActiveMessage, "envelope" | "size">;
 
@@ -44,34 +52,41 @@ export class Reports {
   ) {}
 
   /**
-   * Tells the sender of those recipients for whom a report is due. Answers the sources of the reports that were made, and of
-   * their copies, none when nobody had to be told; undefined when it has to be tried again. Throws DamagedRecord when the message cannot be read.
+   * Tells the sender of those recipients for whom a report is due, in parts where they are very many, and notes in `heard` what
+   * is done, part by part. True when all of it is; false when the rest has to be tried again. Throws StorageError when the
+   * message cannot be read, DamagedRecord when it never can be.
    */
   async send(
     kind: ReportKind,
     message: Reported,
     recipients: readonly StoredRecipient[],
-    retryUntil = 0,
-  ): Promise<string[] | undefined> {
-    const { envelope } = message;
-    const due = recipients.filter((each) => isDue(kind, each, each.outcome));
-    // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
-    if (!envelope.sender && kind !== "failure") return [];
-    // Nobody is told of what became of a notification: reports never loop.
-    if (isNotifier(envelope.sender, this.notifier)) {
-      if (kind === "failure") {
-        warning(`${envelope.queueId}: undeliverable postmaster notification discarded`);
-      }
-      return [];
+    retryUntil: number,
+    heard: Heard,
+  ): Promise<boolean> {
+    const hears = this.#hears(kind, message.envelope);
+    const due: StoredRecipient[] = [];
+    for (const each of recipients) {
+      if (hears && isDue(kind, each, each.outcome)) due.push(each);
+      else heard.reported.push(each.n);
     }
-    const sources: string[] = [];
     for (let at = 0; at < due.length; at += RECIPIENTS_PER_REPORT) {
       const some = due.slice(at, at + RECIPIENTS_PER_REPORT);
       const source = await this.#sendOne(kind, message, some, retryUntil);
-      if (source === undefined) return undefined;
-      sources.push(source, copySource(source));
+      if (source === undefined) return false;
+      heard.sources.push(source, copySource(source));
+      for (const { n } of some) heard.reported.push(n);
     }
-    return sources;
+    return true;
+  }
+
+  /** Whether there is anybody to tell. */
+  #hears(kind: ReportKind, { queueId, sender }: Envelope): boolean {
+    // bounce knows whether a postmaster wants to hear of lost notifications; of delays and successes nobody does.
+    if (!sender) return kind === "failure";
+    // Nobody is told of what became of a notification: reports never loop.
+    if (!isNotifier(sender, this.notifier)) return true;
+    if (kind === "failure") warning(`${queueId}: undeliverable postmaster notification discarded`);
+    return false;
   }
 
   /** One report; its source, or undefined when it has to be tried again. */
@@ -81,7 +96,8 @@ export class Reports {
     due: readonly StoredRecipient[],
     retryUntil: number,
   ): Promise<string | undefined> {
-    // One that is asked for again after a crash is not sent twice.
+    // Asked for again after a crash it is the same report, and queued once. If more recipients have failed by then, it is another,
+    // and who is in both is told of twice; by a name that does not say who is in it, some would never be told of.
     const numbers = due.map(({ n }) => n).join(",");
     const source = this.seals.source(
       `${envelope.queueId} ${envelope.arrived} ${kind} ${numbers}`,

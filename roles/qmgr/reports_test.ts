@@ -2,6 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
+import { StorageError } from "../../shared/errors.ts";
+import type { SqliteStore } from "../../shared/queue/sqlite_store.ts";
 import { all, bounced, deferred, resolvedTo, sent, test } from "./test_world.ts";
 
 test("failed recipients are reported, and the message removed when nothing is left", {
@@ -17,7 +19,16 @@ test("failed recipients are reported, and the message removed when nothing is le
   assertEquals(world.lines(queueId).at(-1), "removed");
 });
 
-let failures = 0;
+/** A store that cannot read content when it is asked for the nth time. */
+function unreadable(store: SqliteStore, nth: number): SqliteStore {
+  const content = store.content.bind(store);
+  let asked = 0;
+  store.content = (queueId) =>
+    ++asked === nth ? Promise.reject(new StorageError("disk I/O error")) : content(queueId);
+  return store;
+}
+
+let failures = 0, delayed = 0;
 test("a report that cannot be made is made later, and nothing is delivered twice", {
   agent: (request) => all(request, bounced),
   bounce: () =>
@@ -34,25 +45,59 @@ test("a report that cannot be made is made later, and nothing is delivered twice
   assertEquals([world.reports.length, world.requests.length], [1, 1]);
 });
 
-const refusedParts: number[] = [];
-test("very many recipients are reported in parts, and no part twice", {
-  agent: (request) => all(request, bounced),
-  bounce: ({ recipients }) => {
-    if (recipients[0]!.outcome.n !== 1000 || refusedParts.push(1000) > 1) {
-      return Promise.resolve("4dXyZ12345z1");
-    }
-    return Promise.reject(new CallError("unavailable", "x"));
-  },
+/** Reports in parts: bounce fails for the second of them once, and the first recipient fails only at the second attempt. */
+for (const [what, late] of [["", bounced], [", though one more has failed", deferred]] as const) {
+  let attempts = 0, refused = 0;
+  test(`very many recipients are reported in parts, and nobody twice${what}`, {
+    agent: (request) => all(request, (n) => n === 0 && attempts++ === 0 ? late(n) : bounced(n)),
+    bounce: () =>
+      ++refused === 2
+        ? Promise.reject(new CallError("unavailable", "x"))
+        : Promise.resolve("4dXyZ12345z1"),
+  }, async (world) => {
+    const queueId = await world.enqueue(Array.from({ length: 2501 }, (_, n) => `a${n}@x`));
+    await world.untilIn(queueId, "deferred");
+    const { done } = (await world.store.tally(queueId))!;
+    assertEquals([world.reports.length, done], [1, 1000]);
+    await world.flush.call("flush", { id: queueId, site: "" });
+    await world.untilEmpty();
+    assertEquals(world.reports.map(({ recipients }) => recipients.length), [1000, 1000, 501]);
+    const told = world.reports.flatMap(({ recipients }) =>
+      recipients.map(({ outcome }) => outcome.n)
+    );
+    assertEquals(new Set(told).size, 2501);
+    assertEquals(new Set(world.reports.map(({ source }) => source)).size, 3);
+  });
+}
+
+test("a report of a delay in parts is known by its sources until all of it is made", {
+  params: { delayWarningTime: 3600 },
+  agent: (request) => all(request, deferred),
+  bounce: ({ recipients }) =>
+    recipients.length < 1000 && delayed++ === 0
+      ? Promise.reject(new CallError("unavailable", "x"))
+      : Promise.resolve("4dXyZ12345z1"),
 }, async (world) => {
-  const queueId = await world.enqueue(Array.from({ length: 2500 }, (_, n) => `a${n}@x`));
+  const addresses = Array.from({ length: 1500 }, (_, n) => `a${n}@x`);
+  const queueId = await world.enqueue(addresses, { arrived: Date.now() - 7_200_000 });
   await world.untilIn(queueId, "deferred");
-  const [{ source }] = world.reports as [typeof world.reports[0]];
+  assertEquals((await world.store.find(queueId))!.warned, false);
+  await world.flush.call("flush", { id: queueId, site: "" });
+  await world.until(async () => Boolean((await world.store.find(queueId))?.warned));
+  const [first, again] = world.reports;
+  assertEquals(world.reports.map(({ recipients }) => recipients.length), [1000, 1000, 500]);
+  assertEquals(again!.source, first!.source);
+});
+
+test("parts of a report that were made count when the message cannot be read for the rest", {
+  agent: (request) => all(request, bounced),
+  around: (store) => unreadable(store, 2),
+}, async (world) => {
+  const queueId = await world.enqueue(Array.from({ length: 1500 }, (_, n) => `a${n}@x`));
+  await world.untilIn(queueId, "deferred");
   await world.flush.call("flush", { id: queueId, site: "" });
   await world.untilEmpty();
-  assertEquals(world.reports.map(({ recipients }) => recipients.length), [1000, 1000, 1000, 500]);
-  // The first part was asked for again, and is known by its source.
-  assertEquals(world.reports[1]!.source, source);
-  assertEquals(new Set(world.reports.map((each) => each.source)).size, 3);
+  assertEquals(world.reports.map(({ recipients }) => recipients.length), [1000, 500]);
 });
 
 for (
