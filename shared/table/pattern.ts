@@ -66,13 +66,20 @@ const REGEXP: Dialect = {
 /** What RE2 says of patterns that are an error in Postfix, too; anything else is a limit of RE2. */
 const BAD_PATTERN = /missing closing|unexpected \)|missing argument|class range|trailing backslash/;
 
+/** What repetitions may add to a pattern, in RE2's instructions: a key of 1,000 characters takes most of a second then. */
+const MAX_REPEATED_INSTRUCTIONS = 10_000;
+
 function compile(pattern: string, flags: number): RE2JS {
+  let compiled: RE2JS;
   try {
-    return RE2JS.compile(pattern, flags);
+    compiled = RE2JS.compile(pattern, flags);
   } catch (error) {
     const text = reason(error);
     throw BAD_PATTERN.test(text) ? error : new Unsupported(text);
   }
+  // A long list of alternatives is as large as its text, and is none of this.
+  if (compiled.programSize() - pattern.length <= MAX_REPEATED_INSTRUCTIONS) return compiled;
+  throw new Unsupported("repetitions make the pattern too large");
 }
 
 function bits(ignoreCase: boolean, multiLine: boolean, dotAll: boolean): number {

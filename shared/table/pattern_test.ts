@@ -101,6 +101,9 @@ const failing: [string, string, string, string][] = [
   ["a possessive quantifier", "pcre", "/x++/ x", "error parsing regexp"],
   ["a condition with look-ahead", "pcre", "if /x(?=b)/\n/./ x\nendif", "error parsing regexp"],
   ["a back-reference", "regexp", "/(x)\\1/ x", "a back-reference, \\1"],
+  ["repetitions that are many", "regexp", `/${".{0,999}".repeat(12)}z/ x`, "repetitions make"],
+  ["repetitions that are many", "pcre", `/${".{0,999}".repeat(12)}z/ x`, "repetitions make"],
+  ["a repetition that is large", "regexp", "/x{0,32767}b/ x", "more than 1000 repetitions"],
   ["the edge of no certain word", "regexp", "/\\<.x/ x", "\\< is supported only"],
 ];
 for (const [why, type, source, text] of failing) {
@@ -184,4 +187,13 @@ Deno.test("rules of any text are read or refused with StorageError", () => {
     }
     bench.later();
   }));
+});
+
+Deno.test("a long list of alternatives is no repetition", () => {
+  using bench = new Bench();
+  const names = Array.from({ length: 3000 }, (_, i) => `host${i}\\.example`);
+  for (const type of ["regexp", "pcre"]) {
+    const table = bench.table(type, `/@(${names.join("|")})$/ x\n`);
+    assertEquals([table.lookup("a@host2999.example"), bench.warnings], ["x", []]);
+  }
 });

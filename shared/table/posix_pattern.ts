@@ -18,7 +18,7 @@ export interface PosixFlags {
 
 /** POSIX's RE_DUP_MAX: no `{n}` is larger. */
 const MAX_REPEATS = 32_767;
-/** No `{n}` of RE2 is larger: more is written one after the other. */
+/** No `{n}` of RE2 is larger, since each costs memory and time for each character of a key. */
 const RE2_MAX_REPEATS = 1000;
 /** Groups in groups, up to here: a pattern must not exhaust the stack. */
 const MAX_GROUP_NESTING = 200;
@@ -48,11 +48,10 @@ interface Piece {
   /** Whatever it matches starts with a letter, digit or underscore, and is not empty. */
   readonly startsWord: boolean;
   readonly endsWord: boolean;
-  readonly groups: boolean;
 }
 
 const piece = (source: string, isWord = false): Piece => {
-  return { source, startsWord: isWord, endsWord: isWord, groups: false };
+  return { source, startsWord: isWord, endsWord: isWord };
 };
 
 /** What matches between characters cannot be repeated. */
@@ -105,7 +104,6 @@ class Parser {
       source: all.map(({ source }) => source).join("|"),
       startsWord: all.every(({ startsWord }) => startsWord),
       endsWord: all.every(({ endsWord }) => endsWord),
-      groups: all.some(({ groups }) => groups),
     };
   }
 
@@ -133,7 +131,6 @@ class Parser {
       source: pieces.map(({ source }) => source).join(""),
       startsWord: pieces[0]?.startsWord ?? false,
       endsWord: pieces.at(-1)?.endsWord ?? false,
-      groups: pieces.some(({ groups }) => groups),
     };
   }
 
@@ -218,7 +215,7 @@ class Parser {
     if (this.#read(false).kind !== "close") throw new Error("unmatched ( in the pattern");
     this.#depth--;
     this.#closed++;
-    return { ...inside, source: `(${inside.source})`, groups: true };
+    return { ...inside, source: `(${inside.source})` };
   }
 
   #repeated(what: Piece): Piece {
@@ -228,9 +225,9 @@ class Parser {
     const [min, max] = char === "{"
       ? this.#interval()
       : [char === "+" ? 1 : 0, char === "?" ? 1 : Infinity];
-    const source = repeat(`(?:${what.source})`, min, max, what.groups);
+    const source = `(?:${what.source}){${min},${max < Infinity ? max : ""}}`;
     const isWord = { startsWord: min > 0 && what.startsWord, endsWord: min > 0 && what.endsWord };
-    return this.#repeated({ ...what, ...isWord, source });
+    return this.#repeated({ ...isWord, source });
   }
 
   /** What follows `{`: `n}`, `n,}`, `,m}` or `n,m}`. */
@@ -245,23 +242,11 @@ class Parser {
     if (min > max || min > MAX_REPEATS || max < Infinity && max > MAX_REPEATS) {
       throw new Error(`bad repetition: "{${match[0]}"`);
     }
+    if (min > RE2_MAX_REPEATS || max < Infinity && max > RE2_MAX_REPEATS) {
+      throw new Unsupported(`more than ${RE2_MAX_REPEATS} repetitions are not supported`);
+    }
     return [min, max];
   }
-}
-
-function repeat(what: string, min: number, max: number, groups: boolean): string {
-  const large = Math.max(min, max < Infinity ? max : 0) > RE2_MAX_REPEATS;
-  if (!large) return `${what}{${min},${max < Infinity ? max : ""}}`;
-  if (groups) throw new Unsupported(`a group repeated more than ${RE2_MAX_REPEATS} times`);
-  let source = "";
-  for (let left = min; left > 0; left -= RE2_MAX_REPEATS) {
-    source += `${what}{${Math.min(left, RE2_MAX_REPEATS)}}`;
-  }
-  if (max === Infinity) return `${source}${what}*`;
-  for (let left = max - min; left > 0; left -= RE2_MAX_REPEATS) {
-    source += `${what}{0,${Math.min(left, RE2_MAX_REPEATS)}}`;
-  }
-  return source;
 }
 
 /** RE2 knows the edge of a word, not which of the two it is: that must follow from the letter beside it. */
