@@ -11,6 +11,8 @@ export const CHECK_MS = 1000;
  * yet written all of it, and what is not in a table is refused for good.
  */
 const SETTLE_MS = 1500;
+/** A file that never stays the same is taken as it is after so long. */
+const MAX_UNSETTLED_MS = 30_000;
 /** A larger table belongs in a database; reading it would fill the memory of the role. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What the decoder puts in place of bytes that are not UTF-8. */
@@ -50,6 +52,8 @@ export class TextFile<T> {
   /** The version that the last look found, and when it was first seen. */
   #found = "";
   #foundAt = 0;
+  /** When the file was first seen to be another than the version in force. */
+  #changingSince = Infinity;
   /** There was a version that could be used. */
   #read = false;
   #value: T | undefined;
@@ -77,11 +81,13 @@ export class TextFile<T> {
     let signature = "";
     try {
       const { mtime, size, ino } = Deno.statSync(this.path);
-      signature = `${mtime?.getTime()} ${size} ${ino}`;
-      if (signature === this.#signature || !this.#settled(signature, now)) return;
+      const written = mtime?.getTime() ?? 0;
+      signature = `${written} ${size} ${ino}`;
+      if (signature === this.#signature || !this.#settled(signature, written, now)) return;
       if (size > MAX_FILE_BYTES) throw new StorageError(`larger than ${MAX_FILE_BYTES} bytes`);
       this.#value = this.parse(Deno.readTextFileSync(this.path), remarks(this.path, this.reading));
       this.#read = true;
+      this.#changingSince = Infinity;
       this.#error = undefined;
     } catch (error) {
       this.#fail(error);
@@ -91,14 +97,16 @@ export class TextFile<T> {
     this.#signature = signature;
   }
 
-  /** True for a version that may be taken now: the first one at once. */
-  #settled(signature: string, now: number): boolean {
+  /** True for a version that may be taken now: the first one at once; `written` is its time of day, milliseconds. */
+  #settled(signature: string, written: number, now: number): boolean {
     if (signature !== this.#found) {
       this.#found = signature;
       this.#foundAt = now;
+      this.#changingSince = Math.min(this.#changingSince, now);
     }
     const { settleMs = SETTLE_MS } = this.reading;
-    return !this.#read || now - this.#foundAt >= settleMs;
+    return !this.#read || now - this.#foundAt >= settleMs || Date.now() - written >= settleMs ||
+      now - this.#changingSince >= MAX_UNSETTLED_MS;
   }
 
   /** One warning for each new reason, not one for each look. */

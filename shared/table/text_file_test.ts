@@ -50,3 +50,24 @@ Deno.test("a file that was away fails until it is back and stays the same", () =
   assertThrows(look, StorageError, "no such file");
   assertEquals(look(), "two");
 });
+
+Deno.test("a file that was written long before anybody asked is taken at once", () => {
+  using bench = new Bench();
+  const { path, look } = watched(bench);
+  assertEquals(look(), "one");
+  bench.write("table", "a two\n");
+  const then = new Date(Date.now() - 60_000);
+  Deno.utimeSync(path, then, then);
+  assertEquals(look(), "two");
+});
+
+Deno.test("a file that never stays the same is taken in the end", () => {
+  using bench = new Bench();
+  const { look } = watched(bench);
+  const seen = new Set<unknown>();
+  for (let n = 0; n < 40; n++) {
+    bench.write("table", `a two\n${"#".repeat(n)}\n`);
+    seen.add(look());
+  }
+  assertEquals([...seen], ["one", "two"]);
+});
