@@ -17,7 +17,7 @@ let format: typeof formatJson = formatText;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let ship: (said: Said) => void = print;
 /** The socket of postlogd, and who writes to it. */
-let path: string | undefined, postlogd: Client<typeof logService.calls> | undefined;
+let path: string | undefined, postlogd: Postlogd | undefined;
 const encoder = new TextEncoder();
 
 export interface SinkOptions extends Origin {
@@ -30,10 +30,10 @@ export interface SinkOptions extends Origin {
 export function installSink(options: SinkOptions): void {
   if (options.log !== path) {
     flushLog();
-    postlogd?.close();
+    postlogd?.leave();
     path = options.log;
-    postlogd = path ? client(logService, { path, patienceMs: START_MS }) : undefined;
-    ship = postlogd ? toPostlogd(postlogd) : print;
+    const next = postlogd = path ? new Postlogd(path) : undefined;
+    ship = next ? (said) => next.write(said) : print;
   }
   formatLog(options.json);
   // Nobody puts standard error in order: lines go there as soon as this turn ends.
@@ -72,8 +72,33 @@ function print({ lines }: Said): void {
   toStderr(encoder.encode(lines.join("\n") + "\n"));
 }
 
-function toPostlogd(log: Client<typeof logService.calls>): (said: Said) => void {
-  return (said) => {
-    log.call("write", said).catch(() => print(said));
-  };
+/** Where lines are written, until they are written elsewhere. */
+class Postlogd {
+  readonly #log: Client<typeof logService.calls>;
+  /** Writes that were not answered yet. */
+  #underWay = 0;
+  #leaving = false;
+
+  constructor(path: string) {
+    this.#log = client(logService, { path, patienceMs: START_MS });
+  }
+
+  /** What postlogd does not take goes to standard error. */
+  write(said: Said): void {
+    this.#underWay++;
+    this.#log.call("write", said).catch(() => print(said)).finally(() => {
+      this.#underWay--;
+      this.#closeWhenDone();
+    });
+  }
+
+  /** No more is written here. Closed before its last answer, a write that postlogd has made would look like one that failed. */
+  leave(): void {
+    this.#leaving = true;
+    this.#closeWhenDone();
+  }
+
+  #closeWhenDone(): void {
+    if (this.#leaving && this.#underWay === 0) this.#log.close();
+  }
 }
