@@ -32,7 +32,7 @@ class PatternTable implements Table {
 /** How a type's flags begin; each letter in a rule turns its flag over. */
 interface Dialect {
   readonly flags: Readonly<Record<string, boolean>>;
-  compile(pattern: string, flags: Readonly<Record<string, boolean>>): RE2JS;
+  compile(pattern: string, flags: Readonly<Record<string, boolean>>, notice: Notice): RE2JS;
   /** What is matched for a key. */
   subject(key: string): string;
   /** What a group matched, as text of the key. */
@@ -56,8 +56,9 @@ const REGEXP: Dialect = {
   flags: { i: true, m: false, x: true },
   subject: bytesOf,
   part: textOf,
-  compile(pattern, { i, m, x }) {
-    const source = posixPattern(pattern, { extended: x!, ignoreCase: i!, newline: m! });
+  compile(pattern, { i, m, x }, notice) {
+    const posix = { extended: x!, ignoreCase: i!, newline: m! };
+    const source = posixPattern(pattern, posix, notice);
     // POSIX takes the longest match.
     return compile(source, RE2JS.LONGEST_MATCH);
   },
@@ -112,7 +113,7 @@ function patternRule(
     }
     flags[letter] = !flags[letter];
   }
-  const compiled = dialect.compile(pattern, flags);
+  const compiled = dialect.compile(pattern, flags, notice);
   const matches = (key: string) => compiled.matcher(dialect.subject(key)).find() !== negated;
   if (block) {
     if (result) notice(`ignoring extra text after the pattern of IF: "${result}"`);

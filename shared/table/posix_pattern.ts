@@ -5,7 +5,7 @@
  */
 
 import { bracket } from "./posix_bracket.ts";
-import { Unsupported } from "./rules.ts";
+import { type Notice, Unsupported } from "./rules.ts";
 
 /** How a pattern is to be read. */
 export interface PosixFlags {
@@ -23,9 +23,21 @@ const RE2_MAX_REPEATS = 1000;
 /** Groups in groups, up to here: a pattern must not exhaust the stack. */
 const MAX_GROUP_NESTING = 200;
 
-/** The pattern in RE2's syntax, for text that `bytesOf()` made; throws what is wrong with it, or `Unsupported`. */
-export function posixPattern(pattern: string, flags: PosixFlags): string {
-  return new Parser(bytesOf(pattern), flags).whole();
+/**
+ * The pattern in RE2's syntax, for text that `bytesOf()` made; throws what is wrong with it, or `Unsupported`. `notice`
+ * hears of what is right, and probably not meant.
+ */
+export function posixPattern(
+  pattern: string,
+  flags: PosixFlags,
+  notice: Notice = () => {},
+): string {
+  const parser = new Parser(bytesOf(pattern), flags), source = parser.whole();
+  for (const letter of parser.letters) {
+    const instead = INSTEAD[letter] ? `write ${INSTEAD[letter]}, or use pcre` : "it may need pcre";
+    notice(`\\${letter} is the letter ${letter} in a regexp table: ${instead}`);
+  }
+  return source;
 }
 
 /** Text with a character for each byte of its UTF-8. */
@@ -80,7 +92,12 @@ const EDGES: Readonly<Record<string, string>> = {
   ...{ b: "\\b", B: "\\B", "<": "\\b", ">": "\\b", "`": "\\A", "'": "\\z" },
 };
 
+/** Letters after a backslash that mean something in pcre, and only themselves here. */
+const INSTEAD: Readonly<Record<string, string>> = { d: "[0-9]", D: "[^0-9]" };
+
 class Parser {
+  /** Letters that stood after a backslash, and mean only themselves there. */
+  readonly letters = new Set<string>();
   #at = 0;
   #depth = 0;
   /** Groups that are complete: what a back-reference may name. */
@@ -172,6 +189,7 @@ class Parser {
     if (!this.flags.extended && "()|{+?".includes(char)) return { kind: EXTENDED[char]!, char };
     if (char in ESCAPES) return { kind: "escape", char };
     if (char in EDGES) return { kind: "edge", char };
+    if (/[A-Za-z]/.test(char)) this.letters.add(char);
     return { kind: /[1-9]/.test(char) ? "back" : "char", char };
   }
 

@@ -29,7 +29,6 @@ const answers: [string, string, string, string[] | null][] = [
   ["a long repetition that is not long enough", "/^.{1,1000}$/", "a".repeat(1001), null],
   ["a repetition of at least many", "/^.{1000,}$/", "a".repeat(1501), []],
   ["a parenthesis that closes nothing", "/^a)$/", "a)", []],
-  ["letters after a backslash that mean nothing", "/^\\Qa.b\\E$/i", "QaxbE", []],
   ["letters after a backslash that mean something", "/^\\w\\W\\s\\S$/", "a- b", []],
   ["both ends of the text", "/\\`a\\'/", "a", []],
   ["the start of a word", "/\\<foo/", "a foo", []],
@@ -58,6 +57,31 @@ for (const [why, pattern, key, groups] of answers) {
     const value = bench.table("regexp", `${pattern} x${numbers}\n`).lookup(key);
     assertEquals(bench.warnings, []);
     assertEquals(value, groups && `x${groups.map((group) => `<${group}>`).join("")}`);
+  });
+}
+
+for (
+  const [pattern, key, notices] of [
+    ["^\\d+\\.\\d$", "dd.d", ["\\d is the letter d in a regexp table: write [0-9], or use pcre"]],
+    ["^\\D$", "D", ["\\D is the letter D in a regexp table: write [^0-9], or use pcre"]],
+    [
+      "^\\Qa.b\\E\\t$",
+      "QaxbEt",
+      ["Q", "E", "t"].map((letter) =>
+        `\\${letter} is the letter ${letter} in a regexp table: it may need pcre`
+      ),
+    ],
+    ["^\\w\\W\\s\\S\\ba\\Bb[\\d]$", "a- .abd", []],
+  ] as const
+) {
+  Deno.test(`regexp: ${pattern} says which letters mean only themselves`, () => {
+    using bench = new Bench();
+    const table = bench.table("regexp", `/${pattern}/ x\n`);
+    assertEquals(table.lookup(key), "x");
+    assertEquals(
+      bench.warnings,
+      notices.map((text) => `${bench.directory}/regexp, line 1: ${text}`),
+    );
   });
 }
 
