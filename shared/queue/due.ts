@@ -35,13 +35,18 @@ export function dueRows(
     if (!(error instanceof DamagedRecord)) throw error;
     // The index knows them all.
     places = read<MessageRow>("id, next_try");
-    found = undamaged(
-      places,
-      ({ id }) => rows<MessageRow>(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ?`, id)[0]!,
-    );
+    found = undamaged(places, ({ id }) => rowOf(rows, id));
   }
   const last = places.length === limit ? places.at(-1) : undefined;
   return { found, next: last && { nextTry: last.next_try, id: last.id } };
+}
+
+/** The row of an id that the index names; throws DamagedRecord when there is none. */
+function rowOf(rows: Rows, id: number): MessageRow {
+  const sql = `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ?`;
+  const [row] = rows<MessageRow>(sql, id);
+  if (!row) throw new DamagedRecord(`message ${id}: only the index knows it`);
+  return row;
 }
 
 /** Active messages, read one by one; by number. */

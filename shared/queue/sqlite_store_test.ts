@@ -245,3 +245,25 @@ test("due() reads the index of waiting mail, and active mail is not in it", asyn
   );
   db.close();
 });
+
+test("due() passes by what only the index knows", async (directory, warnings) => {
+  const store = openStore(directory);
+  const [first, lost, last] = [await add(store), await add(store), await add(store)];
+  await store.close();
+  const path = `${directory}/queue.db`;
+  const db = new DatabaseSync(path);
+  const index = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'waiting'").get()!;
+  db.close();
+  const at = (Number(index["rootpage"]) - 1) * 4096;
+  const page = Deno.readFileSync(path).slice(at, at + 4096);
+  edit(directory, `DELETE FROM messages WHERE queue_id = '${lost}'`);
+  edit(directory, "PRAGMA wal_checkpoint(TRUNCATE)");
+  // As if the index had not heard of it.
+  const database = Deno.readFileSync(path);
+  database.set(page, at);
+  Deno.writeFileSync(path, database);
+  const { messages, next } = await openStore(directory).due("incoming", 1, 9);
+  assertEquals(messages.map(({ envelope }) => envelope.queueId), [first, last]);
+  assertEquals(next, undefined);
+  assertEquals(warnings, ["queue: damaged: 1 messages cannot be read, nor go to corrupt"]);
+});
