@@ -132,7 +132,7 @@ function parseService(
     command: command!,
     ...tail,
     line,
-    columns: words.flatMap(written),
+    columns: written(words),
   };
   if (!TYPES.some((known) => known === type)) {
     errors.push(`type must be one of ${TYPES.join(", ")}: is "${type}"`);
@@ -150,16 +150,17 @@ function parseService(
 }
 
 /** As `postconf -M` shows it: braces around what has white space, and around the name and value of `-o`. */
-function written({ text, braced }: Word, at: number, words: readonly Word[]): string[] {
-  const attached = /^-o./.test(text) && areOptions(words.slice(COLUMNS, at));
-  if (attached) return ["-o", option(attachedOption(text, braced))];
-  if (words[at - 1]?.text === "-o") return [option({ text, braced })];
-  return [braced && /^$|[{\s]/.test(text) ? `{${text}}` : text];
-}
-
-/** Where arguments have begun, `-o` is one of them. */
-function areOptions(words: readonly Word[]): boolean {
-  return words.every(({ text }, at) => text.startsWith("-") || words[at - 1]?.text === "-o");
+function written(words: readonly Word[]): string[] {
+  // Where arguments have begun, `-o` is one of them.
+  let options = true;
+  return words.flatMap(({ text, braced }, at) => {
+    const valueOfOption = words[at - 1]?.text === "-o";
+    const attached = options && at >= COLUMNS && /^-o./.test(text);
+    if (at >= COLUMNS && !text.startsWith("-") && !valueOfOption) options = false;
+    if (attached) return ["-o", option(attachedOption(text, braced))];
+    if (valueOfOption) return [option({ text, braced })];
+    return [braced && /^$|[{\s]/.test(text) ? `{${text}}` : text];
+  });
 }
 
 function option({ text, braced }: Word): string {

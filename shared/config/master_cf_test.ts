@@ -217,6 +217,7 @@ Deno.test("parseMasterCf() takes time in proportion to its text", () => {
     "-o ",
     "-o a=b ",
     "-oa=",
+    "-oa=b ",
     "=",
     "\n",
     "\n ",
