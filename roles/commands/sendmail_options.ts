@@ -87,7 +87,7 @@ export function parseSendmail(args: readonly string[]): SendmailOptions {
     draft.trace = "verify";
     if (draft.fromHeader) throw new UsageError("-t option cannot be used with -bv");
     if (draft.notify.length) throw new UsageError("-N option cannot be used with -bv");
-  } else if (verbose === 1) draft.trace = "deliver";
+  } else if (verbose === 1 && draft.mode === "submit") draft.trace = "deliver";
   draft.recipients = operands.flatMap(toAddresses);
   return draft;
 }

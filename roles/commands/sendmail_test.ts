@@ -344,6 +344,14 @@ Deno.test("sendmail -v asks for a report of the delivery, and twice -v says what
   assertEquals((await submitted(["a@x"], "S: x\n")).files[0]!.envelope.trace, undefined);
 });
 
+Deno.test("sendmail -bs -v asks for no report", async () => {
+  const session = "HELO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+  for (const args of [["-bs", "-v"], ["-v", "-bs"]]) {
+    const { files: [said] } = await submitted(args, session);
+    assertEquals([said!.envelope.sender, said!.envelope.trace], ["a@x", undefined]);
+  }
+});
+
 Deno.test("-t reads any header, and takes no control character for an address", () => {
   const line = fc.oneof(
     fc.constantFrom(
