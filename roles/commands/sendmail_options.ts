@@ -234,7 +234,7 @@ function setMode(draft: Draft, argument: string): void {
       return;
     case "d":
     case "l":
-      return unsupported(draft, `-b${argument}: start the system with "postern serve"`);
+      return unsupported(draft, `-b${argument}: start the system with "postern start"`);
     case "h":
     case "H":
       return;

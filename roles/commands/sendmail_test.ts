@@ -167,7 +167,7 @@ const MODES: [string[], string, string][] = [
   [["-bv", "a@x"], "verify", ""],
   [["-bi"], "aliases", ""],
   [["-bh"], "submit", ""],
-  [["-bl"], "unsupported", '-bl: start the system with "postern serve"'],
+  [["-bl"], "unsupported", '-bl: start the system with "postern start"'],
   [["-O", "requiretls=yes", "a@x"], "unsupported", "-O requiretls=yes"],
 ];
 
@@ -282,7 +282,7 @@ const FAILURES: [string, string[], string, string, number, RegExp][] = [
   ],
   ["an unknown option", ["-Z", "a@x"], "x\n", "", 64, /invalid option -- 'Z'/],
   ["an address too long", [`${"a".repeat(2000)}@x`], "x\n", "", 65, /recipient address too long/],
-  ["-bl", ["-bl"], "", "", 64, /not supported: -bl: start the system with "postern serve"/],
+  ["-bl", ["-bl"], "", "", 64, /not supported: -bl: start the system with "postern start"/],
 ];
 
 for (const [what, args, input, main, code, why] of FAILURES) {
