@@ -22,8 +22,8 @@ import {
   numbered,
   type NumberedRecipient,
 } from "./active_message.ts";
-import type { Router, ToAgent } from "./router.ts";
-import { type Entry, type Group, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
+import { group, type Groups, type Router } from "./router.ts";
+import { type Entry, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
 import type { SchedulerSettings } from "./scheduler/settings.ts";
 
 const deliveries = counter("qmgr_deliveries", "deliveries handed to agents");
@@ -144,7 +144,9 @@ export class ActiveQueue {
   /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended; false when it is too late. */
   judge(message: ActiveMessage, disposition: Disposition): boolean {
     if (message.decided) return false;
-    message.disposition = disposition;
+    // What an operator wants done is done, though the record is damaged.
+    if (disposition === "corrupt") message.disposition ??= disposition;
+    else message.disposition = disposition;
     if (message.completing) return true;
     message.begin();
     const withdrawn = this.scheduler.withdraw(message).length;
@@ -196,7 +198,7 @@ export class ActiveQueue {
   async #route(message: ActiveMessage, recipients: readonly NumberedRecipient[]): Promise<void> {
     message.begin();
     const { router, claims } = this.parts;
-    const groups = new Map<string, Map<string, Group & { recipients: NumberedRecipient[] }>>();
+    const groups: Groups = new Map();
     const outcomes: Outcome[] = [];
     for (const recipient of recipients) {
       if (claims.withhold(message, recipient)) continue;
@@ -217,7 +219,7 @@ export class ActiveQueue {
     await this.#conclude(message, outcomes);
   }
 
-  #enqueue(message: ActiveMessage, groups: Map<string, Map<string, Group>>): void {
+  #enqueue(message: ActiveMessage, groups: Groups): void {
     const now = this.parts.steady();
     for (const [transport, destinations] of groups) {
       const { waiting, suspended } = this.scheduler.enqueue(
@@ -310,9 +312,9 @@ export class ActiveQueue {
 
   /** Makes outcomes durable; a message that cannot remember them is not delivered any further. */
   async #record(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
-    const { queueId, disposition } = message;
+    const { queueId } = message;
     const failure = await this.parts.committer.change({ queueId, outcomes });
-    if (failure) this.judge(message, disposition ?? "corrupt");
+    if (failure) this.judge(message, "corrupt");
   }
 
   /**
@@ -384,16 +386,4 @@ export class ActiveQueue {
     });
     return outcome;
   }
-}
-
-function group(
-  groups: Map<string, Map<string, Group & { recipients: NumberedRecipient[] }>>,
-  { transport, nexthop, key }: ToAgent,
-  recipient: NumberedRecipient,
-): void {
-  let destinations = groups.get(transport);
-  if (!destinations) groups.set(transport, destinations = new Map());
-  const known = destinations.get(key);
-  if (known) known.recipients.push(recipient);
-  else destinations.set(key, { nexthop, key, recipients: [recipient] });
 }

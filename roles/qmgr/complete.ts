@@ -52,7 +52,7 @@ export class Completer {
     if (tell && !message.disposition) {
       const failure = await this.committer.change({ queueId, outcomes });
       if (!failure) return await this.#finish(message, await this.#tell(message));
-      message.disposition = "corrupt";
+      message.disposition ??= "corrupt";
     }
     // What an operator has judged keeps its reports for later.
     const left = message.deferred || tell;

@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { pause } from "../../tests/support/waiting.ts";
 import { countsOf } from "../../tests/support/queue_counts.ts";
+import { DamagedRecord } from "../../shared/queue/store.ts";
 import { all, deferred, Gate, gated, sent, test, World } from "./test_world.ts";
 
 /** One delivery runs, one waits behind two others, one message is deferred. */
@@ -215,5 +216,34 @@ for (
     assertEquals((await answer).reply, { count });
     if (queue) await world.untilIn(queueId, queue);
     else await world.untilEmpty();
+  });
+}
+
+for (
+  const [command, what, queue] of [["delete", "removed", undefined], [
+    "hold",
+    "held",
+    "hold",
+  ]] as const
+) {
+  let read: (() => void) | undefined;
+  test(`mail that turns out to be damaged when it was to be ${what} is ${what}`, {
+    agent: (request) => all(request, deferred),
+    around: (store) => {
+      store.content = async (queueId) => {
+        await new Promise<void>((resolve) => read = resolve);
+        throw new DamagedRecord(`${queueId}: content is gone`);
+      };
+      return store;
+    },
+  }, async (world) => {
+    const queueId = await world.enqueue(["a@x"]);
+    await world.untilIn(queueId, "deferred");
+    await world.flush.call("flush", { id: queueId, site: "" });
+    await world.until(() => read !== undefined);
+    await world.queue.call(command, { which: [queueId] });
+    read!();
+    await world.until(() => world.qmgr.activeQueue.messages.size === 0);
+    assertEquals((await world.store.find(queueId))?.queue, queue);
   });
 }

@@ -15,6 +15,8 @@ import type { Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
+import type { NumberedRecipient } from "./active_message.ts";
+import type { Group } from "./scheduler/scheduler.ts";
 
 /** Asks rewrite, or its cache: a fresh answer comes without a promise. */
 export interface Resolver {
@@ -137,4 +139,20 @@ function decided(
   recipient: string,
 ): Decided {
   return { status, dsn, text, recipient, agent: "error" };
+}
+
+/** Recipients by transport and destination. */
+export type Groups = Map<string, Map<string, Group & { recipients: NumberedRecipient[] }>>;
+
+/** Adds a recipient to those of its destination. */
+export function group(
+  groups: Groups,
+  { transport, nexthop, key }: ToAgent,
+  recipient: NumberedRecipient,
+): void {
+  let destinations = groups.get(transport);
+  if (!destinations) groups.set(transport, destinations = new Map());
+  const known = destinations.get(key);
+  if (known) known.recipients.push(recipient);
+  else destinations.set(key, { nexthop, key, recipients: [recipient] });
 }
