@@ -20,8 +20,7 @@ import type { Change } from "./change.ts";
 import type { Committer } from "./committer.ts";
 import type { Heard, ReportKind, Reports } from "./reports.ts";
 import { expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
-
-const CORRUPT: NonNullable<Change["move"]> = { queue: "corrupt", nextTry: 0 };
+import { CORRUPT, setApart } from "./set_apart.ts";
 
 /** What telling the sender came to. */
 interface Told extends Heard {
@@ -155,23 +154,8 @@ export class Completer {
         ? { queueId, remove, settled }
         : { queueId, outcomes, reported, move: { ...move!, warned, traced }, settled },
     );
-    if (failure) await this.#setApart(queueId, outcomes, reported);
+    if (failure) await setApart(this.committer, queueId, { outcomes, reported });
     else if (remove) removed(queueId);
-  }
-
-  /** A record that cannot be changed as it should goes to corrupt, with as much as can be written of what is known. */
-  async #setApart(
-    queueId: string,
-    outcomes: readonly Outcome[],
-    reported: readonly number[],
-  ): Promise<void> {
-    for (const what of [{ outcomes, reported }, {}]) {
-      const failure = await this.committer.change({ queueId, ...what, move: CORRUPT });
-      if (!failure) return warning(`${queueId}: damaged record moved to corrupt`);
-    }
-    warning(
-      `${queueId}: damaged record cannot be moved to corrupt: it is tried again at the next start`,
-    );
   }
 
   #last({ disposition, envelope }: ActiveMessage, left: boolean): Pick<Change, "move" | "remove"> {

@@ -15,6 +15,7 @@ import { ActiveMessage, numbered } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
 import type { Committer } from "./committer.ts";
 import type { Mutex } from "./mutex.ts";
+import { setApart } from "./set_apart.ts";
 
 /** Messages that are read at a time. */
 const PAGE = 50;
@@ -198,12 +199,19 @@ export class Feeder {
       this.activeQueue.admit(message, open.map((each) => numbered(each, each.n)));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      const damaged = error instanceof DamagedRecord;
-      warning(`${queueId}: ${damaged ? "damaged record moved to corrupt: " : ""}${reason(error)}`);
-      const queue = damaged ? "corrupt" : "deferred";
+      warning(`${queueId}: ${reason(error)}`);
       // Not waited for: others would wait for this message's part of the disk.
-      this.committer.change({ queueId, move: { queue, nextTry: this.now() + TROUBLE_MS } });
+      this.#putBack(queueId, error);
     }
+  }
+
+  /** A message that is active, but could not be read. */
+  async #putBack(queueId: string, error: StorageError): Promise<void> {
+    if (!(error instanceof DamagedRecord)) {
+      const move = { queue: "deferred", nextTry: this.now() + this.troubleMs } as const;
+      if (!await this.committer.change({ queueId, move })) return;
+    }
+    await setApart(this.committer, queueId);
   }
 }
 

@@ -1,8 +1,9 @@
 /** Messages that cannot become active hold up nothing but themselves. */
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { StorageError } from "../../shared/errors.ts";
 import type { SqliteStore } from "../../shared/queue/sqlite_store.ts";
+import { DamagedRecord } from "../../shared/queue/store.ts";
 import { countsOf } from "../../tests/support/queue_counts.ts";
 import { pause } from "../../tests/support/waiting.ts";
 import { all, deferred, sent, World } from "./test_world.ts";
@@ -82,3 +83,39 @@ Deno.test("looks for mail that could not become active do not add up", async () 
   const more = refusal.tries - before;
   assert(more > 0 && more < 30, `${more} tries`);
 });
+
+for (const recordIsDamaged of [true, false]) {
+  const what = recordIsDamaged ? "is damaged" : "cannot be read now, and turns out to be damaged,";
+  Deno.test(`what ${what} when it has become active is set apart, and what cannot be is told of`, async () => {
+    const refused: string[] = [];
+    let broken = "";
+    await using world = await World.open({
+      agent: (request) => all(request, deferred),
+      around: (store) => {
+        const tally = store.tally.bind(store), commit = store.commit.bind(store);
+        store.tally = (queueId) => {
+          const Kind = recordIsDamaged ? DamagedRecord : StorageError;
+          return queueId === broken ? Promise.reject(new Kind("gone")) : tally(queueId);
+        };
+        store.commit = (batch) => {
+          const move = batch.moved.find(({ queueId, queue }) =>
+            queueId === broken && queue !== "active"
+          );
+          if (!move) return commit(batch);
+          refused.push(move.queue);
+          return Promise.reject(new DamagedRecord("malformed"));
+        };
+        return store;
+      },
+    });
+    const queueId = await world.enqueue(["a@x"]);
+    await world.untilIn(queueId, "deferred");
+    broken = queueId;
+    await world.flush.call("flush", { id: queueId, site: "" });
+    await world.until(() =>
+      world.lines(queueId).length > 0 &&
+      world.log.some((line) => line.includes(`${queueId}: damaged record cannot be moved`))
+    );
+    assertEquals(new Set(refused), new Set([...recordIsDamaged ? [] : ["deferred"], "corrupt"]));
+  });
+}
