@@ -141,9 +141,7 @@ export class Feeder {
     const now = this.now();
     if (scan.position === undefined) {
       scan.again = scan.trouble = false;
-      if (source === "deferred") await this.store.forget(now);
-      // A clock that was ahead has put these off until then.
-      await this.store.hasten(source, now, now + this.longestPause);
+      await this.#prepare(source, now);
     }
     const page = await this.store.due(source, now, limit, scan.position);
     scan.position = page.next;
@@ -163,6 +161,17 @@ export class Feeder {
     const ended = scan.position === undefined;
     const hopeless = stuck >= 0 && failures.every(isTrouble);
     if (ended ? scan.trouble && !scan.wanted : hopeless) this.#rest(source);
+  }
+
+  /** What is to be done before a pass; where it cannot be, that holds up no mail. */
+  async #prepare(source: Source, now: number): Promise<void> {
+    const failed = (error: unknown) => {
+      if (!(error instanceof StorageError)) throw error;
+      warning(`scan ${source}: ${error.message}`);
+    };
+    if (source === "deferred") await this.store.forget(now).catch(failed);
+    // A clock that was ahead has put these off until then.
+    await this.store.hasten(source, now, now + this.longestPause).catch(failed);
   }
 
   /** Takes messages in; answers for each why it could not become active, if so. */

@@ -119,3 +119,22 @@ for (const recordIsDamaged of [true, false]) {
     assertEquals(new Set(refused), new Set([...recordIsDamaged ? [] : ["deferred"], "corrupt"]));
   });
 }
+
+Deno.test("what has to be done before a pass, and cannot be, holds up no mail", async () => {
+  let down = true;
+  await using world = await World.open({
+    agent: (request) => all(request, down ? deferred : sent),
+    around: (store) => {
+      const fail = () => Promise.reject<never>(new StorageError("input/output error"));
+      store.hasten = fail;
+      store.forget = fail;
+      return store;
+    },
+  });
+  const queueId = await world.enqueue(["a@x"]);
+  await world.untilIn(queueId, "deferred");
+  down = false;
+  world.ahead += 3_600_000;
+  world.qmgr.scan();
+  await world.untilEmpty();
+});

@@ -1,9 +1,13 @@
-/** Which messages are due, or active. One page of the database that cannot be read costs the messages on it, and no others. */
+/**
+ * Which messages are due, or active. A page of the database that is malformed, or that the disk does not give back, costs the
+ * messages on it, and no others, as long as it is not one of an index.
+ */
 
+import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
-import type { MessageRow } from "./record.ts";
+import { messageOf, type MessageRow } from "./record.ts";
 import { MESSAGE_COLUMNS } from "./sqlite_reader.ts";
-import { DamagedRecord } from "./store.ts";
+import { DamagedRecord, isOfOnePart, type QueuedMessage } from "./store.ts";
 
 /** Where the last page of due messages ended. */
 export interface Position {
@@ -32,13 +36,41 @@ export function dueRows(
   try {
     places = found = read<MessageRow>(MESSAGE_COLUMNS);
   } catch (error) {
-    if (!(error instanceof DamagedRecord)) throw error;
+    if (!isOfOnePart(error)) throw error;
     // The index knows them all.
     places = read<MessageRow>("id, next_try");
     found = undamaged(places, ({ id }) => rowOf(rows, id));
   }
   const last = places.length === limit ? places.at(-1) : undefined;
   return { found, next: last && { nextTry: last.next_try, id: last.id } };
+}
+
+/** The messages in rows; those whose record is damaged go to corrupt, if that can be written. */
+export function messagesOf(
+  rows: readonly MessageRow[],
+  corrupt: (row: MessageRow) => void,
+): QueuedMessage[] {
+  const messages: QueuedMessage[] = [];
+  for (const row of rows) {
+    try {
+      messages.push(messageOf(row));
+    } catch (error) {
+      if (!(error instanceof DamagedRecord)) throw error;
+      setAside(row, error, corrupt);
+    }
+  }
+  return messages;
+}
+
+function setAside(row: MessageRow, damage: DamagedRecord, corrupt: (row: MessageRow) => void) {
+  try {
+    corrupt(row);
+    warning(`${row.queue_id}: damaged record moved to corrupt: ${damage.message}`);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const why = `${damage.message}: ${error.message}`;
+    warning(`${row.queue_id}: damaged record cannot be moved to corrupt: ${why}`);
+  }
 }
 
 /** The row of an id that the index names; throws DamagedRecord when there is none. */
@@ -64,7 +96,7 @@ function undamaged<T, Result>(all: readonly T[], run: (each: T) => Result): Resu
     try {
       results.push(run(each));
     } catch (error) {
-      if (!(error instanceof DamagedRecord)) throw error;
+      if (!isOfOnePart(error)) throw error;
     }
   }
   const missing = all.length - results.length;

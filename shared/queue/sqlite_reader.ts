@@ -8,10 +8,12 @@ import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./re
 import { contentDirectory, openReadOnly } from "./sqlite_schema.ts";
 import {
   DamagedRecord,
+  isOfOnePart,
   type QueuedMessage,
   type QueueReader,
   type RecipientState,
   type StoredRecipient,
+  UnreadablePart,
 } from "./store.ts";
 
 /** Messages of a listing that are read at a time; writers go on in between. */
@@ -31,6 +33,9 @@ const LISTED: readonly RecipientState[] = [
 /** SQLite's result code for a malformed page; the bits above tell kinds of it apart. */
 const SQLITE_CORRUPT = 11;
 const PRIMARY_CODE = 0xff;
+/** When the disk does not give back a page, or the file system says that it is damaged there. */
+const SQLITE_IOERR_READ = 266;
+const SQLITE_IOERR_CORRUPTFS = 8458;
 
 /** Its envelope is none: it is listed as corrupt. */
 const UNREADABLE: Omit<MessageRow, "id" | "queue_id"> = {
@@ -167,8 +172,7 @@ export class SqliteReader implements QueueReader {
     } catch (error) {
       // A TypeError is not theirs but our own.
       if (error instanceof StorageError || error instanceof TypeError) throw error;
-      const Kind = isMalformed(error) ? DamagedRecord : StorageError;
-      throw new Kind(`queue: ${reason(error)}`);
+      throw new (kindOf(error))(`queue: ${reason(error)}`);
     }
   }
 
@@ -180,7 +184,7 @@ export class SqliteReader implements QueueReader {
         last,
       );
     } catch (error) {
-      if (!(error instanceof DamagedRecord)) throw error;
+      if (!isOfOnePart(error)) throw error;
     }
     // The index of queue ids knows those, too, that are on a damaged page.
     return this.rows<Pick<MessageRow, "id" | "queue_id">>(
@@ -196,7 +200,7 @@ export class SqliteReader implements QueueReader {
       const row = this.row<MessageRow>(sql, id);
       if (row) return row;
     } catch (error) {
-      if (!(error instanceof DamagedRecord)) throw error;
+      if (!isOfOnePart(error)) throw error;
     }
     return { ...UNREADABLE, id, queue_id };
   }
@@ -222,14 +226,16 @@ export class SqliteReader implements QueueReader {
         })),
       };
     } catch (error) {
-      if (!(error instanceof DamagedRecord)) throw error;
+      if (!isOfOnePart(error)) throw error;
       return { ...shown, queue_name: "corrupt", arrival_time: 0, sender: "", recipients: [] };
     }
   }
 }
 
-/** True when SQLite came upon a page that cannot be what it has written; other pages may be. */
-function isMalformed(error: unknown): boolean {
+/** What SQLite came upon: a page that cannot be what it has written, or cannot be read; other pages may be sound. */
+function kindOf(error: unknown): typeof StorageError {
   const code = (error as { errcode?: number }).errcode ?? 0;
-  return (code & PRIMARY_CODE) === SQLITE_CORRUPT;
+  if ((code & PRIMARY_CODE) === SQLITE_CORRUPT) return DamagedRecord;
+  const isUnreadable = code === SQLITE_IOERR_READ || code === SQLITE_IOERR_CORRUPTFS;
+  return isUnreadable ? UnreadablePart : StorageError;
 }

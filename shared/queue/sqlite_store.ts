@@ -34,20 +34,19 @@ import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
-import { activeIds, dueRows, type Position } from "./due.ts";
-import { messageOf, type MessageRow, TRACED, WARNED } from "./record.ts";
+import { activeIds, dueRows, messagesOf, type Position } from "./due.ts";
+import { type MessageRow, TRACED, WARNED } from "./record.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
 import { openDatabase } from "./sqlite_schema.ts";
 import {
   type Batch,
   type Committed,
-  DamagedRecord,
+  isOfOnePart,
   type Kept,
   type Move,
   type NewMessage,
   type Page,
-  type QueuedMessage,
   type QueueStore,
   SOURCE_AGE_MS,
 } from "./store.ts";
@@ -174,15 +173,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   ): Promise<Page> {
     const rows = <T>(sql: string, ...values: (string | number)[]) => this.rows<T>(sql, ...values);
     const { found, next } = dueRows(rows, queue, now, limit, after as Position);
-    const messages: QueuedMessage[] = [];
-    for (const row of found) {
-      try {
-        messages.push(messageOf(row));
-      } catch (error) {
-        if (!(error instanceof DamagedRecord)) throw error;
-        this.#corrupt(row, error);
-      }
-    }
+    const messages = messagesOf(found, ({ id }) => this.#corrupt(id));
     return { messages, next };
   }
 
@@ -194,7 +185,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     try {
       return this.#change(update, nextTry);
     } catch (error) {
-      if (!(error instanceof DamagedRecord)) throw error;
+      if (!isOfOnePart(error)) throw error;
     }
     const active = activeIds((sql, ...values) => this.rows(sql, ...values));
     this.#transaction(() => {
@@ -319,14 +310,13 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     try {
       return this.message(queueId)?.place === "file";
     } catch (error) {
-      if (error instanceof DamagedRecord) return true;
+      if (isOfOnePart(error)) return true;
       throw error;
     }
   }
 
-  #corrupt(row: MessageRow, error: DamagedRecord): void {
-    warning(`${row.queue_id}: damaged record moved to corrupt: ${error.message}`);
-    this.#change("UPDATE messages SET queue = 'corrupt' WHERE id = ?", row.id);
+  #corrupt(id: number): void {
+    this.#change("UPDATE messages SET queue = 'corrupt' WHERE id = ?", id);
   }
 
   #enqueue(id: number, queue: "hold" | "incoming"): void {

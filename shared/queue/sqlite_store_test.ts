@@ -267,3 +267,55 @@ test("due() passes by what only the index knows", async (directory, warnings) =>
   assertEquals(next, undefined);
   assertEquals(warnings, ["queue: damaged: 1 messages cannot be read, nor go to corrupt"]);
 });
+
+test(
+  "due() and recover() pass by what the disk does not give back",
+  async (directory, warnings) => {
+    const first = openStore(directory);
+    const ids = [await add(first), await add(first, { queue: "active" }), await add(first)];
+    const lost = await add(first, { queue: "active" });
+    const { db } = first as unknown as { db: DatabaseSync };
+    const { id } = db.prepare("SELECT id FROM messages WHERE queue_id = ?").get(lost)!;
+    unreadable(first, Number(id));
+    assertEquals(await first.recover(0), 1);
+    edit(directory, `UPDATE messages SET queue = 'incoming' WHERE id = ${id}`);
+    const { messages } = await first.due("incoming", 1, 9);
+    assertEquals(messages.map(({ envelope }) => envelope.queueId).toSorted(), ids.toSorted());
+    const listed = await Array.fromAsync(first.list());
+    assertEquals(listed.find(({ queue_id }) => queue_id === lost)?.queue_name, "corrupt");
+    const said = "queue: damaged: 1 messages cannot be read, nor go to corrupt";
+    assertEquals(warnings, [said, said]);
+  },
+);
+
+/** From now on the disk gives an input/output error for a row, as SQLite reports it; indexes can be read. */
+function unreadable(store: QueueStore, id: number): void {
+  const { db } = store as unknown as { db: DatabaseSync };
+  const prepare = db.prepare.bind(db);
+  db.prepare = (sql) => {
+    const statement = prepare(sql);
+    const seeks = /\bid = \?/.test(sql);
+    if (!seeks && !/envelope|WHERE queue = 'active'$/.test(sql)) return statement;
+    const guarded = (name: "all" | "get" | "run") => (...values: number[]) => {
+      if (seeks && !values.includes(id)) return statement[name](...values);
+      throw Object.assign(new Error("disk I/O error"), { errcode: 266 });
+    };
+    return { all: guarded("all"), get: guarded("get"), run: guarded("run") } as never;
+  };
+}
+
+test(
+  "due() leaves out what is damaged, though it cannot go to corrupt",
+  async (directory, warnings) => {
+    const store = openStore(directory);
+    const sound = await add(store), damaged = await add(store);
+    edit(directory, `UPDATE messages SET envelope = '{' WHERE queue_id = '${damaged}'`);
+    edit(
+      directory,
+      "CREATE TRIGGER no BEFORE UPDATE ON messages BEGIN SELECT RAISE(FAIL, 'no'); END",
+    );
+    const { messages } = await store.due("incoming", 1, 9);
+    assertEquals(messages.map(({ envelope }) => envelope.queueId), [sound]);
+    assertStringIncludes(warnings[0]!, `${damaged}: damaged record cannot be moved to corrupt`);
+  },
+);

@@ -171,6 +171,16 @@ export interface QueueStore extends QueueReader {
   retry(which: Which, site?: string): Promise<number>;
 }
 
+/** A part of the disk that cannot be read now; the rest may be. */
+export class UnreadablePart extends StorageError {
+  override name = "UnreadablePart";
+}
+
+/** True for trouble that need not concern any other message. */
+export function isOfOnePart(error: unknown): boolean {
+  return error instanceof DamagedRecord || error instanceof UnreadablePart;
+}
+
 /** A record that cannot be what was written: its message goes to corrupt. */
 export class DamagedRecord extends StorageError {
   override name = "DamagedRecord";
