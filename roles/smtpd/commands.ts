@@ -200,7 +200,7 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
     const utf8 = settings.smtputf8Enable ? " [SMTPUTF8]" : "";
     return reply(501, "5.5.4", `Syntax: VRFY address${utf8}`);
   }
-  const path = parsePath(argument);
+  const path = parsePath(argument, settings.resolveNullDomain);
   if (!path?.address || !/^(SMTPUTF8)?$/i.test(path.rest)) {
     return illegalAddress(session, "VRFY", argument, BAD_RECIPIENT);
   }

@@ -89,7 +89,7 @@ function after(word: string, argument: string, { settings }: Session): Path | "s
   const rest = argument.slice(word.length);
   if (!rest.trim()) return "syntax";
   if (settings.strictRfc821Envelopes && !/^[ \t]*</.test(rest)) return undefined;
-  return parsePath(rest);
+  return parsePath(rest, settings.resolveNullDomain);
 }
 
 /** True for a sender that a report could be sent to: not one that `resolve` would call an error (reference 5.2). */
@@ -98,6 +98,7 @@ function isSound(address: string, settings: Settings): boolean {
   const at = address.lastIndexOf("@");
   if (at < 0) return true;
   const domain = address.slice(at + 1).replace(/\.$/, "");
+  if (domain === "") return settings.resolveNullDomain;
   if (domain.startsWith("[")) return literalAddress(domain) !== undefined;
   return isHostname(domain) ||
     (settings.resolveNumericDomain && parseAddress(domain) !== undefined);

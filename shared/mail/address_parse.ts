@@ -14,9 +14,12 @@ export interface Path {
   readonly rest: string;
 }
 
-/** Reads a path at the start of the text after `FROM:` or `TO:`; undefined if there is none (RFC 5321 4.1.2). */
-export function parsePath(text: string): Path | undefined {
-  const cursor = new Cursor(text);
+/**
+ * Reads a path at the start of the text after `FROM:` or `TO:`; undefined if there is none (RFC 5321 4.1.2). With
+ * `nullDomain`, `user@` is one, too: `resolve_null_domain`.
+ */
+export function parsePath(text: string, nullDomain = false): Path | undefined {
+  const cursor = new Cursor(text, nullDomain);
   cursor.spaces();
   const bracketed = cursor.take("<");
   if (bracketed) cursor.spaces();
@@ -41,7 +44,7 @@ const DOMAIN_LITERAL = /\[[!-Z^-~]*\]/y;
 class Cursor {
   #position = 0;
 
-  constructor(readonly text: string) {}
+  constructor(readonly text: string, readonly nullDomain: boolean) {}
 
   at(char: string): boolean {
     return this.text[this.#position] === char;
@@ -70,7 +73,7 @@ class Cursor {
     if (this.at("@") && !this.route()) return undefined;
     let address = this.local();
     while (address !== undefined && this.take("@")) {
-      const domain = this.domain();
+      const domain = this.domain() ?? (this.nullDomain ? "" : undefined);
       if (domain === undefined || address.length > MAX_ADDRESS) return undefined;
       address += `@${domain}`;
     }

@@ -77,6 +77,9 @@ export const addressing = {
   resolveNumericDomain: bool("resolve_numeric_domain", "no", {
     doc: "Read user@1.2.3.4 as user@[1.2.3.4], instead of refusing it.",
   }),
+  resolveNullDomain: bool("resolve_null_domain", "no", {
+    doc: "Read user@ as user, instead of refusing it.",
+  }),
   allowMinUser: bool("allow_min_user", "no", {
     doc: "Allow an address that begins with -, which a careless program takes for an option.",
   }),

@@ -27,9 +27,6 @@ const form = {
   resolveDequotedAddress: bool("resolve_dequoted_address", "yes", {
     doc: "Look for @, % and ! inside quotes, too: no relaying by a quoted address.",
   }),
-  resolveNullDomain: bool("resolve_null_domain", "no", {
-    doc: "Read user@ as user, instead of refusing it.",
-  }),
   ownerRequestSpecial: bool("owner_request_special", "yes", {
     doc: "Take owner-list and list-request for whole names when - is a delimiter.",
   }),

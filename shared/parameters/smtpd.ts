@@ -276,6 +276,7 @@ export const smtpdParameters = {
   inetInterfaces: addressing.inetInterfaces,
   smtputf8Enable: addressing.smtputf8Enable,
   resolveNumericDomain: addressing.resolveNumericDomain,
+  resolveNullDomain: addressing.resolveNullDomain,
   allowMinUser: addressing.allowMinUser,
   ...session,
   ...clients,
