@@ -2,6 +2,7 @@
 
 import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import { isNotifier, type Notifier } from "../../shared/mail/address.ts";
 import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
@@ -116,6 +117,12 @@ export class Reports {
     } catch (error) {
       if (!(error instanceof PeerError || error instanceof StorageError)) throw error;
       warning(`${envelope.queueId}: bounce or trace service failure: ${reason(error)}`);
+      // Asked again it would refuse again. A failure is kept all the same: somebody has to hear of it.
+      const isRefused = error instanceof CallError && error.code === "refused";
+      if (kind === "trace" && !retryUntil && isRefused) {
+        warning(`${envelope.queueId}: too old to be tried again: trace report given up`);
+        return source;
+      }
       return undefined;
     }
   }

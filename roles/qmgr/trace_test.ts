@@ -252,3 +252,25 @@ gated(
     assertEquals(reported(world), [["trace", ["a@x deliverable 2.0.0", "b@y deliverable 2.0.0"]]]);
   },
 );
+
+for (const trace of ["verify", "deliver"] as const) {
+  let code: "refused" | "unavailable" = "unavailable";
+  test(
+    `a report on what was asked to ${trace} is given up when it is old and refused, not when nobody answers`,
+    {
+      agent: (request) => all(request, trace === "verify" ? deliverable : sent),
+      bounce: () => Promise.reject(new CallError(code, "bounce: no")),
+    },
+    async (world) => {
+      const old = await world.enqueue(["a@x"], { trace, arrived: Date.now() - 30 * 86_400_000 });
+      await world.untilIn(old, "deferred");
+      code = "refused";
+      const young = await world.enqueue(["b@x"], { trace });
+      await world.untilIn(young, "deferred");
+      await world.flush.call("flush", { id: "", site: "" });
+      await world.until(() => world.lines(old).includes("removed"));
+      await world.untilIn(young, "deferred");
+      assert(world.log.some((line) => line.includes(`${old}: too old to be tried again`)));
+    },
+  );
+}
