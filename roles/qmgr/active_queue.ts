@@ -70,7 +70,9 @@ export class ActiveQueue {
   #running = 0;
   #turning = false;
   #stopped = false;
-  #onIdle: (() => void) | undefined;
+  /** Resolved when nothing runs any more of what ran at the stop, or when that was waited for long enough. */
+  readonly #ended = Promise.withResolvers<void>();
+  #giveUp: ReturnType<typeof setTimeout> | undefined;
   #wake: ReturnType<typeof setTimeout> | undefined;
   #retries = new Set<ReturnType<typeof setTimeout>>();
 
@@ -133,12 +135,10 @@ export class ActiveQueue {
     clearTimeout(this.#wake);
     for (const timer of this.#retries) clearTimeout(timer);
     if (this.#running === 0) return;
-    let timer;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, milliseconds);
-      this.#onIdle = resolve;
-    });
-    clearTimeout(timer);
+    clearTimeout(this.#giveUp);
+    this.#giveUp = setTimeout(this.#ended.resolve, milliseconds);
+    await this.#ended.promise;
+    clearTimeout(this.#giveUp);
   }
 
   /** Takes a message out of the schedule, to be dealt with when its running deliveries have ended; false when it is too late. */
@@ -172,6 +172,15 @@ export class ActiveQueue {
     // Its end is being written: the store still takes what is better than a deferral.
     if (message.completing) return void await this.parts.committer.change({ queueId, outcomes });
     message.begin();
+    const { nextRecipient, recipientCount } = message;
+    const unread = outcomes.filter(({ n }) => n >= nextRecipient && n < recipientCount);
+    if (unread.length) {
+      // What is read later passes them by; what was read before this is durable is taken out below.
+      await this.#record(message, unread);
+      message.note(unread.filter(({ status }) => status !== "deferred"));
+      // Whether somebody wanted to hear of those is looked up when the message is complete.
+      message.wantsSuccess ||= message.delivered;
+    }
     const accepted: Outcome[] = [];
     for (const outcome of outcomes) {
       if (message.isRunning(outcome.n)) continue;
@@ -251,7 +260,7 @@ export class ActiveQueue {
     if (attempt.damaged) this.judge(message, "corrupt");
     await this.#conclude(message, outcomes);
     attempt.settle();
-    if (--this.#running === 0) this.#onIdle?.();
+    if (--this.#running === 0 && this.#stopped) this.#ended.resolve();
   }
 
   /** Nobody knows what became of these recipients: they are tried again after a rest, a few times. */
@@ -294,11 +303,7 @@ export class ActiveQueue {
 
   /** One pending part of a message has ended: its outcomes become durable, and with the last part the message is complete. */
   async #conclude(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
-    for (const { status } of outcomes) {
-      if (status === "sent") message.delivered = true;
-      else if (status === "bounced") message.failed = true;
-      else if (status === "deferred") message.deferred = true;
-    }
+    message.note(outcomes);
     this.#hold(message, -outcomes.length);
     if (message.unread && this.#readsOn(message)) return await this.#readOn(message, outcomes);
     if (!message.end()) {

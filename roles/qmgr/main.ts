@@ -47,7 +47,7 @@ async function start(context: Context<Parameters>): Promise<Running<Parameters>>
     answers: qmgr.answers,
     reload: (params) => qmgr.reload(params),
     drain: () => qmgr.drain(),
-    stop: (ms) => qmgr.drainMs = ms,
+    stop: (ms) => qmgr.stop(ms),
   };
 }
 

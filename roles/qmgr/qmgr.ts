@@ -54,6 +54,7 @@ export class Qmgr {
   readonly feeder: Feeder;
   /** Running deliveries have so long to end when qmgr does. */
   drainMs = DRAIN_MS;
+  #draining = false;
   #completer: Completer;
   #reports: Reports;
   #router: Router;
@@ -146,9 +147,16 @@ export class Qmgr {
     for (const timer of this.#timers) clearTimeout(timer);
     this.feeder.stop();
     this.#flusher.stop();
+    this.#draining = true;
     await this.activeQueue.stop(this.drainMs);
     this.#claims.end();
     await this.world.store.close();
+  }
+
+  /** The system ends: running deliveries have `ms` from now, whether drain() waits for them already or will. */
+  stop(ms: number): void {
+    this.drainMs = ms;
+    if (this.#draining) this.activeQueue.stop(ms);
   }
 
   /** Looks for mail that is due, as every queue_run_delay. */

@@ -355,3 +355,14 @@ Deno.test("a claim does not keep a draining qmgr", async () => {
   await working;
   outcomes.close();
 });
+
+Deno.test("stop() leaves a drain that goes on already no more time than it says", async () => {
+  await using world = await World.open({ agent: () => new Promise(() => {}) });
+  await world.enqueue(["a@x"]);
+  await world.until(() => world.requests.length === 1);
+  world.qmgr.drainMs = 60_000;
+  const began = performance.now(), drained = world.qmgr.drain();
+  world.qmgr.stop(0);
+  await drained;
+  assert(performance.now() - began < 30_000);
+});
