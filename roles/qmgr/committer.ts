@@ -49,7 +49,7 @@ export class Committer {
   #added: Arrival[] = [];
   #changes: Pending[] = [];
   #scheduled = false;
-  /** Why new mail is refused for the moment. */
+  /** The disk: why new mail is refused and every change waits, until it is tried again. */
   #failed: StorageError | undefined;
   #stuck = new StuckChanges();
   #timer: ReturnType<typeof setTimeout> | undefined;
