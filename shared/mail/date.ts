@@ -1,4 +1,4 @@
-/** Dates as messages carry them: RFC 5322 3.3, in local time with a numeric zone and, as a comment, its name. */
+/** Dates as messages carry them: RFC 5322 3.3, in local time with a numeric zone and, as a comment, its name where it has one. */
 
 import { DAYS, MONTHS } from "../calendar.ts";
 
@@ -20,20 +20,27 @@ function format(date: Date): string {
   const day = `${DAYS[date.getDay()]}, ${two(date.getDate())} ${MONTHS[date.getMonth()]}`;
   const east = -date.getTimezoneOffset(), minutes = Math.abs(east);
   const zone = (east < 0 ? "-" : "+") + two(Math.floor(minutes / 60)) + two(minutes % 60);
-  return `${day} ${date.getFullYear()} ${clock} ${zone} (${zoneName(date) ?? zone})`;
+  const name = zoneName(date);
+  return `${day} ${date.getFullYear()} ${clock} ${zone}${name && ` (${name})`}`;
 }
 
-// This locale has the abbreviations that people know, CEST for instance.
-const zoneNames = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+/** Each locale knows the abbreviations of its own part of the world alone: CEST, EST, AEDT, NZDT, SAST, JST, HKT. */
+const LOCALES = ["en-GB", "en-CA", "en-AU", "en-US", "en-ZA", "ja", "en-HK"];
+const zoneNames = LOCALES.map((locale) =>
+  new Intl.DateTimeFormat(locale, { timeZoneName: "short" })
+);
 
 let lastMinute = NaN;
-let lastZone: string | undefined;
+let lastZone = "";
 
-function zoneName(date: Date): string | undefined {
+/** Empty where no locale has more than the offset, `GMT-3`. */
+function zoneName(date: Date): string {
   const minute = Math.floor(date.getTime() / 60_000);
   if (minute !== lastMinute) {
     lastMinute = minute;
-    lastZone = zoneNames.formatToParts(date).find(({ type }) => type === "timeZoneName")?.value;
+    const names = zoneNames.values().flatMap((each) => each.formatToParts(date))
+      .filter(({ type }) => type === "timeZoneName");
+    lastZone = names.find(({ value }) => /^[A-Z]{1,6}$/.test(value))?.value ?? "";
   }
   return lastZone;
 }
