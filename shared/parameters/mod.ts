@@ -39,9 +39,6 @@ export function parametersOf(role: string): Parameters {
   return { ...logging, ...(Object.hasOwn(roles, role) ? roles[role] : {}) };
 }
 
-/** The roles that declare parameters. */
-export const roleNames: readonly string[] = Object.keys(roles);
-
 // deno-lint-ignore no-explicit-any
 type Any = Parameter<any>;
 

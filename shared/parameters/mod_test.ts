@@ -2,13 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ConfigError } from "../errors.ts";
 import { assertQuick, attempt, near } from "../../tests/support/hostile.ts";
+import { policies } from "../../policies/mod.ts";
 import { logging } from "./global.ts";
-import { catalogue, parametersOf, postfixDefault, roleNames, splitTransport } from "./mod.ts";
+import { catalogue, parametersOf, postfixDefault, splitTransport } from "./mod.ts";
 
 Deno.test("each parameter is declared once in the whole project", () => {
   const declared = new Map<string, unknown>();
   const twice = new Set<string>();
-  for (const parameter of roleNames.flatMap((role) => Object.values(parametersOf(role)))) {
+  const names = ["supervisor", "sendmail", ...policies.map(({ role }) => role)];
+  for (const parameter of names.flatMap((role) => Object.values(parametersOf(role)))) {
     const earlier = declared.get(parameter.name) ?? parameter;
     if (earlier !== parameter) twice.add(parameter.name);
     declared.set(parameter.name, parameter);
