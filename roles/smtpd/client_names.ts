@@ -23,7 +23,7 @@ interface Known {
   readonly until: number;
 }
 
-export class PeerNames {
+export class ClientNames {
   #known = new Map<string, Known>();
   #asking = new Map<string, Promise<string>>();
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { setSink } from "../../shared/log/log.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
-import { PeerNames } from "./client_names.ts";
+import { ClientNames } from "./client_names.ts";
 
 const log: string[] = [];
 setSink((severity, text) => log.push(`${severity}: ${text}`));
@@ -19,7 +19,7 @@ function names(records: Record<string, string[]>, clock = { time: 0 }) {
       ttl: 300,
     });
   };
-  const tested = new PeerNames(query, { steady: () => clock.time });
+  const tested = new ClientNames(query, { steady: () => clock.time });
   return { tested, asked };
 }
 
@@ -70,6 +70,6 @@ Deno.test("lookup() answers without asking while a name is fresh", async () => {
 });
 
 Deno.test("lookup() is unknown when the name server cannot be asked", async () => {
-  const tested = new PeerNames(() => Promise.reject(new Error("gone")), { steady: () => 0 });
+  const tested = new ClientNames(() => Promise.reject(new Error("gone")), { steady: () => 0 });
   assertEquals(await tested.lookup("192.0.2.1"), "unknown");
 });

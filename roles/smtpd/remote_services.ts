@@ -10,7 +10,7 @@ import { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { type DnsAnswer, dnsService } from "../../shared/protocols/dns.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
-import { PeerNames } from "./client_names.ts";
+import { ClientNames } from "./client_names.ts";
 import type { Anvil, Clock, Services } from "./services.ts";
 import { Space } from "./space.ts";
 
@@ -37,7 +37,7 @@ export function services(clients: Clients, service: string, peerNames: boolean):
   const query: Services["query"] = (name, type) =>
     clients.dns.call("query", { name, type })
       .then(({ reply }) => reply, (error): DnsAnswer => failed(reason(error)));
-  const names = new PeerNames(query, clock);
+  const names = new ClientNames(query, clock);
   return {
     clock,
     anvil: anvil(clients.anvil, service),
