@@ -1,7 +1,7 @@
 /** An active message: what qmgr holds in memory of a message while its recipients are being delivered. */
 
 import { BugError } from "../../shared/errors.ts";
-import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
 import type { Entry } from "./scheduler/destination.ts";
 
 /** A recipient and its number in the message. */
@@ -110,6 +110,15 @@ export class ActiveMessage {
   /** It is not active any more. */
   leave(): void {
     this.#left?.resolve();
+  }
+
+  /** Remembers what outcomes mean for the end of the message. */
+  note(outcomes: readonly Outcome[]): void {
+    for (const { status } of outcomes) {
+      if (status === "sent") this.delivered = true;
+      else if (status === "bounced") this.failed = true;
+      else if (status === "deferred") this.deferred = true;
+    }
   }
 
   isRunning(n: number): boolean {

@@ -241,3 +241,25 @@ Deno.test("a message that is held between two pages of recipients ends once", as
   await pause(20);
   assertEquals([moved, activeQueue.contentBytes], [["hold"], 0]);
 });
+
+gated(
+  "what a former agent reports of a recipient that was not read yet is not forgotten",
+  async (world, gate) => {
+    const queueId = await world.enqueue(["a@x", "b@x", "c@x", "d@x"]);
+    await world.until(() => gate.waiting.length === 1);
+    const outcomes = [sent(1), bounced(2), deferred(3)];
+    const handed = world.handed(queueId, 1, 2, 3);
+    // As an agent does it that outlived a former qmgr.
+    const working = world.outcomes.call("working", handed);
+    await world.until(() => world.qmgr.answers.some(({ busy }) => busy > 0));
+    await world.outcomes.call("report", { handed, outcomes });
+    await working;
+    await world.until(() => (gate.open(), world.qmgr.activeQueue.messages.size === 0));
+    await world.untilEmpty();
+    const tried = world.requests.flatMap(({ recipients }) => recipients.map(({ n }) => n));
+    assertEquals(tried, [0, 3]);
+    const told = world.reports.flatMap(({ recipients }) => recipients.map((each) => each.address));
+    assertEquals(told, ["c@x"]);
+  },
+  { qmgrMessageRecipientLimit: 1, qmgrMessageRecipientMinimum: 1 },
+);
