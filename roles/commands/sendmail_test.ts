@@ -344,11 +344,9 @@ Deno.test("sendmail -v asks for a report of the delivery, and twice -v says what
   assertEquals((await submitted(["a@x"], "S: x\n")).files[0]!.envelope.trace, undefined);
 });
 
-Deno.test("sendmail -bs -v asks for no report", async () => {
-  const session = "HELO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+Deno.test("sendmail -bs -v asks for no report", () => {
   for (const args of [["-bs", "-v"], ["-v", "-bs"]]) {
-    const { files: [said] } = await submitted(args, session);
-    assertEquals([said!.envelope.sender, said!.envelope.trace], ["a@x", undefined]);
+    assertEquals(parseSendmail(args).trace, undefined);
   }
 });
 
