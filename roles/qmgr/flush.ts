@@ -3,6 +3,7 @@
  * close together are one run, and between two runs is a rest: flushing takes no more than a fifth of qmgr's time.
  */
 
+import { StorageError } from "../../shared/errors.ts";
 import { answer, type Answerer, ANY_USER } from "../../shared/ipc/server.ts";
 import { flushService } from "../../shared/protocols/queue.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
@@ -16,6 +17,7 @@ const RESTS_PER_RUN = 4;
 /** Whoever names more than this for one run means everything. A site costs a look at all deferred mail, an id does not. */
 const MAX_IDS = 1000;
 const MAX_SITES = 10;
+const STOPPED = "qmgr stops";
 
 /** What the next run is about. */
 class Wanted {
@@ -41,7 +43,11 @@ export class Flusher {
   #last: Promise<unknown> = Promise.resolve();
   /** By performance.now(): a clock that is set back must not stop flushing. */
   #restUntil = 0;
-  #resting: ReturnType<typeof setTimeout> | undefined;
+  /** The run that rests, and how to end its rest. */
+  #resting: {
+    readonly timer: ReturnType<typeof setTimeout>;
+    readonly reject: (error: Error) => void;
+  } | undefined;
 
   constructor(
     readonly activeQueue: ActiveQueue,
@@ -50,10 +56,11 @@ export class Flusher {
     readonly mutex: Mutex,
   ) {}
 
-  /** No run begins any more. */
+  /** No run begins any more: who waits for one is told so. */
   stop(): void {
-    clearTimeout(this.#resting);
     this.#restUntil = Infinity;
+    clearTimeout(this.#resting?.timer);
+    this.#resting?.reject(new StorageError(STOPPED));
   }
 
   /** Resolves when what was asked for has been done, to how many messages that run concerned. */
@@ -67,9 +74,10 @@ export class Flusher {
 
   async #run(): Promise<number> {
     const rest = this.#restUntil - performance.now();
+    if (rest === Infinity) throw new StorageError(STOPPED);
     if (rest > 0) {
-      await new Promise<void>((resolve) => {
-        if (rest < Infinity) this.#resting = setTimeout(resolve, rest);
+      await new Promise<void>((resolve, reject) => {
+        this.#resting = { timer: setTimeout(resolve, rest), reject };
       });
     }
     const wanted = this.#wanted;

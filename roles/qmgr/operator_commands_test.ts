@@ -1,6 +1,6 @@
 /** What operators do to a running qmgr's mail. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { pause } from "../../tests/support/waiting.ts";
 import { countsOf } from "../../tests/support/queue_counts.ts";
 import { DamagedRecord } from "../../shared/queue/store.ts";
@@ -104,6 +104,20 @@ test("flushing in a loop is one run a second, and each of it is answered", {
   const counts = (await Promise.all(asked)).map(({ reply }) => reply.count);
   assert(performance.now() - started >= 1000);
   assertEquals([runs, new Set(counts)], [2, new Set([1])]);
+});
+
+test("a flush that rests is refused when qmgr stops, which waits for none", {}, async (world) => {
+  await world.flush.call("flush", { id: "", site: "" });
+  const resting = assertRejects(
+    () => world.flush.call("flush", { id: "", site: "" }),
+    Error,
+    "qmgr stops",
+  );
+  await pause(50);
+  const started = performance.now();
+  await world.qmgr.drain();
+  await resting;
+  assert(performance.now() - started < 500);
 });
 
 test("ids and sites that are flushed together are one run each", {
