@@ -104,16 +104,19 @@ export class Keeper {
       return;
     }
     const before = this.plan;
-    const alone = this.#replacing = plan.fixed !== undefined;
-    if (alone) await this.#endAll();
-    this.plan = plan;
-    const failed = await this.#launchAll();
-    this.#replacing = false;
-    if (failed) {
+    const alone = plan.fixed !== undefined;
+    try {
+      this.#replacing = alone;
+      if (alone) await this.#endAll();
+      this.plan = plan;
+      await this.#launchAll();
+    } catch (error) {
+      this.#replacing = false;
       this.plan = before;
       if (alone) this.#fill();
-      throw new Error(`${plan.service}: ${failed}`);
+      throw new Error(`${plan.service}: ${reason(error)}`);
     }
+    this.#replacing = false;
     for (const member of old) member.drain();
   }
 
@@ -125,13 +128,14 @@ export class Keeper {
     await this.#gone(members, FINISH_MS);
   }
 
-  /** Starts as many as the plan wants; why they cannot serve, when one of them cannot: then none of them is left. */
-  async #launchAll(): Promise<string | undefined> {
-    if (this.#stopping) return "the system stops";
+  /** Starts as many as the plan wants. Throws why they cannot serve, when one of them cannot: then none of them is left. */
+  async #launchAll(): Promise<void> {
+    if (this.#stopping) throw new Error("the system stops");
     const fresh = Array.from({ length: this.plan.count }, () => this.#launch());
     const failed = await this.#allReady(fresh);
-    if (failed) { for (const member of fresh) member.kill(); }
-    return failed;
+    if (!failed) return;
+    for (const member of fresh) member.kill();
+    throw new Error(failed);
   }
 
   /** Waits so long until they have ended; then kills them. */

@@ -252,6 +252,21 @@ Deno.test("Keeper ends the only one before it starts one with other rights", asy
   await keeper.stop(100);
 });
 
+Deno.test("Keeper starts the only one as before when the next one cannot even be launched", async () => {
+  const { children, keeper, plan } = setup({ fixed: "as it was" });
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  const launch = () => {
+    throw new Error("no such program");
+  };
+  const other = { ...plan, fixed: "other rights", launch };
+  await assertRejects(() => keeper.replace(other), Error, "smtp: no such program");
+  children[1]!.begin();
+  assertEquals([keeper.plan.fixed, keeper.status().pids], ["as it was", [101]]);
+  await keeper.stop(100);
+});
+
 Deno.test("Keeper starts no second one while the only one is replaced, whoever wants it", async () => {
   const { children, keeper, plan } = setup({ fixed: "as it was", onRequest: true });
   keeper.wanted();
