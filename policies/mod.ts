@@ -40,7 +40,7 @@ export interface Row {
   /** Several processes may share its work (`SERVICE_process_count`); of the others one is enough, or must be alone. */
   readonly scales?: true;
   readonly start: "always" | "on request" | "with a log file";
-  /** `in place`: one process must own something throughout, so a reload changes its parameters only. */
+  /** `in place`: there must be only one, so a reload changes its parameters, or ends it first when it changes its rights. */
   readonly reload: "replaced" | "in place";
   /** When it ends as the system stops. */
   readonly stop: StopPhase;

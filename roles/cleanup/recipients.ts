@@ -16,8 +16,13 @@ import { ALIAS_ERROR, CROWDED, NO_RECIPIENTS } from "./refusal.ts";
 const MAX_ASKED = 100;
 /** A recipient that stays costs about so much beside its text. */
 const RECIPIENT_BYTES = 512;
+/**
+ * A recipient that a client names again for another report is delivered to again: so often, and no more. Without this a
+ * thousand ORCPTs would store a message a thousand times for whoever sent it once.
+ */
+const MAX_REPORTS_OF_RECIPIENT = 50;
 
-/** A recipient in standard form, and what virtual_alias_maps has of it; a promise where something has to be asked for. */
+/** A recipient in standard form, and what virtual_alias_maps has of it. */
 interface Asked {
   readonly address: string;
   /** Undefined when it is no alias. */
@@ -90,12 +95,6 @@ function eachNamedOnce(recipients: readonly Recipient[]): Recipient[] {
     return seen.add(`${address}\n${original}\n${orcpt}\n${notify.join()}`).size > before;
   });
 }
-
-/**
- * A recipient that a client names again for another report is delivered to again: so often, and no more. Without this a
- * thousand ORCPTs would store a message a thousand times for whoever sent it once.
- */
-const MAX_REPORTS_OF_RECIPIENT = 50;
 
 /** Two copies for one mailbox help nobody, unless they came by different addresses or want different reports. */
 class Once {

@@ -85,6 +85,7 @@ export class Decoys implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    Deno.env.delete(VARIABLE);
     this.#tcp.close();
     for (const [name, listener] of this.#listeners) {
       listener.close();
