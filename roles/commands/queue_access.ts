@@ -2,7 +2,7 @@
 
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { EX, PeerError, reason } from "../../shared/errors.ts";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { type Client, client } from "../../shared/ipc/client.ts";
 import { concat } from "../../shared/ipc/frame.ts";
 import { printable } from "../../shared/log/printable.ts";

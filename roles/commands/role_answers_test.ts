@@ -1,7 +1,7 @@
 /** Stubs are made from what the protocols declare: each answer and each sample is of the declared shape. */
 
 import { assert, assertEquals } from "@std/assert";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { policies } from "../../policies/mod.ts";
 import type { TSchema } from "typebox";
 import { serviceNamed } from "../../shared/protocols/mod.ts";

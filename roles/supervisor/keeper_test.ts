@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { EventEmitter } from "node:events";
 import type { ChildProcess } from "node:child_process";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { ServiceStatus } from "../../shared/protocols/control.ts";
 import type { FromRole, ToRole } from "../../shared/role/control_messages.ts";
 import { setSink } from "../../shared/log/log.ts";

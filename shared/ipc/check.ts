@@ -1,7 +1,7 @@
 /** Headers in and out: JSON, checked against what the service declares. */
 
 import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { PeerError } from "../errors.ts";
 import { type Calls, MAX_HEADER_BYTES, type Service } from "./declare.ts";
 import { Kind } from "./frame.ts";

@@ -1,7 +1,7 @@
 /** How a call fails: a code that says what to do, and a text for the log. */
 
 import Type from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { BugError, FullError, PeerError, StorageError } from "../errors.ts";
 import { TooLong } from "./content.ts";
 import { line, shape } from "./declare.ts";

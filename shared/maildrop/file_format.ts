@@ -12,7 +12,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { reason } from "../errors.ts";
 import { line, shape } from "../ipc/declare.ts";
 import { Envelope, MAX_ADDRESS, MAX_RECIPIENTS, Notify } from "../mail/envelope.ts";

@@ -1,6 +1,6 @@
 /** Rows as values: what comes back from the disk is checked like a message from a peer. */
 
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { Envelope, Outcome, Recipient } from "../mail/envelope.ts";
 import {
   DamagedRecord,

@@ -4,7 +4,7 @@
  */
 
 import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { count, line, shape } from "../ipc/declare.ts";
 import { MAX_SOCKET_PATH } from "../layout.ts";
 import { Counters } from "../protocols/control.ts";

@@ -4,7 +4,7 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
 import { BugError, ConfigError, EX, reason } from "../errors.ts";
 import { type Client, client } from "../ipc/client.ts";
 import type { Calls, Service } from "../ipc/declare.ts";
