@@ -9,6 +9,7 @@ import {
   socketPath,
   syslogDirectory,
 } from "../shared/layout.ts";
+import { onlyOwner } from "../shared/parameters/virtual.ts";
 import { type Place, policyOfCommand, type Row } from "./mod.ts";
 import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
 
@@ -156,18 +157,12 @@ function mailboxOwner(
   host: Host,
 ): { user: User | null; capabilities: string[] } | undefined {
   if (!host.root) return undefined;
-  const fixed = (name: string) => /^static:\{?\s*([0-9]+)\s*\}?$/.exec(settings.value(name))?.[1];
-  const uid = fixed("virtual_uid_maps"), gid = fixed("virtual_gid_maps");
-  if (uid !== undefined && gid !== undefined) {
-    if (Number(uid) === 0) {
+  const only = onlyOwner(settings.value("virtual_uid_maps"), settings.value("virtual_gid_maps"));
+  if (only) {
+    if (only.uid === 0) {
       throw new ConfigError("virtual_uid_maps: must not be 0: mailboxes never belong to root");
     }
-    const user = {
-      name: uid,
-      uid: Number(uid),
-      gid: Number(gid),
-      socketGroup: host.mailOwner!.gid,
-    };
+    const user = { name: `${only.uid}`, ...only, socketGroup: host.mailOwner!.gid };
     return { user, capabilities: [] };
   }
   if (!settings.value("virtual_uid_maps")) return undefined;

@@ -1,7 +1,7 @@
 /** What a report quotes of the message that it is about. */
 
+import { concat } from "../../shared/bytes.ts";
 import type { Content } from "../../shared/ipc/content.ts";
-import { concat } from "../../shared/ipc/frame.ts";
 import { FieldNames, HeaderScanner } from "../../shared/mail/header.ts";
 
 /** The quoted part of a message: whole lines of CRLF text. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { byteText, textBytes } from "../../shared/bytes.ts";
 import { Content } from "../../shared/ipc/content.ts";
-import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { readOriginal } from "./original.ts";
 
 Deno.test("readOriginal() takes whole lines from the start, never above the limit, however cut", () =>

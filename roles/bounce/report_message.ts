@@ -1,6 +1,6 @@
 /** A report as a message: multipart/report with notice, delivery status and original (RFC 6522, RFC 3464, RFC 6533). */
 
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";

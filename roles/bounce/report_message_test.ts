@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { textBytes } from "../../shared/mail/header.ts";
+import { textBytes } from "../../shared/bytes.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import { NOW, ORIGINAL, recipient, report, scene } from "./test_scene.ts";

@@ -1,8 +1,8 @@
 /** For tests: reports to make, and a notifier between a qmgr and a cleanup of the test's own. */
 
+import { byteText, textBytes } from "../../shared/bytes.ts";
 import { Content } from "../../shared/ipc/content.ts";
 import { setSink } from "../../shared/log/log.ts";
-import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { bounceParameters } from "../../shared/parameters/bounce.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";

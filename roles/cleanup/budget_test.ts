@@ -1,9 +1,9 @@
 /** What messages may hold while they arrive, all of them together. */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { textBytes } from "../../shared/bytes.ts";
 import { PeerError } from "../../shared/errors.ts";
 import { Content } from "../../shared/ipc/content.ts";
-import { textBytes } from "../../shared/mail/header.ts";
 import { until } from "../../tests/support/waiting.ts";
 import { RECEIVED, recipient, type Scene, scene, submission } from "./test_scene.ts";
 

@@ -1,6 +1,6 @@
 /** Changes to a header section: pieces of it stay views of what arrived, only what is new is new bytes. */
 
-import { textBytes } from "../../shared/mail/header.ts";
+import { textBytes } from "../../shared/bytes.ts";
 
 export class Edits {
   #parts: Uint8Array[] = [];

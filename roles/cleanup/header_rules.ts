@@ -1,15 +1,9 @@
 /** What is done to a header section: hops counted, headers dropped, completed and rewritten (reference 5.4). */
 
+import { byteText, textBytes, utf8Bytes, utf8Text } from "../../shared/bytes.ts";
 import { parseEncoding } from "../../shared/mail/content_type.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
-import {
-  byteText,
-  type Field,
-  FieldNames,
-  fieldText,
-  textBytes,
-  unfold,
-} from "../../shared/mail/header.ts";
+import { type Field, FieldNames, fieldText, unfold } from "../../shared/mail/header.ts";
 import { rewriteAddresses } from "../../shared/mail/header_address.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
@@ -88,7 +82,7 @@ export class HeaderRules {
       // "To : x" is not what every reader takes for To (RFC 5322 4.5): make it what it means.
       if (valueStart !== nameEnd + 1) edits.replace(nameEnd, valueStart, ":");
       if (rewrite && ADDRESS_NAMES.has(name) && end - start <= this.params.headerSizeLimit) {
-        const value = byteText(bytes.subarray(valueStart, end));
+        const value = byteText(bytes, valueStart, end);
         const rewritten = await rewriteAddresses(
           value,
           (address) => rewriteBytes(address, rewrite),
@@ -111,14 +105,13 @@ export class HeaderRules {
     let added = origin ? missingHeaders((name) => seen.has(name), scanner.resent, origin) : "";
     const { undisclosedRecipientsHeader: undisclosed } = this.params;
     if (undisclosed && !RECIPIENT_HEADERS.some((name) => seen.has(name))) {
-      added += byteText(new TextEncoder().encode(`${undisclosed}\r\n`));
+      added += byteText(utf8Bytes(`${undisclosed}\r\n`));
     }
     return scanner.ending === "text" ? `${added}\r\n` : added;
   }
 }
 
 const ADDRESS_NAMES = new Set(ADDRESS_HEADERS);
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x1f\x7f]/;
 
@@ -127,12 +120,12 @@ function rewriteBytes(address: string, rewrite: RewriteHeaderAddress): string | 
   if (address.length > MAX_ADDRESS || CONTROL.test(address)) return address;
   let text: string;
   try {
-    text = ASCII.test(address) ? address : utf8.decode(textBytes(address));
+    text = ASCII.test(address) ? address : utf8Text(textBytes(address));
   } catch {
     return address;
   }
   const back = (rewritten: string) =>
-    ASCII.test(rewritten) ? rewritten : byteText(new TextEncoder().encode(rewritten));
+    ASCII.test(rewritten) ? rewritten : byteText(utf8Bytes(rewritten));
   const rewritten = rewrite(text);
   return typeof rewritten === "string" ? back(rewritten) : rewritten.then(back);
 }

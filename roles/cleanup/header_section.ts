@@ -1,8 +1,8 @@
 /** The header section of a message that arrives whole or in pieces; the body behind it is never looked at. */
 
 import type { Share } from "../../shared/budget.ts";
+import { concat, EMPTY } from "../../shared/bytes.ts";
 import type { Content } from "../../shared/ipc/content.ts";
-import { concat } from "../../shared/ipc/frame.ts";
 import { type FieldNames, HeaderScanner } from "../../shared/mail/header.ts";
 
 /** A message whose header section has been read. */
@@ -46,7 +46,7 @@ export async function readHead(
 
 /** Bytes that grow by doubling: small pieces must not cost the square of their number. */
 class Held {
-  #buffer: Uint8Array = new Uint8Array(0);
+  #buffer: Uint8Array = EMPTY;
   #length = 0;
 
   get bytes(): Uint8Array {

@@ -1,8 +1,8 @@
 /** The headers that a message must have and local mail may lack (RFC 5322 3.6; reference 5.4). */
 
+import { byteText, utf8Bytes } from "../../shared/bytes.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
-import { byteText } from "../../shared/mail/header.ts";
 import type { Envelope } from "../../shared/mail/envelope.ts";
 
 /** What an added header is made of. */
@@ -34,7 +34,7 @@ export function missingHeaders(
   add("Message-Id", () => newMessageId(origin));
   add("Date", () => mailDate(origin.envelope.arrived));
   add("From", () => from(origin));
-  return byteText(new TextEncoder().encode(lines.join("")));
+  return byteText(utf8Bytes(lines.join("")));
 }
 
 /** `Name <address>`, or `address (Name)`. */
@@ -73,7 +73,7 @@ function encodedWords(text: string): string {
     size += bytes;
   }
   words.push(word);
-  return words.map((each) => `=?utf-8?B?${btoa(byteText(new TextEncoder().encode(each)))}?=`).join(
+  return words.map((each) => `=?utf-8?B?${btoa(byteText(utf8Bytes(each)))}?=`).join(
     " ",
   );
 }

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
+import { byteText, textBytes } from "../../shared/bytes.ts";
 import { PeerError } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
-import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Intake } from "./submit.ts";
 import { content, QUEUE_ID, RECEIVED, recipient, scene, submission } from "./test_scene.ts";

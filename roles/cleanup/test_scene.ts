@@ -1,9 +1,9 @@
 /** What the tests of cleanup share: a cleanup between a rewrite and a queue of the test's own. */
 
+import { byteText, textBytes } from "../../shared/bytes.ts";
 import { Content } from "../../shared/ipc/content.ts";
 import { setSink } from "../../shared/log/log.ts";
 import type { Recipient } from "../../shared/mail/envelope.ts";
-import { byteText, textBytes } from "../../shared/mail/header.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Lookup } from "../../shared/rewrite_cache.ts";

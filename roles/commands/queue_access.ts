@@ -1,10 +1,10 @@
 /** How the queue's commands reach the queue: its services, or while the system is down the queue itself. */
 
+import { concat } from "../../shared/bytes.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { EX, PeerError, reason } from "../../shared/errors.ts";
 import { Compile } from "typebox/schema";
 import { type Client, client } from "../../shared/ipc/client.ts";
-import { concat } from "../../shared/ipc/frame.ts";
 import { printable } from "../../shared/log/printable.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { databaseDirectory, maildropDirectory, socketPath } from "../../shared/layout.ts";

@@ -1,6 +1,6 @@
 /** Content on its way into an SMTP conversation: dots stuffed (RFC 5321 4.5.2), over-long lines broken. */
 
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 import { findLineEnd, wordsOf } from "../../shared/mail/scan.ts";
 import { type MimeLimits, To7Bit } from "../../shared/mail/to_7bit.ts";
 

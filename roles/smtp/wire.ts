@@ -2,6 +2,7 @@
 
 import { isIP, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
+import { utf8Bytes } from "../../shared/bytes.ts";
 import { reason } from "../../shared/errors.ts";
 import { type Reply, ReplyParser } from "../../shared/smtp/reply_parser.ts";
 import type { Sweeper } from "./sweeper.ts";
@@ -27,8 +28,6 @@ interface Waiter {
   resolve(value?: unknown): void;
   reject(error: StreamError): void;
 }
-
-const encoder = new TextEncoder();
 
 export class Wire {
   #parser = new ReplyParser();
@@ -65,7 +64,7 @@ export class Wire {
       this.#replies = [];
       return this.#end("protocol", "reply before its command");
     }
-    this.socket.write(encoder.encode(text));
+    this.socket.write(utf8Bytes(text));
   }
 
   /** False when the server does not keep up: then wait for `drained`. */

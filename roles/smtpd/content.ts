@@ -1,5 +1,6 @@
 /** Takes in a message's content, by DATA or BDAT, and says what the client hears at its end. */
 
+import { utf8Bytes } from "../../shared/bytes.ts";
 import { counter } from "../../shared/counters.ts";
 import { reason } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
@@ -21,8 +22,6 @@ import type { Session } from "./session.ts";
 
 const messages = counter("smtpd_messages", "messages accepted");
 const contentBytes = counter("smtpd_content_bytes", "content bytes of accepted messages");
-
-const encoder = new TextEncoder();
 
 /** The content of one message on its way from the wire to cleanup. */
 export class Intake {
@@ -178,7 +177,7 @@ function protocol({ esmtp, tls, transaction }: Session): string {
 function head(session: Session): Uint8Array {
   const { settings, transaction, clientName, peer, helo, tls } = session;
   const [only, second] = transaction.recipients;
-  return encoder.encode(received({
+  return utf8Bytes(received({
     helo: helo ?? "",
     clientName,
     clientAddress: peer.address,

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 import { ContentReader, type ReaderOptions } from "./end_of_data.ts";
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();

@@ -4,7 +4,7 @@
  * not continue the Received header above.
  */
 
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat, EMPTY } from "../../shared/bytes.ts";
 
 const encoder = new TextEncoder();
 const X_MAILBOX_LINE = encoder.encode("X-Mailbox-Line: ");
@@ -16,7 +16,7 @@ const MAX_QUOTES = 64;
 
 export class FirstLine {
   /** The start of a line that cannot be judged yet. */
-  #held: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array = EMPTY;
   /** Inside a line that was a separator: the next one is judged too. */
   #inSeparator = false;
   #first = true;

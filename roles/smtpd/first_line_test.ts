@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 import { FirstLine } from "./first_line.ts";
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();

@@ -4,9 +4,9 @@
  * breaks a rule in mid-stream is cancelled: its stream throws, and nothing is queued.
  */
 
+import { concat } from "../../shared/bytes.ts";
 import { PeerError } from "../../shared/errors.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
-import { concat } from "../../shared/ipc/frame.ts";
 
 /** Content up to this is handed over whole: one frame, no stream to set up. */
 const WHOLE_BYTES = 64 * 1024;

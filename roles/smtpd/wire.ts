@@ -4,13 +4,13 @@
  * side first: what it has said is answered, and nothing more is waited for.
  */
 
+import { byteText, EMPTY, utf8Text } from "../../shared/bytes.ts";
+
 const LF = 10, CR = 13;
 /** The client is not read while so many bytes wait here: it would fill memory by sending faster than we work. */
 const MAX_HELD_BYTES = 64 * 1024;
 /** Replies are written out beyond this, even if there are more commands to answer first. */
 const MAX_JOINED_CHARS = 8 * 1024;
-const EMPTY = new Uint8Array(0);
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The connection as the wire needs it: a socket, a TLS session, or a test. */
 export interface Transport {
@@ -128,7 +128,7 @@ export class Wire {
 
   /** What has arrived and is not read yet, for the log. */
   peek(): string {
-    return latin1(this.#data, this.#at, Math.min(this.#data.length, this.#at + 100));
+    return byteText(this.#data, this.#at, Math.min(this.#data.length, this.#at + 100));
   }
 
   /** Forgets what has arrived: it was sent before a TLS handshake (RFC 3207 4.2). */
@@ -276,16 +276,12 @@ export class Wire {
     let bits = 0;
     for (let at = from; at < to; at++) bits |= data[at]!;
     this.lineBytes = bits < 0x80 ? to - from : 2 * (to - from);
-    if (bits < 0x80) return latin1(data, from, to);
+    if (bits < 0x80) return byteText(data, from, to);
     try {
-      return utf8.decode(data.subarray(from, to));
+      return utf8Text(data.subarray(from, to));
     } catch {
       this.badUtf8 = true;
-      return latin1(data, from, to);
+      return byteText(data, from, to);
     }
   }
-}
-
-function latin1(data: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode.apply(null, data.subarray(from, to) as unknown as number[]);
 }

@@ -1,9 +1,10 @@
 /** Where a recipient's mail goes, and whose it is: what the tables say, believed only as far as it is safe. */
 
+import process from "node:process";
 import { reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
-import type { virtualParameters } from "../../shared/parameters/virtual.ts";
+import { onlyOwner, type virtualParameters } from "../../shared/parameters/virtual.ts";
 import type { LookupParameter, RewriteCache } from "../../shared/rewrite_cache.ts";
 import { lowerCase } from "../../shared/smtp/keyword.ts";
 import type { Owner } from "./owner.ts";
@@ -98,7 +99,10 @@ function toComponents(path: string, address: string): string[] {
   return components;
 }
 
-/** Whose the mailbox is; undefined without virtual_uid_maps: then it is whose this process is. */
+/**
+ * Whose the mailbox is; undefined where it is whose this process is: without virtual_uid_maps, and with one owner of all
+ * mailboxes. He can do no more by links in his directories than he can do without us.
+ */
 async function findOwner(
   params: Params,
   lookups: Lookups,
@@ -107,7 +111,8 @@ async function findOwner(
   if (!params.virtualUidMaps.length) return undefined;
   const uid = await findId(lookups, "virtual_uid_maps", address, params.virtualMinimumUid);
   const gid = await findId(lookups, "virtual_gid_maps", address, 1);
-  return { uid, gid };
+  const only = onlyOwner(params.virtualUidMaps.join(" "), params.virtualGidMaps.join(" "));
+  return only?.uid === process.getuid!() ? undefined : { uid, gid };
 }
 
 async function findId(

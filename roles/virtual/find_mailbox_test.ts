@@ -1,3 +1,4 @@
+import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { setSink } from "../../shared/log/log.ts";
@@ -22,6 +23,31 @@ function find(path: string, uid = "1000", gid = "1000") {
   const values = { virtual_mailbox_maps: path, virtual_uid_maps: uid, virtual_gid_maps: gid };
   const lookup = (name: string) => ({ value: values[name as keyof typeof values], fail: false });
   return findMailbox(params, { lookup }, "user@box.test");
+}
+
+for (
+  const [uids, uid, owned] of [
+    ["static:1000", 1000, false],
+    ["static:1000", 1001, true],
+    ["inline:{ user@box.test=1000 }", 1000, true],
+  ] as const
+) {
+  Deno.test(`findMailbox() for user ${uid} ${owned ? "names" : "needs"} ${owned ? "the" : "no"} owner of ${uids}`, async () => {
+    const own = { ...params, virtualUidMaps: [uids], virtualGidMaps: ["static:1000"] };
+    const lookup = (name: string) => ({
+      value: name.includes("mailbox") ? "u/" : "1000",
+      fail: false,
+    });
+    const getuid = process.getuid!;
+    process.getuid = () => uid;
+    try {
+      const found = await findMailbox(own, { lookup }, "user@box.test");
+      const owner = owned ? { uid: 1000, gid: 1000 } : undefined;
+      assertEquals(found, { components: ["u"], owner });
+    } finally {
+      process.getuid = getuid;
+    }
+  });
 }
 
 Deno.test("findMailbox() looks a recipient up in small letters, as one mailbox however it is written", async () => {

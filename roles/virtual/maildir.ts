@@ -11,14 +11,13 @@ import {
   fchownSync,
   fstatSync,
   fsync,
-  lstatSync,
   openSync,
   renameSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { Directories, Maildir } from "./directories.ts";
 import type { DirectorySync } from "./directory_sync.ts";
@@ -172,14 +171,14 @@ export class MaildirFile {
   #checkPlace(part: "tmp" | "new"): void {
     const path = `${this.maildir.path}/${part}`;
     this.#checkOwned(path);
-    if (lstatSync(`${path}/${this.name}`).ino !== this.#inode) throw new Exchanged();
+    if (Deno.lstatSync(`${path}/${this.name}`).ino !== this.#inode) throw new Exchanged();
   }
 
   /** Throws for what is no directory, or belongs to somebody else: so no link on the way to it leads to others. */
   #checkOwned(path: string): void {
-    const found = lstatSync(path);
+    const found = Deno.lstatSync(path);
     const owned = found.uid === this.owner!.uid || found.uid === this.#maker;
-    if (!found.isDirectory() || !owned) throw new Exchanged();
+    if (!found.isDirectory || !owned) throw new Exchanged();
   }
 
   #close(): void {

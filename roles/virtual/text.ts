@@ -1,12 +1,19 @@
 /** Content as a mailbox has it: LF line ends, with the envelope in headers on top (reference 4.4). */
 
+import { utf8Bytes } from "../../shared/bytes.ts";
 import { external } from "../../shared/mail/address.ts";
 
 const CR = 13;
 
-/** CRLF text without its CRs: inside the system no other CR exists. Pieces may be cut anywhere. */
+/** Where short text is put together: most messages need no array of their own. */
+const room = new Uint8Array(64 * 1024);
+
+/**
+ * CRLF text without its CRs: inside the system no other CR exists. Pieces may be cut anywhere. What it gives is good until
+ * the next call.
+ */
 export function toLf(text: Uint8Array): Uint8Array {
-  const lf = new Uint8Array(text.length);
+  const lf = text.length > room.length ? new Uint8Array(text.length) : room;
   let length = 0, from = 0;
   for (let at = text.indexOf(CR); at >= 0; at = text.indexOf(CR, from)) {
     lf.set(text.subarray(from, at), length);
@@ -23,7 +30,7 @@ export function deliveryHeaders(
   recipient: { readonly address: string; readonly original: string },
 ): Uint8Array {
   const original = recipient.original && `X-Original-To: ${external(recipient.original)}\n`;
-  return new TextEncoder().encode(
+  return utf8Bytes(
     `Return-Path: <${external(sender)}>\n${original}Delivered-To: ${external(recipient.address)}\n`,
   );
 }

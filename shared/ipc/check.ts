@@ -2,12 +2,10 @@
 
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/schema";
+import { utf8Bytes, utf8Text } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 import { type Calls, MAX_HEADER_BYTES, type Service } from "./declare.ts";
 import { Kind } from "./frame.ts";
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** A compiled check, made when first needed: a role pays only for what it uses. */
 export class Checker {
@@ -20,7 +18,7 @@ export class Checker {
     this.#compiled ??= Compile(this.schema);
     let value: unknown;
     try {
-      value = JSON.parse(decoder.decode(header));
+      value = JSON.parse(utf8Text(header));
     } catch {
       throw new PeerError(`${this.what}: not JSON`);
     }
@@ -32,7 +30,7 @@ export class Checker {
 }
 
 export function encodeHeader(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
+  return utf8Bytes(JSON.stringify(value));
 }
 
 /** The calls of a service by their number on the wire, with their checks. */

@@ -1,10 +1,11 @@
 /** One unix socket between two processes: joined writes, frames in, and the end of it told once. */
 
 import type { Socket } from "node:net";
+import { concat } from "../bytes.ts";
 import { counter } from "../counters.ts";
 import { PeerError, reason } from "../errors.ts";
 import { panic, warning } from "../log/log.ts";
-import { concat, encode, type Frame, FrameReader } from "./frame.ts";
+import { encode, type Frame, FrameReader } from "./frame.ts";
 
 /** A peer that does not read for so long that this much waits is cut off. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;

@@ -1,8 +1,9 @@
 /** Content beside a message: bytes that flow as a stream of chunks, with credit-based back-pressure. */
 
+import { concat, EMPTY } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
-import { concat, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
+import { Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 /** How many content bytes may be under way unread in one conversation. */
 export const WINDOW_BYTES = 256 * 1024;
@@ -191,7 +192,7 @@ export class Sender {
         this.#write(chunk, true);
       }
     }
-    if (!this.#stopped) this.#write(new Uint8Array(0), false);
+    if (!this.#stopped) this.#write(EMPTY, false);
   }
 
   #write(chunk: Uint8Array, more: boolean): void {

@@ -2,6 +2,7 @@
 
 import Type from "typebox";
 import { Compile } from "typebox/schema";
+import { utf8Bytes } from "../bytes.ts";
 import { BugError, FullError, PeerError, StorageError } from "../errors.ts";
 import { TooLong } from "./content.ts";
 import { line, shape } from "./declare.ts";
@@ -42,7 +43,7 @@ export function encodeFailure(error: unknown): Uint8Array {
     ? "refused"
     : "bug";
   const text = (error instanceof Error ? error.message : String(error)).replace(CONTROL, "?");
-  return new TextEncoder().encode(JSON.stringify({ code, text: text.slice(0, 500) }));
+  return utf8Bytes(JSON.stringify({ code, text: text.slice(0, 500) }));
 }
 
 /** The error that an ERROR frame stands for. */

@@ -6,6 +6,7 @@
  * all big-endian. The header is JSON, the payload raw bytes. Parsing is bounded before anything is stored.
  */
 
+import { allocate, EMPTY } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 
 export const Kind = {
@@ -37,7 +38,6 @@ export const MAX_PAYLOAD_BYTES = 256 * 1024;
 const MIN_ROOM_BYTES = 64 * 1024;
 /** Shorter pieces of a chunk are copied. */
 const MIN_VIEW_BYTES = 8 * 1024;
-const EMPTY = new Uint8Array(0);
 
 /** The longest payload of each kind. */
 const MAX_PAYLOAD: Readonly<Record<number, number>> = {
@@ -68,13 +68,12 @@ export function encode(
   header: Uint8Array = EMPTY,
   payload: Uint8Array = EMPTY,
 ): Uint8Array[] {
-  const head = new Uint8Array(FIXED_BYTES + header.length);
-  const view = new DataView(head.buffer);
-  view.setUint32(0, FIXED_BYTES - 4 + header.length + payload.length);
+  const head = allocate(FIXED_BYTES + header.length);
+  setU32(head, 0, FIXED_BYTES - 4 + header.length + payload.length);
   head[4] = kind;
   head[5] = call;
-  view.setUint32(6, conversation);
-  view.setUint32(10, header.length);
+  setU32(head, 6, conversation);
+  setU32(head, 10, header.length);
   head.set(header, FIXED_BYTES);
   return payload.length ? [head, payload] : [head];
 }
@@ -215,25 +214,21 @@ function u32(data: Uint8Array, at: number): number {
   return ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
 }
 
-/** One array of all the bytes. */
-export function concat(parts: readonly Uint8Array[], total?: number): Uint8Array {
-  const whole = new Uint8Array(total ?? parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+function setU32(data: Uint8Array, at: number, value: number): void {
+  data[at] = value >>> 24;
+  data[at + 1] = value >>> 16;
+  data[at + 2] = value >>> 8;
+  data[at + 3] = value;
 }
 
 /** How many more bytes a CREDIT frame allows. */
 export function credit(frame: Frame): number {
-  return new DataView(frame.payload.buffer, frame.payload.byteOffset, 4).getUint32(0);
+  return u32(frame.payload, 0);
 }
 
 /** The payload of a CREDIT frame. */
 export function creditBytes(bytes: number): Uint8Array {
-  const payload = new Uint8Array(4);
-  new DataView(payload.buffer).setUint32(0, bytes);
+  const payload = allocate(4);
+  setU32(payload, 0, bytes);
   return payload;
 }

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { concat } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
-import { concat, encode, type Frame, FrameReader, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
+import { encode, type Frame, FrameReader, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 const LIMIT = 1000;
 const limit = () => LIMIT;

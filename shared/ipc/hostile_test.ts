@@ -6,10 +6,11 @@ import fc from "fast-check";
 import Type from "typebox";
 import { Stage } from "../../tests/support/ipc.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
+import { concat } from "../bytes.ts";
 import { setSink } from "../log/log.ts";
 import { call, count, line, service, shape } from "./declare.ts";
 import { CallError } from "./failure.ts";
-import { concat, encode, type Frame, FrameReader, Kind, MORE } from "./frame.ts";
+import { encode, type Frame, FrameReader, Kind, MORE } from "./frame.ts";
 import { answer, type Answerer, ANY_USER } from "./server.ts";
 
 const lines: string[] = [];

@@ -3,6 +3,8 @@
  * the fields are that somebody has to look at. Content is CRLF text; what has no form of a header ends the section.
  */
 
+import { byteText } from "../bytes.ts";
+
 /** Beyond this the rest is taken for body: an attacker could make us hold a message of any size. */
 const MAX_HEADER_SECTION_BYTES = 1 << 20;
 
@@ -152,29 +154,9 @@ function isNameByte(byte: number): boolean {
   return byte > SPACE && byte < DEL && byte !== COLON;
 }
 
-const latin1 = new TextDecoder("latin1");
-
 /** The value of a field, without the white space around it, as text of one char a byte; folding stays in it. */
 export function fieldText(content: Uint8Array, field: Field): string {
-  return byteText(content.subarray(field.valueStart, field.end)).trim();
-}
-
-/** Bytes as text of one char a byte. */
-export function byteText(bytes: Uint8Array): string {
-  // Latin-1 decoders of the web mean windows-1252, which is not one char a byte for 0x80-0x9f.
-  if (bytes.every((byte) => byte < 0x80)) return latin1.decode(bytes);
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
-  return text;
-}
-
-/** The bytes of text of one char a byte. */
-export function textBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  return byteText(content, field.valueStart, field.end).trim();
 }
 
 /** True for a line that begins with the name of a field and a colon (RFC 5322 2.2, 4.5.8). */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { byteText, FieldNames, fieldText, HeaderScanner, textBytes, unfold } from "./header.ts";
+import { textBytes } from "../bytes.ts";
+import { FieldNames, fieldText, HeaderScanner, unfold } from "./header.ts";
 
 const NAMES = new FieldNames(["received", "bcc", "subject", "message-id", "__proto__"]);
 
@@ -101,11 +102,6 @@ Deno.test("scan() says the same wherever the message is cut", () => {
       assertEquals(text.startsWith(text.slice(0, whole.end)), true);
     },
   ));
-});
-
-Deno.test("byteText() and textBytes() keep every byte", () => {
-  const all = Uint8Array.from({ length: 256 }, (_, i) => i);
-  assertEquals(textBytes(byteText(all)), all);
 });
 
 Deno.test("unfold() joins folded lines and keeps their white space", () => {

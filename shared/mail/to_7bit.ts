@@ -12,7 +12,7 @@
  * | between  | before, after and between a multipart's parts | a boundary                       |
  */
 
-import { concat } from "../ipc/frame.ts";
+import { concat, EMPTY } from "../bytes.ts";
 import { parseContentType, parseEncoding } from "./content_type.ts";
 import { FieldNames } from "./header.ts";
 import { QuotedPrintable } from "./quoted_printable.ts";
@@ -25,7 +25,6 @@ export interface MimeLimits {
 }
 
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, COLON = 58, HYPHEN = 45, QUESTION = 63;
-const EMPTY = new Uint8Array(0);
 
 /** Longer fields are not looked at: no honest Content-Type comes near. */
 const MAX_FIELD_BYTES = 16 * 1024;
@@ -76,7 +75,7 @@ export class To7Bit {
   #encoder: QuotedPrintable | undefined;
   /** The multipart that section `between` belongs to. */
   #around: Multipart | undefined;
-  #rest = EMPTY;
+  #rest: Uint8Array = EMPTY;
   /** The next piece begins a line. */
   #fresh = true;
   #out: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { concat } from "../ipc/frame.ts";
+import { concat } from "../bytes.ts";
 import { To7Bit } from "./to_7bit.ts";
 
 const LIMITS = { nesting: 100, boundaryBytes: 2048 };

@@ -19,6 +19,21 @@ const mailboxes = {
   }),
 };
 
+/**
+ * Who owns every mailbox, from the text of virtual_uid_maps and virtual_gid_maps; undefined unless both are one `static:`
+ * table. Where the system is started as root, virtual is that user, and has no rights beyond his.
+ */
+export function onlyOwner(
+  uidMaps: string,
+  gidMaps: string,
+): { readonly uid: number; readonly gid: number } | undefined {
+  const fixed = (maps: string) => /^static:\{?\s*([0-9]+)\s*\}?$/.exec(maps)?.[1];
+  const uid = fixed(uidMaps), gid = fixed(gidMaps);
+  return uid === undefined || gid === undefined
+    ? undefined
+    : { uid: Number(uid), gid: Number(gid) };
+}
+
 export const virtualParameters = {
   myhostname: identity.myhostname,
   virtualUidMaps: rewriteParameters.virtualUidMaps,

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { concat } from "../bytes.ts";
 import { StorageError } from "../errors.ts";
 import { namesIn } from "../../tests/support/files.ts";
 import { until } from "../../tests/support/waiting.ts";
-import { concat } from "../ipc/frame.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
 import { ContentFiles } from "./content_files.ts";
 import { DamagedRecord } from "./store.ts";

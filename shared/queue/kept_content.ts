@@ -1,7 +1,7 @@
 /** Content on its way into the queue: small content in memory until the commit writes it, anything longer in a file. */
 
 import { Budget, Share } from "../budget.ts";
-import { concat } from "../ipc/frame.ts";
+import { concat } from "../bytes.ts";
 import { type ContentFiles, WRITE_BYTES } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Budget } from "../budget.ts";
-import { concat } from "../ipc/frame.ts";
+import { concat } from "../bytes.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
 import { until } from "../../tests/support/waiting.ts";
 import { setSink } from "../log/log.ts";

@@ -3,6 +3,7 @@
  * from one reply never reaches the next: each starts from nothing.
  */
 
+import { EMPTY } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 import { withoutControls } from "../log/printable.ts";
 
@@ -17,7 +18,6 @@ export interface ReplyLimits {
 const LIMITS: ReplyLimits = { lineBytes: 4096, lines: 1000, replyBytes: 128 * 1024 };
 
 const LF = 10, CR = 13, SPACE = 32, HYPHEN = 45, DOT = 46, DIGIT_0 = 48, DIGIT_9 = 57;
-const EMPTY = new Uint8Array(0);
 const decoder = new TextDecoder();
 
 /** One reply. Texts are made when asked for: most replies are only looked at for their code. */

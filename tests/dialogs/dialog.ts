@@ -19,7 +19,7 @@
  * Lines that begin with `#` are comments; `# word: value` at the top describes the session (see memory.ts).
  */
 
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 
 /** A client's end of a connection. */
 export interface Connection {

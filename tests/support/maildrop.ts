@@ -1,6 +1,6 @@
 /** Submissions as sendmail leaves them. */
 
-import { concat } from "../../shared/ipc/frame.ts";
+import { concat } from "../../shared/bytes.ts";
 import { Drop } from "../../shared/maildrop/drop.ts";
 import {
   readSubmission,
