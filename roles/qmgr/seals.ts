@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { join } from "@std/path";
 import siphash from "siphash";
+import { utf8Bytes } from "../../shared/bytes.ts";
 import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Handed } from "../../shared/protocols/delivery.ts";
 
@@ -28,7 +29,7 @@ export class Seals {
 
   /** The seal of recipients of one message, by their numbers. */
   of(queueId: string, recipients: readonly number[]): string {
-    return siphash.hash_hex(this.key, `${queueId} ${recipients.join(" ")}`);
+    return siphash.hash_hex(this.key, utf8Bytes(`${queueId} ${recipients.join(" ")}`));
   }
 
   /** Throws PeerError when these recipients were not handed to whoever shows the seal. */
