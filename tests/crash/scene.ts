@@ -33,6 +33,8 @@ export interface SceneOptions {
   readonly log?: boolean;
   /** Where roles stop: ROLE:POINT:COUNT. */
   readonly stopAt?: string;
+  /** Services that are not started. */
+  readonly without?: readonly string[];
   /** Where the queue is; in the system's own directory otherwise. */
   readonly queue?: string;
 }
@@ -47,7 +49,7 @@ export class Scene implements AsyncDisposable {
   private constructor(readonly sink: Sink, readonly system: System) {}
 
   static async start(options: SceneOptions = {}): Promise<Scene> {
-    const { main = "", log = false, stopAt, queue } = options;
+    const { main = "", log = false, stopAt, queue, without = [] } = options;
     const deferred = new Set<string>();
     let transaction = "";
     const sink = await Sink.start({
@@ -62,7 +64,7 @@ export class Scene implements AsyncDisposable {
     const relay = `smtp:[127.0.0.1]:${sink.port}`;
     const system = await System.prepare(queue === undefined ? {} : { queue });
     const maillog = log ? `maillog_file = ${system.directory}/log/maillog\n` : "";
-    await system.configure({ sink: relay, main: `${QUICK}\n${maillog}${main}` });
+    await system.configure({ sink: relay, without, main: `${QUICK}\n${maillog}${main}` });
     if (log) await system.logDirectory();
     const scene = new Scene(sink, system);
     try {
