@@ -33,6 +33,7 @@ Deno.test("byteText() and textBytes() are each other's inverse for every byte", 
     if (data.length > 2) assertEquals(byteText(data, 1, 3), text.slice(1, 3));
   }));
   assertEquals(byteText(Uint8Array.of(0x80, 0x9f, 0xff)), "\x80\x9f\xff");
+  assertEquals(byteText(Uint8Array.of(1, 2, 65, 66).subarray(2)), "AB");
 });
 
 Deno.test("allocate() never gives the same byte twice", () => {
