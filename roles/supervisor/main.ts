@@ -61,11 +61,9 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const { configuration } = options;
   const host = readHost(configuration.value("mail_owner"));
   const queue = configuration.value("queue_directory");
-  const release = await takePidFile(
-    queue,
-    pidFile(queue, configuration.value("process_id_directory")),
-    host.root,
-  );
+  await refuseSecond(queue);
+  const pids = pidFile(queue, configuration.value("process_id_directory"));
+  const release = takePidFile(queue, pids, host.root);
   // Nothing of a start that failed stays behind, whatever it failed of.
   try {
     const layers = await chooseLayers(configuration.value("sandbox"), host);
@@ -124,23 +122,38 @@ export function prepare(configuration: Configuration, host: Host): void {
   }
 }
 
-/** Refuses a second start on the same queue; returns what removes the pid file, which is locked as long as we run. */
-async function takePidFile(queue: string, path: string, root: boolean): Promise<() => void> {
-  const running = new ConfigError(`the Postern mail system is already running on ${queue}`);
-  if (await probe(socketPath(queue, "control")) === "up") throw running;
-  Deno.mkdirSync(dirname(path), { recursive: true, mode: root ? 0o755 : 0o700 });
-  // Of this user alone: whoever can open it could hold the lock.
-  const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-  if (!file.tryLockSync(true) || !isAt(path, file)) {
-    file.close();
-    throw running;
+function alreadyRunning(queue: string): ConfigError {
+  return new ConfigError(`the Postern mail system is already running on ${queue}`);
+}
+
+/** Throws ConfigError when somebody answers on this queue. */
+async function refuseSecond(queue: string): Promise<void> {
+  const state = await probe(socketPath(queue, "control")).catch((error) => {
+    throw new ConfigError(`queue_directory: cannot use ${queue}: ${reason(error)}`);
+  });
+  if (state === "up") throw alreadyRunning(queue);
+}
+
+/** What removes the pid file, which is locked as long as we run. Throws ConfigError, also when another system has the lock. */
+function takePidFile(queue: string, path: string, root: boolean): () => void {
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true, mode: root ? 0o755 : 0o700 });
+    // Of this user alone: whoever can open it could hold the lock.
+    const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+    if (!file.tryLockSync(true) || !isAt(path, file)) {
+      file.close();
+      throw alreadyRunning(queue);
+    }
+    file.truncateSync();
+    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+    return () => {
+      if (isAt(path, file)) Deno.removeSync(path);
+      file.close();
+    };
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`process_id_directory: cannot write ${path}: ${reason(error)}`);
   }
-  file.truncateSync();
-  file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-  return () => {
-    if (isAt(path, file)) Deno.removeSync(path);
-    file.close();
-  };
 }
 
 /** False when somebody removed the file, or put another in its place. */

@@ -29,6 +29,14 @@ for (
       /^serve: fatal: \S+\/main\.cf, line [0-9]+: smtpd_relay_restrictions: .* at least one working /,
     ],
     ["queue_directory = q", /^serve: fatal: \S+\/main\.cf, line [0-9]+: queue_directory: /],
+    [
+      "queue_directory = /proc/nowhere",
+      /^\w+: fatal: queue_directory: cannot use \/proc\/nowhere: /,
+    ],
+    [
+      "process_id_directory = /proc/nowhere",
+      /^\w+: fatal: process_id_directory: cannot write \/proc\/nowhere\//,
+    ],
     ["inet_protocols = ipv9", /^serve: fatal: \S+\/main\.cf, line [0-9]+: inet_protocols: /],
   ] as const
 ) {
