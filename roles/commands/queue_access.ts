@@ -1,6 +1,6 @@
 /** How the queue's commands reach the queue: its services, or while the system is down the queue itself. */
 
-import { concat } from "../../shared/bytes.ts";
+import { concat, utf8Text } from "../../shared/bytes.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { EX, PeerError, reason } from "../../shared/errors.ts";
 import { Compile } from "typebox/schema";
@@ -88,13 +88,12 @@ async function* askShowq(path: string): AsyncGenerator<Listed> {
 /** Messages from the bytes of a listing; throws PeerError for a line that is none. */
 export async function* listedLines(content: AsyncIterable<Uint8Array>): AsyncGenerator<Listed> {
   const schema = Compile(Listed);
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   let parts: Uint8Array[] = [], held = 0;
   for await (const chunk of content) {
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       const line = concat([...parts, chunk.subarray(from, end)], held + end - from);
-      const value = parseLine(decoder, line);
+      const value = parseLine(line);
       if (!schema.Check(value)) throw new PeerError("showq: line not of the declared shape");
       yield value;
       parts = [];
@@ -108,9 +107,9 @@ export async function* listedLines(content: AsyncIterable<Uint8Array>): AsyncGen
   if (held) throw new PeerError("showq: listing ends in the middle of a line");
 }
 
-function parseLine(decoder: TextDecoder, line: Uint8Array): unknown {
+function parseLine(line: Uint8Array): unknown {
   try {
-    return JSON.parse(decoder.decode(line));
+    return JSON.parse(utf8Text(line));
   } catch {
     throw new PeerError("showq: line is not JSON");
   }

@@ -1,5 +1,6 @@
 /** Delivery agents as qmgr sees them: handed recipients and content, and not believed blindly. */
 
+import { EMPTY } from "../../shared/bytes.ts";
 import { BugError, reason } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
@@ -36,7 +37,6 @@ export interface Attempt {
 const DAMAGED: Problem = { dsn: "4.3.0", text: "damaged queue file" };
 const UNREADABLE: Problem = { dsn: "4.3.0", text: "queue file read error" };
 const BROKEN: Problem = { dsn: "4.3.0", text: "unknown mail transport error" };
-const NO_CONTENT = new Uint8Array(0);
 const nothing = () => {};
 /** What a broken connection says when it never was one. */
 const CANNOT_CONNECT = /: connect E[A-Z]+/;
@@ -55,7 +55,7 @@ export class Agents {
     try {
       // Without the content nobody can deliver what is only to be verified.
       const content = isVerified(envelope)
-        ? NO_CONTENT
+        ? EMPTY
         : message.content ?? await this.store.content(envelope.queueId);
       const request: DeliveryRequest = {
         envelope,

@@ -4,6 +4,7 @@
  * Postfix matches bytes.
  */
 
+import { byteText, textBytes, utf8Bytes } from "../bytes.ts";
 import { bracket } from "./posix_bracket.ts";
 import { type Notice, Unsupported } from "./rules.ts";
 
@@ -43,15 +44,13 @@ export function posixPattern(
 /** Text with a character for each byte of its UTF-8. */
 export function bytesOf(text: string): string {
   if (/^[\0-\x7f]*$/.test(text)) return text;
-  let bytes = "";
-  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
-  return bytes;
+  return byteText(utf8Bytes(text));
 }
 
 /** The text of which `bytesOf()` made this; half a character becomes U+FFFD. */
 export function textOf(bytes: string): string {
   if (/^[\0-\x7f]*$/.test(bytes)) return bytes;
-  return new TextDecoder().decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+  return new TextDecoder().decode(textBytes(bytes));
 }
 
 /** A part of a pattern in RE2's syntax. */
