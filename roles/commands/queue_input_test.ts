@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { PeerError } from "../../shared/errors.ts";
 import { Listed } from "../../shared/protocols/queue.ts";
 import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
-import { Check } from "typebox/value";
+import { Check } from "typebox/schema";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { near } from "../../tests/support/hostile.ts";
 import { postqueue } from "./postqueue.ts";

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Compile } from "typebox/schema";
+import type { TSchema } from "../../shared/ipc/schema.ts";
 import { policies } from "../../policies/mod.ts";
-import type { TSchema } from "typebox";
 import { serviceNamed } from "../../shared/protocols/mod.ts";
 import { answerOf } from "./role_answers.ts";
 import { exampleOf, type Fields, requestOf } from "./role_requests.ts";

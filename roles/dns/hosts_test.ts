@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Check } from "typebox/value";
+import { Check } from "typebox/schema";
 import { DnsAnswer } from "../../shared/protocols/dns.ts";
 import { assertQuick, disguised, near, PROTOTYPE_NAMES } from "../../tests/support/hostile.ts";
 import { Hosts } from "./hosts.ts";

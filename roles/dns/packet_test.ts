@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import packet from "dns-packet";
-import { Check } from "typebox/value";
+import { Check } from "typebox/schema";
 import { PeerError } from "../../shared/errors.ts";
 import { DnsAnswer, type RecordType } from "../../shared/protocols/dns.ts";
 import { firstStep, interpret } from "./interpret.ts";

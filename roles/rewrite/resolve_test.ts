@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Check } from "typebox/value";
+import { Check } from "typebox/schema";
 import { ConfigError, StorageError } from "../../shared/errors.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";

@@ -97,7 +97,7 @@ Deno.test("deliver() stuffs dots, and passes parameters on that the server offer
     envid: "id+2B1",
   });
   asked.recipients[0]!.notify.push("SUCCESS", "DELAY");
-  asked.recipients[0]!.orcpt = "rfc822;x@example.com";
+  Object.assign(asked.recipients[0]!, { orcpt: "rfc822;x@example.com" });
   await agent.deliver(asked, content(".a\r\n..b\r\nc.\r\n.\r\n"));
   assertEquals(server.contents, ["..a\r\n...b\r\nc.\r\n..\r\n"]);
   assertEquals(server.commands[0]!.slice(1, 3), [

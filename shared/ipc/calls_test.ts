@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import Type from "typebox";
 import { Stage } from "../../tests/support/ipc.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
 import { StorageError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
-import { call, count, line, service, shape } from "./declare.ts";
+import { call, service } from "./declare.ts";
+import { count, line, shape, Type } from "./schema.ts";
 import { CallError } from "./failure.ts";
 import { answer, type Handlers, Streamed } from "./server.ts";
 

@@ -1,7 +1,7 @@
 /** Headers in and out: JSON, checked against what the service declares. */
 
-import type { TSchema } from "typebox";
 import { Compile } from "typebox/schema";
+import type { TSchema } from "./schema.ts";
 import { utf8Bytes, utf8Text } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 import { type Calls, MAX_HEADER_BYTES, type Service } from "./declare.ts";

@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import Type from "typebox";
 import { PeerError } from "../errors.ts";
 import { deliveryService } from "../protocols/delivery.ts";
 import { services } from "../protocols/mod.ts";
 import { attempt, PROTOTYPE_NAMES } from "../../tests/support/hostile.ts";
 import { callTable, Checker, encodeHeader, headerLimit } from "./check.ts";
-import { count, line, shape } from "./declare.ts";
+import { count, line, shape, Type } from "./schema.ts";
 import { Kind } from "./frame.ts";
 
 const encoder = new TextEncoder();

@@ -3,7 +3,7 @@
  * checked against it on arrival (DESIGN 4).
  */
 
-import Type, { type Static, type TSchema } from "typebox";
+import type { Static, TSchema } from "./schema.ts";
 
 /** One call: what is asked, what is answered, and which way content flows beside it. */
 export interface Call<Q extends TSchema = TSchema, R extends TSchema = TSchema> {
@@ -49,18 +49,3 @@ export function call<Q extends TSchema, R extends TSchema>(declaration: Call<Q, 
 export const MAX_HEADER_BYTES = 64 * 1024;
 /** The headers of calls that carry a whole envelope: about 50,000 recipients. */
 export const ENVELOPE_HEADER_BYTES = 16 * 1024 * 1024;
-
-/** Text of one line: no control character can reach a log line, a header or a reply through it. */
-export function line(maxLength: number) {
-  return Type.String({ maxLength, pattern: "^[^\\u0000-\\u001f\\u007f]*$" });
-}
-
-/** A whole number from 0. */
-export function count(maximum = Number.MAX_SAFE_INTEGER) {
-  return Type.Integer({ minimum: 0, maximum });
-}
-
-/** An object with exactly these fields: extra ones, `__proto__` among them, are refused. */
-export function shape<const T extends Record<string, TSchema>>(fields: T) {
-  return Type.Object(fields, { additionalProperties: false });
-}

@@ -1,11 +1,10 @@
 /** How a call fails: a code that says what to do, and a text for the log. */
 
-import Type from "typebox";
 import { Compile } from "typebox/schema";
 import { utf8Bytes } from "../bytes.ts";
 import { BugError, FullError, PeerError, StorageError } from "../errors.ts";
 import { TooLong } from "./content.ts";
-import { line, shape } from "./declare.ts";
+import { line, shape, Type } from "./schema.ts";
 
 /**
  * `unavailable`: the answerer cannot be reached or went away. `deadline`: it did not answer in time. `storage`: its disk or
@@ -22,12 +21,7 @@ export class CallError extends PeerError {
 }
 
 const Failure = Compile(shape({
-  code: Type.Union([
-    Type.Literal("storage"),
-    Type.Literal("full"),
-    Type.Literal("refused"),
-    Type.Literal("bug"),
-  ]),
+  code: Type.Enum(["storage", "full", "refused", "bug"]),
   text: line(500),
 }));
 

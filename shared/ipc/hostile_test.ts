@@ -3,12 +3,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, type Socket } from "node:net";
 import fc from "fast-check";
-import Type from "typebox";
 import { Stage } from "../../tests/support/ipc.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
 import { concat } from "../bytes.ts";
 import { setSink } from "../log/log.ts";
-import { call, count, line, service, shape } from "./declare.ts";
+import { call, service } from "./declare.ts";
+import { count, line, shape, Type } from "./schema.ts";
 import { CallError } from "./failure.ts";
 import { encode, type Frame, FrameReader, Kind, MORE } from "./frame.ts";
 import { answer, type Answerer, ANY_USER } from "./server.ts";

@@ -5,7 +5,8 @@ import type { Socket } from "node:net";
 import { Stage } from "../../tests/support/ipc.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
 import { type Content, WINDOW_BYTES } from "./content.ts";
-import { call, count, service, shape } from "./declare.ts";
+import { call, service } from "./declare.ts";
+import { count, shape } from "./schema.ts";
 import { answer } from "./server.ts";
 
 const MIB = 1024 * 1024;

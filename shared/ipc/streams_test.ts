@@ -4,7 +4,8 @@ import { pause, turn, until } from "../../tests/support/waiting.ts";
 import { PeerError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
 import { type Content, TooLong, WINDOW_BYTES } from "./content.ts";
-import { call, count, service, shape } from "./declare.ts";
+import { call, service } from "./declare.ts";
+import { count, shape } from "./schema.ts";
 import { CallError } from "./failure.ts";
 import { Streamed } from "./server.ts";
 

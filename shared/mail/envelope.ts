@@ -1,7 +1,6 @@
 /** The envelope: what travels between roles beside a message's content. Declared once as schemas. */
 
-import Type, { type Static } from "typebox";
-import { count, line, shape } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import { QUEUE_ID } from "./queue_id.ts";
 
 /** The longest address taken anywhere: `line_length_limit` bounds a command, this bounds what is stored. */
@@ -17,12 +16,7 @@ export const MAX_ENVID = 100;
 
 /** NOTIFY of RFC 3461 4.1; empty means the default, failure and delay. */
 export const Notify = Type.Array(
-  Type.Union([
-    Type.Literal("NEVER"),
-    Type.Literal("SUCCESS"),
-    Type.Literal("FAILURE"),
-    Type.Literal("DELAY"),
-  ]),
+  Type.Enum(["NEVER", "SUCCESS", "FAILURE", "DELAY"]),
   { maxItems: 3 },
 );
 
@@ -65,16 +59,16 @@ export const Envelope = shape({
   /** With `smtputf8`: the header section has text beyond ASCII. Known from cleanup on; missing where nobody has looked. */
   utf8Header: Type.Optional(Type.Boolean()),
   /** BODY= of RFC 6152, or what the content shows. */
-  body: Type.Union([Type.Literal("7bit"), Type.Literal("8bit")]),
+  body: Type.Enum(["7bit", "8bit"]),
   /** RET= of RFC 3461; empty when not given. */
-  ret: Type.Union([Type.Literal(""), Type.Literal("FULL"), Type.Literal("HDRS")]),
+  ret: Type.Enum(["", "FULL", "HDRS"]),
   /** ENVID= of RFC 3461, still in xtext; empty when not given. */
   envid: line(MAX_ENVID),
   /**
    * The sender asked for a report by mail on each recipient: on the first attempt to `deliver` (sendmail -v), or on what one
    * would come to, `verify`, where nothing is delivered (-bv).
    */
-  trace: Type.Optional(Type.Union([Type.Literal("deliver"), Type.Literal("verify")])),
+  trace: Type.Optional(Type.Enum(["deliver", "verify"])),
 });
 export type Envelope = Static<typeof Envelope>;
 
@@ -94,13 +88,7 @@ export const Outcome = shape({
   /** The recipient's number within its message. */
   n: count(MAX_RECIPIENTS),
   /** The last two of a message that is only verified, the others of every other message: see `verify.ts`. */
-  status: Type.Union([
-    Type.Literal("sent"),
-    Type.Literal("deferred"),
-    Type.Literal("bounced"),
-    Type.Literal("deliverable"),
-    Type.Literal("undeliverable"),
-  ]),
+  status: Type.Enum(["sent", "deferred", "bounced", "deliverable", "undeliverable"]),
   /** Enhanced status code, RFC 3463. */
   dsn: Type.String({ pattern: "^[245]\\.[0-9]{1,3}\\.[0-9]{1,3}$" }),
   /** The last reply, or the local reason. */
@@ -113,11 +101,7 @@ export const Outcome = shape({
    * For `sent`, what it means for NOTIFY=SUCCESS (RFC 3461 5.2): `delivered` here, which is the default; `relayed` to a server
    * without DSN; or `passed`, of which we tell nobody: to a server with DSN, which reports itself, or out of the system.
    */
-  success: Type.Optional(Type.Union([
-    Type.Literal("delivered"),
-    Type.Literal("relayed"),
-    Type.Literal("passed"),
-  ])),
+  success: Type.Optional(Type.Enum(["delivered", "relayed", "passed"])),
   /** The relay as the log has it, where a report is to name it. */
   relay: Type.Optional(line(MAX_RELAY)),
 });

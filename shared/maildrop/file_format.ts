@@ -11,10 +11,9 @@
  */
 
 import { createHash, type Hash } from "node:crypto";
-import Type, { type Static } from "typebox";
 import { Compile } from "typebox/schema";
 import { reason } from "../errors.ts";
-import { line, shape } from "../ipc/declare.ts";
+import { line, shape, type Static, Type } from "../ipc/schema.ts";
 import { Envelope, MAX_ADDRESS, MAX_RECIPIENTS, Notify } from "../mail/envelope.ts";
 
 /** No control character (C1 among them) reaches a header, a log line or a reply through an address. */
@@ -30,7 +29,7 @@ export const Submitted = shape({
   /** Of sendmail -F; empty when not given. */
   fullName: line(256),
   notify: Notify,
-  ret: Type.Union([Type.Literal(""), Type.Literal("FULL"), Type.Literal("HDRS")]),
+  ret: Type.Enum(["", "FULL", "HDRS"]),
   /** In xtext (RFC 3461 4). */
   envid: line(100),
   smtputf8: Type.Boolean(),

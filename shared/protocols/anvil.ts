@@ -1,7 +1,7 @@
 /** anvil: counts of clients by service and network, in memory. */
 
-import Type from "typebox";
-import { call, count, line, service, shape } from "../ipc/declare.ts";
+import { call, service } from "../ipc/declare.ts";
+import { count, line, shape, Type } from "../ipc/schema.ts";
 
 export const anvilService = service("anvil", {
   /** A connection begins; it counts until the caller settles, or goes away. */
@@ -16,12 +16,7 @@ export const anvilService = service("anvil", {
     request: shape({
       service: line(64),
       client: line(64),
-      kind: Type.Union([
-        Type.Literal("message"),
-        Type.Literal("recipient"),
-        Type.Literal("newtls"),
-        Type.Literal("auth"),
-      ]),
+      kind: Type.Enum(["message", "recipient", "newtls", "auth"]),
       amount: count(100_000),
     }),
     reply: shape({ rate: count() }),

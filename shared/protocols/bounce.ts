@@ -1,7 +1,7 @@
 /** bounce: write a report (RFC 3464) and submit it with the null sender. Asked by qmgr. */
 
-import Type, { type Static } from "typebox";
-import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import { derivedSource } from "../mail/derived_source.ts";
 import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId } from "../mail/envelope.ts";
 
@@ -10,17 +10,12 @@ export const RECIPIENTS_PER_REPORT = 1000;
 
 export const Report = shape({
   /** `success` reports delivered recipients for NOTIFY=SUCCESS; `trace` all recipients, as the envelope's `trace` asks. */
-  kind: Type.Union([
-    Type.Literal("failure"),
-    Type.Literal("delay"),
-    Type.Literal("success"),
-    Type.Literal("trace"),
-  ]),
+  kind: Type.Enum(["failure", "delay", "success", "trace"]),
   envelope: Envelope,
   /** Content bytes of the whole original message. */
   size: count(),
   recipients: Type.Array(
-    Type.Object({ ...Recipient.properties, outcome: Outcome }, { additionalProperties: false }),
+    shape({ ...Recipient.properties, outcome: Outcome }),
     { minItems: 1, maxItems: MAX_RECIPIENTS },
   ),
   /** Until when delivery is tried to recipients that are delayed, milliseconds since the epoch; 0 when it is not. */

@@ -1,7 +1,7 @@
 /** cleanup: take a message in, rewrite it, hand it to the queue. Asked by smtpd, pickup and bounce. */
 
-import Type from "typebox";
-import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
+import { count, line, shape, Type } from "../ipc/schema.ts";
 import { Envelope, MAX_REASON, MAX_RECIPIENTS, Recipient, Source } from "../mail/envelope.ts";
 
 export const cleanupService = service("cleanup", {

@@ -1,7 +1,7 @@
 /** control: the supervisor's own public service, for `postern status`, `reload` and `stop`. */
 
-import Type, { type Static } from "typebox";
-import { call, count, line, service, shape } from "../ipc/declare.ts";
+import { call, service } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 
 /** A role that was taken over could name counters without end. */
 const MAX_COUNTERS = 200;
@@ -10,21 +10,14 @@ const MAX_COUNTERS = 200;
 export const Counters = Type.Record(
   Type.String({ pattern: "^[a-z][a-z0-9_]{0,63}$" }),
   count(),
-  { maxProperties: MAX_COUNTERS, additionalProperties: false },
+  { maxProperties: MAX_COUNTERS },
 );
 
 export const ServiceStatus = shape({
   /** The service's name in master.cf, and its role. */
   service: line(64),
   role: line(32),
-  state: Type.Union([
-    Type.Literal("running"),
-    Type.Literal("starting"),
-    Type.Literal("idle"),
-    Type.Literal("waiting"),
-    Type.Literal("failed"),
-    Type.Literal("stopping"),
-  ]),
+  state: Type.Enum(["running", "starting", "idle", "waiting", "failed", "stopping"]),
   pids: Type.Array(count(), { maxItems: 1000 }),
   restarts: count(),
   /** Why it is not running; empty when all is well. */

@@ -1,7 +1,7 @@
 /** delivery: qmgr hands recipients of one message for one destination to an agent. Every transport answers it. */
 
-import Type, { type Static } from "typebox";
-import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import {
   Envelope,
   MAX_ADDRESS,
@@ -29,9 +29,7 @@ export const DeliveryRequest = shape({
   size: count(),
   nexthop: line(MAX_ADDRESS),
   recipients: Type.Array(
-    Type.Object({ n: count(MAX_RECIPIENTS), ...Recipient.properties }, {
-      additionalProperties: false,
-    }),
+    shape({ n: count(MAX_RECIPIENTS), ...Recipient.properties }),
     { minItems: 1, maxItems: 5000 },
   ),
   /** Milliseconds since the epoch when the message became active, for delays=. */

@@ -1,27 +1,14 @@
 /** dns: a stub resolver. Negative answers are told from failures. */
 
-import Type, { type Static } from "typebox";
-import { call, count, line, service, shape } from "../ipc/declare.ts";
+import { call, service } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 
-export const RecordType = Type.Union([
-  Type.Literal("A"),
-  Type.Literal("AAAA"),
-  Type.Literal("MX"),
-  Type.Literal("PTR"),
-  Type.Literal("TXT"),
-  Type.Literal("SRV"),
-  Type.Literal("TLSA"),
-]);
+export const RecordType = Type.Enum(["A", "AAAA", "MX", "PTR", "TXT", "SRV", "TLSA"]);
 export type RecordType = Static<typeof RecordType>;
 
 export const DnsAnswer = shape({
   /** `none`: the name exists without such records. `fail`: no usable answer, try again later. */
-  status: Type.Union([
-    Type.Literal("ok"),
-    Type.Literal("none"),
-    Type.Literal("nxdomain"),
-    Type.Literal("fail"),
-  ]),
+  status: Type.Enum(["ok", "none", "nxdomain", "fail"]),
   /** With `fail`: for a reason of our own, not for anything that is wrong with the name or its servers. */
   own: Type.Optional(Type.Literal(true)),
   /** For people, when not ok. */

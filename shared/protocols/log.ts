@@ -1,7 +1,7 @@
 /** log: postlogd writes what the roles say to maillog_file or to the syslog socket. */
 
-import Type from "typebox";
-import { call, count, service, shape } from "../ipc/declare.ts";
+import { call, service } from "../ipc/declare.ts";
+import { count, shape, Type } from "../ipc/schema.ts";
 
 /** Lines of one call at most. */
 export const MAX_LINES = 10_000;

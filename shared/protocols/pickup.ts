@@ -1,6 +1,7 @@
 /** pickup (public): sendmail tells that there is something in the maildrop. */
 
-import { call, line, service, shape } from "../ipc/declare.ts";
+import { call, service } from "../ipc/declare.ts";
+import { line, shape } from "../ipc/schema.ts";
 
 export const pickupService = service("pickup", {
   /** `file` is the new file's name; empty asks for a look at the whole maildrop. */

@@ -3,8 +3,8 @@
  * everybody.
  */
 
-import Type, { type Static } from "typebox";
-import { call, count, ENVELOPE_HEADER_BYTES, line, service, shape } from "../ipc/declare.ts";
+import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import {
   Envelope,
   MAX_ADDRESS,
@@ -81,13 +81,7 @@ export const flushService = service("flush", {
 
 /** One message in the listing, as `postqueue -j` prints it (reference 9.6). */
 export const Listed = shape({
-  queue_name: Type.Union([
-    Type.Literal("incoming"),
-    Type.Literal("active"),
-    Type.Literal("deferred"),
-    Type.Literal("hold"),
-    Type.Literal("corrupt"),
-  ]),
+  queue_name: Type.Enum(["incoming", "active", "deferred", "hold", "corrupt"]),
   queue_id: line(40),
   /** Seconds since the epoch. */
   arrival_time: count(),

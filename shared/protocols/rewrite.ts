@@ -1,16 +1,10 @@
 /** rewrite: trivial-rewrite and proxymap in one. Addresses are in internal (unquoted) form. */
 
-import Type, { type Static } from "typebox";
-import { call, line, service, shape } from "../ipc/declare.ts";
+import { call, service } from "../ipc/declare.ts";
+import { line, shape, type Static, Type } from "../ipc/schema.ts";
 import { MAX_ADDRESS } from "../mail/envelope.ts";
 
-export const AddressClass = Type.Union([
-  Type.Literal("local"),
-  Type.Literal("alias"),
-  Type.Literal("virtual"),
-  Type.Literal("relay"),
-  Type.Literal("default"),
-]);
+export const AddressClass = Type.Enum(["local", "alias", "virtual", "relay", "default"]);
 export type AddressClass = Static<typeof AddressClass>;
 
 /** Where a recipient goes (reference 5.2). `error`: bad address, bounce. `fail`: a table failed, defer. */
@@ -41,7 +35,7 @@ export const rewriteService = service("rewrite", {
   /** To standard form (reference 5.3). */
   rewrite: call({
     request: shape({
-      context: Type.Union([Type.Literal("local"), Type.Literal("remote")]),
+      context: Type.Enum(["local", "remote"]),
       address: line(MAX_ADDRESS),
     }),
     reply: shape({ address: line(MAX_ADDRESS) }),
@@ -61,13 +55,7 @@ export const rewriteService = service("rewrite", {
        * `any`: the class has no list of recipients. `error`: the transport is error or retry, whose nexthop says why. `fail`:
        * a table failed.
        */
-      listed: Type.Union([
-        Type.Literal("error"),
-        Type.Literal("yes"),
-        Type.Literal("no"),
-        Type.Literal("any"),
-        Type.Literal("fail"),
-      ]),
+      listed: Type.Enum(["error", "yes", "no", "any", "fail"]),
     }),
     deadlineSeconds,
   }),

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Check } from "typebox/value";
+import { Check } from "typebox/schema";
 import { Envelope, Outcome, Recipient } from "../mail/envelope.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
 import { attempt, near } from "../../tests/support/hostile.ts";

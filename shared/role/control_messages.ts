@@ -3,9 +3,8 @@
  * listening sockets. Declared once, checked on both sides.
  */
 
-import Type, { type Static } from "typebox";
 import { Compile } from "typebox/schema";
-import { count, line, shape } from "../ipc/declare.ts";
+import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import { MAX_SOCKET_PATH } from "../layout.ts";
 import { Counters } from "../protocols/control.ts";
 

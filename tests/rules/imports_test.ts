@@ -72,9 +72,9 @@ Deno.test("protocols know neither how roles run nor how they keep things", () =>
   none(
     offences((from, to) =>
       from.startsWith("shared/protocols/") && to.startsWith("shared/") &&
-      !/^shared\/(protocols|ipc\/declare\.ts|mail)/.test(to)
+      !/^shared\/(protocols|ipc\/(declare|schema)\.ts|mail)/.test(to)
     ),
-    "A protocol is a declaration: it may import shared/ipc/declare.ts, shared/mail and other protocols.",
+    "A protocol is a declaration: it may import shared/ipc/declare.ts and schema.ts, shared/mail and other protocols.",
   );
 });
 
