@@ -55,6 +55,8 @@ export function runFlags(grant: Grant): string[] {
     "--cached-only",
     "--quiet",
     "--frozen",
+    // A role may not write there: it would make V8's code ready to be kept, a tenth of its start, and keep nothing.
+    "--no-code-cache",
     ...(grant.row.unstable ?? []).map((name) => `--unstable-${name}`),
   ];
 }

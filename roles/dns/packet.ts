@@ -2,8 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import packet from "dns-packet";
-import ipaddr from "ipaddr.js";
 import { PeerError, reason } from "../../shared/errors.ts";
+import { parseAddress } from "../../shared/net/network.ts";
 import type { RecordType } from "../../shared/protocols/dns.ts";
 import { lowerCase } from "../../shared/smtp/keyword.ts";
 
@@ -104,9 +104,9 @@ export function isTarget(name: string): boolean {
 
 /** `4.3.2.1.in-addr.arpa` of an address; undefined when it is none. */
 export function reverseName(address: string): string | undefined {
-  if (!ipaddr.isValid(address)) return undefined;
-  const bytes = ipaddr.parse(address).toByteArray();
-  if (bytes.length === 4) return `${bytes.reverse().join(".")}.in-addr.arpa`;
+  const bytes = parseAddress(address);
+  if (!bytes) return undefined;
+  if (bytes.length === 4) return `${bytes.toReversed().join(".")}.in-addr.arpa`;
   const nibbles = bytes.flatMap((byte) => [byte >> 4, byte & 15]).reverse();
   return `${nibbles.map((each) => each.toString(16)).join(".")}.ip6.arpa`;
 }

@@ -1,8 +1,8 @@
 /** The stub resolver: hosts file, cache, one question for all who ask the same, then each name server in turn. */
 
-import ipaddr from "ipaddr.js";
 import { counter } from "../../shared/counters.ts";
 import { reason } from "../../shared/errors.ts";
+import { addressText, parseAddress } from "../../shared/net/network.ts";
 import type { dnsParameters } from "../../shared/parameters/dns.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
@@ -180,5 +180,6 @@ export function parseServer(text: string): NameServer {
 
 /** IPv6 addresses as the system writes them: the sender of a packet is compared with this. */
 function usual(address: string): string {
-  return ipaddr.isValid(address) ? ipaddr.parse(address).toString() : address;
+  const bytes = parseAddress(address);
+  return bytes ? addressText(bytes) : address;
 }

@@ -12,7 +12,7 @@ import { Destination, Entry } from "./scheduler/destination.ts";
 import { testSettings } from "./scheduler/test_settings.ts";
 import { Seals } from "./seals.ts";
 
-const seals = new Seals(new Uint32Array(4));
+const seals = new Seals(new Uint8Array(32));
 
 function entry(): Entry<ActiveMessage> {
   const envelope = testEnvelope({

@@ -1,6 +1,6 @@
 /** IP addresses and networks as bytes: what cidr tables, address lists and `mynetworks` compare. */
 
-import ipaddr from "ipaddr.js";
+import { isIP } from "node:net";
 
 /** Four or sixteen bytes. */
 export type AddressBytes = readonly number[];
@@ -13,25 +13,33 @@ export interface Network {
 
 /** An address in its one usual form, without brackets, octal, hexadecimal or zone; undefined for anything else. */
 export function parseAddress(text: string): AddressBytes | undefined {
-  if (text.includes(":")) {
-    const plain = text.replace(/(?<=:)[0-9.]+$/, groups);
-    if (/[%.]/.test(plain) || !ipaddr.IPv6.isValid(plain)) return undefined;
-    return ipaddr.IPv6.parse(plain).toByteArray();
-  }
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
-  return ipaddr.IPv4.parse(text).toByteArray();
+  const version = text.includes("%") ? 0 : isIP(text);
+  if (version === 4) return octets(text);
+  if (version !== 6) return undefined;
+  const [front, back = []] = text.split("::").map(groups) as [number[], number[]?];
+  return [...front, ...new Array<number>(16 - front.length - back.length).fill(0), ...back];
 }
 
-/** The last 32 bits of an IPv6 address that ends like an IPv4 address; `ipaddr.js` would make ::1.2.3.4 another address. */
-function groups(tail: string): string {
-  if (!ipaddr.IPv4.isValidFourPartDecimal(tail)) return tail;
-  const [a, b, c, d] = ipaddr.IPv4.parse(tail).toByteArray() as [number, number, number, number];
-  return `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
+function octets(dotted: string): number[] {
+  return dotted.split(".").map(Number);
 }
 
-/** The usual form of an address. */
+/** The bytes of groups between colons, the last of which may be an IPv4 address. */
+function groups(text: string): number[] {
+  if (!text) return [];
+  return text.split(":").flatMap((group) => {
+    if (group.includes(".")) return octets(group);
+    const value = parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+}
+
+/** The usual form of an address: RFC 5952 for IPv6, but in hexadecimal to its end. */
 export function addressText(bytes: AddressBytes): string {
-  return ipaddr.fromByteArray([...bytes]).toString();
+  if (bytes.length === 4) return bytes.join(".");
+  const words = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8 | bytes[2 * i + 1]!));
+  return new URL(`http://[${words.map((word) => word.toString(16)).join(":")}]`).hostname
+    .slice(1, -1);
 }
 
 /** How the IPv6 form of an IPv4 address begins: ::ffff:0:0/96. */

@@ -11,8 +11,8 @@ import {
   Recipient,
 } from "../mail/envelope.ts";
 
-/** 64 bits in hexadecimal. */
-const SEAL_CHARS = 16;
+/** 128 bits in hexadecimal. */
+export const SEAL_CHARS = 32;
 
 /** What was handed over, as an agent names it to a qmgr that may not remember. */
 export const Handed = shape({

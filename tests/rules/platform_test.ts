@@ -60,6 +60,7 @@ const LISTED = new Map([
   ["shared/config/facts.ts", "the host's name and the clone's place"],
   ["shared/ipc/client.ts", "connects to services"],
   ["shared/ipc/probe.ts", "asks whether somebody answers"],
+  ["shared/net/network.ts", "isIP()"],
   ["shared/net/nexthop.ts", "isIP()"],
   ["shared/log/stderr.ts", "standard error"],
   ["shared/maildrop/drop.ts", "writes a submission to the maildrop"],
