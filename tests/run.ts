@@ -1,6 +1,6 @@
 /**
  * The `test` task: format, lint, types, then every suite. Ends with exactly one line, `N passed, N failed`, in which
- * format, lint and types count as one each.
+ * format, lint and types count as one each, like the two looks at the suites as a whole.
  */
 
 import { join } from "@std/path";
@@ -10,8 +10,8 @@ import { audit, auditDirectory } from "./audit/audit.ts";
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
-  /** Runs several test files at once: only where nothing measures time or needs the machine for itself. */
-  readonly parallel?: boolean;
+  /** So many test files at once. */
+  readonly jobs?: number;
   /** What is added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -37,41 +37,39 @@ const checks: readonly Step[] = [
 /** Where roles note the permissions that they ask for while the delivery tests run. */
 const noted = auditDirectory();
 
-/** Suites that measure, or that look at every process of the machine. */
-const ALONE: ReadonlySet<string> = new Set(["bench", "sandbox", "scale", "soak"]);
+/** Every suite; several files at once, for some of them wait for a time to pass. */
+const suites: readonly Step[] = [
+  { name: "rules", args: below("rules"), jobs: 2 },
+  { name: "beside the code", args: ["policies", "roles", "shared"].flatMap(testFiles), jobs: 3 },
+  { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
+  {
+    // What a compiled binary does, with the dialogs that go through every role.
+    name: "delivery, workers",
+    args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
+    jobs: 2,
+    env: { POSTERN_SANDBOX: "worker" },
+  },
+  { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 2 },
+  // They look at every process of the machine, or measure.
+  { name: "alone", args: below("sandbox", "scale", "soak"), jobs: 1 },
+  { name: "tools", args: below("audit", "compile", "dialogs"), jobs: 2 },
+];
 
-/** What a compiled binary does, with the dialogs that go through every role. */
-const inWorkers: Step = {
-  name: "delivery, workers",
-  args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
-  env: { POSTERN_SANDBOX: "worker" },
-  parallel: true,
-};
-
-/** Tests beside what they test, by folder, then one suite for each folder of tests/ in which there are any. */
-function suites(): Step[] {
-  const roles = folders("roles").map((name) => join("roles", name));
-  const beside = ["main_test.ts", "shared", "policies", "config", ...roles];
-  const larger = folders("tests").toSorted(rulesFirst);
-  return [
-    ...beside.map((path) => ({ name: path, args: testFiles(path), parallel: true })),
-    ...larger.map((name) => ({
-      name,
-      args: testFiles(join("tests", name)),
-      parallel: !ALONE.has(name),
-      ...(name === "delivery" ? { env: { POSTERN_AUDIT_DIR: noted } } : {}),
-    })),
-    inWorkers,
-  ].filter((step) => step.args.length > 0);
+function below(...folders: string[]): string[] {
+  return folders.flatMap((name) => testFiles(join("tests", name)));
 }
 
-function folders(path: string): string[] {
-  return [...Deno.readDirSync(path)].filter((entry) => entry.isDirectory)
-    .map((entry) => entry.name).toSorted();
-}
-
-function rulesFirst(a: string, b: string): number {
-  return Number(b === "rules") - Number(a === "rules") || a.localeCompare(b);
+/** Counts as one: whether a file of tests is in no suite. */
+// deno-lint-ignore require-await
+async function complete(step: Step): Promise<Result> {
+  const run = new Set(suites.flatMap(({ args }) => args));
+  const folders = [...Deno.readDirSync(".")].filter(({ name, isDirectory }) =>
+    isDirectory && !/^(\..*|node_modules|var)$/.test(name)
+  );
+  const forgotten = folders.flatMap(({ name }) => testFiles(name)).filter((path) => !run.has(path));
+  const failed = Number(forgotten.length > 0);
+  const output = `in no suite of tests/run.ts:\n${forgotten.join("\n")}`;
+  return { name: step.name, passed: 1 - failed, failed, skipped: [], output };
 }
 
 /** Files named `*_test.ts` at or below a path. */
@@ -99,7 +97,7 @@ async function deno(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_JOBS: "2", ...env },
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
     signal,
   });
   const { success, stdout, stderr } = await command.output();
@@ -119,8 +117,9 @@ async function suite(step: Step): Promise<Result> {
   try {
     // Types were checked already.
     const flags = ["--allow-all", "--no-prompt", "--no-check", `--junit-path=${report}`];
-    if (step.parallel) flags.push("--parallel");
-    const { ok, output } = await deno(["test", ...flags, ...step.args], step.env);
+    const jobs = { DENO_JOBS: String(step.jobs) };
+    const args = ["test", "--parallel", ...flags, ...step.args];
+    const { ok, output } = await deno(args, { ...jobs, ...step.env });
     const result: Result = { name: step.name, passed: 0, failed: 0, skipped: [], output };
     for (const test of (await Deno.readTextFile(report)).split("<testcase ").slice(1)) {
       const name = /^name="([^"]*)"/.exec(test)?.[1] ?? "";
@@ -161,7 +160,8 @@ function failures(output: string): string {
 }
 
 const results = await Promise.all(checks.map((step) => timed(step, check)));
-for (const step of suites()) results.push(await timed(step, suite));
+results.push(await timed({ name: "every test file", args: [] }, complete));
+for (const step of suites) results.push(await timed(step, suite));
 results.push(await timed({ name: "rights used", args: [] }, rights));
 
 for (const result of results) {
