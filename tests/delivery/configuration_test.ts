@@ -55,47 +55,6 @@ async function greeting(system: System): Promise<string> {
   return (await client.reply()).text;
 }
 
-Deno.test("a reload that any parameter forbids changes nothing", async () => {
-  await using system = await System.start();
-  const before = await greeting(system);
-  const banner = "smtpd_banner = $myhostname ESMTP other";
-  await system.configure({ main: `${banner}\nmynetworks = 300.1.1.1/8` });
-  await assertRejects(() => system.command(["reload"]), Error, "mynetworks: must be a network");
-  assertEquals(await greeting(system), before);
-
-  // The first of two new services could have its port.
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const free = await freePort();
-  const service = (port: number) => `127.0.0.1:${port} inet n - n - - smtpd\n`;
-  await system.configure({
-    main: banner,
-    master: service(free) + service((taken.addr as Deno.NetAddr).port),
-  });
-  await assertRejects(() => system.command(["reload"]), Error, "address already in use");
-  assertEquals(await greeting(system), before);
-  await assertRejects(() => Deno.connect({ port: free }), Deno.errors.ConnectionRefused);
-
-  await system.configure({ main: banner });
-  await system.command(["reload"]);
-  assertMatch(await greeting(system), /^220 mx\.postern\.test ESMTP other/);
-});
-
-Deno.test("a reload logs each warning of the configuration, and why it fails", async () => {
-  await using system = await System.start();
-  const logged = (line: RegExp) => system.until(() => line.test(system.output));
-  await system.configure({ main: "no_such = 1\nmaillog_file_prefixes = /var" });
-  await system.command(["reload"]);
-  await logged(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: no_such: /);
-  await logged(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: maillog_file_prefixes: /);
-  await logged(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
-
-  await system.configure({ main: "mynetworks = 300.1.1.1/8" });
-  await assertRejects(() => system.command(["reload"]));
-  await logged(
-    /master\[\d+\]: warning: reload: \S+\/main\.cf, line \d+: mynetworks: must be a network/,
-  );
-});
-
 /** Reloads, and kills each new process of a role before it is ready; what the command said, or undefined if one was faster. */
 async function reloadKilling(system: System, role: string): Promise<string | undefined> {
   const old = new Set(system.processes(role));
@@ -109,19 +68,79 @@ async function reloadKilling(system: System, role: string): Promise<string | und
   return await reload;
 }
 
-Deno.test("a reload in which one process does not start is taken back", async () => {
+Deno.test("a reload", async (t) => {
   await using system = await System.start();
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+
+  await t.step("that any parameter forbids changes nothing", async () => {
     const before = await greeting(system);
-    await system.configure({ main: `smtpd_banner = $myhostname ESMTP ${attempt}` });
-    // smtpd has its new plan by then.
-    const error = await reloadKilling(system, "cleanup");
-    if (error === undefined) continue;
-    assertMatch(error, /cleanup: .*: the former configuration stays in force/);
+    const banner = "smtpd_banner = $myhostname ESMTP other";
+    await system.configure({ main: `${banner}\nmynetworks = 300.1.1.1/8` });
+    await assertRejects(() => system.command(["reload"]), Error, "mynetworks: must be a network");
     assertEquals(await greeting(system), before);
-    return;
-  }
-  throw new Error("every process was ready before it was killed");
+
+    // The first of two new services could have its port.
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const free = await freePort();
+    const service = (port: number) => `127.0.0.1:${port} inet n - n - - smtpd\n`;
+    await system.configure({
+      main: banner,
+      master: service(free) + service((taken.addr as Deno.NetAddr).port),
+    });
+    await assertRejects(() => system.command(["reload"]), Error, "address already in use");
+    assertEquals(await greeting(system), before);
+    await assertRejects(() => Deno.connect({ port: free }), Deno.errors.ConnectionRefused);
+
+    await system.configure({ main: banner });
+    await system.command(["reload"]);
+    assertMatch(await greeting(system), /^220 mx\.postern\.test ESMTP other/);
+  });
+
+  await t.step("logs each warning of the configuration, and why it fails", async () => {
+    const logged = (line: RegExp) => system.until(() => line.test(system.output));
+    await system.configure({ main: "no_such = 1\nmaillog_file_prefixes = /var" });
+    await system.command(["reload"]);
+    await logged(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: no_such: /);
+    await logged(
+      /postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: maillog_file_prefixes: /,
+    );
+    await logged(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
+
+    await system.configure({ main: "mynetworks = 300.1.1.1/8" });
+    await assertRejects(() => system.command(["reload"]));
+    await logged(
+      /master\[\d+\]: warning: reload: \S+\/main\.cf, line \d+: mynetworks: must be a network/,
+    );
+  });
+
+  await t.step("in which one process does not start is taken back", async () => {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const before = await greeting(system);
+      await system.configure({ main: `smtpd_banner = $myhostname ESMTP ${attempt}` });
+      // smtpd has its new plan by then.
+      const error = await reloadKilling(system, "cleanup");
+      if (error === undefined) continue;
+      assertMatch(error, /cleanup: .*: the former configuration stays in force/);
+      assertEquals(await greeting(system), before);
+      return;
+    }
+    throw new Error("every process was ready before it was killed");
+  });
+
+  await t.step("has every role write its log in the new format, the supervisor too", async () => {
+    await system.configure({ main: "maillog_format = json" });
+    await system.command(["reload"]);
+    const from = system.output.length;
+    await system.send("u1@box.test");
+    await system.until(() => /status=sent/.test(system.output.slice(from)));
+    await system.stop();
+    const lines = system.output.slice(from).split("\n").filter((line) =>
+      /status=|terminating/.test(line)
+    );
+    assertEquals(lines.map((line) => JSON.parse(line).process), [
+      "postfix/virtual",
+      "postfix/master",
+    ]);
+  });
 });
 
 Deno.test("mynetworks is read from its files at the start and at a reload", async () => {
@@ -139,21 +158,4 @@ Deno.test("mynetworks is read from its files at the start and at a reload", asyn
   await Deno.writeTextFile(file, "192.0.2.0/24 ours\n# this host\n127.0.0.0/8 ours\n");
   await system.command(["reload"]);
   assertEquals(await relay(), 250);
-});
-
-Deno.test("after a reload every role writes its log in the new format, the supervisor too", async () => {
-  await using system = await System.start();
-  await system.configure({ main: "maillog_format = json" });
-  await system.command(["reload"]);
-  const from = system.output.length;
-  await system.send("u1@box.test");
-  await system.until(() => /status=sent/.test(system.output.slice(from)));
-  await system.stop();
-  const lines = system.output.slice(from).split("\n").filter((line) =>
-    /status=|terminating/.test(line)
-  );
-  assertEquals(lines.map((line) => JSON.parse(line).process), [
-    "postfix/virtual",
-    "postfix/master",
-  ]);
 });

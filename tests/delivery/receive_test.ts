@@ -1,41 +1,62 @@
 /** Mail comes in by SMTP: what is accepted arrives, what is not is refused at once. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { load } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 
-Deno.test("mail that comes by SMTP goes to a Maildir, and on to another server", async () => {
+Deno.test("mail of any size and number arrives", async (t) => {
   await using sink = await Sink.start();
   await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}` });
-  const content = "Subject: one\nFrom: s@src.test\n\n.dots\n..and\n\nlines";
-  await system.send("u1@box.test", content);
-  await system.until(() => system.maildir("u1").length === 1);
-  const [message] = system.maildir("u1");
-  assertMatch(message!, /^Return-Path: <s@src\.test>\nX-Original-To: u1@box\.test\nDelivered-To: /);
-  assertStringIncludes(message!, "\nSubject: one\nFrom: s@src.test\n");
-  assertStringIncludes(message!, "\n\n.dots\n..and\n\nlines\n");
 
-  const id = await system.send("someone@sink.test", content);
-  await system.until(() => sink.received.length === 1);
-  const [relayed] = sink.received;
-  assertEquals([relayed!.from, relayed!.to], ["s@src.test", ["someone@sink.test"]]);
-  assertStringIncludes(relayed!.content, `(Postern) with ESMTP id ${id}`);
-  assertStringIncludes(relayed!.content, "\r\n\r\n.dots\r\n..and\r\n\r\nlines\r\n");
-  await system.until(async () => (await system.listing()).length === 0);
-});
+  await t.step("mail that comes by SMTP goes to a Maildir, and on to another server", async () => {
+    const content = "Subject: one\nFrom: s@src.test\n\n.dots\n..and\n\nlines";
+    await system.send("u1@box.test", content);
+    await system.until(() => system.maildir("u1").length === 1);
+    const [message] = system.maildir("u1");
+    assertMatch(
+      message!,
+      /^Return-Path: <s@src\.test>\nX-Original-To: u1@box\.test\nDelivered-To: /,
+    );
+    assertStringIncludes(message!, "\nSubject: one\nFrom: s@src.test\n");
+    assertStringIncludes(message!, "\n\n.dots\n..and\n\nlines\n");
 
-Deno.test("a message of 8 MiB passes whole, and one over the limit is refused", async () => {
-  await using sink = await Sink.start();
-  await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}` });
-  const line = "0123456789abcdef".repeat(4).slice(1) + "\n";
-  const body = line.repeat(8 * 1024 * 1024 / 64);
-  await system.send("big@sink.test", `Subject: big\n\n${body}`);
-  await system.until(() => sink.received.length === 1);
-  assertStringIncludes(sink.received[0]!.content, body.replaceAll("\n", "\r\n"));
+    const id = await system.send("someone@sink.test", content);
+    await system.until(() => sink.received.length === 1);
+    const [relayed] = sink.received;
+    assertEquals([relayed!.from, relayed!.to], ["s@src.test", ["someone@sink.test"]]);
+    assertStringIncludes(relayed!.content, `(Postern) with ESMTP id ${id}`);
+    assertStringIncludes(relayed!.content, "\r\n\r\n.dots\r\n..and\r\n\r\nlines\r\n");
+    await system.until(async () => (await system.listing()).length === 0);
+  });
 
-  using client = await system.client();
-  const reply = await client.command("MAIL FROM:<s@src.test> SIZE=99999999");
-  assertMatch(reply.text, /^552 5\.3\.4 /);
+  await t.step("a message of 8 MiB passes whole, and one over the limit is refused", async () => {
+    const line = "0123456789abcdef".repeat(4).slice(1) + "\n";
+    const body = line.repeat(8 * 1024 * 1024 / 64);
+    await system.send("big@sink.test", `Subject: big\n\n${body}`);
+    await system.until(() => sink.received.length === 2);
+    assertStringIncludes(sink.received[1]!.content, body.replaceAll("\n", "\r\n"));
+
+    using client = await system.client();
+    const reply = await client.command("MAIL FROM:<s@src.test> SIZE=99999999");
+    assertMatch(reply.text, /^552 5\.3\.4 /);
+  });
+
+  await t.step("two hundred messages at once all arrive, once", async () => {
+    const { accepted } = await load({
+      port: system.port,
+      sessions: 20,
+      messages: 200,
+      length: 4096,
+      keep: false,
+      to: "u1@sink.test",
+    });
+    const ids = () =>
+      sink.received.flatMap(({ content }) => /^X-Load-Id: (\S+)/m.exec(content)?.[1] ?? []);
+    await system.until(() => ids().length >= 200);
+    assertEquals(ids().toSorted(), accepted.toSorted());
+    assert(await system.command(["mailq"]).then((text) => text.includes("Mail queue is empty")));
+  });
 });
 
 Deno.test("unknown users and foreign destinations are refused at RCPT", async () => {
@@ -50,24 +71,6 @@ Deno.test("unknown users and foreign destinations are refused at RCPT", async ()
   const relay = await client.command("RCPT TO:<someone@elsewhere.test>");
   assertMatch(relay.text, /^[45]54 [45]\.7\.1 <someone@elsewhere\.test>: Relay access denied/);
   assertEquals((await client.command("RCPT TO:<u1@box.test>")).code, 250);
-});
-
-Deno.test("two hundred messages at once all arrive, once", async () => {
-  await using sink = await Sink.start();
-  await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}` });
-  const { load } = await import("../support/load.ts");
-  const { accepted } = await load({
-    port: system.port,
-    sessions: 20,
-    messages: 200,
-    length: 4096,
-    keep: false,
-    to: "u1@sink.test",
-  });
-  await system.until(() => sink.count >= 200);
-  const ids = sink.received.map(({ content }) => /^X-Load-Id: (\S+)/m.exec(content)?.[1]);
-  assertEquals(ids.toSorted(), accepted.toSorted());
-  assert(await system.command(["mailq"]).then((text) => text.includes("Mail queue is empty")));
 });
 
 for (

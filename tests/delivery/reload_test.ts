@@ -11,50 +11,53 @@ function qmgr(system: System): number {
   return pid!;
 }
 
-Deno.test("a reload leaves qmgr running when its rights stay the same", async () => {
-  await using system = await System.start();
-  const before = qmgr(system);
-  await system.configure({ main: "smtpd_banner = $myhostname again" });
-  await system.command(["reload"]);
-  assertEquals(qmgr(system), before);
-});
-
-Deno.test("a transport that a reload adds delivers, and no client is refused meanwhile", async () => {
+Deno.test("reloads put into force what is new, and leave running what is not", async (t) => {
   await using sink = await Sink.start();
   await using system = await System.start();
-  await system.configure({
-    sink: `slow:[127.0.0.1]:${sink.port}`,
-    master: "slow unix - - n - - smtp",
-  });
-  const reloading = system.command(["reload"]);
-  for (let n = 0; n < 5; n++) await system.send("u1@box.test");
-  await reloading;
-  await system.send("u1@sink.test");
-  await system.until(() => sink.count === 1);
-  await system.until(() => system.maildir("u1").length === 5);
-});
 
-Deno.test("a log file and a name for the log that a reload gives are every role's", async () => {
-  await using system = await System.start();
-  await system.logDirectory();
-  const log = `${system.directory}/log/maillog`;
-  await system.configure({
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\nsyslog_name = mail`,
+  await t.step("qmgr stays when its rights stay the same", async () => {
+    const before = qmgr(system);
+    await system.configure({ main: "smtpd_banner = $myhostname again" });
+    await system.command(["reload"]);
+    assertEquals(qmgr(system), before);
   });
-  await system.command(["reload"]);
-  await system.send("u1@box.test");
-  await system.until(() => /mail\/qmgr\[\d+\]: \w+: removed/.test(Deno.readTextFileSync(log)));
-  await system.stop();
-  assertMatch(
-    Deno.readTextFileSync(log),
-    /mail\/smtpd\[\d+\]: disconnect[^]*mail\/master\[\d+\]: terminating/,
+
+  await t.step("those that are asked for at once are made one after the other", async () => {
+    await Promise.all([1, 2].map(() => system.command(["reload"])));
+    await system.send("u1@box.test");
+    await system.until(() => system.processes("smtpd").length === 1);
+  });
+
+  await t.step(
+    "a transport that is added delivers, and no client is refused meanwhile",
+    async () => {
+      await system.configure({
+        sink: `slow:[127.0.0.1]:${sink.port}`,
+        master: "slow unix - - n - - smtp",
+      });
+      const reloading = system.command(["reload"]);
+      for (let n = 0; n < 5; n++) await system.send("u2@box.test");
+      await reloading;
+      await system.send("u1@sink.test");
+      await system.until(() => sink.count === 1);
+      await system.until(() => system.maildir("u2").length === 5);
+    },
   );
-});
 
-Deno.test("reloads that are asked for at once are made one after the other", async () => {
-  await using system = await System.start();
-  await system.configure({ main: "smtpd_banner = $myhostname again" });
-  await Promise.all([1, 2, 3].map(() => system.command(["reload"])));
-  await system.send("u1@box.test");
-  await system.until(() => system.processes("smtpd").length === 1);
+  await t.step("a log file and a name for the log are every role's", async () => {
+    await system.logDirectory();
+    const log = `${system.directory}/log/maillog`;
+    await system.configure({
+      main:
+        `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\nsyslog_name = mail`,
+    });
+    await system.command(["reload"]);
+    await system.send("u1@box.test");
+    await system.until(() => /mail\/qmgr\[\d+\]: \w+: removed/.test(Deno.readTextFileSync(log)));
+    await system.stop();
+    assertMatch(
+      Deno.readTextFileSync(log),
+      /mail\/smtpd\[\d+\]: disconnect[^]*mail\/master\[\d+\]: terminating/,
+    );
+  });
 });

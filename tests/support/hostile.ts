@@ -57,12 +57,12 @@ export function attempt<T>(parse: () => T, ...declared: readonly ErrorClass[]): 
 }
 
 /** What a parser is given at once. */
-const LONG_CHARS = 100_000;
+const LONG_CHARS = 50_000;
 /** A hundred times what one look at each character takes; a look at all of them for each takes many times as long. */
-const LIMIT_MS = 2000;
+const LIMIT_MS = 1000;
 
 /**
- * Gives a parser 100,000 characters of each part again and again, bare, in what `around` says, and with something odd at
+ * Gives a parser `LONG_CHARS` characters of each part again and again, bare, in what `around` says, and with something odd at
  * the end, where those that go back begin to. Fails when one takes time beyond proportion.
  */
 export function assertQuick(
