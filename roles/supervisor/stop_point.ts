@@ -1,4 +1,7 @@
-/** Passes on where a test wants a role stopped (`shared/stop_points.ts`): POSTERN_STOP_AT=ROLE:POINT:COUNT, ... */
+/**
+ * Passes on where a test wants a role stopped (`shared/stop_points.ts`): POSTERN_STOP_AT=ROLE:POINT:COUNT, ... Several of one
+ * role are for its processes in their order, and ROLE:- is for one that goes on, like all that come after the last.
+ */
 
 import { ConfigError } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
@@ -9,26 +12,29 @@ export interface StopRequest {
   readonly count: number;
 }
 
-let requests: Map<string, StopRequest> | undefined;
+let requests: Map<string, (StopRequest | undefined)[]> | undefined;
 
-/** Where the next process of a role is to stop: only once, so that the one that takes its place goes on. */
+/** Where the next process of a role is to stop. */
 export function takeStopPoint(role: string): { stopAt?: StopRequest } {
   requests ??= parse(Deno.env.get("POSTERN_STOP_AT") ?? "");
-  const stopAt = requests.get(role);
+  const left = requests.get(role);
+  if (!left?.length) return {};
+  const stopAt = left.shift();
+  const what = stopAt ? `will stop for good at ${stopAt.point}` : "goes on";
+  warning(`POSTERN_STOP_AT: ${role} ${what}`);
   if (!stopAt) return {};
-  requests.delete(role);
-  warning(`POSTERN_STOP_AT: ${role} will stop for good at ${stopAt.point}`);
   return { stopAt };
 }
 
-function parse(text: string): Map<string, StopRequest> {
-  return new Map(
-    text.split(/[\s,]+/).filter(Boolean).map((each) => {
-      const [role = "", point = "", count = "1"] = each.split(":");
-      if (!Object.hasOwn(STOP_POINTS, point) || !(Number(count) > 0)) {
-        throw new ConfigError(`POSTERN_STOP_AT: ${each}: expected ROLE:POINT:COUNT`);
-      }
-      return [role, { point, count: Number(count) }];
-    }),
-  );
+function parse(text: string): Map<string, (StopRequest | undefined)[]> {
+  const found = text.split(/[\s,]+/).filter(Boolean).map((each) => {
+    const [role = "", point = "", count = "1"] = each.split(":");
+    if (point === "-") return { role, stopAt: undefined };
+    if (!Object.hasOwn(STOP_POINTS, point) || !(Number(count) > 0)) {
+      throw new ConfigError(`POSTERN_STOP_AT: ${each}: expected ROLE:POINT:COUNT`);
+    }
+    return { role, stopAt: { point, count: Number(count) } };
+  });
+  const byRole = Map.groupBy(found, ({ role }) => role);
+  return new Map([...byRole].map(([role, each]) => [role, each.map(({ stopAt }) => stopAt)]));
 }

@@ -22,7 +22,7 @@ const QUICK = [
 ].join("\n");
 /** Whoever writes to it is refused for good. */
 export const REFUSED = "refused@sink.test";
-/** Whoever writes to it is told to come again, the first time. */
+/** Whoever writes to it is told to come again, the first time; `deferred-1@sink.test` and so on are others of the kind. */
 export const DEFERRED = "deferred@sink.test";
 /** The sender of mail that bounces: reports arrive in this mailbox. */
 export const AUTHOR = "u2@box.test";
@@ -56,8 +56,8 @@ export class Scene implements AsyncDisposable {
       answer(line) {
         if (line.startsWith("MAIL")) transaction = line;
         if (line.startsWith(`RCPT TO:<${REFUSED}>`)) return "550 5.1.1 nobody of that name";
-        if (!line.startsWith(`RCPT TO:<${DEFERRED}>`) || deferred.has(transaction)) return;
-        deferred.add(transaction);
+        if (!line.startsWith("RCPT TO:<deferred") || deferred.has(transaction + line)) return;
+        deferred.add(transaction + line);
         return "450 4.2.1 come again";
       },
     });
