@@ -37,13 +37,15 @@ console.log(`load generator and sink: ${tools}`);
 
 const figures = new Map<string, Figures[]>();
 const sinkPort = await freePort();
+const yardsticks = await Deno.makeTempDir({ prefix: "postern-bench-" });
+await Deno.chmod(yardsticks, 0o755);
 const postern = await startPostern(sinkPort);
 try {
   for (let round = 1; round <= rounds; round++) {
     for (const what of chosen) {
       note(what, "postern", await measure(postern, what, sinkPort));
       if (without) continue;
-      const postfix = await startPostfix(sinkPort);
+      const postfix = await startPostfix(sinkPort, yardsticks);
       try {
         note(what, "postfix", await measure(postfix, what, sinkPort));
       } finally {
@@ -53,6 +55,7 @@ try {
   }
 } finally {
   await postern.stop();
+  await Deno.remove(yardsticks, { recursive: true });
 }
 summary();
 
