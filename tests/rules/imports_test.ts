@@ -103,3 +103,14 @@ Deno.test("nothing that runs imports tests", () => {
     "Move it to shared/, or name the importing file ..._test.ts.",
   );
 });
+
+Deno.test("only shared/ipc/schema.ts knows TypeBox's builder, and for its types alone", () => {
+  const loads = product.filter(({ code }) => /^import (?!type ).*from "typebox"/m.test(code));
+  none(
+    [
+      ...offences((from, to) => to === "typebox" && from !== "shared/ipc/schema.ts"),
+      ...loads.map(({ path }) => `${path} loads it`),
+    ],
+    "Its three hundred modules would be a quarter of every role's start: use shared/ipc/schema.ts.",
+  );
+});
