@@ -10,7 +10,7 @@ import { audit, auditDirectory } from "./audit/audit.ts";
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
-  /** So many test files at once. */
+  /** So many test files at once; one unless said otherwise. */
   readonly jobs?: number;
   /** What is added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -51,7 +51,7 @@ const suites: readonly Step[] = [
   },
   { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 2 },
   // They look at every process of the machine, or measure.
-  { name: "alone", args: below("sandbox", "scale", "soak"), jobs: 1 },
+  { name: "alone", args: below("sandbox", "scale", "soak") },
   { name: "tools", args: below("audit", "compile", "dialogs"), jobs: 2 },
 ];
 
@@ -117,9 +117,8 @@ async function suite(step: Step): Promise<Result> {
   try {
     // Types were checked already.
     const flags = ["--allow-all", "--no-prompt", "--no-check", `--junit-path=${report}`];
-    const jobs = { DENO_JOBS: String(step.jobs) };
     const args = ["test", "--parallel", ...flags, ...step.args];
-    const { ok, output } = await deno(args, { ...jobs, ...step.env });
+    const { ok, output } = await deno(args, { DENO_JOBS: `${step.jobs ?? 1}`, ...step.env });
     const result: Result = { name: step.name, passed: 0, failed: 0, skipped: [], output };
     for (const test of (await Deno.readTextFile(report)).split("<testcase ").slice(1)) {
       const name = /^name="([^"]*)"/.exec(test)?.[1] ?? "";

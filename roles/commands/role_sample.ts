@@ -1,5 +1,6 @@
-import type { TSchema } from "../../shared/ipc/schema.ts";
 /** Plausible values for what the protocols declare: what a stub answers, and what a person's call is filled up with. */
+
+import type { TSchema } from "../../shared/ipc/schema.ts";
 
 /** Texts by the name of their field; others are empty, as far as the schema allows that. */
 const TEXTS: Readonly<Record<string, string>> = {

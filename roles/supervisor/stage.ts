@@ -78,10 +78,11 @@ function copyInto(stage: string, runtime: Runtime): Runtime {
     cache: join(stage, "cache"),
     source: join(stage, "source"),
   };
-  for (const place of [dirname(staged.deno), staged.cache, staged.source]) makeDirectory(place);
+  makeDirectory(dirname(staged.deno));
   copyTree(runtime.deno, staged.deno);
   // A compiled program has everything else inside.
   if (runtime.standalone) return staged;
+  for (const place of [staged.cache, staged.source]) makeDirectory(place);
   copyTree(join(runtime.cache, "npm"), join(staged.cache, "npm"));
   for (const part of ["deno.json", "deno.lock", "shared", "roles"]) {
     copyTree(join(runtime.source, part), join(staged.source, part));

@@ -57,9 +57,9 @@ export function attempt<T>(parse: () => T, ...declared: readonly ErrorClass[]): 
 }
 
 /** What a parser is given at once. */
-const LONG_CHARS = 50_000;
+const LONG_CHARS = 100_000;
 /** A hundred times what one look at each character takes; a look at all of them for each takes many times as long. */
-const LIMIT_MS = 1000;
+const LIMIT_MS = 2000;
 
 /**
  * Gives a parser `LONG_CHARS` characters of each part again and again, bare, in what `around` says, and with something odd at
