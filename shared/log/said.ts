@@ -17,6 +17,8 @@ export function microseconds(): number {
 export class Speech {
   #lines: string[] = [];
   #since = 0;
+  /** When the first line was said, by a clock that nobody can set. */
+  #began = 0;
   #after: number[] = [];
 
   get length(): number {
@@ -24,11 +26,13 @@ export class Speech {
   }
 
   add(line: string): void {
-    const now = microseconds();
-    if (!this.#lines.length) this.#since = now;
+    const now = performance.now();
+    if (!this.#lines.length) {
+      this.#since = microseconds();
+      this.#began = now;
+    }
     this.#lines.push(line);
-    // A clock that is set back changes no order here.
-    this.#after.push(Math.max(now - this.#since, this.#after.at(-1) ?? 0));
+    this.#after.push(Math.round((now - this.#began) * 1000));
   }
 
   take(): Said {

@@ -4,8 +4,6 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { ConfigError, reason, StorageError } from "../errors.ts";
 
-/** Raised with each change of the tables. */
-const SCHEMA_VERSION = 2;
 /** What readers need has been there since this version. */
 const READABLE_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
@@ -15,17 +13,7 @@ const CHECKPOINT_PAGES = 4000;
 /** The log is cut to this when it has been moved. */
 const LOG_BYTES = 64 * 1024 * 1024;
 
-/** Since version 2. */
-const SOURCES = `
-  CREATE TABLE sources (
-    source TEXT PRIMARY KEY,           -- of a submission that may be made again
-    queue_id TEXT NOT NULL,            -- what became of it; the message may be gone by now
-    added INTEGER NOT NULL             -- milliseconds since the epoch
-  ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
-
-const SCHEMA = `
+const TABLES = `
   CREATE TABLE messages (
     id INTEGER PRIMARY KEY,            -- in order of arrival
     queue_id TEXT NOT NULL UNIQUE,
@@ -54,8 +42,26 @@ const SCHEMA = `
     message INTEGER PRIMARY KEY,
     bytes BLOB NOT NULL
   ) STRICT;
-  ${SOURCES}
 `;
+
+const SOURCES = `
+  CREATE TABLE sources (
+    source TEXT PRIMARY KEY,           -- of a submission that may be made again
+    queue_id TEXT NOT NULL,            -- what became of it; the message may be gone by now
+    added INTEGER NOT NULL             -- milliseconds since the epoch
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** What belongs to a message goes with it: one statement takes half the time of three. */
+const REMOVAL = `
+  CREATE TRIGGER removal AFTER DELETE ON messages BEGIN
+    DELETE FROM recipients WHERE message = OLD.id;
+    DELETE FROM contents WHERE message = OLD.id;
+  END;
+`;
+
+/** What each version of the tables adds to the one before it, the first to none. */
+const VERSIONS: readonly string[] = [TABLES, SOURCES, REMOVAL];
 
 /** The database's file in qmgr's directory. */
 export function databaseFile(directory: string): string {
@@ -82,9 +88,9 @@ export function openDatabase(directory: string): DatabaseSync {
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     const version = versionOf(db);
-    if (version === 0) db.exec(`BEGIN; ${SCHEMA}; COMMIT`);
-    else if (version === 1) db.exec(`BEGIN; ${SOURCES}; COMMIT`);
-    else if (version !== SCHEMA_VERSION) throw unknownVersion(path, version);
+    if (version > VERSIONS.length) throw unknownVersion(path, version);
+    const missing = VERSIONS.slice(version).join("");
+    if (missing) db.exec(`BEGIN; ${missing} PRAGMA user_version = ${VERSIONS.length}; COMMIT`);
     syncDirectory(directory);
     return db;
   } catch (error) {
@@ -100,7 +106,7 @@ export function openReadOnly(directory: string): DatabaseSync {
     const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
     db.exec("PRAGMA temp_store = MEMORY");
     const version = versionOf(db);
-    const readable = version >= READABLE_VERSION && version <= SCHEMA_VERSION;
+    const readable = version >= READABLE_VERSION && version <= VERSIONS.length;
     if (!readable) throw unknownVersion(path, version);
     return db;
   } catch (error) {
@@ -115,7 +121,7 @@ function versionOf(db: DatabaseSync): number {
 
 function unknownVersion(path: string, version: number): ConfigError {
   return new ConfigError(
-    `${path}: has schema version ${version}, this program knows ${SCHEMA_VERSION}`,
+    `${path}: has schema version ${version}, this program knows ${VERSIONS.length}`,
   );
 }
 

@@ -35,7 +35,7 @@ import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
 import { activeIds, dueRows, messagesOf, type Position } from "./due.ts";
-import { type MessageRow, TRACED, WARNED } from "./record.ts";
+import { TRACED, WARNED } from "./record.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
 import { openDatabase } from "./sqlite_schema.ts";
@@ -67,8 +67,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #addContent: StatementSync;
   #setOutcome: StatementSync;
   #removeMessage: StatementSync;
-  #removeRecipients: StatementSync;
-  #removeContent: StatementSync;
+  /** Messages whose content is in a file. */
+  #filed = new Set<string>();
   #sources: Sources;
 
   constructor(directory: string, readonly budget = contentBudget()) {
@@ -86,14 +86,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       `UPDATE recipients SET state = ?, outcome = ?
        WHERE message = ? AND n = ? AND state IN ('todo', 'deferred')`,
     );
-    this.#removeMessage = this.db.prepare(
-      "DELETE FROM messages WHERE queue_id = ? RETURNING id, place",
-    );
-    this.#removeRecipients = this.db.prepare("DELETE FROM recipients WHERE message = ?");
-    this.#removeContent = this.db.prepare("DELETE FROM contents WHERE message = ?");
+    // Recipients and content go with it.
+    this.#removeMessage = this.db.prepare("DELETE FROM messages WHERE queue_id = ?");
     this.#sources = new Sources(this.db);
     this.guard(() => this.files.prepare());
-    const orphans = this.guard(() => this.files.sweep((id) => this.#isNamed(id)));
+    const orphans = this.guard(() => this.files.sweep((queueId) => this.#isNamed(queueId)));
     if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
   }
 
@@ -111,7 +108,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   // deno-lint-ignore require-await
   async discard(content: Kept): Promise<void> {
-    if (content instanceof ContentFile) this.files.remove(content.queueId);
+    if (content instanceof ContentFile) this.#removeFile(content.queueId);
   }
 
   // deno-lint-ignore require-await
@@ -144,7 +141,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     });
     stopAt?.("store.committed");
     // A crash before this leaves orphans, which the next start removes.
-    for (const queueId of unnamed) this.files.remove(queueId);
+    for (const queueId of unnamed) this.#removeFile(queueId);
     return { refused, already };
   }
 
@@ -225,7 +222,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       )!;
       if (this.#remove(queue_id)) files.push(queue_id);
     });
-    for (const queueId of files) this.files.remove(queueId);
+    for (const queueId of files) this.#removeFile(queueId);
     return removed;
   }
 
@@ -262,6 +259,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     );
     if (!changes) return false;
     if (content instanceof Uint8Array) this.#addContent.run(id, content);
+    else this.#filed.add(queueId);
     for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
     if (source) this.#sources.add(source, queueId, arrived);
     return true;
@@ -298,21 +296,25 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   /** Any -> removed; true when a content file is left to remove. */
   #remove(queueId: string): boolean {
-    const row = this.#removeMessage.get(queueId) as Pick<MessageRow, "id" | "place"> | undefined;
-    if (!row) return false;
-    this.#removeRecipients.run(row.id);
-    if (row.place === "database") this.#removeContent.run(row.id);
-    return row.place === "file";
+    this.#removeMessage.run(queueId);
+    return this.#filed.has(queueId);
   }
 
-  /** True for a content file that a message names, or may name. */
+  #removeFile(queueId: string): void {
+    this.#filed.delete(queueId);
+    this.files.remove(queueId);
+  }
+
+  /** True for a content file that a message names, or may name; it will go with the message. */
   #isNamed(queueId: string): boolean {
+    let named = true;
     try {
-      return this.message(queueId)?.place === "file";
+      named = this.message(queueId)?.place === "file";
     } catch (error) {
-      if (isOfOnePart(error)) return true;
-      throw error;
+      if (!isOfOnePart(error)) throw error;
     }
+    if (named) this.#filed.add(queueId);
+    return named;
   }
 
   #corrupt(id: number): void {

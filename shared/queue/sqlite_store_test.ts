@@ -64,6 +64,20 @@ function edit(directory: string, sql: string): void {
   db.close();
 }
 
+/** How many rows each table of mail has. */
+function rowsOf(directory: string) {
+  const db = new DatabaseSync(`${directory}/queue.db`);
+  const count = (table: string) =>
+    Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!["n"]);
+  const rows = {
+    messages: count("messages"),
+    recipients: count("recipients"),
+    contents: count("contents"),
+  };
+  db.close();
+  return rows;
+}
+
 test("openStore() keeps everything from other users", async (directory) => {
   await addLarge(openStore(directory));
   const mode = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
@@ -90,6 +104,8 @@ test("commit() leaves no content under the name of a message that is removed", a
   await store.commit({ ...EMPTY, removed: [await addLarge(store)] });
   await addLarge(store);
   await store.remove("ALL");
+  const older = await addLarge(store);
+  await openStore(directory).commit({ ...EMPTY, removed: [older] });
   const left = [...Deno.readDirSync(`${directory}/content`)].map(({ name }) => name);
   assertEquals(left.filter((name) => !name.startsWith("spare-")), []);
 });
@@ -219,16 +235,25 @@ test("openReader() sees what was committed, also of an owner that has closed", a
   await second.close();
 });
 
-test("openStore() brings a queue of the first version along, which can be read before", async (directory) => {
-  const queueId = await add(openStore(directory));
-  edit(directory, "DROP TABLE sources; PRAGMA user_version = 1");
-  const reader = openReader(directory);
-  assertEquals((await reader.find(queueId))?.queue, "incoming");
-  const store = openStore(directory);
-  assertEquals(await store.queuedAs("a".repeat(64)), undefined);
-  assertEquals((await reader.find(queueId))?.queue, "incoming");
-  await reader.close();
-});
+for (
+  const [version, downgrade] of [
+    [1, "DROP TRIGGER removal; DROP TABLE sources"],
+    [2, "DROP TRIGGER removal"],
+  ] as const
+) {
+  test(`openStore() brings a queue of version ${version} along, which can be read before`, async (directory) => {
+    const queueId = await add(openStore(directory));
+    edit(directory, `${downgrade}; PRAGMA user_version = ${version}`);
+    const reader = openReader(directory);
+    assertEquals((await reader.find(queueId))?.queue, "incoming");
+    const store = openStore(directory);
+    assertEquals(await store.queuedAs("a".repeat(64)), undefined);
+    assertEquals((await reader.find(queueId))?.queue, "incoming");
+    await store.commit({ ...EMPTY, removed: [queueId] });
+    assertEquals(rowsOf(directory), { messages: 0, recipients: 0, contents: 0 });
+    await reader.close();
+  });
+}
 
 test("due() reads the index of waiting mail, and active mail is not in it", async (directory) => {
   await add(openStore(directory), { queue: "active" });
