@@ -9,6 +9,9 @@ export interface Count {
   all: number;
 }
 
+/** What is counted, in the order of the log. */
+const COUNTED = [...COMMANDS, { name: "unknown" }];
+
 export class Tally {
   #errors = 0;
   #junk = 0;
@@ -60,11 +63,12 @@ export class Tally {
 
   /** In the order of the table, as Postfix prints them. */
   counts(): Map<string, Count> {
-    const names = [...COMMANDS.map(({ name }) => name), "unknown"];
-    return new Map(names.flatMap((name) => {
+    const counts = new Map<string, Count>();
+    for (const { name } of COUNTED) {
       const count = this.#counts.get(name);
-      return count ? [[name, count] as const] : [];
-    }));
+      if (count) counts.set(name, count);
+    }
+    return counts;
   }
 
   #count(name: string): Count {
