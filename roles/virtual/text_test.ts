@@ -15,6 +15,18 @@ Deno.test("toLf() gives the same bytes however the text is cut", () =>
     },
   )));
 
+Deno.test("toLf() takes off CRs and nothing else, of any bytes and of much text", () => {
+  const without = (bytes: Uint8Array) => bytes.filter((byte) => byte !== 13);
+  fc.assert(fc.property(
+    fc.oneof(fc.uint8Array(), fc.uint8Array({ max: 20 }), fc.uint8Array({ min: 120 })),
+    (bytes) => assertEquals(toLf(bytes), without(bytes)),
+  ));
+  for (const line of ["text\r\n", "tëxt\r\n"]) {
+    const much = new TextEncoder().encode(line.repeat(30_000));
+    assertEquals(toLf(much).length, without(much).length);
+  }
+});
+
 Deno.test("deliveryHeaders() writes the envelope in external form", () => {
   const text = (original: string) =>
     new TextDecoder().decode(deliveryHeaders("", { address: "a b@x", original }));

@@ -37,6 +37,7 @@ const PARSERS = new Map([
   ["roles/dns/hosts.ts", "roles/dns/hosts_test.ts"],
   ["roles/dns/tcp_frame.ts", "roles/dns/tcp_frame_test.ts"],
   ["roles/virtual/find_mailbox.ts", "roles/virtual/find_mailbox_test.ts"],
+  ["roles/virtual/text.ts", "roles/virtual/text_test.ts"],
   ["roles/rewrite/lookup.ts", "roles/rewrite/lookup_test.ts"],
   ["roles/postlogd/syslog.ts", "roles/postlogd/postlogd_test.ts"],
   ["roles/supervisor/host.ts", "roles/supervisor/host_test.ts"],
