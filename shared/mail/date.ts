@@ -26,8 +26,8 @@ function format(date: Date): string {
 
 /** Each locale knows the abbreviations of its own part of the world alone: CEST, EST, AEDT, NZDT, SAST, JST, HKT. */
 const LOCALES = ["en-GB", "en-CA", "en-AU", "en-US", "en-ZA", "ja", "en-HK"];
-/** By locale, made when first asked: the first of a process takes as long as a fifth of its start. */
-const formats = new Map<string, Intl.DateTimeFormat>();
+/** By locale, made when first asked: the first of a process takes some 40 ms, which no role should need to start. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
 
 let lastMinute = NaN;
 let lastZone = "";
@@ -44,12 +44,12 @@ function zoneName(date: Date): string {
 }
 
 function nameIn(locale: string, date: Date): string {
-  let format = formats.get(locale);
-  if (!format) {
-    format = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
-    formats.set(locale, format);
+  let formatter = formatters.get(locale);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat(locale, { timeZoneName: "short" });
+    formatters.set(locale, formatter);
   }
-  return format.formatToParts(date).find(({ type }) => type === "timeZoneName")!.value;
+  return formatter.formatToParts(date).find(({ type }) => type === "timeZoneName")!.value;
 }
 
 function two(value: number): string {

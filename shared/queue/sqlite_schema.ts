@@ -52,11 +52,14 @@ const SOURCES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** What belongs to a message goes with it: one statement takes half the time of three. */
+/**
+ * What belongs to a message goes with it: one statement instead of three saves a fifth of what a message costs SQLite.
+ * A damaged page of `contents` holds up no message whose content is in a file.
+ */
 const REMOVAL = `
   CREATE TRIGGER removal AFTER DELETE ON messages BEGIN
     DELETE FROM recipients WHERE message = OLD.id;
-    DELETE FROM contents WHERE message = OLD.id;
+    DELETE FROM contents WHERE message = OLD.id AND OLD.place = 'database';
   END;
 `;
 
@@ -88,7 +91,7 @@ export function openDatabase(directory: string): DatabaseSync {
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     const version = versionOf(db);
-    if (version > VERSIONS.length) throw unknownVersion(path, version);
+    if (version < 0 || version > VERSIONS.length) throw unknownVersion(path, version);
     const missing = VERSIONS.slice(version).join("");
     if (missing) db.exec(`BEGIN; ${missing} PRAGMA user_version = ${VERSIONS.length}; COMMIT`);
     syncDirectory(directory);

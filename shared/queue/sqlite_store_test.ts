@@ -119,8 +119,14 @@ test("close() leaves no bytes of messages that were removed", async (directory) 
 
 test("openStore() refuses a database of another version", async (directory) => {
   await add(openStore(directory));
-  edit(directory, "PRAGMA user_version = 99");
-  await assertRejects(async () => openStore(await Promise.resolve(directory)), ConfigError, "99");
+  for (const version of [99, -1]) {
+    edit(directory, `PRAGMA user_version = ${version}`);
+    await assertRejects(
+      async () => openStore(await Promise.resolve(directory)),
+      ConfigError,
+      `has schema version ${version}`,
+    );
+  }
 });
 
 test("openStore() says which file is no database", async (directory) => {
@@ -254,6 +260,23 @@ for (
     await reader.close();
   });
 }
+
+test("commit() removes a message whose content is in a file, whatever became of the others'", async (directory) => {
+  const store = openStore(directory);
+  await add(store);
+  const queueId = await addLarge(store);
+  await store.close();
+  const db = new DatabaseSync(`${directory}/queue.db`);
+  const sql = "SELECT rootpage FROM sqlite_master WHERE name = 'contents'";
+  const page = Number(db.prepare(sql).get()!["rootpage"]);
+  db.close();
+  using file = Deno.openSync(`${directory}/queue.db`, { write: true });
+  file.seekSync((page - 1) * 4096, Deno.SeekMode.Start);
+  file.writeSync(new Uint8Array(4096).fill(0xff));
+  const damaged = openStore(directory);
+  await damaged.commit({ ...EMPTY, removed: [queueId] });
+  assertEquals(await damaged.find(queueId), undefined);
+});
 
 test("due() reads the index of waiting mail, and active mail is not in it", async (directory) => {
   await add(openStore(directory), { queue: "active" });

@@ -42,7 +42,7 @@ async function passed(
   messages: number,
   send: () => Promise<void>,
 ) {
-  await using destination = what.relay ? await sink(sinkPort) : await maildir(server.maildir);
+  await using destination = what.relay ? await sink(sinkPort) : maildir(server.maildir);
   const cpu = cpuMs(), began = performance.now();
   await send();
   const end = performance.now() + ARRIVE_MS;
