@@ -47,6 +47,8 @@ export class Feeder {
   #scans: Record<Source, Scan> = { incoming: newScan(), deferred: newScan() };
   /** maximal_backoff_time, milliseconds: nothing that waits rightly waits longer. */
   longestPause = Infinity;
+  /** Messages that are due again while what took them out of the active queue is being synced: they are looked for then. */
+  #leaving = new Map<string, Source>();
   #turn: Source = "deferred";
   #running = false;
   #stopped = false;
@@ -59,7 +61,10 @@ export class Feeder {
     readonly now: () => number,
   ) {
     activeQueue.onRoom = (left) => {
+      const again = this.#leaving.get(left.queueId);
+      this.#leaving.delete(left.queueId);
       if (left.disposition === "requeue") this.want("incoming");
+      else if (again) this.want(again);
       else if (!this.#running && this.#backlog) this.#run();
     };
   }
@@ -149,9 +154,11 @@ export class Feeder {
       scan.wanted = scan.again;
       scan.again = false;
     }
-    const due = page.messages.filter(({ envelope }) =>
-      !this.activeQueue.messages.has(envelope.queueId)
-    );
+    const due = page.messages.filter(({ envelope: { queueId } }) => {
+      const leaving = this.activeQueue.messages.has(queueId);
+      if (leaving) this.#leaving.set(queueId, source);
+      return !leaving;
+    });
     const failures = await this.#activate(due);
     const stuck = failures.findIndex((failure) => isTrouble(failure));
     if (stuck >= 0) {

@@ -138,3 +138,28 @@ Deno.test("what has to be done before a pass, and cannot be, holds up no mail", 
   world.qmgr.scan();
   await world.untilEmpty();
 });
+
+Deno.test("mail that is flushed while its deferral is being synced is delivered", async () => {
+  const synced = Promise.withResolvers<void>();
+  let down = true;
+  await using world = await World.open({
+    agent: (request) => all(request, down ? deferred : sent),
+    around: (store) => {
+      const commit = store.commit.bind(store);
+      store.commit = async (batch) => {
+        const done = await commit(batch);
+        if (batch.moved.some(({ queue }) => queue === "deferred")) await synced.promise;
+        return done;
+      };
+      return store;
+    },
+  });
+  const queueId = await world.enqueue(["a@x"]);
+  await world.untilIn(queueId, "deferred");
+  down = false;
+  await world.flush.call("flush", { id: "", site: "" });
+  await pause(20);
+  assertEquals(world.requests.length, 1);
+  synced.resolve();
+  await world.untilEmpty();
+});

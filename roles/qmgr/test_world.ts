@@ -202,7 +202,8 @@ export class World implements AsyncDisposable {
   async untilEmpty(): Promise<void> {
     await this.until(async () => {
       const counts = await countsOf(this.store);
-      return Object.values(counts).every((count) => count === 0);
+      const isEmpty = Object.values(counts).every((count) => count === 0);
+      return isEmpty && this.qmgr.activeQueue.messages.size === 0;
     }, "an empty queue");
   }
 

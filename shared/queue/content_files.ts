@@ -6,6 +6,7 @@
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
+import { SharedSync } from "./shared_sync.ts";
 import { SpareFiles } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
@@ -14,9 +15,8 @@ export const WRITE_BYTES = 256 * 1024;
 const READ_BYTES = 256 * 1024;
 
 export class ContentFiles {
-  #running: Promise<void> | undefined;
-  #following: Promise<void> | undefined;
   #spares: SpareFiles;
+  #names = new SharedSync(() => this.#syncDirectory());
   /** Files that somebody reads, and how many do. */
   #read = new Map<string, number>();
 
@@ -44,7 +44,7 @@ export class ContentFiles {
       const size = await (joined ? writeAll : writeEach)(file, source);
       await storage(`write content ${queueId}`, () => file.sync());
       file.close();
-      await storage(`sync ${this.directory}`, () => this.#syncDirectory());
+      await storage(`sync ${this.directory}`, () => this.#names.sync());
       return size;
     } catch (error) {
       close(file);
@@ -141,20 +141,7 @@ export class ContentFiles {
     }
   }
 
-  /** One sync serves all who ask before it begins; who asks while one runs waits for the next. */
-  #syncDirectory(): Promise<void> {
-    if (!this.#running) {
-      return this.#running = this.#sync().finally(() => {
-        this.#running = undefined;
-      });
-    }
-    return this.#following ??= this.#running.catch(() => {}).then(() => {
-      this.#following = undefined;
-      return this.#syncDirectory();
-    });
-  }
-
-  async #sync(): Promise<void> {
+  async #syncDirectory(): Promise<void> {
     using directory = await Deno.open(this.directory, { read: true });
     await directory.sync();
   }

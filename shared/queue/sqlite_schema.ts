@@ -71,6 +71,11 @@ export function databaseFile(directory: string): string {
   return join(directory, "queue.db");
 }
 
+/** What was committed and is not in the database's file yet. */
+export function logFile(directory: string): string {
+  return `${databaseFile(directory)}-wal`;
+}
+
 /** Where content too large for the database is. */
 export function contentDirectory(directory: string): string {
   return join(directory, "content");
@@ -95,6 +100,8 @@ export function openDatabase(directory: string): DatabaseSync {
     const missing = VERSIONS.slice(version).join("");
     if (missing) db.exec(`BEGIN; ${missing} PRAGMA user_version = ${VERSIONS.length}; COMMIT`);
     syncDirectory(directory);
+    // From here on the owner syncs the log: see `WriteAheadLog`.
+    db.exec("PRAGMA synchronous = NORMAL");
     return db;
   } catch (error) {
     if (error instanceof ConfigError) throw error;

@@ -1,5 +1,5 @@
 /**
- * The queue in one SQLite database with a write-ahead log, synced at each commit, and a file for each large content.
+ * The queue in one SQLite database with a write-ahead log, synced after each commit, and a file for each large content.
  *
  * A message (`messages.queue`):
  *
@@ -27,7 +27,7 @@
  */
 
 import type { StatementSync } from "node:sqlite";
-import { reason, StorageError } from "../errors.ts";
+import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { Outcome, Recipient } from "../mail/envelope.ts";
 import { domainOf } from "../mail/address.ts";
@@ -38,7 +38,7 @@ import { activeIds, dueRows, messagesOf, type Position } from "./due.ts";
 import { TRACED, WARNED } from "./record.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
-import { openDatabase } from "./sqlite_schema.ts";
+import { logFile, openDatabase } from "./sqlite_schema.ts";
 import {
   type Batch,
   type Committed,
@@ -50,6 +50,7 @@ import {
   type QueueStore,
   SOURCE_AGE_MS,
 } from "./store.ts";
+import { Transactions } from "./transactions.ts";
 
 /** Messages that one step changes before others get their turn. */
 const COMMAND_PAGE = 500;
@@ -70,9 +71,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** Messages whose content is in a file. */
   #filed = new Set<string>();
   #sources: Sources;
+  #transactions: Transactions;
 
   constructor(directory: string, readonly budget = contentBudget()) {
     super(openDatabase(directory), directory, true);
+    this.#transactions = this.guard(() => new Transactions(this.db, logFile(directory)));
     this.#addMessage = this.db.prepare(
       `INSERT INTO messages (queue_id, queue, next_try, size, recipients, place, envelope)
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING`,
@@ -111,12 +114,13 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     if (content instanceof ContentFile) this.#removeFile(content.queueId);
   }
 
-  // deno-lint-ignore require-await
   async queuedAs(sourceId: string): Promise<string | undefined> {
-    return this.guard(() => this.#sources.find(sourceId));
+    const queueId = this.guard(() => this.#sources.find(sourceId));
+    // Whoever hears of it does not submit it again.
+    if (queueId !== undefined) await this.#transactions.sync();
+    return queueId;
   }
 
-  // deno-lint-ignore require-await
   async commit(batch: Batch): Promise<Committed> {
     const unnamed: string[] = [];
     let refused = NOTHING_REFUSED as Set<string>;
@@ -138,6 +142,14 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       for (const move of batch.moved) this.#move(move);
       for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
       if (batch.settled?.length) this.#sources.settle(batch.settled);
+    });
+    stopAt?.("store.unsynced");
+    // Who is told that it was refused sends it again.
+    await this.#transactions.sync(() => {
+      for (const message of batch.added) {
+        const isNew = !already.has(message) && !refused.has(message.envelope.queueId);
+        if (isNew) this.#takeBack(message);
+      }
     });
     stopAt?.("store.committed");
     // A crash before this leaves orphans, which the next start removes.
@@ -168,6 +180,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     limit: number,
     after: unknown = { nextTry: -1, id: 0 },
   ): Promise<Page> {
+    this.#transactions.check();
     const rows = <T>(sql: string, ...values: (string | number)[]) => this.rows<T>(sql, ...values);
     const { found, next } = dueRows(rows, queue, now, limit, after as Position);
     const messages = messagesOf(found, ({ id }) => this.#corrupt(id));
@@ -300,6 +313,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     return this.#filed.has(queueId);
   }
 
+  /** incoming, active -> (none), for mail that its sender was told is not here. */
+  #takeBack({ envelope, source }: NewMessage): void {
+    this.#removeMessage.run(envelope.queueId);
+    if (source) this.#sources.settle([source.id]);
+  }
+
   #removeFile(queueId: string): void {
     this.#filed.delete(queueId);
     this.files.remove(queueId);
@@ -359,9 +378,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
         at += COMMAND_PAGE;
         more = which === "ALL" ? rows.length === COMMAND_PAGE : at < which.length;
       });
-      if (!more) return changed;
+      if (!more) break;
       await new Promise((resolve) => setImmediate(resolve));
     }
+    await this.#transactions.sync();
+    return changed;
   }
 
   #change(sql: string, ...values: (string | number)[]): number {
@@ -369,21 +390,6 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   #transaction(run: () => void): void {
-    this.guard(() => {
-      this.prepare("BEGIN IMMEDIATE").run();
-      try {
-        run();
-        stopAt?.("store.written");
-        this.prepare("COMMIT").run();
-      } catch (error) {
-        try {
-          this.prepare("ROLLBACK").run();
-        } catch (second) {
-          // A full disk may have ended the transaction already.
-          if (this.db.isTransaction) throw new StorageError(`roll back: ${reason(second)}`);
-        }
-        throw error;
-      }
-    });
+    this.guard(() => this.#transactions.run(run));
   }
 }

@@ -16,18 +16,17 @@ function test(name: string, fn: () => Promise<void>): void {
 test("a disk that loses writes is answered by 4xx, and nothing accepted is lost", async () => {
   using disk = new FailingDisk();
   await using scene = await Scene.start({ main: BLIND, queue: disk.directory });
-  const accepted: string[] = [];
-  let refused = 0;
+  const accepted: string[] = [], refused: string[] = [];
   disk.fail();
   for (let i = 0; i < 30; i++) {
     const id = `lost-${i}`;
-    if (await offer(scene, id, i % 2 ? 100_000 : LARGE)) accepted.push(id);
-    else refused++;
+    (await offer(scene, id, i % 2 ? 100_000 : LARGE) ? accepted : refused).push(id);
   }
-  assert(refused > 0, "no write failed");
+  assert(refused.length > 0, "no write failed");
   disk.recover();
   await untilTaken(scene);
   await allArrived(scene, accepted);
+  assertEquals(refused.filter((id) => scene.delivered.has(id)), []);
 });
 
 test("a queue that becomes read-only is answered by 4xx, and all is there after a repair", async () => {

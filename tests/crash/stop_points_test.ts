@@ -53,6 +53,8 @@ const rows: readonly Row[] = [
   row("qmgr", "intake.content_written", "large", false, NEVER),
   row("qmgr", "commit.before", "relayed", false, NEVER),
   row("qmgr", "store.written", "relayed", false, NEVER),
+  // What was committed is there unless the machine fails as well.
+  row("qmgr", "store.unsynced", "relayed", false, ONCE),
   row("qmgr", "commit.after", "relayed", false, ONCE),
   row("qmgr", "commit.after", "large", false, ONCE),
   row("qmgr", "outcome.received", "relayed", true, AGENT_KNOWS),

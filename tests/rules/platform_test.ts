@@ -72,6 +72,7 @@ const LISTED = new Map([
   ["shared/queue/spare_files.ts", "keeps files of removed contents"],
   ["shared/queue/queue_lock.ts", "the lock on the queue"],
   ["shared/queue/sqlite_schema.ts", "the database"],
+  ["shared/queue/transactions.ts", "its log, synced"],
   ["shared/role/confine.ts", "makes the worker, and gives up permissions"],
   ["shared/role/control_channel.ts", "the control channel, the process's end"],
   ["shared/role/role.ts", "the listeners"],

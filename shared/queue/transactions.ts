@@ -1,0 +1,109 @@
+/**
+ * SQLite's transactions, and the sync of its log that makes them durable. It is done here, beside whatever else this role does:
+ * SQLite would hold all of that up in COMMIT until the disk is done. What its checkpoints need it syncs itself.
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+import { reason, StorageError } from "../errors.ts";
+import { stopAt } from "../stop_points.ts";
+import { SharedSync } from "./shared_sync.ts";
+
+const PIECE_BYTES = 1024 * 1024;
+
+export class Transactions {
+  #begin;
+  #commit;
+  #rollback;
+  #log: Deno.FsFile;
+  #syncs = new SharedSync(() => this.#sync());
+  /** Why nobody knows what of the log is on disk. */
+  #doubt: StorageError | undefined;
+  /** What the next transaction begins with. */
+  #undo: (() => void)[] = [];
+
+  /** `path` is the database's log, which has to be there. Throws what the system and SQLite say. */
+  constructor(readonly db: DatabaseSync, readonly path: string) {
+    this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#commit = db.prepare("COMMIT");
+    this.#rollback = db.prepare("ROLLBACK");
+    this.#log = Deno.openSync(path, { read: true, write: true });
+    this.#doubt = new StorageError(`${path}: not synced since the start`);
+    this.run(() => {});
+  }
+
+  /** Makes all changes of `change` or none, for all to see; they are durable after the next sync. Throws what SQLite says. */
+  run(change: () => void): void {
+    this.#begin.run();
+    try {
+      if (this.#doubt) this.#renew();
+      change();
+      stopAt?.("store.written");
+      this.#commit.run();
+    } catch (error) {
+      this.#giveUp();
+      throw error;
+    }
+    if (this.#doubt) this.#trust();
+  }
+
+  /**
+   * Resolves when all transactions until now are durable; throws StorageError when that is not known. Then they stand until the
+   * next transaction, which begins with `undo`.
+   */
+  async sync(undo: () => void = () => {}): Promise<void> {
+    await this.#syncs.sync();
+    if (!this.#doubt) return;
+    this.#undo.push(undo);
+    throw this.#doubt;
+  }
+
+  /** Throws StorageError while the last sync has failed, and with it what can be read is in doubt. */
+  check(): void {
+    if (this.#doubt) throw this.#doubt;
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.#log.syncData();
+    } catch (error) {
+      this.#doubt = new StorageError(`sync ${this.path}: ${reason(error)}`);
+    }
+  }
+
+  /**
+   * Writes the log over itself and syncs it; the transaction keeps other writers away. When a sync fails the kernel may take
+   * for written what is only in its memory, and say so once, to a process that has ended perhaps: then what is written
+   * behind that would be lost with it.
+   */
+  #renew(): void {
+    const { size } = this.#log.statSync();
+    for (let at = 0; at < size;) at += this.#rewrite(at);
+    if (size) this.#log.syncDataSync();
+    for (const undo of this.#undo) undo();
+  }
+
+  /** Writes the next piece from `at` on over itself; returns its length. */
+  #rewrite(at: number): number {
+    const piece = new Uint8Array(PIECE_BYTES);
+    this.#log.seekSync(at, Deno.SeekMode.Start);
+    const count = this.#log.readSync(piece);
+    if (!count) throw new StorageError(`${this.path}: ends at ${at}`);
+    this.#log.seekSync(at, Deno.SeekMode.Start);
+    for (let done = 0; done < count;) done += this.#log.writeSync(piece.subarray(done, count));
+    return count;
+  }
+
+  #trust(): void {
+    this.#doubt = undefined;
+    this.#undo = [];
+  }
+
+  #giveUp(): void {
+    try {
+      this.#rollback.run();
+    } catch (error) {
+      // A full disk may have ended the transaction already.
+      if (this.db.isTransaction) throw new StorageError(`roll back: ${reason(error)}`);
+    }
+  }
+}
