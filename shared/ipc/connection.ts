@@ -11,8 +11,8 @@ import { encode, type Frame, FrameReader } from "./frame.ts";
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 /** Streams pause while this much waits: a stalled reader must not fill our memory. */
 const PAUSE_BYTES = 1024 * 1024;
-/** Parts up to this size are joined by copying; larger ones are written as they are. */
-const JOIN_BYTES = 32 * 1024;
+/** Parts up to this size, what one read gives among them, are joined by copying: a write of 14 bytes costs more than that. */
+const JOIN_BYTES = 80 * 1024;
 
 /** What connecting fails with while a service is being started, or its backlog is full. */
 const NOT_YET: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "ENOENT", "EAGAIN"]);

@@ -1,13 +1,16 @@
 /**
  * Content too large for the database: a file each in one directory, named by queue id, written while it streams in and
  * synced, directory included, before the commit that names it. A file that no message names is an orphan.
+ *
+ * Only the syncs wait for the disk and are asynchronous: the calls between them touch the page cache, and handing each of
+ * them to a thread costs more than they do.
  */
 
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
 import { SharedSync } from "./shared_sync.ts";
-import { SpareFiles } from "./spare_files.ts";
+import { SpareFiles, tryToRemove } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
 /** Smaller pieces are joined up to this before they are written. */
@@ -39,12 +42,12 @@ export class ContentFiles {
     joined = true,
   ): Promise<number> {
     const path = this.#path(queueId);
-    const file = await storage(`write content ${queueId}`, () => this.#create(path));
+    const file = storage(`write content ${queueId}`, () => this.#create(path));
     try {
       const size = await (joined ? writeAll : writeEach)(file, source);
-      await storage(`write content ${queueId}`, () => file.sync());
+      await synced(`write content ${queueId}`, file.sync());
       file.close();
-      await storage(`sync ${this.directory}`, () => this.#names.sync());
+      await synced(`sync ${this.directory}`, this.#names.sync());
       return size;
     } catch (error) {
       close(file);
@@ -56,10 +59,10 @@ export class ContentFiles {
   }
 
   /** The file's first `size` bytes in chunks: it may have been longer before. Throws DamagedRecord when it is shorter. */
-  async read(queueId: string, size: number): Promise<AsyncIterable<Uint8Array>> {
+  read(queueId: string, size: number): AsyncIterable<Uint8Array> {
     const path = this.#path(queueId);
     try {
-      const { size: actual } = await Deno.stat(path);
+      const { size: actual } = Deno.statSync(path);
       if (actual < size) {
         throw new DamagedRecord(`read content ${queueId}: has ${actual} bytes instead of ${size}`);
       }
@@ -101,16 +104,16 @@ export class ContentFiles {
   }
 
   /** A file to write to, spare or new. Throws what the system says; then what was at `path` before is there still. */
-  async #create(path: string): Promise<Deno.FsFile> {
+  #create(path: string): Deno.FsFile {
     if (this.#spares.give(path)) {
       try {
-        return await Deno.open(path, { write: true });
+        return Deno.openSync(path, { write: true });
       } catch {
         // What can be spared is needed by nobody: a new file serves as well.
-        await Deno.remove(path).catch(() => {});
+        tryToRemove(path);
       }
     }
-    return await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+    return Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
   }
 
   /** A queue id comes from a peer: nothing but its alphabet may become a file name. */
@@ -124,13 +127,13 @@ export class ContentFiles {
     const what = `read content ${queueId}`;
     this.#read.set(path, (this.#read.get(path) ?? 0) + 1);
     try {
-      using file = await storage(what, () => Deno.open(path, { read: true }));
+      using file = storage(what, () => Deno.openSync(path, { read: true }));
       for (let left = size; left > 0;) {
         // A new array each time: the receiver may keep what it was given.
         const buffer = new Uint8Array(Math.min(READ_BYTES, left));
-        const count = await storage(what, () => file.read(buffer));
+        const count = storage(what, () => file.readSync(buffer));
         if (count === null) throw new DamagedRecord(`${what}: ${left} bytes are missing`);
-        if (!this.owner && !await isAt(path, file)) throw new StorageError(`${what}: it has gone`);
+        if (!this.owner && !isAt(path, file)) throw new StorageError(`${what}: it has gone`);
         left -= count;
         yield buffer.subarray(0, count);
       }
@@ -142,16 +145,15 @@ export class ContentFiles {
   }
 
   async #syncDirectory(): Promise<void> {
-    using directory = await Deno.open(this.directory, { read: true });
+    using directory = Deno.openSync(this.directory, { read: true });
     await directory.sync();
   }
 }
 
 /** False when the owner may have begun to write over the file: it loses its name before. */
-async function isAt(path: string, file: Deno.FsFile): Promise<boolean> {
+function isAt(path: string, file: Deno.FsFile): boolean {
   try {
-    const [named, open] = await Promise.all([Deno.stat(path), file.stat()]);
-    return named.ino === open.ino;
+    return Deno.statSync(path).ino === file.statSync().ino;
   } catch {
     return false;
   }
@@ -168,11 +170,11 @@ async function writeAll(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): P
       held += part.length;
       at += part.length;
       if (held < WRITE_BYTES) continue;
-      await write(file, buffer);
+      write(file, buffer);
       held = 0;
     }
   }
-  await write(file, buffer.subarray(0, held));
+  write(file, buffer.subarray(0, held));
   return size;
 }
 
@@ -180,20 +182,28 @@ async function writeEach(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): 
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
-    await write(file, chunk);
+    write(file, chunk);
   }
   return size;
 }
 
-async function write(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+function write(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
-    at += await storage("write content", () => file.write(bytes.subarray(at)));
+    at += storage("write content", () => file.writeSync(bytes.subarray(at)));
   }
 }
 
-async function storage<T>(what: string, run: () => Promise<T>): Promise<T> {
+function storage<T>(what: string, run: () => T): T {
   try {
-    return await run();
+    return run();
+  } catch (error) {
+    throw new StorageError(`${what}: ${reason(error)}`);
+  }
+}
+
+async function synced(what: string, sync: Promise<void>): Promise<void> {
+  try {
+    await sync;
   } catch (error) {
     throw new StorageError(`${what}: ${reason(error)}`);
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "../bytes.ts";
 import { StorageError } from "../errors.ts";
 import { namesIn } from "../../tests/support/files.ts";
@@ -39,13 +39,13 @@ test("write() writes over a removed file, and nothing of that one is read again"
   files.remove(first);
   await files.write(second, once(text(300_000, "b")));
   assertEquals(namesIn(files.directory), [second]);
-  assertEquals(await collect(await files.read(second, 300_000)), text(300_000, "b"));
+  assertEquals(await collect(files.read(second, 300_000)), text(300_000, "b"));
 });
 
 test("remove() leaves a file that is being read to its reader", async (files) => {
   const [first, second] = [nextId(), nextId()];
   await files.write(first, once(text(700_000, "a")));
-  const reading = (await files.read(first, 700_000))[Symbol.asyncIterator]();
+  const reading = files.read(first, 700_000)[Symbol.asyncIterator]();
   const begun = await reading.next();
   files.remove(first);
   await files.write(second, once(text(700_000, "b")));
@@ -57,12 +57,12 @@ test("another process never reads the next message's bytes as those of one that 
   const [first, second] = [nextId(), nextId()];
   await files.write(first, once(text(700_000, "a")));
   const other = new ContentFiles(files.directory, false);
-  const reading = (await other.read(first, 700_000))[Symbol.asyncIterator]();
+  const reading = other.read(first, 700_000)[Symbol.asyncIterator]();
   await reading.next();
   files.remove(first);
   await files.write(second, once(text(700_000, "b")));
   await assertRejects(() => reading.next(), StorageError, "it has gone");
-  assertEquals(await collect(await other.read(second, 700_000)), text(700_000, "b"));
+  assertEquals(await collect(other.read(second, 700_000)), text(700_000, "b"));
 });
 
 test("remove() keeps no more than 64 MiB, and no file that is large", async (files) => {
@@ -105,7 +105,7 @@ test("write() refuses an id that is taken, and leaves that one's file", async (f
   files.remove(second);
   await assertRejects(() => files.write(first, once(text(10, "c"))), StorageError, "exists");
   await assertRejects(() => files.write(first, once(text(10, "c"))), StorageError, "exists");
-  assertEquals(await collect(await files.read(first, 10)), text(10, "a"));
+  assertEquals(await collect(files.read(first, 10)), text(10, "a"));
 });
 
 test("write() makes a new file when those that it kept have gone", async (files) => {
@@ -115,7 +115,7 @@ test("write() makes a new file when those that it kept have gone", async (files)
   for (const name of namesIn(files.directory)) Deno.removeSync(`${files.directory}/${name}`);
   const next = nextId();
   await files.write(next, once(text(10, "b")));
-  assertEquals(await collect(await files.read(next, 10)), text(10, "b"));
+  assertEquals(await collect(files.read(next, 10)), text(10, "b"));
   assertEquals(namesIn(files.directory), [next]);
 });
 
@@ -129,7 +129,7 @@ test("write() makes a new file when it cannot open the one that it kept", async 
   files.remove(first);
   try {
     await files.write(second, once(text(10, "a")));
-    assertEquals(await collect(await files.read(second, 10)), text(10, "a"));
+    assertEquals(await collect(files.read(second, 10)), text(10, "a"));
     assertEquals(Deno.statSync(`${files.directory}/${second}`).size, 10);
     assertEquals(namesIn(files.directory), [second]);
   } finally {
@@ -141,7 +141,7 @@ test("write() makes a new file when it cannot open the one that it kept", async 
 test("read() finds a file that is shorter than it was written", async (files) => {
   const id = nextId();
   await files.write(id, once(text(10, "a")));
-  await assertRejects(() => files.read(id, 11), DamagedRecord, "10 bytes instead of 11");
+  assertThrows(() => files.read(id, 11), DamagedRecord, "10 bytes instead of 11");
 });
 
 test("write() without joining writes each piece as it comes", async (files) => {
@@ -154,7 +154,7 @@ test("write() without joining writes each piece as it comes", async (files) => {
   }
   assertEquals(await files.write(id, pieces(), false), 3000);
   assertEquals(
-    await collect(await files.read(id, 3000)),
+    await collect(files.read(id, 3000)),
     concat([text(1000, "a"), text(1000, "b"), text(1000, "c")]),
   );
 });

@@ -42,7 +42,7 @@ test(
     const second = await keepContent(nextId(), pieces(sizes), files, budget);
     assert(second instanceof ContentFile);
     const parts: Uint8Array[] = [];
-    for await (const part of await files.read(second.queueId, second.size)) parts.push(part);
+    for await (const part of files.read(second.queueId, second.size)) parts.push(part);
     assertEquals(concat(parts), new Uint8Array(200 * KIB).fill(97));
     assert(await keepContent(nextId(), pieces([9 * KIB]), files, budget) instanceof Uint8Array);
 

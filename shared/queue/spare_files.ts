@@ -44,7 +44,7 @@ export class SpareFiles {
       const given = link(spare.name, path);
       this.#spares.pop();
       this.#bytes -= spare.size;
-      remove(spare.name);
+      tryToRemove(spare.name);
       if (given) return true;
     }
     return false;
@@ -53,7 +53,7 @@ export class SpareFiles {
   /** Gives all the space back. */
   clear(): void {
     this.#bytes = 0;
-    for (const { name } of this.#spares.splice(0)) remove(name);
+    for (const { name } of this.#spares.splice(0)) tryToRemove(name);
   }
 }
 
@@ -69,10 +69,11 @@ function link(from: string, to: string): boolean {
   }
 }
 
-function remove(name: string): void {
+/** What cannot be removed now is left to the next start. */
+export function tryToRemove(name: string): void {
   try {
     Deno.removeSync(name);
   } catch {
-    // The next start removes it.
+    // As said.
   }
 }

@@ -105,10 +105,11 @@ export class SqliteReader implements QueueReader {
     return tally;
   }
 
+  // deno-lint-ignore require-await
   async content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
     const row = this.message(queueId);
     if (!row) throw new DamagedRecord(`${queueId}: not in the queue`);
-    if (row.place === "file") return await this.files.read(queueId, row.size);
+    if (row.place === "file") return this.files.read(queueId, row.size);
     const bytes = this.row<{ bytes: Uint8Array }>(
       "SELECT bytes FROM contents WHERE message = ?",
       row.id,
