@@ -390,6 +390,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   #transaction(run: () => void): void {
-    this.guard(() => this.#transactions.run(run));
+    this.guard(() =>
+      this.#transactions.run(() => {
+        run();
+        stopAt?.("store.written");
+      })
+    );
   }
 }

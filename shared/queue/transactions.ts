@@ -5,7 +5,6 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { reason, StorageError } from "../errors.ts";
-import { stopAt } from "../stop_points.ts";
 import { SharedSync } from "./shared_sync.ts";
 
 const PIECE_BYTES = 1024 * 1024;
@@ -37,7 +36,6 @@ export class Transactions {
     try {
       if (this.#doubt) this.#renew();
       change();
-      stopAt?.("store.written");
       this.#commit.run();
     } catch (error) {
       this.#giveUp();
