@@ -13,8 +13,6 @@ import { SharedSync } from "./shared_sync.ts";
 import { SpareFiles, tryToRemove } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
-/** Smaller pieces are joined up to this before they are written. */
-export const WRITE_BYTES = 256 * 1024;
 const READ_BYTES = 256 * 1024;
 
 export class ContentFiles {
@@ -32,19 +30,12 @@ export class ContentFiles {
     Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
   }
 
-  /**
-   * Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new.
-   * Without `joined` each piece is written as it comes, which needs no buffer.
-   */
-  async write(
-    queueId: string,
-    source: AsyncIterable<Uint8Array>,
-    joined = true,
-  ): Promise<number> {
+  /** Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new. */
+  async write(queueId: string, source: AsyncIterable<Uint8Array>): Promise<number> {
     const path = this.#path(queueId);
     const file = storage(`write content ${queueId}`, () => this.#create(path));
     try {
-      const size = await (joined ? writeAll : writeEach)(file, source);
+      const size = await writeAll(file, source);
       await synced(`write content ${queueId}`, file.sync());
       file.close();
       await synced(`sync ${this.directory}`, this.#names.sync());
@@ -160,25 +151,6 @@ function isAt(path: string, file: Deno.FsFile): boolean {
 }
 
 async function writeAll(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): Promise<number> {
-  const buffer = new Uint8Array(WRITE_BYTES);
-  let held = 0, size = 0;
-  for await (const chunk of source) {
-    size += chunk.length;
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + WRITE_BYTES - held);
-      buffer.set(part, held);
-      held += part.length;
-      at += part.length;
-      if (held < WRITE_BYTES) continue;
-      write(file, buffer);
-      held = 0;
-    }
-  }
-  write(file, buffer.subarray(0, held));
-  return size;
-}
-
-async function writeEach(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): Promise<number> {
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;

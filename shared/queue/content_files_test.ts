@@ -144,7 +144,7 @@ test("read() finds a file that is shorter than it was written", async (files) =>
   assertThrows(() => files.read(id, 11), DamagedRecord, "10 bytes instead of 11");
 });
 
-test("write() without joining writes each piece as it comes", async (files) => {
+test("write() writes each piece as it comes", async (files) => {
   const id = nextId();
   async function* pieces() {
     for (const each of ["a", "b", "c"]) {
@@ -152,7 +152,7 @@ test("write() without joining writes each piece as it comes", async (files) => {
       await until(() => Deno.statSync(`${files.directory}/${id}`).size >= 1000);
     }
   }
-  assertEquals(await files.write(id, pieces(), false), 3000);
+  assertEquals(await files.write(id, pieces()), 3000);
   assertEquals(
     await collect(files.read(id, 3000)),
     concat([text(1000, "a"), text(1000, "b"), text(1000, "c")]),

@@ -2,7 +2,7 @@
 
 import { Budget, Share } from "../budget.ts";
 import { concat } from "../bytes.ts";
-import { type ContentFiles, WRITE_BYTES } from "./content_files.ts";
+import type { ContentFiles } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 
 /** Content above this gets a file of its own: the log would write it twice. */
@@ -43,8 +43,7 @@ export async function keepContent(
       if (size > MAX_DATABASE_CONTENT || !share.add(value.length)) break;
     }
     share.release();
-    const joins = share.add(budget.freeBytes + WRITE_BYTES);
-    return new ContentFile(queueId, await files.write(queueId, continued(parts, chunks), joins));
+    return new ContentFile(queueId, await files.write(queueId, continued(parts, chunks)));
   } finally {
     share.release();
   }
