@@ -6,11 +6,13 @@ import type { Connection } from "./connection.ts";
 import { Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 /** How many content bytes may be under way unread in one conversation. */
-export const WINDOW_BYTES = 512 * 1024;
+export const WINDOW_BYTES = 256 * 1024;
 /** With more than this under way unread in all conversations of a process, each gets no more than one step of credit. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** Credit is returned in steps of this. */
-const CREDIT_STEP = WINDOW_BYTES / 8;
+export const CREDIT_STEP = WINDOW_BYTES / 4;
+/** What is longer than this is cut into several chunks. With what waits for the next step of credit, one fits the window. */
+const CHUNK_BYTES = 128 * 1024;
 /** Content up to this travels inside the frame that it belongs to. */
 const INLINE_BYTES = 128 * 1024;
 
@@ -174,8 +176,8 @@ export class Sender {
   /** Sends all that `source` yields; an error of the source is the caller's to handle. */
   async send(source: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const part of source) {
-      for (let at = 0; at < part.length; at += MAX_PAYLOAD_BYTES) {
-        const chunk = part.subarray(at, at + MAX_PAYLOAD_BYTES);
+      for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+        const chunk = part.subarray(at, at + CHUNK_BYTES);
         for (;;) {
           if (this.#stopped) return;
           if (this.#mustWait(chunk.length)) {

@@ -3,7 +3,7 @@ import { bytes, Stage } from "../../tests/support/ipc.ts";
 import { pause, turn, until } from "../../tests/support/waiting.ts";
 import { PeerError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
-import { type Content, TooLong, WINDOW_BYTES } from "./content.ts";
+import { type Content, CREDIT_STEP, Sender, TooLong, WINDOW_BYTES } from "./content.ts";
 import { call, service } from "./declare.ts";
 import { count, shape } from "./schema.ts";
 import { CallError } from "./failure.ts";
@@ -347,4 +347,22 @@ Deno.test("contents of every awkward size arrive whole, in one piece and streame
       assertEquals((await client.call("put", {}, content)).reply.bytes, total);
     }
   }
+});
+
+Deno.test("a sender goes on while less than a step of credit is held back", async () => {
+  let sent = 0;
+  const sender = new Sender({
+    write: (chunk) => void (sent += chunk.length),
+    room: () => undefined,
+  });
+  const ended = sender.send(bytes(4 * WINDOW_BYTES, 4 * WINDOW_BYTES));
+  for (let credited = 0; sent < 4 * WINDOW_BYTES;) {
+    const before = sent;
+    await turn(20);
+    assert(credited === 0 || sent > before || sent === 4 * WINDOW_BYTES, `stuck at ${sent}`);
+    const credit = sent - credited - (CREDIT_STEP - 1);
+    sender.credit(credit);
+    credited += credit;
+  }
+  await ended;
 });
