@@ -69,11 +69,11 @@ function link(from: string, to: string): boolean {
   }
 }
 
-/** What cannot be removed now is left to the next start. */
+/** Removes a file; the next start removes what cannot be removed now. */
 export function tryToRemove(name: string): void {
   try {
     Deno.removeSync(name);
   } catch {
-    // As said.
+    // As above.
   }
 }

@@ -100,7 +100,7 @@ export function openDatabase(directory: string): DatabaseSync {
     const missing = VERSIONS.slice(version).join("");
     if (missing) db.exec(`BEGIN; ${missing} PRAGMA user_version = ${VERSIONS.length}; COMMIT`);
     syncDirectory(directory);
-    // From here on the owner syncs the log: see `WriteAheadLog`.
+    // From here on the owner syncs the log: see `Transactions`.
     db.exec("PRAGMA synchronous = NORMAL");
     return db;
   } catch (error) {

@@ -115,7 +115,10 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   async queuedAs(sourceId: string): Promise<string | undefined> {
-    const queueId = this.guard(() => this.#sources.find(sourceId));
+    const queueId = this.guard(() => {
+      this.#transactions.settle();
+      return this.#sources.find(sourceId);
+    });
     // Whoever hears of it does not submit it again.
     if (queueId !== undefined) await this.#transactions.sync();
     return queueId;
@@ -180,7 +183,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     limit: number,
     after: unknown = { nextTry: -1, id: 0 },
   ): Promise<Page> {
-    this.#transactions.check();
+    this.guard(() => this.#transactions.settle());
     const rows = <T>(sql: string, ...values: (string | number)[]) => this.rows<T>(sql, ...values);
     const { found, next } = dueRows(rows, queue, now, limit, after as Position);
     const messages = messagesOf(found, ({ id }) => this.#corrupt(id));

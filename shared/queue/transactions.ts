@@ -25,7 +25,7 @@ export class Transactions {
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
-    this.#log = Deno.openSync(path, { read: true, write: true });
+    this.#log = Deno.openSync(path, { read: true });
     this.#doubt = new StorageError(`${path}: not synced since the start`);
     this.run(() => {});
   }
@@ -55,9 +55,9 @@ export class Transactions {
     throw this.#doubt;
   }
 
-  /** Throws StorageError while the last sync has failed, and with it what can be read is in doubt. */
-  check(): void {
-    if (this.#doubt) throw this.#doubt;
+  /** After a sync that failed: what can be read is certain again when this returns. Throws what the system and SQLite say. */
+  settle(): void {
+    if (this.#doubt) this.run(() => {});
   }
 
   async #sync(): Promise<void> {
@@ -74,21 +74,14 @@ export class Transactions {
    * behind that would be lost with it.
    */
   #renew(): void {
-    const { size } = this.#log.statSync();
-    for (let at = 0; at < size;) at += this.#rewrite(at);
-    if (size) this.#log.syncDataSync();
-    for (const undo of this.#undo) undo();
-  }
-
-  /** Writes the next piece from `at` on over itself; returns its length. */
-  #rewrite(at: number): number {
+    using log = Deno.openSync(this.path, { read: true, write: true });
     const piece = new Uint8Array(PIECE_BYTES);
-    this.#log.seekSync(at, Deno.SeekMode.Start);
-    const count = this.#log.readSync(piece);
-    if (!count) throw new StorageError(`${this.path}: ends at ${at}`);
-    this.#log.seekSync(at, Deno.SeekMode.Start);
-    for (let done = 0; done < count;) done += this.#log.writeSync(piece.subarray(done, count));
-    return count;
+    for (let at = 0, count; (count = log.readSync(piece)); at += count) {
+      log.seekSync(at, Deno.SeekMode.Start);
+      for (let done = 0; done < count;) done += log.writeSync(piece.subarray(done, count));
+    }
+    log.syncDataSync();
+    for (const undo of this.#undo) undo();
   }
 
   #trust(): void {
