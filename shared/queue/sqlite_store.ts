@@ -145,6 +145,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       for (const move of batch.moved) this.#move(move);
       for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
       if (batch.settled?.length) this.#sources.settle(batch.settled);
+      stopAt?.("store.written");
     });
     stopAt?.("store.unsynced");
     // Who is told that it was refused sends it again.
@@ -393,11 +394,6 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   #transaction(run: () => void): void {
-    this.guard(() =>
-      this.#transactions.run(() => {
-        run();
-        stopAt?.("store.written");
-      })
-    );
+    this.guard(() => this.#transactions.run(run));
   }
 }
