@@ -61,10 +61,10 @@ export class Feeder {
     readonly now: () => number,
   ) {
     activeQueue.onRoom = (left) => {
-      const again = this.#leaving.get(left.queueId);
-      this.#leaving.delete(left.queueId);
-      if (left.disposition === "requeue") this.want("incoming");
-      else if (again) this.want(again);
+      const { queueId, disposition } = left;
+      const again = disposition === "requeue" ? "incoming" : this.#leaving.get(queueId);
+      this.#leaving.delete(queueId);
+      if (again) this.want(again);
       else if (!this.#running && this.#backlog) this.#run();
     };
   }
@@ -196,6 +196,8 @@ export class Feeder {
     const { envelope, size, recipientCount, warned, traced } = stored;
     const { queueId } = envelope;
     try {
+      // It was read before a sync failed, for which its sender has heard 4xx.
+      if (!await this.store.find(queueId)) return;
       const tally = await this.store.tally(queueId);
       const page = this.activeQueue.page;
       const open = await this.store.recipients(queueId, OPEN, 0, page);

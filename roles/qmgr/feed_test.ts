@@ -163,3 +163,32 @@ Deno.test("mail that is flushed while its deferral is being synced is delivered"
   synced.resolve();
   await world.untilEmpty();
 });
+
+Deno.test("mail that is taken back while it is read is not spoken of as mail", async () => {
+  let gone = "";
+  await using world = await World.open({
+    agent: (request) => all(request, deferred),
+    around: (store) => {
+      const commit = store.commit.bind(store);
+      store.commit = async (batch) => {
+        const done = await commit(batch);
+        const read = batch.moved.find(({ queue, queueId }) =>
+          queue === "active" && queueId === gone
+        );
+        if (read) await commit({ ...batch, moved: [], removed: [read.queueId] });
+        return done;
+      };
+      return store;
+    },
+  });
+  const queueId = await world.enqueue(["a@x"]);
+  await world.untilIn(queueId, "deferred");
+  await world.until(() => world.qmgr.activeQueue.messages.size === 0);
+  const before = world.lines(queueId).length;
+  gone = queueId;
+  await world.flush.call("flush", { id: "", site: "" });
+  await world.until(async () => await world.store.find(queueId) === undefined);
+  await pause(20);
+  assertEquals(world.lines(queueId).length, before);
+  assertEquals(world.requests.length, 1);
+});

@@ -11,7 +11,7 @@ import { encode, type Frame, FrameReader } from "./frame.ts";
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 /** Streams pause while this much waits: a stalled reader must not fill our memory. */
 const PAUSE_BYTES = 1024 * 1024;
-/** Parts up to this size, what one read gives among them, are joined by copying: a write of 14 bytes costs more than that. */
+/** Parts up to this size are joined by copying: what one read gives, and the 14 bytes before it, cost more as two writes. */
 const JOIN_BYTES = 80 * 1024;
 
 /** What connecting fails with while a service is being started, or its backlog is full. */

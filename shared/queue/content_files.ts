@@ -36,9 +36,9 @@ export class ContentFiles {
     const file = storage(`write content ${queueId}`, () => this.#create(path));
     try {
       const size = await writeAll(file, source);
-      await synced(`write content ${queueId}`, file.sync());
+      await file.sync().catch(failed(`write content ${queueId}`));
       file.close();
-      await synced(`sync ${this.directory}`, this.#names.sync());
+      await this.#names.sync().catch(failed(`sync ${this.directory}`));
       return size;
     } catch (error) {
       close(file);
@@ -169,16 +169,15 @@ function storage<T>(what: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    throw new StorageError(`${what}: ${reason(error)}`);
+    return failed(what)(error);
   }
 }
 
-async function synced(what: string, sync: Promise<void>): Promise<void> {
-  try {
-    await sync;
-  } catch (error) {
+/** Throws what the system said as trouble of the storage. */
+function failed(what: string): (error: unknown) => never {
+  return (error) => {
     throw new StorageError(`${what}: ${reason(error)}`);
-  }
+  };
 }
 
 function close(file: Deno.FsFile): void {

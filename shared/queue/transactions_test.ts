@@ -1,16 +1,13 @@
 /** What a sync of the log that is slow or fails means to those who wait for it. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { testEnvelope } from "../../tests/support/envelope.ts";
 import { pause } from "../../tests/support/waiting.ts";
 import { StorageError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
-import { queueIdSource } from "../mail/queue_id.ts";
 import { logFile } from "./sqlite_schema.ts";
 import { openStore, type SqliteStore } from "./sqlite_store.ts";
-import type { Batch, NewMessage } from "./store.ts";
-
-const nextId = queueIdSource();
+import type { NewMessage } from "./store.ts";
+import { batch, bytes, envelope, recipient } from "./test_stores.ts";
 
 /** Syncs end as the test says. */
 class Disk implements Disposable {
@@ -46,16 +43,12 @@ class Disk implements Disposable {
 
 function message(queue: NewMessage["queue"], id?: string): NewMessage {
   return {
-    envelope: testEnvelope({ queueId: nextId(), sender: "s@example.com", arrived: 1 }),
-    recipients: [{ address: "a@x", original: "a@x", orcpt: "", notify: [] }],
-    content: new TextEncoder().encode("Subject: x\r\n\r\n"),
+    envelope: envelope(),
+    recipients: [recipient("a@x")],
+    content: bytes("Subject: x\r\n\r\n"),
     queue,
     source: id === undefined ? undefined : { id, settled: [] },
   };
-}
-
-function batch(part: Partial<Batch>): Batch {
-  return { added: [], outcomes: [], reported: [], moved: [], removed: [], ...part };
 }
 
 function test(
