@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { byteText } from "../../shared/bytes.ts";
 import { Stuffer, stuffWhole } from "./body.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -59,6 +60,27 @@ Deno.test("Stuffer gives the same bytes however the content is cut, and a server
     assertEquals(out.slice(0, -3).replace(/(^|\r\n)\./g, "$1"), text);
     assertEquals(("\r\n" + out).indexOf("\r\n.\r\n"), out.length - 3);
   }));
+});
+
+Deno.test("Stuffer breaks lines in the same places however the content is cut", () => {
+  fc.assert(
+    fc.property(
+      lines,
+      fc.array(fc.nat(9)),
+      fc.integer({ min: 2, max: 20 }),
+      (made, cuts, limit) => {
+        const bytes = encode(made.map((line) => line.repeat(2)).join("\r\n"));
+        const stuffer = new Stuffer(limit);
+        let out = "", at = 0;
+        for (const length of [...cuts, bytes.length]) {
+          out += byteText(stuffer.push(bytes.subarray(at, at + length)));
+          at = Math.min(bytes.length, at + length);
+        }
+        out += byteText(stuffer.end());
+        assertEquals(out, byteText(stuffWhole(bytes, new Stuffer(limit))));
+      },
+    ),
+  );
 });
 
 Deno.test("Stuffer never lets a line pass the limit", () => {

@@ -13,7 +13,7 @@
  * Bytes that need no change are passed on as views into the chunk that they came in.
  */
 
-import { skipText, wordsOf } from "../../shared/mail/scan.ts";
+import { skipText, wordsOf } from "./skip_text.ts";
 
 const LF = 10, CR = 13, DOT = 46;
 const CRLF = Uint8Array.of(CR, LF);

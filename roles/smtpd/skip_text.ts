@@ -1,6 +1,5 @@
-/** Looks for line ends four bytes at a time: several times as fast as `indexOf`, on which whole messages would wait. */
+/** Looks for line ends four bytes at a time: several times as fast as one by one, on which whole messages would wait. */
 
-const LF = 10;
 /** Each byte of a word that is at most CR sets its highest bit; one above it may, too. */
 const ABOVE_CR = 0x0e0e0e0e, HIGHEST_BITS = 0x80808080;
 
@@ -16,14 +15,4 @@ export function skipText(words: DataView, at: number): number {
     if ((word - ABOVE_CR) & ~word & HIGHEST_BITS) return at;
   }
   return at;
-}
-
-/** Where the next `byte` (CR or LF) is, from `at` on; -1 when there is none. */
-export function findLineEnd(bytes: Uint8Array, words: DataView, at: number, byte = LF): number {
-  for (at = skipText(words, at); at < bytes.length; at = skipText(words, at)) {
-    for (const end = Math.min(at + 4, bytes.length); at < end; at++) {
-      if (bytes[at] === byte) return at;
-    }
-  }
-  return -1;
 }
