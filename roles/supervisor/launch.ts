@@ -7,6 +7,7 @@ import { denoFlags, V8_FLAGS } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
+import { workInBatches } from "./batches.ts";
 import { keepDescriptors } from "./descriptors.ts";
 import { refuseHandles } from "./refuse_handles.ts";
 
@@ -107,6 +108,7 @@ export function launch(
 ): ChildProcess {
   const [command, ...args] = commandLine(grant, runtime, layers, options);
   keepDescriptors();
+  workInBatches();
   const child = spawn(command!, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },
