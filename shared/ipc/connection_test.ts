@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
+import { Stage } from "../../tests/support/ipc.ts";
+import { turn, until } from "../../tests/support/waiting.ts";
 import { Connection } from "./connection.ts";
 import { Kind } from "./frame.ts";
 
@@ -25,4 +27,33 @@ Deno.test("room() comes back when the kernel takes all that waited, without a dr
   await connection.room();
   assertEquals(socket.written > 32 * chunk.length, true);
   assertEquals(connection.room(), undefined);
+});
+
+Deno.test("frames that a stalled reader has made wait arrive as they were sent", async () => {
+  await using stage = new Stage();
+  let reader: Socket | undefined;
+  await stage.listen((socket) => reader = socket.pause());
+  const arrived: string[] = [];
+  const sender = new Connection(connect(stage.path), () => 0, () => {}, () => {});
+  await until(() => reader !== undefined);
+  new Connection(
+    reader!,
+    () => 0,
+    ({ payload }) => arrived.push(`${payload.length} ${new Set(payload).size} ${payload[0]}`),
+    () => {},
+  );
+  reader!.pause();
+  const sent: string[] = [];
+  // More than any socket holds, in several writes; some of the frames are longer than one of them.
+  for (let i = 0; i < 400; i++) {
+    const length = i % 50 ? 3000 : 70_000;
+    sent.push(`${length} 1 ${i % 251}`);
+    sender.send(Kind.REPLY, 0, i, undefined, new Uint8Array(length).fill(i % 251));
+    if (i % 20 === 0) await turn();
+  }
+  assertEquals(arrived.length < sent.length, true);
+  reader!.resume();
+  await until(() => arrived.length === sent.length);
+  assertEquals(arrived, sent);
+  sender.end();
 });
