@@ -10,7 +10,7 @@ const SCHED_OTHER = 0, SCHED_BATCH = 3;
 /** struct sched_param: a priority, which batches do not have. */
 const NO_PRIORITY = new Int32Array([0]);
 
-/** What this thread starts from now on works in batches, unless somebody has chosen another way for the whole system. */
+/** This thread, and what it starts from now on, works in batches, unless somebody has chosen another way for the whole system. */
 export function workInBatches(): void {
   const { sched_getscheduler, sched_setscheduler } = libc();
   if (sched_getscheduler(THIS_THREAD) !== SCHED_OTHER) return;

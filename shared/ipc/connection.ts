@@ -216,7 +216,9 @@ function writeJoined(parts: readonly Uint8Array[], socket: Socket): void {
 }
 
 function writeRoom(used: number, socket: Socket): void {
-  socket.write(room.subarray(0, used));
+  const waits = socket.writableLength > 0, bytes = room.subarray(0, used);
+  // What waits behind others would keep a room for each few bytes.
+  socket.write(waits ? bytes.slice() : bytes);
   // What the kernel has not taken yet must stay as it is.
-  if (socket.writableLength) room = new Uint8Array(ROOM_BYTES);
+  if (!waits && socket.writableLength) room = new Uint8Array(ROOM_BYTES);
 }

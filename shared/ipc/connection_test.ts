@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { EventEmitter } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Stage } from "../../tests/support/ipc.ts";
@@ -27,6 +27,23 @@ Deno.test("room() comes back when the kernel takes all that waited, without a dr
   await connection.room();
   assertEquals(socket.written > 32 * chunk.length, true);
   assertEquals(connection.room(), undefined);
+});
+
+Deno.test("frames that wait for a stalled reader take no more memory than they are long", async () => {
+  await using stage = new Stage();
+  let reader: Socket | undefined;
+  await stage.listen((socket) => reader = socket.pause());
+  const sender = new Connection(connect(stage.path), () => 0, () => {}, () => {});
+  await until(() => reader !== undefined);
+  sender.send(Kind.REPLY, 0, 0, undefined, new Uint8Array(500_000));
+  await turn();
+  const before = Deno.memoryUsage().external;
+  for (let i = 0; i < 300; i++) {
+    for (const part of [1, 2]) sender.send(Kind.CREDIT, 0, part, undefined, new Uint8Array(4));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert(Deno.memoryUsage().external - before < 4_000_000);
+  sender.destroy("over");
 });
 
 Deno.test("frames that a stalled reader has made wait arrive as they were sent", async () => {
