@@ -210,6 +210,6 @@ export const supervisor = {
   answers: ["control"],
   holds: [
     "everything that the user who starts it may",
-    "libc's fcntl, setsockopt and sched_setscheduler (--allow-ffi)",
+    "libc's fcntl, setsockopt, sched_getscheduler and sched_setscheduler (--allow-ffi)",
   ],
 } as const;

@@ -115,7 +115,7 @@ export class Connection {
     return this.#closed;
   }
 
-  /** Queues a frame; what is queued in one turn of the event loop leaves in one write. */
+  /** Queues a frame; small frames of one turn of the event loop leave together. */
   send(
     kind: number,
     call: number,

@@ -43,7 +43,7 @@ const LISTED = new Map([
   ["roles/supervisor/handles.ts", "binds the listeners"],
   ["roles/supervisor/host.ts", "users and addresses of this host"],
   ["roles/supervisor/launch.ts", "starts the roles"],
-  ["roles/supervisor/libc.ts", "fcntl(), setsockopt() and sched_setscheduler()"],
+  ["roles/supervisor/libc.ts", "fcntl(), setsockopt() and scheduling"],
   ["roles/supervisor/main.ts", "signals, and the pid file"],
   ["roles/supervisor/own_sockets.ts", "removes sockets of a former start"],
   ["roles/supervisor/network_files.ts", "reads the files of mynetworks"],
