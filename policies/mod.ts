@@ -54,7 +54,7 @@ export const policies: readonly Row[] = [
     role: "smtpd",
     because: "it alone talks to strangers, and has nothing that they could want",
     answers: [],
-    calls: ["cleanup", "rewrite", "dns", "anvil"],
+    calls: ["cleanup", "bodies", "rewrite", "dns", "anvil"],
     inet: true,
     scales: true,
     start: "always",
@@ -96,7 +96,7 @@ export const policies: readonly Row[] = [
   {
     role: "qmgr",
     because: "it alone writes the queue, and decides what is delivered next",
-    answers: ["intake", "outcomes", "queue", "flush"],
+    answers: ["intake", "bodies", "outcomes", "queue", "flush"],
     calls: ["rewrite", "bounce", "delivery"],
     reads: ["database"],
     writes: ["database"],

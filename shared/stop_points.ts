@@ -13,6 +13,7 @@ export const STOP_POINTS = {
   "pickup.queued": "the message is durable; the file is still in the maildrop",
   "intake.received": "qmgr knows the envelope",
   "intake.content_written": "the content is in memory or in a synced file that no message names",
+  "bodies.kept": "a body is in a synced file; nobody knows its head",
   "commit.before": "new mail is collected for a commit",
   "commit.after": "new mail is durable; nobody was answered",
   "store.written": "inside a transaction that is complete but for its COMMIT",

@@ -81,7 +81,7 @@ export class Cleanup {
   }
 
   async #take(submission: Submission, content: Content, share: Share): Promise<Refusal | Reply> {
-    const { envelope, local, source } = submission;
+    const { envelope, local, source, body: bodyKey } = submission;
     if (!submission.recipients.length) return NO_RECIPIENTS;
     const { localNames, remoteNames } = this.#headers;
     let head = await readHead(content, local ? localNames : remoteNames, share);
@@ -100,7 +100,11 @@ export class Cleanup {
       // Who delivers it has to know before the header comes by.
       if (envelope.smtputf8) becoming.utf8Header = hasUtf8(head, treated.header);
       const known = { envelope: becoming, recipients };
-      const request = source ? { ...known, source } : known;
+      const request = {
+        ...known,
+        ...(source && { source }),
+        ...(bodyKey !== undefined && { body: bodyKey }),
+      };
       const becomes = output(head, treated.header);
       // The body may take its time, and the head is on its way.
       head = undefined;

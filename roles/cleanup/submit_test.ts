@@ -8,12 +8,8 @@ import type { Intake } from "./submit.ts";
 import { content, QUEUE_ID, RECEIVED, recipient, scene, submission } from "./test_scene.ts";
 
 const QUEUED = { queued: true, code: 250, dsn: "2.0.0", text: "Ok" };
-const WRITE_ERROR = {
-  queued: false,
-  code: 451,
-  dsn: "4.3.0",
-  text: "Error: queue file write error",
-};
+const WRITE_TEXT = "Error: queue file write error";
+const WRITE_ERROR = { queued: false, code: 451, dsn: "4.3.0", text: WRITE_TEXT };
 const ALIAS_ERROR = { queued: false, code: 451, dsn: "4.6.0", text: "Alias expansion error" };
 const HOPS = { queued: false, code: 554, dsn: "5.4.0", text: "Error: too many hops" };
 
@@ -34,6 +30,14 @@ Deno.test("submit() hands over remote mail as the very bytes that came", async (
   assertEquals(queue[0]!.bytes === bytes, true);
   assertEquals(queue[0]!.recipients, ["anna@example.com"]);
   assertEquals(log, [`${QUEUE_ID}: message-id=<>`]);
+});
+
+Deno.test("submit() hands over a head with the key of its body", async () => {
+  const { submit, queue } = scene(), key = "k".repeat(32), head = "Subject: x\r\n\r\n";
+  assertEquals(await submit(`${RECEIVED}Bcc: a\r\n${head}`, { body: key }), QUEUED);
+  assertEquals(await submit(RECEIVED + head), QUEUED);
+  const text = RECEIVED + head;
+  assertEquals(queue.map((each) => [each.key, each.text]), [[key, text], [undefined, text]]);
 });
 
 Deno.test("submit() drops Bcc, Content-Length, Return-Path and Resent-Bcc of any mail", async () => {

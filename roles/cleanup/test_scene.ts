@@ -55,6 +55,8 @@ export interface Queued {
   readonly body: string;
   readonly utf8Header: boolean | undefined;
   readonly recipients: string[];
+  /** The key of its body. */
+  readonly key: string | undefined;
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
 }
@@ -84,6 +86,7 @@ export function scene(
       body: request.envelope.body,
       utf8Header: request.envelope.utf8Header,
       recipients: request.recipients.map((each: Recipient) => each.address),
+      key: request.body,
       text: parts.join(""),
       bytes: sent instanceof Uint8Array ? sent : undefined,
     });

@@ -2,13 +2,15 @@
 
 import { counter } from "../../shared/counters.ts";
 import { PeerError } from "../../shared/errors.ts";
+import type { RequestOf } from "../../shared/ipc/declare.ts";
 import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
-import type { Envelope, Recipient, Source } from "../../shared/mail/envelope.ts";
+import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import { intakeService } from "../../shared/protocols/queue.ts";
 import type { Kept, QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { ActiveMessage, numbered } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
+import { Bodies } from "./bodies.ts";
 import type { Committer } from "./committer.ts";
 import type { FreeSpace } from "./free_space.ts";
 
@@ -18,12 +20,16 @@ const messages = counter("qmgr_messages", "messages taken in");
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 /** What headers may add to a message that smtpd has found small enough. */
 const HEADER_ALLOWANCE_BYTES = 1024 * 1024;
+/** A head whose body is elsewhere; smtpd sends longer ones with their bodies, and cleanup may make it longer. */
+const MAX_HEAD_BYTES = 4 * 1024 * 1024;
+
+type Request = RequestOf<typeof intakeService.calls, "enqueue">;
 
 export class Intake {
   readonly answerer: Answerer = answer(intakeService, {
-    enqueue: ({ envelope, recipients, source }, conversation) =>
-      this.#enqueue(envelope, recipients, source, conversation),
+    enqueue: (request, conversation) => this.#enqueue(request, conversation),
   });
+  readonly bodies: Bodies;
 
   constructor(
     readonly store: QueueStore,
@@ -36,31 +42,30 @@ export class Intake {
     readonly onWaiting: () => void,
     readonly now: () => number,
     public messageSizeLimit: number,
-  ) {}
+  ) {
+    this.bodies = new Bodies(store, space, (content) => this.#limited(content));
+  }
 
   async #enqueue(
-    envelope: Envelope,
-    recipients: readonly Recipient[],
-    source: Source | undefined,
+    { envelope, recipients, source, body }: Request,
     conversation: Conversation,
   ): Promise<{ already?: string }> {
     stopAt?.("intake.received");
     // Before its content is kept: the first one's may be in a file of the same name.
     let already = source && await this.store.queuedAs(source.id);
     if (already !== undefined) return { already };
-    this.space.check();
-    const content: Kept = conversation.content.whole ?? await this.store.keep(
-      envelope.queueId,
-      this.#limited(conversation.content),
-      conversation.signal,
-    );
+    const { queueId } = envelope;
+    const head = body === undefined ? undefined : await conversation.content.bytes(MAX_HEAD_BYTES);
+    const content = body !== undefined
+      ? this.bodies.take(queueId, body)
+      : await this.#keep(queueId, conversation);
     stopAt?.("intake.content_written");
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
     if (active) this.activeQueue.reserved++;
     try {
       const queue = active ? "active" : "incoming";
-      already = await this.committer.add({ envelope, recipients, content, queue, source });
+      already = await this.committer.add({ envelope, recipients, head, content, queue, source });
     } catch (error) {
       await this.store.discard(content);
       throw error;
@@ -72,17 +77,29 @@ export class Intake {
       return { already };
     }
     messages.add();
-    if (active) this.#activate(envelope, recipients, content);
+    const size = (head?.length ?? 0) + sizeOf(content);
+    if (active) this.#activate(envelope, recipients, content, size);
     else this.onWaiting();
     return {};
   }
 
+  /** Takes in what a conversation brings. */
+  async #keep(queueId: string, { content, signal }: Conversation): Promise<Kept> {
+    this.space.check();
+    return content.whole ?? await this.store.keep(queueId, this.#limited(content), signal);
+  }
+
   /** Mail that has just been committed goes on without being read back. */
-  #activate(envelope: Envelope, recipients: readonly Recipient[], content: Kept): void {
+  #activate(
+    envelope: Envelope,
+    recipients: readonly Recipient[],
+    content: Kept,
+    size: number,
+  ): void {
     const inMemory = content instanceof Uint8Array ? this.#remember(content) : undefined;
     const message = new ActiveMessage(
       envelope,
-      content instanceof Uint8Array ? content.length : content.size,
+      size,
       recipients.length,
       this.now(),
       false,
@@ -110,4 +127,8 @@ export class Intake {
       yield chunk;
     }
   }
+}
+
+function sizeOf(content: Kept): number {
+  return content instanceof Uint8Array ? content.length : content.size;
 }

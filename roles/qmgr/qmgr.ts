@@ -109,6 +109,7 @@ export class Qmgr {
     );
     this.answers = [
       this.#intake.answerer,
+      this.#intake.bodies.answerer,
       answerOutcomes(this.activeQueue, store, committer, this.#claims, seals, mutex),
       answerQueue(this.activeQueue, store, this.feeder, mutex),
       this.#flusher.answerer,

@@ -11,6 +11,7 @@ import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
 import type { DeliveryReply, DeliveryRequest, Handed } from "../../shared/protocols/delivery.ts";
 import {
+  bodiesService,
   flushService,
   intakeService,
   outcomesService,
@@ -105,6 +106,7 @@ export class World implements AsyncDisposable {
   readonly store: SqliteStore;
   readonly qmgr: Qmgr;
   readonly intake;
+  readonly bodies;
   readonly queue;
   readonly flush;
   readonly outcomes;
@@ -132,6 +134,7 @@ export class World implements AsyncDisposable {
     }, defaultParams(options.params));
     for (const answerer of this.qmgr.answers) this.#serve(answerer);
     this.intake = client(intakeService, { path: `${this.#sockets}/intake` });
+    this.bodies = client(bodiesService, { path: `${this.#sockets}/bodies` });
     this.queue = client(queueService, { path: `${this.#sockets}/queue` });
     this.flush = client(flushService, { path: `${this.#sockets}/flush` });
     this.outcomes = client(outcomesService, { path: `${this.#sockets}/outcomes` });
@@ -154,6 +157,8 @@ export class World implements AsyncDisposable {
       arrived?: number;
       source?: Source;
       trace?: Envelope["trace"];
+      /** The key of a body that is kept already. */
+      body?: string;
     } = {},
   ): Promise<string> {
     const envelope = testEnvelope({
@@ -166,8 +171,13 @@ export class World implements AsyncDisposable {
       { address, original: address, orcpt: "", notify: part.notify ?? [] }
     ));
     const content = part.content ?? new TextEncoder().encode("Subject: x\r\n\r\nhello\r\n");
-    const { source } = part;
-    const request = { envelope, recipients, ...(source ? { source } : {}) };
+    const { source, body } = part;
+    const request = {
+      envelope,
+      recipients,
+      ...(source && { source }),
+      ...(body !== undefined && { body }),
+    };
     const { reply } = await this.intake.call("enqueue", request, content);
     return reply.already ?? envelope.queueId;
   }
@@ -234,7 +244,9 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose]() {
-    for (const each of [this.intake, this.queue, this.flush, this.outcomes]) each.close();
+    for (const each of [this.intake, this.bodies, this.queue, this.flush, this.outcomes]) {
+      each.close();
+    }
     await this.qmgr.drain();
     await Promise.all(this.#servers.map((each) => new Promise((done) => each.close(done))));
     Deno.removeSync(this.#sockets, { recursive: true });

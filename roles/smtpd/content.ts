@@ -37,10 +37,11 @@ export class Intake {
     const lenient = settings.forbidBareNewline === "no" || settings.bareLfExcluded(peer.address);
     this.reader = new ContentReader({ dots, lenient });
     const { recipients } = transaction, local = settings.hasLocalHeaders(peer.address);
-    this.#flow = new Flow(
-      head(session),
-      (content) => services.submit(envelope(session), recipients, content, local),
-    );
+    this.#flow = new Flow(head(session), {
+      submit: (content, body) =>
+        services.submit(envelope(session), recipients, content, local, body),
+      keepBody: (key, body) => services.keepBody(transaction.queueId!, key, body),
+    });
   }
 
   /** Takes the bytes of a chunk that are content; gives how many these are. */
@@ -149,15 +150,19 @@ function contentRefused(session: Session, intake: Intake): Reply | undefined {
 /** Local trouble is always "later"; only what cleanup decided about the message may be "no". */
 function replyTo(session: Session, intake: Intake, submitted: Submitted, prefix: string): Reply {
   const { queueId } = session.transaction;
+  const { clock, space } = session.services;
   if ("error" in submitted) {
     const { error } = submitted;
     warning(`${queueId}: cannot queue: ${reason(error)}`);
+    if (error instanceof CallError && error.code === "full") {
+      space.full(clock.steady());
+      return NO_SPACE;
+    }
     const ours = !(error instanceof CallError) || error.code === "refused" || error.code === "bug";
     return ours ? PROTOCOL_ERROR : WRITE_ERROR;
   }
   const { queued, code, dsn, text, crowded } = submitted.answer;
   stopAt?.("smtpd.queued");
-  const { clock, space } = session.services;
   if (!queued) {
     if (dsn === NO_SPACE.dsn && !crowded) space.full(clock.steady());
     return code >= 400 && code < 600 ? reply(code, dsn, text) : PROTOCOL_ERROR;

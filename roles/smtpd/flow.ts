@@ -1,19 +1,21 @@
 /**
- * The way of a message's content to cleanup. Small content is collected and handed over as one array; longer content is
- * streamed as it arrives, and the client is read only as fast as cleanup takes it. A message whose client goes away or
- * breaks a rule in mid-stream is cancelled: its stream throws, and nothing is queued.
+ * The way of a message's content. Small content is collected and handed to cleanup as one array. Of longer content cleanup
+ * gets the head, when all has come: the body, which it would not look at, is streamed past it into the queue as it
+ * arrives, and the client is read only as fast as that takes it. A message whose client goes away or breaks a rule in
+ * mid-stream is cancelled: its stream throws, and nothing is queued.
  */
 
-import { concat } from "../../shared/bytes.ts";
+import { byteText, concat } from "../../shared/bytes.ts";
 import { PeerError } from "../../shared/errors.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
 
-/** Content up to this is handed over whole: one frame, no stream to set up. */
-const WHOLE_BYTES = 64 * 1024;
-/** So much of a stream may wait for cleanup before the client is not read any more. */
+/** Content up to this is handed over whole: no stream to set up, and no file of the queue's. */
+const WHOLE_BYTES = 256 * 1024;
+/** So much of a stream may wait before the client is not read any more. */
 const WAITING_BYTES = 256 * 1024;
-/** With more than this waiting in all streams, each may hold only a little. */
+/** With more than this waiting in all messages, each may hold less, whole or in a stream. */
 const ALL_WAITING_BYTES = 64 * 1024 * 1024;
+const LESS_BYTES = 64 * 1024;
 const LITTLE_BYTES = 16 * 1024;
 /**
  * Of a message that comes in more pieces than this, those that are short are copied together: BDAT chunks or packets of one
@@ -22,6 +24,10 @@ const LITTLE_BYTES = 16 * 1024;
 const MANY_PIECES = 64;
 const SHORT_BYTES = 1024;
 const ROOM_BYTES = 16 * 1024;
+/** The end of a line, and an empty one. */
+const EMPTY_LINE = "\r\n\r\n";
+/** A head that has not ended within this goes to cleanup as a stream, with its body. */
+const HEAD_BYTES = 16 * 1024;
 /** Content in more pieces than this is joined: lines that begin with a dot cut it into hundreds, each a frame of its own. */
 const FEW_PARTS = 2;
 
@@ -35,23 +41,30 @@ export interface CleanupAnswer {
   readonly crowded?: boolean;
 }
 
-export type Submit = (content: Sendable) => Promise<CleanupAnswer>;
+/** Where content goes; both throw CallError. */
+export interface Outlets {
+  /** To cleanup: all content, or the head of what the queue has under the key `body`. */
+  submit(content: Sendable, body?: string): Promise<CleanupAnswer>;
+  /** To the queue; what it resolves to tells it to forget the body unless it was named meanwhile. */
+  keepBody(key: string, body: AsyncIterable<Uint8Array>): Promise<() => void>;
+}
 
 /** What became of a submission: what cleanup said, or why it did not. */
 export type Submitted = { answer: CleanupAnswer } | { error: unknown };
 
 export class Flow {
   #parts: Uint8Array[];
-  #held: number;
+  #held = 0;
   #stream: Stream | undefined;
   #submitted: Promise<Submitted> | undefined;
+  #body: Body | undefined;
   #pieces = 0;
   readonly #room = new Room();
 
   /** `head` is what smtpd itself writes above the content. */
-  constructor(head: Uint8Array, readonly submit: Submit) {
+  constructor(head: Uint8Array, readonly outlets: Outlets) {
     this.#parts = [head];
-    this.#held = head.length;
+    this.#hold(head.length);
   }
 
   /** Takes content; when `crowded` is true afterwards, wait for `space` before reading more. */
@@ -60,15 +73,26 @@ export class Flow {
       if (++this.#pieces > MANY_PIECES) this.#gather(part);
       else this.#add(part);
     }
-    if (!this.#stream && this.#held > WHOLE_BYTES) this.#beginStream();
+    const most = waitingInAll > ALL_WAITING_BYTES ? LESS_BYTES : WHOLE_BYTES;
+    if (!this.#stream && this.#held > most) this.#beginStream();
   }
 
   #add(part: Uint8Array): void {
     if (this.#stream) this.#stream.push(part);
     else {
       this.#parts.push(part);
-      this.#held += part.length;
+      this.#hold(part.length);
     }
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    waitingInAll += bytes;
+  }
+
+  #drop(): void {
+    this.#parts = [];
+    this.#hold(-this.#held);
   }
 
   #gather(part: Uint8Array): void {
@@ -83,7 +107,7 @@ export class Flow {
     return this.#stream?.crowded ?? false;
   }
 
-  /** Resolves when cleanup has taken most of what waits, or wants no more. */
+  /** Resolves when most of what waits has been taken, or no more is wanted. */
   space(): Promise<void> {
     return this.#stream?.space() ?? Promise.resolve();
   }
@@ -93,30 +117,72 @@ export class Flow {
     const rest = this.#room.empty();
     if (rest) this.#add(rest);
     if (this.#stream) this.#stream.end();
-    else this.#begin(concat(this.#parts, this.#held));
-    return this.#submitted!;
+    else {
+      const whole = concat(this.#parts, this.#held);
+      this.#drop();
+      this.#submit(whole);
+    }
+    return this.#submitted ?? this.#submitHead(this.#body!);
   }
 
   /** The message must not be queued. */
   cancel(why: string): void {
-    this.#parts = [];
+    this.#drop();
     this.#stream?.fail(new PeerError(why));
   }
 
   #beginStream(): void {
     const stream = this.#stream = new Stream();
-    for (const part of this.#parts) stream.push(part);
-    this.#parts = [];
-    this.#begin(stream);
+    const { head, rest } = split(this.#parts);
+    this.#drop();
+    for (const part of rest) stream.push(part);
+    if (!head) return this.#submit(stream);
+    const key = crypto.randomUUID().replaceAll("-", "");
+    const kept = this.outlets.keepBody(key, stream).catch((error: unknown) => {
+      stream.close();
+      return { error };
+    });
+    this.#body = { head, key, kept };
   }
 
-  #begin(content: Sendable): void {
+  #submit(content: Sendable): void {
     const over = () => this.#stream?.close();
-    this.#submitted = this.submit(content).then(
+    this.#submitted = this.outlets.submit(content).then(
       (answer) => (over(), { answer }),
       (error) => (over(), { error }),
     );
   }
+
+  /** Only for a body that is kept: nothing has to wait for it in the queue. */
+  async #submitHead({ head, key, kept }: Body): Promise<Submitted> {
+    const forget = await kept;
+    if (typeof forget !== "function") return forget;
+    try {
+      return { answer: await this.outlets.submit(head, key) };
+    } catch (error) {
+      return { error };
+    } finally {
+      forget();
+    }
+  }
+}
+
+/** A body that goes past cleanup, and the head that has to wait for it. */
+interface Body {
+  readonly head: Uint8Array;
+  readonly key: string;
+  readonly kept: Promise<(() => void) | { error: unknown }>;
+}
+
+/** The head, if it ends near the start, and the rest. */
+function split(parts: readonly Uint8Array[]): { head?: Uint8Array; rest: readonly Uint8Array[] } {
+  let near = 0, count = 0;
+  while (near < HEAD_BYTES && count < parts.length) near += parts[count++]!.length;
+  const start = concat(parts.slice(0, count), near);
+  const line = byteText(start, 0, Math.min(near, HEAD_BYTES)).indexOf(EMPTY_LINE);
+  if (line < 0) return { rest: parts };
+  const end = line + EMPTY_LINE.length;
+  return { head: start.slice(0, end), rest: [start.subarray(end), ...parts.slice(count)] };
 }
 
 /** Where short pieces become one. */
@@ -144,9 +210,11 @@ class Room {
   }
 }
 
+/** Bytes of all messages that wait here. */
+let waitingInAll = 0;
+
 /** Chunks that wait to be taken. */
 class Stream implements AsyncIterable<Uint8Array> {
-  static #waitingInAll = 0;
   #chunks: Uint8Array[] = [];
   #waiting = 0;
   #state: "open" | "ended" | "failed" | "closed" = "open";
@@ -183,12 +251,12 @@ class Stream implements AsyncIterable<Uint8Array> {
 
   get crowded(): boolean {
     return this.#waiting > WAITING_BYTES ||
-      Stream.#waitingInAll > ALL_WAITING_BYTES && this.#waiting > LITTLE_BYTES;
+      waitingInAll > ALL_WAITING_BYTES && this.#waiting > LITTLE_BYTES;
   }
 
   #count(bytes: number): void {
     this.#waiting += bytes;
-    Stream.#waitingInAll += bytes;
+    waitingInAll += bytes;
   }
 
   #drop(): void {

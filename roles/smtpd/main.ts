@@ -16,6 +16,7 @@ import { smtpdParameters } from "../../shared/parameters/smtpd.ts";
 import { anvilService } from "../../shared/protocols/anvil.ts";
 import { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { dnsService } from "../../shared/protocols/dns.ts";
+import { bodiesService } from "../../shared/protocols/queue.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { role } from "../../shared/role/role.ts";
 import { services } from "./remote_services.ts";
@@ -37,6 +38,7 @@ role({
       services: services(
         {
           cleanup: client(cleanupService),
+          bodies: client(bodiesService),
           rewrite: client(rewriteService),
           dns: client(dnsService),
           anvil: client(anvilService),

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { Sendable } from "../../shared/ipc/content.ts";
+import { CallError } from "../../shared/ipc/failure.ts";
 import { runDialog } from "../../tests/dialogs/dialog.ts";
 import { connectTcp } from "../../tests/dialogs/tcp.ts";
 import { pause } from "../../tests/support/waiting.ts";
@@ -129,62 +130,100 @@ Deno.test("a client that hangs up in its handshake is logged", async () => {
   assertEquals(lost().length, before + 2);
 });
 
-Deno.test("a long message streams through with the client no faster than cleanup", async () => {
-  const size = 8 * 1024 * 1024;
-  let taken = 0, mostAhead = 0;
-  const sent = { bytes: 0 };
-  const { port, close } = await house({ message_size_limit: "0" }, (services) => ({
+/** Long messages that go to cleanup whole, and those whose bodies go past it. */
+const WAYS = [["cleanup", ""], ["the queue", "Subject: x\r\n\r\n"]] as const;
+
+/** Services that hand what is streamed to `read`. */
+function streaming(
+  services: Services,
+  read: (content: AsyncIterable<Uint8Array>) => Promise<void>,
+): Services {
+  return {
     ...services,
     async submit(_envelope, _recipients, content: Sendable) {
-      assert(!(content instanceof Uint8Array));
-      for await (const chunk of content) {
-        taken += chunk.length;
-        mostAhead = Math.max(mostAhead, sent.bytes - taken);
-        await new Promise((resolve) => setTimeout(resolve, 0));
-      }
+      if (!(content instanceof Uint8Array)) await read(content);
       return { queued: true, code: 250, dsn: "2.0.0", text: "" };
     },
-  }));
-  const peer = await client(port);
-  await peer.say("EHLO x\r\n");
-  await peer.say(RECIPIENTS);
-  await peer.say("");
-  await peer.say("DATA\r\n");
-  const block = ("x".repeat(78) + "\r\n").repeat(1024);
-  for (; sent.bytes < size; sent.bytes += block.length) {
-    if (!peer.socket.write(block)) {
-      await new Promise<void>((resolve) => peer.socket.once("drain", () => resolve()));
-    }
-  }
-  assertMatch(await peer.say(".\r\n"), /^250 2.0.0 Ok: queued as /);
-  assert(taken > size);
-  // Both kernel buffers and the window; far less than the message.
-  assert(mostAhead < size * 0.9, `${mostAhead}`);
-  await peer.say("QUIT\r\n");
-  await close();
-});
+    async keepBody(_queueId, _key, body) {
+      await read(body);
+      return () => {};
+    },
+  };
+}
 
-Deno.test("a client that goes away in a long message cancels it", async () => {
-  const cancelled = Promise.withResolvers<string>();
+for (const [where, head] of WAYS) {
+  Deno.test(`a long message streams through with the client no faster than ${where}`, async () => {
+    const size = 32 * 1024 * 1024;
+    let taken = 0, mostAhead = 0;
+    const sent = { bytes: 0 };
+    const { port, close } = await house(
+      { message_size_limit: "0" },
+      (services) =>
+        streaming(services, async (content) => {
+          for await (const chunk of content) {
+            taken += chunk.length;
+            mostAhead = Math.max(mostAhead, sent.bytes - taken);
+            await new Promise((resolve) => setTimeout(resolve, 0));
+          }
+        }),
+    );
+    const peer = await client(port);
+    await peer.say("EHLO x\r\n");
+    await peer.say(RECIPIENTS);
+    await peer.say("");
+    await peer.say("DATA\r\n");
+    peer.socket.write(head);
+    const block = ("x".repeat(78) + "\r\n").repeat(1024);
+    for (; sent.bytes < size; sent.bytes += block.length) {
+      if (!peer.socket.write(block)) {
+        await new Promise<void>((resolve) => peer.socket.once("drain", () => resolve()));
+      }
+    }
+    assertMatch(await peer.say(".\r\n"), /^250 2.0.0 Ok: queued as /);
+    assert(taken >= size);
+    // Both kernel buffers, which grow to 10 MiB, and the window; far less than the message.
+    assert(mostAhead < size / 2, `${mostAhead}`);
+    await peer.say("QUIT\r\n");
+    await close();
+  });
+
+  Deno.test(`a client that goes away in a long message cancels it on its way to ${where}`, async () => {
+    const cancelled = Promise.withResolvers<string>();
+    const { port, close } = await house({}, (services) =>
+      streaming(services, async (content) => {
+        try {
+          for await (const _ of content);
+          cancelled.resolve("queued");
+        } catch (error) {
+          cancelled.resolve(String(error));
+        }
+        throw new Error("not queued");
+      }));
+    const peer = await client(port);
+    await peer.say("EHLO x\r\n");
+    await peer.say(RECIPIENTS);
+    await peer.say("");
+    await peer.say("DATA\r\n");
+    const lines = ("x".repeat(78) + "\r\n").repeat(4000);
+    peer.socket.write(head + lines, () => peer.socket.destroy());
+    assertMatch(await cancelled.promise, /the session ended/);
+    await close();
+  });
+}
+
+Deno.test("a body that the queue has no room for is refused for now, and so is what comes after it", async () => {
   const { port, close } = await house({}, (services) => ({
     ...services,
-    async submit(_envelope, _recipients, content: Sendable) {
-      try {
-        for await (const _ of content as AsyncIterable<Uint8Array>);
-        cancelled.resolve("queued");
-      } catch (error) {
-        cancelled.resolve(String(error));
-      }
-      throw new Error("not queued");
-    },
+    keepBody: () => Promise.reject(new CallError("full", "bodies: no room")),
   }));
   const peer = await client(port);
-  await peer.say("EHLO x\r\n");
-  await peer.say(RECIPIENTS);
-  await peer.say("");
-  await peer.say("DATA\r\n");
-  peer.socket.write(("x".repeat(78) + "\r\n").repeat(2000), () => peer.socket.destroy());
-  assertMatch(await cancelled.promise, /the session ended/);
+  const body = ("x".repeat(78) + "\r\n").repeat(4000);
+  assertEquals(
+    await deliver(peer, `Subject: x\r\n\r\n${body}`),
+    "452 4.3.1 Insufficient system storage",
+  );
+  assertMatch(await peer.say("MAIL FROM:<s@example.com>\r\n"), /^452 4.3.1 /);
+  await peer.say("QUIT\r\n");
   await close();
 });
 

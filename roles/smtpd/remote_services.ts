@@ -8,6 +8,7 @@ import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { anvilService } from "../../shared/protocols/anvil.ts";
 import { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { type DnsAnswer, dnsService } from "../../shared/protocols/dns.ts";
+import { bodiesService } from "../../shared/protocols/queue.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
 import { ClientNames } from "./client_names.ts";
@@ -16,6 +17,7 @@ import { Space } from "./space.ts";
 
 export interface Clients {
   readonly cleanup: Client<typeof cleanupService.calls>;
+  readonly bodies: Client<typeof bodiesService.calls>;
   readonly rewrite: Client<typeof rewriteService.calls>;
   readonly dns: Client<typeof dnsService.calls>;
   readonly anvil: Client<typeof anvilService.calls>;
@@ -44,10 +46,15 @@ export function services(clients: Clients, service: string, peerNames: boolean):
     space: new Space(),
     recipients: new Budget("recipients", RECIPIENTS_BYTES, FREE_RECIPIENTS_BYTES),
     recipient: (sender, address) => rewrite.recipient(sender, address),
-    submit: async (envelope, recipients, content, local) => {
-      const request = { envelope, recipients, local, fullName: "" };
+    submit: async (envelope, recipients, content, local, body) => {
+      const message = { envelope, recipients, local, fullName: "" };
+      const request = body === undefined ? message : { ...message, body };
       const { reply } = await clients.cleanup.call("submit", request, content);
       return reply;
+    },
+    keepBody: async (queueId, key, body) => {
+      const { settle } = await clients.bodies.call("keep", { queueId, key }, body);
+      return settle;
     },
     query,
     peerName: (address) => peerNames ? names.lookup(address) : "unknown",

@@ -37,13 +37,19 @@ export interface Services {
   readonly recipients: Budget;
   /** Where a recipient goes and whether it is listed; throws CallError. */
   recipient(sender: string, address: string): Maybe<RecipientAnswer>;
-  /** Hands a message to cleanup, which treats its headers as `local` ones or not; throws CallError. */
+  /**
+   * Hands a message to cleanup, which treats its headers as `local` ones or not, or the head of one whose body the queue has
+   * under the key `body`; throws CallError.
+   */
   submit(
     envelope: Envelope,
     recipients: Recipient[],
     content: Sendable,
     local: boolean,
+    body?: string,
   ): Promise<CleanupAnswer>;
+  /** Hands a body to the queue; what it resolves to ends its being kept there for a head. Throws CallError. */
+  keepBody(queueId: string, key: string, body: AsyncIterable<Uint8Array>): Promise<() => void>;
   /** Asks a name server; a call that fails is an answer `fail`. */
   query(name: string, type: RecordType): Promise<DnsAnswer>;
   /** The client's host name, or `unknown`. */

@@ -4,6 +4,10 @@ import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
 import { count, line, shape, Type } from "../ipc/schema.ts";
 import { Envelope, MAX_REASON, MAX_RECIPIENTS, Recipient, Source } from "../mail/envelope.ts";
 
+/** What names a body that was sent past cleanup: nobody else can guess it. */
+export const BODY_KEY_CHARS = 32;
+export const BodyKey = line(BODY_KEY_CHARS);
+
 export const cleanupService = service("cleanup", {
   /**
    * The whole message. Content is RFC 5322 text whose lines end in CRLF with no bare CR or LF,
@@ -18,6 +22,8 @@ export const cleanupService = service("cleanup", {
       local: Type.Boolean(),
       /** The sender's full name for an added From; from sendmail -F. */
       fullName: line(256),
+      /** The content is the head alone, and the queue has what comes after it under this key. */
+      body: Type.Optional(BodyKey),
       /** Of a submission that may be made again. */
       source: Type.Optional(Source),
     }),

@@ -1,5 +1,5 @@
 /**
- * qmgr's services: intake takes mail in, outcomes takes back what a dead qmgr missed, queue is for operators, flush for
+ * qmgr's services: intake takes mail in, with bodies that come past cleanup, outcomes takes back what a dead qmgr missed, queue is for operators, flush for
  * everybody.
  */
 
@@ -13,13 +13,30 @@ import {
   Recipient,
   Source,
 } from "../mail/envelope.ts";
+import { BodyKey } from "./cleanup.ts";
 import { Handed } from "./delivery.ts";
+
+/**
+ * Asked by whoever submits to cleanup. The body of one message, durable with the reply unless it is small; the queue forgets
+ * it when that is settled, if no enqueue has named it by then.
+ */
+export const bodiesService = service("bodies", {
+  keep: call({
+    request: shape({ queueId: line(40), key: BodyKey }),
+    reply: shape({}),
+    contentIn: true,
+    settles: true,
+    deadlineSeconds: 3600,
+  }),
+});
 
 /** Asked by cleanup alone. The reply comes after the commit: the message is durable. */
 export const intakeService = service("intake", {
   enqueue: call({
     request: shape({
       envelope: Envelope,
+      /** The key of the body that comes after this content; undefined when the content is all. */
+      body: Type.Optional(BodyKey),
       recipients: Type.Array(Recipient, { minItems: 1, maxItems: MAX_RECIPIENTS }),
       source: Type.Optional(Source),
     }),

@@ -40,6 +40,11 @@ async function add(
   return message.queueId;
 }
 
+function isEqual(one: ArrayLike<number>, other: ArrayLike<number>): boolean {
+  return one.length === other.length &&
+    Array.prototype.every.call(one, (byte, i) => byte === other[i]);
+}
+
 async function queueOf(store: QueueStore, queueId: string): Promise<string | undefined> {
   return (await store.find(queueId))?.queue;
 }
@@ -202,6 +207,37 @@ for (const tools of eachStore()) {
       await store.keep(queueId, pieces(LARGE), never);
     });
   }
+
+  for (const size of [0, 100, LARGE]) {
+    test(
+      `a head of its own comes before ${size} spooled bytes, also after a crash`,
+      async (store, place) => {
+        const message = envelope(), { queueId } = message, head = bytes("Subject: x\r\n\r\n");
+        const content = await store.spool(queueId, pieces(size), never);
+        assertEquals(content.size, size);
+        const recipients = [recipient("a@x")];
+        await store.commit(
+          batch({ added: [{ envelope: message, recipients, head, content, queue: "incoming" }] }),
+        );
+        const whole = [...head, ...await collect(pieces(size))];
+        await reopened(place, async (store) => {
+          assertEquals((await store.find(queueId))?.size, whole.length);
+          // Twice: for another server, or another attempt.
+          for (let n = 0; n < 2; n++) {
+            assert(isEqual(await collect(await store.content(queueId)), whole));
+          }
+          assertEquals(await store.remove([queueId]), 1);
+          await store.spool(queueId, pieces(size), never);
+        });
+      },
+    );
+  }
+
+  test("a sender of spooled content that gives up leaves nothing", async (store) => {
+    const { queueId } = envelope(), gone = AbortSignal.abort();
+    await assertRejects(() => store.spool(queueId, pieces(100), gone), StorageError);
+    await store.spool(queueId, pieces(100), never);
+  });
 
   test("discarded content leaves its place free", async (store) => {
     const { queueId } = envelope();

@@ -1,10 +1,11 @@
 /**
- * Which messages are due, or active. A page of the database that is malformed, or that the disk does not give back, costs the
+ * Which messages are due, active, or on their way to a site. A page of the database that is malformed, or that the disk does not give back, costs the
  * messages on it, and no others, as long as it is not one of an index.
  */
 
 import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
+import { domainOf } from "../mail/address.ts";
 import { messageOf, type MessageRow } from "./record.ts";
 import { MESSAGE_COLUMNS } from "./sqlite_reader.ts";
 import { DamagedRecord, isOfOnePart, type QueuedMessage } from "./store.ts";
@@ -102,4 +103,14 @@ function undamaged<T, Result>(all: readonly T[], run: (each: T) => Result): Resu
   const missing = all.length - results.length;
   if (missing) warning(`queue: damaged: ${missing} messages cannot be read, nor go to corrupt`);
   return results;
+}
+
+/** True when a message has an open recipient at this site. */
+export function goesTo(rows: Rows, id: number, site: string): boolean {
+  const open = rows<{ address: string }>(
+    "SELECT address FROM recipients WHERE message = ? AND state IN ('todo', 'deferred')",
+    id,
+  );
+  const domain = site.toLowerCase();
+  return open.some(({ address }) => domainOf(address) === domain);
 }

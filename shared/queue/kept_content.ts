@@ -2,6 +2,7 @@
 
 import { Budget, Share } from "../budget.ts";
 import { concat } from "../bytes.ts";
+import { StorageError } from "../errors.ts";
 import type { ContentFiles } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 
@@ -22,10 +23,34 @@ export class ContentFile {
   constructor(readonly queueId: string, readonly size: number) {}
 }
 
+/** Content as it arrives. */
+export type Chunks = AsyncIterable<Uint8Array>;
+
+/** Writes all of `source` to a file; throws StorageError when that cannot be done. */
+export async function spoolContent(
+  queueId: string,
+  source: Chunks,
+  files: ContentFiles,
+): Promise<ContentFile> {
+  return new ContentFile(queueId, await files.write(queueId, source));
+}
+
+/** What was kept, unless `signal` aborted meanwhile: then it is discarded, and this throws StorageError. */
+export async function unlessAborted<K extends Kept>(
+  signal: AbortSignal,
+  kept: Promise<K>,
+  store: { discard(content: Kept): Promise<void> },
+): Promise<K> {
+  const content = await kept;
+  if (!signal.aborted) return content;
+  await store.discard(content);
+  throw new StorageError("the sender of content gave up");
+}
+
 /** Takes all of `source`; throws StorageError when a file of it cannot be written. */
 export async function keepContent(
   queueId: string,
-  source: AsyncIterable<Uint8Array>,
+  source: Chunks,
   files: ContentFiles,
   budget: Budget,
 ): Promise<Kept> {
@@ -43,7 +68,7 @@ export async function keepContent(
       if (size > MAX_DATABASE_CONTENT || !share.add(value.length)) break;
     }
     share.release();
-    return new ContentFile(queueId, await files.write(queueId, continued(parts, chunks)));
+    return await spoolContent(queueId, continued(parts, chunks), files);
   } finally {
     share.release();
   }

@@ -114,6 +114,9 @@ export class SqliteReader implements QueueReader {
       "SELECT bytes FROM contents WHERE message = ?",
       row.id,
     )?.bytes;
+    if (bytes && row.place === "both" && bytes.length <= row.size) {
+      return joined(bytes, this.files.read(queueId, row.size - bytes.length));
+    }
     if (bytes?.length !== row.size) {
       throw new DamagedRecord(
         `${queueId}: content has ${bytes?.length ?? "no"} bytes instead of ${row.size}`,
@@ -231,6 +234,14 @@ export class SqliteReader implements QueueReader {
       return { ...shown, queue_name: "corrupt", arrival_time: 0, sender: "", recipients: [] };
     }
   }
+}
+
+async function* joined(
+  head: Uint8Array,
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* body;
 }
 
 /** What SQLite came upon: a page that cannot be what it has written, or cannot be read; other pages may be sound. */

@@ -22,7 +22,7 @@ const TABLES = `
     warned INTEGER NOT NULL DEFAULT 0, -- the sender was told: 1 of the delay, 2 of a trace
     size INTEGER NOT NULL,             -- content bytes
     recipients INTEGER NOT NULL,       -- how many it came with
-    place TEXT NOT NULL,               -- where the content is: database, file
+    place TEXT NOT NULL,               -- where the content is: database, file, both
     envelope TEXT NOT NULL             -- JSON
   ) STRICT;
   -- Mail that flows through is active and never enters this index.
@@ -56,15 +56,22 @@ const SOURCES = `
  * What belongs to a message goes with it: one statement instead of three saves a fifth of what a message costs SQLite.
  * A damaged page of `contents` holds up no message whose content is in a file.
  */
-const REMOVAL = `
-  CREATE TRIGGER removal AFTER DELETE ON messages BEGIN
-    DELETE FROM recipients WHERE message = OLD.id;
-    DELETE FROM contents WHERE message = OLD.id AND OLD.place = 'database';
-  END;
-`;
+const REMOVAL = removal("= 'database'");
 
 /** What each version of the tables adds to the one before it, the first to none. */
-const VERSIONS: readonly string[] = [TABLES, SOURCES, REMOVAL];
+/** Content may begin in the database and go on in a file. */
+const REMOVAL_OF_HEADS = `DROP TRIGGER removal; ${removal("<> 'file'")}`;
+
+function removal(where: string): string {
+  return `
+  CREATE TRIGGER removal AFTER DELETE ON messages BEGIN
+    DELETE FROM recipients WHERE message = OLD.id;
+    DELETE FROM contents WHERE message = OLD.id AND OLD.place ${where};
+  END;
+`;
+}
+
+const VERSIONS: readonly string[] = [TABLES, SOURCES, REMOVAL, REMOVAL_OF_HEADS];
 
 /** The database's file in qmgr's directory. */
 export function databaseFile(directory: string): string {

@@ -27,14 +27,19 @@
  */
 
 import type { StatementSync } from "node:sqlite";
-import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { Outcome, Recipient } from "../mail/envelope.ts";
-import { domainOf } from "../mail/address.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
-import { contentBudget, ContentFile, keepContent } from "./kept_content.ts";
-import { activeIds, dueRows, messagesOf, type Position } from "./due.ts";
+import {
+  type Chunks,
+  contentBudget,
+  ContentFile,
+  keepContent,
+  spoolContent,
+  unlessAborted,
+} from "./kept_content.ts";
+import { activeIds, dueRows, goesTo, messagesOf, type Position } from "./due.ts";
 import { TRACED, WARNED } from "./record.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
@@ -98,15 +103,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   /** (none) -> (none), with the content at hand or in a synced file. */
-  async keep(
-    queueId: string,
-    source: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<Kept> {
-    const kept = await keepContent(queueId, source, this.files, this.budget);
-    if (!signal.aborted) return kept;
-    await this.discard(kept);
-    throw new StorageError(`keep ${queueId}: the sender gave up`);
+  keep(queueId: string, source: Chunks, signal: AbortSignal): Promise<Kept> {
+    return unlessAborted(signal, keepContent(queueId, source, this.files, this.budget), this);
+  }
+
+  spool(queueId: string, source: Chunks, signal: AbortSignal): Promise<ContentFile> {
+    return unlessAborted(signal, spoolContent(queueId, source, this.files), this);
   }
 
   // deno-lint-ignore require-await
@@ -245,7 +247,9 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   retry(which: Which, site?: string): Promise<number> {
     return this.#command(which, "deferred", (id) => {
-      if (site !== undefined && !this.#goesTo(id, site.toLowerCase())) return false;
+      if (site !== undefined && !goesTo((sql, ...values) => this.rows(sql, ...values), id, site)) {
+        return false;
+      }
       this.#enqueue(id, "incoming");
     });
   }
@@ -261,10 +265,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   /** (none) -> incoming or active; false when the queue id is taken. */
-  #add({ envelope, recipients, content, queue, source }: NewMessage): boolean {
+  #add({ envelope, recipients, head, content, queue, source }: NewMessage): boolean {
     const { queueId, arrived } = envelope;
-    const size = content instanceof Uint8Array ? content.length : content.size;
-    const place = content instanceof Uint8Array ? "database" : "file";
+    const atHand = content instanceof Uint8Array ? content : head;
+    const size = (atHand?.length ?? 0) + (content instanceof Uint8Array ? 0 : content.size);
+    const place = content instanceof Uint8Array ? "database" : head ? "both" : "file";
     const { changes, lastInsertRowid: id } = this.#addMessage.run(
       queueId,
       queue,
@@ -275,8 +280,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       JSON.stringify(envelope),
     );
     if (!changes) return false;
-    if (content instanceof Uint8Array) this.#addContent.run(id, content);
-    else this.#filed.add(queueId);
+    if (atHand) this.#addContent.run(id, atHand);
+    if (place !== "database") this.#filed.add(queueId);
     for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
     if (source) this.#sources.add(source, queueId, arrived);
     return true;
@@ -332,7 +337,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #isNamed(queueId: string): boolean {
     let named = true;
     try {
-      named = this.message(queueId)?.place === "file";
+      named = (this.message(queueId)?.place ?? "database") !== "database";
     } catch (error) {
       if (!isOfOnePart(error)) throw error;
     }
@@ -346,13 +351,6 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   #enqueue(id: number, queue: "hold" | "incoming"): void {
     this.prepare("UPDATE messages SET queue = ?, next_try = 0 WHERE id = ?").run(queue, id);
-  }
-
-  #goesTo(id: number, site: string): boolean {
-    return this.rows<{ address: string }>(
-      "SELECT address FROM recipients WHERE message = ? AND state IN ('todo', 'deferred')",
-      id,
-    ).some(({ address }) => domainOf(address) === site);
   }
 
   /** Applies `change` to the messages named that are in one of these queues; false from it does not count. */

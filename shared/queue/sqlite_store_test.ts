@@ -245,6 +245,7 @@ for (
   const [version, downgrade] of [
     [1, "DROP TRIGGER removal; DROP TABLE sources"],
     [2, "DROP TRIGGER removal"],
+    [3, ""],
   ] as const
 ) {
   test(`openStore() brings a queue of version ${version} along, which can be read before`, async (directory) => {

@@ -42,6 +42,8 @@ export const SOURCE_AGE_MS = 30 * 24 * 3600 * 1000;
 export interface NewMessage {
   readonly envelope: Envelope;
   readonly recipients: readonly Recipient[];
+  /** What comes before spooled content, and was kept apart from it; with content at hand there is none. */
+  readonly head?: Uint8Array | undefined;
   readonly content: Kept;
   readonly queue: "active" | "incoming";
   /** Remembered with the message, so that the same submission is not queued twice; its `settled` are forgotten. */
@@ -140,6 +142,12 @@ export interface QueueStore extends QueueReader {
     source: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<Kept>;
+  /** The same, outside memory however small it is: nobody knows when it will be committed. */
+  spool(
+    queueId: string,
+    source: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Spooled>;
   /** Forgets content that will not be committed. */
   discard(content: Kept): Promise<void>;
   /** The queue id that a submission of this source got; undefined when it is not remembered. */

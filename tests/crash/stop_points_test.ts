@@ -51,6 +51,7 @@ const rows: readonly Row[] = [
   row("pickup", "pickup.queued", "submitted", true, ONCE),
   row("qmgr", "intake.received", "relayed", false, NEVER),
   row("qmgr", "intake.content_written", "large", false, NEVER),
+  row("qmgr", "bodies.kept", "large", false, NEVER),
   row("qmgr", "commit.before", "relayed", false, NEVER),
   row("qmgr", "store.written", "relayed", false, NEVER),
   // What was committed is there unless the machine fails as well.

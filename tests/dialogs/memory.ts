@@ -124,6 +124,7 @@ export function stubServices(
       return [address!, rest];
     }),
   );
+  const bodies = new Map<string, string>();
   return {
     clock: { now, steady, sleep: (ms) => (clock.time += ms, Promise.resolve()) },
     space: new Space(),
@@ -134,8 +135,8 @@ export function stubServices(
       event: () => Promise.resolve(count),
     },
     recipient: (_sender, address) => recipient(rewrites, address),
-    async submit(envelope, recipients, content) {
-      const text = await textOf(content);
+    async submit(envelope, recipients, content, _local, body) {
+      const text = await textOf(content) + (body === undefined ? "" : bodies.get(body)!);
       const [verdict] = values(head, "cleanup");
       const [, failure] = /^error ([a-z]+)$/.exec(verdict ?? "") ?? [];
       if (failure) throw new CallError(failure as FailureCode, `cleanup: ${failure}`);
@@ -145,6 +146,10 @@ export function stubServices(
       const escaped = text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\0", "\\0");
       messages.push(`from=<${envelope.sender}> to=${to} ${escaped}`);
       return { queued: true, code: 250, dsn: "2.0.0", text: "" };
+    },
+    async keepBody(_queueId, key, body) {
+      bodies.set(key, await textOf(body));
+      return () => bodies.delete(key);
     },
     query: (name, type) => {
       const line = values(head, "dns").find((each) => each.startsWith(`${name} ${type} `));

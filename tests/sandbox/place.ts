@@ -10,6 +10,7 @@ const TRANSPORTS = ["smtp", "virtual"];
 /** Every service that rows answer or call, under the names that `settings` gives them. */
 export const SERVICES = [
   "anvil",
+  "bodies",
   "bounce",
   "cleanup",
   "control",
