@@ -13,6 +13,8 @@ export const CHECK_MS = 1000;
 const SETTLE_MS = 1500;
 /** A file that never stays the same is taken as it is after so long. */
 const MAX_UNSETTLED_MS = 30_000;
+/** The file system's clock may tick as seldom as this: what is written twice within it has the same time of change. */
+const TICK_MS = 20;
 /** A larger table belongs in a database; reading it would fill the memory of the role. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What the decoder puts in place of bytes that are not UTF-8. */
@@ -57,6 +59,8 @@ export class TextFile<T> {
   /** There was a version that could be used. */
   #read = false;
   #value: T | undefined;
+  /** What was read while it may still have been written: it is read again. */
+  #fresh: string | undefined;
   #error: StorageError | undefined;
 
   /** `parse` gets the text and remarks about its lines; what it throws makes the file fail. */
@@ -85,10 +89,13 @@ export class TextFile<T> {
       signature = `${written} ${size} ${ino}`;
       if (signature === this.#signature || !this.#settled(signature, written, now)) return;
       if (size > MAX_FILE_BYTES) throw new StorageError(`larger than ${MAX_FILE_BYTES} bytes`);
-      this.#value = this.parse(Deno.readTextFileSync(this.path), remarks(this.path, this.reading));
+      const text = Deno.readTextFileSync(this.path);
+      if (text !== this.#fresh) this.#value = this.parse(text, remarks(this.path, this.reading));
+      this.#fresh = Date.now() - written < TICK_MS ? text : undefined;
       this.#read = true;
       this.#changingSince = Infinity;
       this.#error = undefined;
+      if (this.#fresh !== undefined) signature = "";
     } catch (error) {
       this.#fail(error);
       // An error in the text stays until the text changes; the right to read may come back without that.

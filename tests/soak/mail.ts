@@ -1,5 +1,6 @@
 /** Mail of every kind, at a steady rate, for as long as it is wanted; a broken connection is no reason to stop. */
 
+import { reason } from "../../shared/errors.ts";
 import { SmtpClient } from "../support/smtp.ts";
 import type { System } from "../support/system.ts";
 import { pause } from "../support/waiting.ts";
@@ -25,28 +26,34 @@ const KINDS: readonly Kind[] = [
   { name: "submitted", everyMs: 10_000, send: submit },
 ];
 
-/** How many messages of each kind were taken, and how many attempts failed. */
-export type Counts = Record<string, { taken: number; failed: number }>;
+/** How many messages of each kind were taken, and why attempts failed: each reason with how often. */
+export type Counts = Record<string, { taken: number; failed: Map<string, number> }>;
 
 /** Sends until `signal` aborts. */
 export async function sendAll(system: System, signal: AbortSignal): Promise<Counts> {
   const counts: Counts = {};
   await Promise.all(KINDS.map(async ({ name, everyMs, send }) => {
-    const count = counts[name] = { taken: 0, failed: 0 };
+    const count = counts[name] = { taken: 0, failed: new Map<string, number>() };
     while (!signal.aborted) {
       const next = performance.now() + everyMs;
       try {
         await send(system);
         count.taken++;
-      } catch {
+      } catch (error) {
         // Roles are being killed: the client would try again.
-        count.failed++;
+        const why = withoutNames(reason(error));
+        count.failed.set(why, (count.failed.get(why) ?? 0) + 1);
       }
       const early = Math.max(0, next - performance.now());
       await pause(early);
     }
   }));
   return counts;
+}
+
+/** The same for all messages: without queue ids. */
+function withoutNames(text: string): string {
+  return text.replace(/\b[0-9A-Za-z]{12,}\b/g, "...").slice(0, 200);
 }
 
 function smtp(to: readonly string[], content: string): (system: System) => Promise<void> {

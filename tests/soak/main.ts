@@ -18,7 +18,9 @@ if (!(minutes >= 1)) {
 
 const { growth, mail, trouble, left } = await soak(minutes);
 for (const [kind, { taken, failed }] of Object.entries(mail)) {
-  console.log(`${kind.padEnd(24)} ${taken} taken, ${failed} failed`);
+  const attempts = [...failed.values()].reduce((sum, count) => sum + count, 0);
+  console.log(`${kind.padEnd(24)} ${taken} taken, ${attempts} failed`);
+  for (const [why, count] of failed) console.log(`${"".padEnd(24)} ${count} times: ${why}`);
 }
 console.log(JSON.stringify(trouble));
 let failures = left.length ? 1 : 0;
