@@ -29,6 +29,7 @@ export async function readHead(
   const scanner = new HeaderScanner(names);
   if (content.whole) {
     scanner.scan(content.whole, true);
+    if (!share.add(scanner.end)) return undefined;
     return { scanner, bytes: content.whole, rest: undefined };
   }
   const chunks = content[Symbol.asyncIterator]();

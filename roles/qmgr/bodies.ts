@@ -3,12 +3,16 @@
  * kept for the enqueue that names its key, and forgotten when whoever sent it goes away before.
  */
 
-import { PeerError } from "../../shared/errors.ts";
-import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
+import { PeerError, reason } from "../../shared/errors.ts";
+import { answer, type Answerer, type Conversation, ROLES } from "../../shared/ipc/server.ts";
+import { warning } from "../../shared/log/log.ts";
 import { bodiesService } from "../../shared/protocols/queue.ts";
 import type { QueueStore, Spooled } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { FreeSpace } from "./free_space.ts";
+
+/** A qmgr that leaves waits no longer: heads go to the next one, which knows no body of ours, and clients send again. */
+const DRAIN_MS = 1000;
 
 interface Body {
   readonly queueId: string;
@@ -18,7 +22,7 @@ interface Body {
 export class Bodies {
   readonly answerer: Answerer = answer(bodiesService, {
     keep: ({ queueId, key }, conversation) => this.#keep(queueId, key, conversation),
-  });
+  }, { ...ROLES, drainMs: DRAIN_MS });
   #bodies = new Map<string, Body>();
 
   constructor(
@@ -60,6 +64,8 @@ export class Bodies {
   #forget(key: string, body: Body): void {
     if (this.#bodies.get(key) !== body) return;
     this.#bodies.delete(key);
-    this.store.discard(body.content);
+    this.store.discard(body.content).catch((error) =>
+      warning(`${body.queueId}: remove a body: ${reason(error)}`)
+    );
   }
 }

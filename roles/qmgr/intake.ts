@@ -1,8 +1,11 @@
 /** intake: takes mail from cleanup, and answers when it is durable. */
 
+import { Budget, Share } from "../../shared/budget.ts";
+import { concat } from "../../shared/bytes.ts";
 import { counter } from "../../shared/counters.ts";
-import { PeerError } from "../../shared/errors.ts";
-import type { RequestOf } from "../../shared/ipc/declare.ts";
+import { FullError, PeerError } from "../../shared/errors.ts";
+import type { Content } from "../../shared/ipc/content.ts";
+import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
 import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import { intakeService } from "../../shared/protocols/queue.ts";
@@ -20,16 +23,20 @@ const messages = counter("qmgr_messages", "messages taken in");
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 /** What headers may add to a message that smtpd has found small enough. */
 const HEADER_ALLOWANCE_BYTES = 1024 * 1024;
-/** A head whose body is elsewhere; smtpd sends longer ones with their bodies, and cleanup may make it longer. */
-const MAX_HEAD_BYTES = 4 * 1024 * 1024;
+/** What heads of bodies that are here already may hold together: smtpd sends no long ones, but cleanup may lengthen them. */
+const MAX_HEADS_BYTES = 64 * 1024 * 1024;
+/** So much each of them always may. */
+const FREE_HEAD_BYTES = 128 * 1024;
 
 type Request = RequestOf<typeof intakeService.calls, "enqueue">;
+type Reply = ReplyOf<typeof intakeService.calls, "enqueue">;
 
 export class Intake {
   readonly answerer: Answerer = answer(intakeService, {
     enqueue: (request, conversation) => this.#enqueue(request, conversation),
   });
   readonly bodies: Bodies;
+  #heads = new Budget("heads", MAX_HEADS_BYTES, FREE_HEAD_BYTES);
 
   constructor(
     readonly store: QueueStore,
@@ -46,20 +53,32 @@ export class Intake {
     this.bodies = new Bodies(store, space, (content) => this.#limited(content));
   }
 
-  async #enqueue(
-    { envelope, recipients, source, body }: Request,
-    conversation: Conversation,
-  ): Promise<{ already?: string }> {
+  async #enqueue(request: Request, conversation: Conversation): Promise<Reply> {
     stopAt?.("intake.received");
+    const { envelope: { queueId }, source, body } = request;
     // Before its content is kept: the first one's may be in a file of the same name.
-    let already = source && await this.store.queuedAs(source.id);
+    const already = source && await this.store.queuedAs(source.id);
     if (already !== undefined) return { already };
-    const { queueId } = envelope;
-    const head = body === undefined ? undefined : await conversation.content.bytes(MAX_HEAD_BYTES);
-    const content = body !== undefined
-      ? this.bodies.take(queueId, body)
-      : await this.#keep(queueId, conversation);
+    if (body === undefined) {
+      return await this.#queue(request, undefined, await this.#keep(queueId, conversation));
+    }
+    const share = new Share(this.#heads);
+    try {
+      const head = await headOf(conversation.content, share);
+      return await this.#queue(request, head, this.bodies.take(queueId, body));
+    } finally {
+      share.release();
+    }
+  }
+
+  /** Makes a message durable. */
+  async #queue(
+    { envelope, recipients, source }: Request,
+    head: Uint8Array | undefined,
+    content: Kept,
+  ): Promise<Reply> {
     stopAt?.("intake.content_written");
+    let already: string | undefined;
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
     if (active) this.activeQueue.reserved++;
@@ -127,6 +146,16 @@ export class Intake {
       yield chunk;
     }
   }
+}
+
+/** All of a head; throws FullError when all together have no room for it. */
+async function headOf(content: Content, share: Share): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of content) {
+    if (!share.add(part.length)) throw new FullError("no room in memory for a long header section");
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0]! : concat(parts);
 }
 
 function sizeOf(content: Kept): number {

@@ -13,7 +13,7 @@ import type { Sendable } from "../../shared/ipc/content.ts";
 const WHOLE_BYTES = 256 * 1024;
 /** So much of a stream may wait before the client is not read any more. */
 const WAITING_BYTES = 256 * 1024;
-/** With more than this waiting in all messages, each may hold less, whole or in a stream. */
+/** With more than this held of all messages, longer ones leave early; with more in all streams, each may hold only a little. */
 const ALL_WAITING_BYTES = 64 * 1024 * 1024;
 const LESS_BYTES = 64 * 1024;
 const LITTLE_BYTES = 16 * 1024;
@@ -73,7 +73,7 @@ export class Flow {
       if (++this.#pieces > MANY_PIECES) this.#gather(part);
       else this.#add(part);
     }
-    const most = waitingInAll > ALL_WAITING_BYTES ? LESS_BYTES : WHOLE_BYTES;
+    const most = heldOfAll + waitingInAll > ALL_WAITING_BYTES ? LESS_BYTES : WHOLE_BYTES;
     if (!this.#stream && this.#held > most) this.#beginStream();
   }
 
@@ -87,9 +87,10 @@ export class Flow {
 
   #hold(bytes: number): void {
     this.#held += bytes;
-    waitingInAll += bytes;
+    heldOfAll += bytes;
   }
 
+  /** Nothing of it is here any more. */
   #drop(): void {
     this.#parts = [];
     this.#hold(-this.#held);
@@ -117,17 +118,14 @@ export class Flow {
     const rest = this.#room.empty();
     if (rest) this.#add(rest);
     if (this.#stream) this.#stream.end();
-    else {
-      const whole = concat(this.#parts, this.#held);
-      this.#drop();
-      this.#submit(whole);
-    }
+    else this.#submit(concat(this.#parts, this.#held));
+    this.#parts = [];
     return this.#submitted ?? this.#submitHead(this.#body!);
   }
 
-  /** The message must not be queued. */
+  /** The message must not be queued; what is submitted already is held until there is an answer. */
   cancel(why: string): void {
-    this.#drop();
+    if (!this.#submitted) this.#drop();
     this.#stream?.fail(new PeerError(why));
   }
 
@@ -143,11 +141,15 @@ export class Flow {
       return { error };
     });
     this.#body = { head, key, kept };
+    this.#hold(head.length);
   }
 
-  #submit(content: Sendable): void {
-    const over = () => this.#stream?.close();
-    this.#submitted = this.outlets.submit(content).then(
+  #submit(content: Sendable, body?: string): void {
+    const over = () => {
+      this.#stream?.close();
+      this.#drop();
+    };
+    this.#submitted = this.outlets.submit(content, body).then(
       (answer) => (over(), { answer }),
       (error) => (over(), { error }),
     );
@@ -156,14 +158,14 @@ export class Flow {
   /** Only for a body that is kept: nothing has to wait for it in the queue. */
   async #submitHead({ head, key, kept }: Body): Promise<Submitted> {
     const forget = await kept;
-    if (typeof forget !== "function") return forget;
-    try {
-      return { answer: await this.outlets.submit(head, key) };
-    } catch (error) {
-      return { error };
-    } finally {
-      forget();
+    if (typeof forget !== "function") {
+      this.#drop();
+      return forget;
     }
+    this.#submit(head, key);
+    const submitted = await this.#submitted!;
+    forget();
+    return submitted;
   }
 }
 
@@ -210,8 +212,8 @@ class Room {
   }
 }
 
-/** Bytes of all messages that wait here. */
-let waitingInAll = 0;
+/** Bytes of all messages that are held whole, or were and are being submitted; and those that wait in streams. */
+let heldOfAll = 0, waitingInAll = 0;
 
 /** Chunks that wait to be taken. */
 class Stream implements AsyncIterable<Uint8Array> {
@@ -235,7 +237,7 @@ class Stream implements AsyncIterable<Uint8Array> {
   }
 
   fail(error: Error): void {
-    if (this.#state === "open") this.#state = "failed";
+    if (this.#state === "open" || this.#state === "ended") this.#state = "failed";
     this.#error = error;
     this.#drop();
     this.#wake();

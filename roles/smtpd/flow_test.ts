@@ -140,7 +140,7 @@ Deno.test("Flow is crowded with little when all together hold much, and no longe
   const others = Array.from({ length: 300 }, () => new Flow(new Uint8Array(0), toCleanup(submit)));
   for (const other of others) {
     assertEquals(other.crowded, false);
-    other.push([new Uint8Array(250 * KIB)]);
+    other.push([new Uint8Array(300 * KIB)]);
   }
   const flow = new Flow(new Uint8Array(0), toCleanup(submit));
   flow.push([new Uint8Array(100 * KIB)]);
@@ -228,4 +228,26 @@ Deno.test("Flow sends a message without an end of its head near the start to cle
   assertEquals(await large(given, start + HEAD).finish(), { answer: QUEUED });
   assertEquals(given.key, "");
   assertEquals(given.submitted, [[start.length + HEAD.length + BODY_BYTES, undefined]]);
+});
+
+Deno.test("Flow holds less of each message while many wait for an answer, and all of it again afterwards", async () => {
+  const answered = Promise.withResolvers<CleanupAnswer>(), whole: boolean[] = [];
+  const submit = (content: Sendable) => {
+    whole.push(content instanceof Uint8Array);
+    return answered.promise;
+  };
+  const send = () => {
+    const flow = new Flow(new Uint8Array(0), toCleanup(submit));
+    flow.push([new Uint8Array(200 * KIB)]);
+    const submitted = flow.finish();
+    flow.cancel("the client is gone");
+    return submitted;
+  };
+  const waiting = Array.from({ length: 330 }, send);
+  // 64 MiB of them.
+  assertEquals(whole.filter(Boolean).length, 327);
+  answered.resolve(QUEUED);
+  await Promise.all(waiting);
+  await send();
+  assertEquals(whole.at(-1), true);
 });

@@ -23,7 +23,11 @@ export interface CallerLimits {
 }
 
 /** Other roles: there are as many as the supervisor started. */
-const ROLES: CallerLimits = { connections: Infinity, conversations: 50_000, drainMs: Infinity };
+export const ROLES: CallerLimits = {
+  connections: Infinity,
+  conversations: 50_000,
+  drainMs: Infinity,
+};
 /** Commands of any local user: they ask once and leave, and must not get at the role's descriptors and memory. */
 export const ANY_USER: CallerLimits = { connections: 100, conversations: 8, drainMs: 2000 };
 /** A call that crosses with the goodbye arrives within this. */

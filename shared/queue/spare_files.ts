@@ -8,6 +8,7 @@ import { join } from "@std/path";
 
 /** What they may take of the disk together. */
 const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_FILES = 1000;
 /** Larger files are removed: one large message must not take the place of many. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
@@ -27,6 +28,7 @@ export class SpareFiles {
   take(path: string): boolean {
     const { size } = Deno.statSync(path);
     if (size > MAX_FILE_BYTES || this.#bytes + size > MAX_BYTES) return false;
+    if (this.#spares.length >= MAX_FILES) return false;
     // Not a queue id: what a crash leaves of it is an orphan.
     const name = join(this.directory, `spare-${this.#made++}`);
     Deno.renameSync(path, name);
