@@ -158,6 +158,10 @@ function failures(output: string): string {
   return output.split("\n").filter((line) => !success.test(line)).join("\n").trim();
 }
 
+if (Deno.args.length) {
+  console.error("usage: deno task test; one file: deno test -A FILE");
+  Deno.exit(64);
+}
 const results = await Promise.all(checks.map((step) => timed(step, check)));
 results.push(await timed({ name: "every test file", args: [] }, complete));
 for (const step of suites) results.push(await timed(step, suite));

@@ -17,18 +17,13 @@ const flags = parseArgs(Deno.args, {
   string: ["cases", "rounds", "messages"],
   boolean: ["no-postfix"],
   default: { rounds: "3" },
+  unknown: usage,
 });
 const wanted: string[] | undefined = flags.cases?.split(/[\s,]+/).filter(Boolean);
 const chosen = cases.filter(({ name }) => !wanted || wanted.includes(name))
   .map((each) => flags.messages ? { ...each, messages: Number(flags.messages) } : each);
 const rounds = Number(flags.rounds);
-const known = cases.map(({ name }) => name);
-if (wanted?.some((name) => !known.includes(name)) || !(rounds >= 1)) {
-  console.error(
-    `usage: deno task bench [--cases "${known.join(" ")}"] [--rounds N] [--no-postfix]`,
-  );
-  Deno.exit(64);
-}
+if (wanted?.some((name) => !cases.some((each) => each.name === name)) || !(rounds >= 1)) usage();
 
 const without = flags["no-postfix"] ? "--no-postfix" : noYardstick();
 if (without) console.log(`without the yardstick: ${without}`);
@@ -99,4 +94,12 @@ function summary(): void {
     const cpu = (ours.cpuMsPerMessage / theirs.cpuMsPerMessage).toFixed(2);
     console.log(`${"".padEnd(13)} ratio    ${speed} times the messages/s, ${cpu} of the CPU each`);
   }
+}
+
+function usage(): never {
+  const names = cases.map(({ name }) => name).join(" ");
+  console.error(
+    `usage: deno task bench [--cases "${names}"] [--rounds N] [--messages N] [--no-postfix]`,
+  );
+  Deno.exit(64);
 }

@@ -12,8 +12,6 @@ import { largeMessages } from "./large_messages.ts";
 import { idleSessions } from "./sessions.ts";
 import { FULL, SHORT } from "./sizes.ts";
 
-const flags = parseArgs(Deno.args, { string: ["only"], boolean: ["short"] });
-const sizes = flags.short ? SHORT : FULL;
 const broken: Figure[] = [];
 const report = (figure: Figure) => {
   console.log(lineOf(figure));
@@ -26,11 +24,10 @@ const tests: Record<string, () => Promise<void>> = {
   large: () => largeMessages(sizes.large, report),
   backlog: () => backlog(sizes.backlog, report),
 };
+const flags = parseArgs(Deno.args, { string: ["only"], boolean: ["short"], unknown: usage });
+const sizes = flags.short ? SHORT : FULL;
 const wanted: string[] = flags.only?.split(/[\s,]+/).filter(Boolean) ?? Object.keys(tests);
-if (wanted.some((name) => !Object.hasOwn(tests, name))) {
-  console.error(`usage: deno task scale [--only "${Object.keys(tests).join(" ")}"] [--short]`);
-  Deno.exit(64);
-}
+if (wanted.some((name) => !Object.hasOwn(tests, name))) usage();
 
 let failed = 0;
 for (const name of wanted) {
@@ -43,3 +40,8 @@ for (const name of wanted) {
 }
 console.log(`${broken.length + failed} over their limits`);
 Deno.exit(broken.length + failed ? 1 : 0);
+
+function usage(): never {
+  console.error(`usage: deno task scale [--only "${Object.keys(tests).join(" ")}"] [--short]`);
+  Deno.exit(64);
+}

@@ -9,12 +9,13 @@
 import { parseArgs } from "@std/cli";
 import { soak } from "./soak.ts";
 
-const { minutes: text } = parseArgs(Deno.args, { string: ["minutes"], default: { minutes: "20" } });
+const { minutes: text } = parseArgs(Deno.args, {
+  string: ["minutes"],
+  default: { minutes: "20" },
+  unknown: usage,
+});
 const minutes = Number(text);
-if (!(minutes >= 1)) {
-  console.error("usage: deno task soak [--minutes N]");
-  Deno.exit(64);
-}
+if (!(minutes >= 1)) usage();
 
 const { growth, mail, trouble, left } = await soak(minutes);
 for (const [kind, { taken, failed }] of Object.entries(mail)) {
@@ -38,3 +39,8 @@ for (const { name, mean, perMinute, growth: grown, limit } of growth) {
 console.log(`files left over: ${left.length}`);
 for (const path of left) console.log(path);
 Deno.exit(failures ? 1 : 0);
+
+function usage(): never {
+  console.error("usage: deno task soak [--minutes N]");
+  Deno.exit(64);
+}
