@@ -21,8 +21,14 @@ class Child extends EventEmitter {
 
   send(value: ToRole): boolean {
     this.heard.push(value);
-    if (value.type === "drain") queueMicrotask(() => this.emit("exit", 0, null));
+    if (value.type === "drain") queueMicrotask(() => this.exit(0));
     return true;
+  }
+
+  /** Ends by itself. */
+  exit(code: number): void {
+    this.emit("disconnect");
+    this.emit("exit", code, null);
   }
 
   kill(): boolean {
@@ -142,7 +148,7 @@ Deno.test("Keeper adds up counters of any name, and gives a reason of one line",
     ["b", 7],
   ]);
   children[0]!.say({ type: "fatal", text: "two\nlines \x1b[31m", config: false });
-  children[0]!.emit("exit", 70, null);
+  children[0]!.exit(70);
   const status = keeper.status();
   assertEquals(status.reason, "two?lines ?[31m");
   assertEquals(Compile(ServiceStatus).Check(JSON.parse(JSON.stringify(status))), true);
@@ -171,7 +177,7 @@ Deno.test("Keeper gives up for a while when a role dies at start again and again
   for (let i = 0; i < MAX_FAILURES; i++) {
     while (children.length <= i) await turn(20);
     children[i]!.say({ type: "fatal", text: "no such table", config: true });
-    children[i]!.emit("exit", 78, null);
+    children[i]!.exit(78);
   }
   await started;
   assertEquals(keeper.status().state, "failed");
@@ -218,7 +224,7 @@ Deno.test("Keeper keeps the old process when the new one does not start", async 
   const replaced = assertRejects(() => keeper.replace({ ...plan }), Error, "smtp: bad restriction");
   await turn();
   children[1]!.say({ type: "fatal", text: "bad restriction", config: true });
-  children[1]!.emit("exit", 78, null);
+  children[1]!.exit(78);
   await replaced;
   assertEquals(keeper.status().pids, [100]);
   assertEquals(keeper.status().state, "running");
@@ -292,7 +298,7 @@ Deno.test("Keeper starts the only one as before when it does not start with othe
   const replaced = assertRejects(() => keeper.replace(other), Error, "smtp: no such table");
   while (children.length < 2) await turn();
   children[1]!.say({ type: "fatal", text: "no such table", config: true });
-  children[1]!.emit("exit", 78, null);
+  children[1]!.exit(78);
   await replaced;
   children[2]!.begin();
   assertEquals([keeper.plan.fixed, keeper.status().pids], ["as it was", [102]]);

@@ -36,6 +36,8 @@ const STUCK_MS = 30_000;
 const START_MS = 20_000;
 /** A process whose control channel is closed ends by itself: after so long it is ended. */
 const LAST_MS = 1000;
+/** What a process that has ended said before is read within this. */
+const LAST_WORDS_MS = 500;
 
 export class Member {
   state: "starting" | "ready" | "draining" | "gone" = "starting";
@@ -54,6 +56,9 @@ export class Member {
   #lastBeat = performance.now();
   #refused = false;
   #end: ReturnType<typeof setTimeout> | undefined;
+  /** The control channel is closed, and all that came by it is read. */
+  #silent = false;
+  #onSilent: (() => void) | undefined;
 
   constructor(
     readonly child: ChildProcess,
@@ -70,11 +75,15 @@ export class Member {
       if (child.pid === undefined) this.#gone(error.message);
       else this.#endSoon();
     });
-    child.on("disconnect", () => this.#endSoon());
-    child.on(
-      "exit",
-      (code, signal) => this.#gone(signal ? `killed by signal ${signal}` : `exit status ${code}`),
-    );
+    child.on("disconnect", () => {
+      this.#silent = true;
+      this.#onSilent?.();
+      this.#endSoon();
+    });
+    child.on("exit", (code, signal) => {
+      if (signal) this.#gone(`killed by signal ${signal}`);
+      else this.#goneWhenSilent(`exit status ${code}`);
+    });
   }
 
   /** Asks for a sign of life, and kills a process that has not given one for `STUCK_MS`. */
@@ -181,6 +190,16 @@ export class Member {
     } catch {
       // It is dying; its exit event follows.
     }
+  }
+
+  /** The runtime may tell of its end before what it said last, which is why it ended. */
+  #goneWhenSilent(how: string): void {
+    if (this.#silent) return this.#gone(how);
+    const timer = setTimeout(() => this.#gone(how), LAST_WORDS_MS);
+    this.#onSilent = () => {
+      clearTimeout(timer);
+      this.#gone(how);
+    };
   }
 
   #gone(how: string): void {

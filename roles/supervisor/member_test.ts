@@ -201,6 +201,19 @@ Deno.test("Member hands the next listener over when the last one was taken", asy
   assertEquals(world.ended, 'killed by signal SIGKILL: said "took" out of turn');
 });
 
+Deno.test("Member hears what a role said last, though its end is told first", async () => {
+  const world = await told(UP);
+  world.child.emit("exit", 78, null);
+  assertEquals(world.ended, undefined);
+  world.child.emit("message", { type: "fatal", text: "why", config: false }, undefined);
+  world.child.emit("disconnect");
+  assertEquals(world.ended, "exit status 78: why");
+  const mute = await told(UP);
+  mute.child.emit("exit", 70, null);
+  await until(() => mute.ended !== undefined);
+  assertEquals(mute.ended, "exit status 70: undefined");
+});
+
 Deno.test("Member ends a role that closes its control channel and lives on", async () => {
   const world = new World(hostile(`process.on("disconnect", () => {});
     setInterval(() => {}, 1000);
