@@ -75,8 +75,10 @@ const START_MS = 10_000;
 const LOOK_MS = 50;
 const SESSIONS = 8;
 const LENGTH = 4096;
-/** Of a hundred messages so many are local, refused and submitted; the others are relayed. */
-const SHARES = { local: 30, refused: 10, submitted: 5 };
+/** The body of a large message has a file of its own. */
+const LARGE_LENGTH = 400_000;
+/** Of a hundred messages so many are local, refused, submitted and large; the others are relayed. */
+const SHARES = { local: 30, refused: 10, submitted: 5, large: 5 };
 
 /** Deliveries to one destination at a time; each message has one recipient. */
 const CONCURRENCY = 5;
@@ -212,20 +214,22 @@ class Run {
   async #load(round: number, accepted: () => void): Promise<string[]> {
     const { messages } = this.options, { system } = this.scene;
     const part = (share: number) => Math.max(1, Math.round(messages * share / 100));
-    const { local, refused, submitted } = SHARES;
+    const { local, refused, submitted, large } = SHARES;
+    const relayed = 100 - local - refused - submitted - large;
     const kinds = [
-      { kind: "local", to: "u1@box.test", messages: part(local) },
-      { kind: "refused", to: REFUSED, messages: part(refused) },
-      { kind: "relayed", to: "u1@sink.test", messages: part(100 - local - refused - submitted) },
+      { kind: "local", to: "u1@box.test", messages: part(local), length: LENGTH },
+      { kind: "refused", to: REFUSED, messages: part(refused), length: LENGTH },
+      { kind: "large", to: "u1@sink.test", messages: part(large), length: LARGE_LENGTH },
+      { kind: "relayed", to: "u1@sink.test", messages: part(relayed), length: LENGTH },
     ];
     const results = await Promise.all([
       this.#submit(`r${round}-submitted`, part(submitted), accepted),
-      ...kinds.map(async ({ kind, to, messages }) => {
+      ...kinds.map(async ({ kind, to, messages, length }) => {
         const result = await load({
           port: system.port,
           sessions: SESSIONS,
           messages,
-          length: LENGTH,
+          length,
           keep: round % 3 !== 0,
           to,
           from: AUTHOR,

@@ -135,7 +135,11 @@ class OddSession {
       if (/^2\d\d/.test(reply)) server.kept.add(`${this.#sender} ${recipient}`);
       replies.push(reply);
     }
-    if (server.does("too many", 0.1)) replies.push("250 2.0.0 kept", "250 2.0.0 kept");
+    // Where some are missing, a client would take these for them.
+    const complete = replies.length === this.#recipients.length;
+    if (complete && server.does("too many", 0.1)) {
+      replies.push("250 2.0.0 kept", "250 2.0.0 kept");
+    }
     this.#recipients = [];
     this.#say(replies.join("\r\n"));
   }
