@@ -3,7 +3,7 @@
 import { Budget, Share } from "../../shared/budget.ts";
 import { concat } from "../../shared/bytes.ts";
 import { counter } from "../../shared/counters.ts";
-import { FullError, PeerError } from "../../shared/errors.ts";
+import { PeerError, StorageError } from "../../shared/errors.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
@@ -148,11 +148,13 @@ export class Intake {
   }
 }
 
-/** All of a head; throws FullError when all together have no room for it. */
+/** All of a head; throws StorageError when all together have no room for it: the disk may have. */
 async function headOf(content: Content, share: Share): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of content) {
-    if (!share.add(part.length)) throw new FullError("no room in memory for a long header section");
+    if (!share.add(part.length)) {
+      throw new StorageError("no room in memory for a long header section");
+    }
     parts.push(part);
   }
   return parts.length === 1 ? parts[0]! : concat(parts);

@@ -5,8 +5,7 @@ import { count, line, shape, Type } from "../ipc/schema.ts";
 import { Envelope, MAX_REASON, MAX_RECIPIENTS, Recipient, Source } from "../mail/envelope.ts";
 
 /** What names a body that was sent past cleanup: nobody else can guess it. */
-export const BODY_KEY_CHARS = 32;
-export const BodyKey = line(BODY_KEY_CHARS);
+export const BodyKey = line(32);
 
 export const cleanupService = service("cleanup", {
   /**

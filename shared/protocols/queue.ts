@@ -1,6 +1,6 @@
 /**
- * qmgr's services: intake takes mail in, with bodies that come past cleanup, outcomes takes back what a dead qmgr missed, queue is for operators, flush for
- * everybody.
+ * qmgr's services: intake takes mail in, bodies what comes past cleanup, outcomes takes back what a dead qmgr missed, queue
+ * is for operators, flush for everybody.
  */
 
 import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
@@ -17,8 +17,8 @@ import { BodyKey } from "./cleanup.ts";
 import { Handed } from "./delivery.ts";
 
 /**
- * Asked by whoever submits to cleanup. The body of one message, durable with the reply unless it is small; the queue forgets
- * it when that is settled, if no enqueue has named it by then.
+ * Asked by smtpd. The body of one message, in a synced file with the reply; it is removed when the reply is settled or the
+ * asker gone, if no enqueue has named it by then.
  */
 export const bodiesService = service("bodies", {
   keep: call({

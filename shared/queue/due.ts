@@ -1,6 +1,6 @@
 /**
- * Which messages are due, active, or on their way to a site. A page of the database that is malformed, or that the disk does not give back, costs the
- * messages on it, and no others, as long as it is not one of an index.
+ * Which messages are due, active, or on their way to a site. A page of the database that is malformed, or that the disk
+ * does not give back, costs the messages on it, and no others, as long as it is not one of an index.
  */
 
 import { StorageError } from "../errors.ts";
@@ -16,7 +16,8 @@ export interface Position {
   readonly id: number;
 }
 
-type Rows = <T>(sql: string, ...values: (string | number)[]) => T[];
+/** Reads rows with a statement. */
+export type Rows = <T>(sql: string, ...values: (string | number)[]) => T[];
 
 /** Messages of a queue that are due at `now`, after a position; `next` is where to go on. */
 export function dueRows(

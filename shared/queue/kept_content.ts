@@ -38,13 +38,14 @@ export async function spoolContent(
 /** What was kept, unless `signal` aborted meanwhile: then it is discarded, and this throws StorageError. */
 export async function unlessAborted<K extends Kept>(
   signal: AbortSignal,
+  queueId: string,
   kept: Promise<K>,
   store: { discard(content: Kept): Promise<void> },
 ): Promise<K> {
   const content = await kept;
   if (!signal.aborted) return content;
   await store.discard(content);
-  throw new StorageError("the sender of content gave up");
+  throw new StorageError(`keep ${queueId}: the sender gave up`);
 }
 
 /** Takes all of `source`; throws StorageError when a file of it cannot be written. */

@@ -39,7 +39,7 @@ import {
   spoolContent,
   unlessAborted,
 } from "./kept_content.ts";
-import { activeIds, dueRows, goesTo, messagesOf, type Position } from "./due.ts";
+import { activeIds, dueRows, goesTo, messagesOf, type Position, type Rows } from "./due.ts";
 import { TRACED, WARNED } from "./record.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
@@ -76,6 +76,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** Messages whose content is in a file. */
   #filed = new Set<string>();
   #sources: Sources;
+  readonly #read: Rows = (sql, ...values) => this.rows(sql, ...values);
   #transactions: Transactions;
 
   constructor(directory: string, readonly budget = contentBudget()) {
@@ -104,11 +105,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   /** (none) -> (none), with the content at hand or in a synced file. */
   keep(queueId: string, source: Chunks, signal: AbortSignal): Promise<Kept> {
-    return unlessAborted(signal, keepContent(queueId, source, this.files, this.budget), this);
+    const kept = keepContent(queueId, source, this.files, this.budget);
+    return unlessAborted(signal, queueId, kept, this);
   }
 
   spool(queueId: string, source: Chunks, signal: AbortSignal): Promise<ContentFile> {
-    return unlessAborted(signal, spoolContent(queueId, source, this.files), this);
+    return unlessAborted(signal, queueId, spoolContent(queueId, source, this.files), this);
   }
 
   // deno-lint-ignore require-await
@@ -187,8 +189,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     after: unknown = { nextTry: -1, id: 0 },
   ): Promise<Page> {
     this.guard(() => this.#transactions.settle());
-    const rows = <T>(sql: string, ...values: (string | number)[]) => this.rows<T>(sql, ...values);
-    const { found, next } = dueRows(rows, queue, now, limit, after as Position);
+    const { found, next } = dueRows(this.#read, queue, now, limit, after as Position);
     const messages = messagesOf(found, ({ id }) => this.#corrupt(id));
     return { messages, next };
   }
@@ -203,7 +204,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     } catch (error) {
       if (!isOfOnePart(error)) throw error;
     }
-    const active = activeIds((sql, ...values) => this.rows(sql, ...values));
+    const active = activeIds(this.#read);
     this.#transaction(() => {
       for (const id of active) this.#change(`${update} AND id = ?`, nextTry, id);
     });
@@ -247,9 +248,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   retry(which: Which, site?: string): Promise<number> {
     return this.#command(which, "deferred", (id) => {
-      if (site !== undefined && !goesTo((sql, ...values) => this.rows(sql, ...values), id, site)) {
-        return false;
-      }
+      if (site !== undefined && !goesTo(this.#read, id, site)) return false;
       this.#enqueue(id, "incoming");
     });
   }

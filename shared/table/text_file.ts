@@ -91,7 +91,9 @@ export class TextFile<T> {
       if (size > MAX_FILE_BYTES) throw new StorageError(`larger than ${MAX_FILE_BYTES} bytes`);
       const text = Deno.readTextFileSync(this.path);
       if (text !== this.#fresh) this.#value = this.parse(text, remarks(this.path, this.reading));
-      this.#fresh = Date.now() - written < TICK_MS ? text : undefined;
+      const age = Date.now() - written;
+      // A time to come is somebody's doing, and would have it read for ever.
+      this.#fresh = age >= 0 && age < TICK_MS ? text : undefined;
       this.#read = true;
       this.#changingSince = Infinity;
       this.#error = undefined;
