@@ -12,8 +12,8 @@ const MAX_PARAMETERS = 100;
 const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})*$/;
 /** What xtext may not stand for where people will read it: controls, and all beyond ASCII. */
 const HIDDEN = /\+([01][0-9A-F]|7F|[89A-F])/;
-/** utf-8-addr-xtext and -unitext of RFC 6533 3, loosely. */
-const UTF8_XTEXT = /^([!-*,-<>-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
+/** utf-8-addr-xtext and -unitext of RFC 6533 3, loosely; a backslash only begins `\x{...}`. */
+const UTF8_XTEXT = /^([!-*,-<>-[\]-~\u00a0-\u{10ffff}]|\\x\{[0-9A-F]{1,6}\}|\+[0-9A-F]{2})*$/u;
 
 const DSN_DISABLED = reply(501, "5.7.1", "DSN support is disabled");
 const bad = (text: string) => reply(501, "5.5.4", text);
