@@ -70,3 +70,9 @@ export function concat(parts: readonly Uint8Array[], total?: number): Uint8Array
   }
   return whole;
 }
+
+/** True for text that 7 bits hold. */
+export function isAscii(text: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return /^[\u0000-\u007f]*$/.test(text);
+}

@@ -43,8 +43,8 @@ export function bdat(session: Session, argument: string): Maybe<Reply | undefine
 }
 
 async function begin(session: Session, chunk: Chunk): Promise<Reply | undefined> {
-  const denied = await checkData(session);
-  if (denied) return await discard(session, chunk, session.refuse(denied));
+  const refused = await checkData(session);
+  if (refused) return await discard(session, chunk, refused);
   const intake = session.transaction.intake = new Intake(session, false);
   session.contentBytes = 0;
   session.enter("bdat");

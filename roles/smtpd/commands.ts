@@ -20,16 +20,10 @@ import { info } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
 import { cannotResolve, temporaryFailure } from "./check.ts";
-import { checkData, checkEtrn, checkHelo, checkRecipient, refusedOr } from "./restriction_lists.ts";
+import { checkData, checkEtrn, checkHelo, checkRecipient, unless } from "./restriction_lists.ts";
 import { eventAllowed } from "./limits.ts";
-import { illegalAddress, mail, needsUtf8, rcpt } from "./mail_and_rcpt.ts";
-import {
-  afterBdat,
-  HELO_FIRST,
-  NOT_IMPLEMENTED,
-  READY_FOR_TLS,
-  UNICODE_WITHOUT_SMTPUTF8,
-} from "./replies.ts";
+import { illegalAddress, mail, rcpt, withoutUtf8 } from "./mail_and_rcpt.ts";
+import { afterBdat, HELO_FIRST, NOT_IMPLEMENTED, READY_FOR_TLS } from "./replies.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 
@@ -140,9 +134,9 @@ function ehlo(session: Session, name: string): Maybe<Reply> {
 
 function greet(session: Session, name: string, esmtp: boolean): Maybe<Reply> {
   if (!name) return reply(501, "", `Syntax: ${esmtp ? "EHLO" : "HELO"} hostname`);
-  const { settings } = session;
-  session.greeted(neuter(name), esmtp);
+  const { settings } = session, helo = neuter(name);
   const answer = () => {
+    session.greeted(helo, esmtp);
     if (!esmtp) return settings.heloReply;
     const { discarded } = settings;
     if (discarded.size && !discarded.has("silent-discard")) {
@@ -150,7 +144,7 @@ function greet(session: Session, name: string, esmtp: boolean): Maybe<Reply> {
     }
     return settings.ehloReply(session.tls !== undefined);
   };
-  return refusedOr(session, checkHelo(session), answer);
+  return unless(checkHelo(session, helo), answer);
 }
 
 function starttls(session: Session, argument: string): Maybe<Reply> {
@@ -177,7 +171,7 @@ function data(session: Session, argument: string): Maybe<Reply> {
   if (stage === "mail") return NO_RECIPIENTS;
   if (stage !== "rcpt") return NEED_RCPT;
   if (argument) return reply(501, "5.5.4", "Syntax: DATA");
-  return refusedOr(session, checkData(session), () => GO_AHEAD);
+  return unless(checkData(session), () => GO_AHEAD);
 }
 
 function rset(session: Session, argument: string): Reply {
@@ -204,7 +198,8 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
   if (!path?.address || !/^(SMTPUTF8)?$/i.test(path.rest)) {
     return illegalAddress(session, "VRFY", argument, BAD_RECIPIENT);
   }
-  if (!path.rest && needsUtf8(path.address)) return UNICODE_WITHOUT_SMTPUTF8;
+  const utf8 = !path.rest && withoutUtf8(path.address, settings, BAD_RECIPIENT);
+  if (utf8) return utf8;
   const found = () =>
     reply(252, "2.0.0", argument.slice(0, argument.length - path.rest.length).trim());
   // RFC 5321 4.5.1: postmaster is always there.
@@ -213,13 +208,13 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
   try {
     resolved = await services.recipient("", path.address);
   } catch (error) {
-    return session.refuse(cannotResolve(path.address, error), path.address);
+    return session.refuse(cannotResolve(path.address, error), { recipient: path.address });
   }
   if (resolved.resolved.fail) {
-    return session.refuse(temporaryFailure(path.address), path.address);
+    return session.refuse(temporaryFailure(path.address), { recipient: path.address });
   }
   if (resolved.resolved.error) return illegalAddress(session, "VRFY", argument, BAD_RECIPIENT);
-  return refusedOr(session, checkRecipient(session, path.address, resolved), found, path.address);
+  return unless(checkRecipient(session, path.address, resolved), found);
 }
 
 /** No queue can be flushed from here: smtpd does not reach qmgr. */
@@ -234,7 +229,7 @@ function etrn(session: Session, argument: string): Maybe<Reply> {
     return reply(501, "", "Error: invalid parameter syntax");
   }
   const answer = () => reply(459, "", `<${domain}>: service unavailable`);
-  return refusedOr(session, checkEtrn(session, domain), answer);
+  return unless(checkEtrn(session, domain), answer);
 }
 
 function quit(session: Session): Reply {

@@ -129,7 +129,7 @@ export async function endOfMessage(
     const refused = contentRefused(session, intake) ?? await checkEndOfData(session);
     if (refused) {
       intake.cancel("refused at the end of data");
-      return session.refuse(refused);
+      return refused;
     }
     return replyTo(session, intake, await intake.submitted(), prefix);
   } finally {
@@ -138,6 +138,11 @@ export async function endOfMessage(
 }
 
 function contentRefused(session: Session, intake: Intake): Reply | undefined {
+  const wrong = faultOf(session, intake);
+  return wrong && session.refuse(wrong, { recipient: session.transaction.onlyRecipient });
+}
+
+function faultOf(session: Session, intake: Intake): Reply | undefined {
   const { settings } = session;
   if (intake.tooBig) return FILE_TOO_BIG;
   if (!intake.reader.bareLf || intake.reader.options.lenient) return undefined;
@@ -181,7 +186,6 @@ function protocol({ esmtp, tls, transaction }: Session): string {
 
 function head(session: Session): Uint8Array {
   const { settings, transaction, clientName, peer, helo, tls } = session;
-  const [only, second] = transaction.recipients;
   return utf8Bytes(received({
     helo: helo ?? "",
     clientName,
@@ -190,7 +194,7 @@ function head(session: Session): Uint8Array {
     mailName: settings.mailName,
     protocol: protocol(session),
     queueId: transaction.queueId!,
-    recipient: second ? undefined : only!.original,
+    recipient: transaction.onlyRecipient,
     tls: settings.tlsReceivedHeader ? tls : undefined,
     arrived: transaction.arrived,
   }));

@@ -1,5 +1,6 @@
 /** MAIL and RCPT: who sends to whom, with the parameters of RFC 1870, 3461, 6152 and 6531. */
 
+import { isAscii } from "../../shared/bytes.ts";
 import * as lines from "../../shared/log/lines.ts";
 import { parsePath, type Path } from "../../shared/mail/address_parse.ts";
 import type { Recipient } from "../../shared/mail/envelope.ts";
@@ -23,7 +24,7 @@ import { warning } from "../../shared/log/log.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { literalAddress, parseAddress } from "../../shared/net/network.ts";
 import { cannotResolve, temporaryFailure } from "./check.ts";
-import { checkRecipient, checkSender, refusedOr } from "./restriction_lists.ts";
+import { checkRecipient, checkSender, unless } from "./restriction_lists.ts";
 import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
 import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
 import { eventAllowed } from "./limits.ts";
@@ -37,10 +38,18 @@ const RECIPIENT_BYTES = 512;
 /** More of an address that is none is not logged. */
 const MAX_SHOWN = 200;
 
-/** Addresses that only SMTPUTF8 may carry (RFC 6531 3.3). */
-export function needsUtf8(address: string): boolean {
-  // deno-lint-ignore no-control-regex
-  return /[^\u0000-\u007f]/.test(address);
+/**
+ * What an address hears that only SMTPUTF8 may carry (RFC 6531 3.3) where the client did not ask for it. Local parts are taken
+ * without, unless `strict_smtputf8`: clients that know no better have always sent them.
+ */
+export function withoutUtf8(
+  address: string,
+  settings: Settings,
+  badSyntax: Reply,
+): Reply | undefined {
+  if (isAscii(address)) return undefined;
+  if (settings.strictSmtputf8 || !settings.smtputf8Enable) return UNICODE_WITHOUT_SMTPUTF8;
+  return isAscii(address.slice(address.lastIndexOf("@") + 1)) ? undefined : badSyntax;
 }
 
 export function mail(session: Session, argument: string): Maybe<Reply> {
@@ -64,14 +73,15 @@ function begin(session: Session, argument: string): Maybe<Reply> {
   const transaction = new Transaction();
   const refused = path.rest && mailParameters(path.rest, transaction, session.settings);
   if (refused) return refused;
-  if (needsUtf8(path.address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
+  const utf8 = !transaction.smtputf8 && withoutUtf8(path.address, session.settings, BAD_SENDER);
+  if (utf8) return utf8;
   if (transaction.declaredSize > session.settings.messageSizeLimit) {
-    return session.refuse(TOO_BIG, undefined, path.address);
+    return session.refuse(TOO_BIG, { sender: path.address });
   }
   if (!isSound(path.address, session.settings)) {
     return illegalAddress(session, "MAIL", argument, BAD_SENDER);
   }
-  return refusedOr(session, checkSender(session, path.address), () => {
+  return unless(checkSender(session, path.address), () => {
     const { clock, space } = session.services;
     if (!space.admits(clock.steady())) return session.refuse(NO_SPACE);
     transaction.sender = path.address;
@@ -127,7 +137,8 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
   const options: RecipientOptions = { orcpt: "", notify: [] };
   const refused = path.rest && recipientParameters(path.rest, options, settings);
   if (refused) return refused;
-  if (needsUtf8(address) && !transaction.smtputf8) return UNICODE_WITHOUT_SMTPUTF8;
+  const utf8 = !transaction.smtputf8 && withoutUtf8(address, settings, BAD_RECIPIENT);
+  if (utf8) return utf8;
   if (transaction.recipients.length >= settings.recipientLimit) {
     if (transaction.overshoot++ < settings.recipientOvershootLimit) session.tally.forgive();
     return TOO_MANY_RECIPIENTS;
@@ -138,23 +149,23 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
   return allowed.then((allowed) =>
     allowed ? judge(session, recipient, argument) : session.refuse(
       reply(450, "4.7.1", `Error: too many recipients from ${session.peer.address}`),
-      address,
+      { recipient: address },
     )
   );
 }
 
 /** Asks rewrite and the restrictions. */
 function judge(session: Session, recipient: Recipient, argument: string): Maybe<Reply> {
-  const { address } = recipient;
+  const { address } = recipient, about = { recipient: address };
   // RFC 5321 4.5.1: postmaster is always there.
   if (address.toLowerCase() === "postmaster") return accept(session, recipient);
   const answer = (resolved: RecipientAnswer): Maybe<Reply> => {
-    if (resolved.resolved.fail) return session.refuse(temporaryFailure(address), address);
+    if (resolved.resolved.fail) return session.refuse(temporaryFailure(address), about);
     if (resolved.resolved.error) return illegalAddress(session, "RCPT", argument, BAD_RECIPIENT);
     const verdict = checkRecipient(session, address, resolved);
-    return refusedOr(session, verdict, () => accept(session, recipient), address);
+    return unless(verdict, () => accept(session, recipient));
   };
-  const later = (error: unknown) => session.refuse(cannotResolve(address, error), address);
+  const later = (error: unknown) => session.refuse(cannotResolve(address, error), about);
   const resolved = session.services.recipient(session.transaction.sender!, address);
   return resolved instanceof Promise ? resolved.then(answer, later) : answer(resolved);
 }

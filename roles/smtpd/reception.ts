@@ -1,13 +1,12 @@
 /** Takes connections, runs a session for each, and keeps time for all of them. */
 
 import type { Socket } from "node:net";
-import { PeerError, reason } from "../../shared/errors.ts";
-import * as lines from "../../shared/log/lines.ts";
+import { reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import { plainAddress } from "../../shared/net/network.ts";
 import { reply } from "../../shared/smtp/reply.ts";
 import type { Services } from "./services.ts";
-import { logTls, type Peer, Session, type TlsSession } from "./session.ts";
+import { type Peer, Session, type TlsSession } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { feed, type TlsServer, transport } from "./socket.ts";
 import { Wire } from "./wire.ts";
@@ -80,9 +79,7 @@ export class Reception {
     this.#sessions.add(session);
     this.#changed();
     try {
-      if (settings.tlsWrappermode && tls) {
-        if (!await secured(session, tls.handshake(socket, session.wire))) return;
-      } else stop = feed(socket, session.wire);
+      if (!settings.tlsWrappermode) stop = feed(socket, session.wire);
       await session.run();
     } finally {
       this.#sessions.delete(session);
@@ -109,19 +106,5 @@ export class Reception {
   #tick(): void {
     const now = this.house.services.clock.steady();
     for (const session of this.#sessions) session.wire.tick(now);
-  }
-}
-
-/** TLS from the first byte on (`smtpd_tls_wrappermode`); false when there will be none. */
-async function secured(session: Session, handshake: Promise<TlsSession>): Promise<boolean> {
-  try {
-    const tls = session.tls = await handshake;
-    session.wire.transport = tls.transport;
-    if (session.settings.tlsLoglevel > 0) logTls(session.client, tls);
-    return true;
-  } catch (error) {
-    if (!(error instanceof PeerError)) throw error;
-    lines.tlsFailed(session.client, error.message);
-    return false;
   }
 }

@@ -114,6 +114,47 @@ Deno.test("smtpd_tls_wrappermode speaks TLS from the first byte", async () => {
   await close();
 });
 
+Deno.test("smtpd_tls_wrappermode counts TLS sessions before any handshake", async () => {
+  const before = log.length;
+  const { port, close } = await house({
+    smtpd_tls_wrappermode: "yes",
+    smtpd_client_new_tls_session_rate_limit: "1",
+    smtpd_client_event_limit_exceptions: "",
+  }, (services) => ({
+    ...services,
+    anvil: { ...services.anvil, event: () => Promise.resolve(2) },
+  }));
+  const peer = new Peer(connect(port, "127.0.0.1"));
+  const answer = "421 4.7.0 mail.here.test Error: too many new TLS sessions from 127.0.0.1";
+  assertEquals(await peer.say(""), answer);
+  assertEquals(await peer.say(""), "closed");
+  await close();
+  assertMatch(log[before]!, /^connect from /);
+  assert(log.slice(before).some((line) => line.startsWith("NOQUEUE: reject: CONNECT from ")));
+});
+
+for (const forbid of ["yes", "no"]) {
+  Deno.test(`a client that speaks before the greeting is noticed, forbidden: ${forbid}`, async () => {
+    const before = log.length, named = Promise.withResolvers<string>();
+    const { port, close } = await house(
+      { smtpd_forbid_unauth_pipelining: forbid },
+      (services) => ({ ...services, peerName: () => named.promise }),
+    );
+    const socket = connect(port, "127.0.0.1");
+    const peer = new Peer(socket);
+    await new Promise<void>((sent) => socket.write("EHLO early.test\r\n", () => sent()));
+    await pause(100);
+    named.resolve("client.test");
+    const expected = forbid === "yes" ? /^554 5.5.0 Error: SMTP protocol sync/ : /^220 /;
+    assertMatch(await peer.say(""), expected);
+    socket.destroy();
+    await close();
+    const line =
+      "improper command pipelining after CONNECT from client.test[127.0.0.1]: EHLO early";
+    assert(log.slice(before).some((each) => each.includes(line)));
+  });
+}
+
 Deno.test("a client that hangs up in its handshake is logged", async () => {
   const lost = () => log.filter((line) => /^SSL_accept error .*: lost connection$/.test(line));
   const before = lost().length;

@@ -1,31 +1,33 @@
-/** Which restriction lists are asked when (reference 3.4), and what they know. */
+/** Which restriction lists are asked when (reference 3.4), and what they know. What they refuse is logged here. */
 
 import { type Check, type ListName } from "./check.ts";
 import { Reply } from "../../shared/smtp/reply.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
-import { evaluate, rejectUnlisted } from "./restrictions.ts";
+import { evaluate, rejectUnlisted, softened } from "./restrictions.ts";
 import type { Maybe } from "./services.ts";
 import type { Session } from "./session.ts";
 
 /** What a command adds to what the session knows. */
 interface Subject {
+  readonly helo?: string;
   readonly sender?: string | undefined;
-  readonly recipient?: string;
+  readonly recipient?: string | undefined;
   readonly resolved?: RecipientAnswer;
   readonly etrnDomain?: string;
 }
 
 /** The connection, before the greeting. */
 export function checkClient(session: Session): Maybe<Reply | undefined> {
-  return session.settings.delayReject ? undefined : ask(["client"], view(session));
+  return session.settings.delayReject ? undefined : refusal(session, ["client"]);
 }
 
-export function checkHelo(session: Session): Maybe<Reply | undefined> {
-  return session.settings.delayReject ? undefined : ask(["helo"], view(session));
+/** Before the session takes the name (RFC 5321 4.1.4). */
+export function checkHelo(session: Session, helo: string): Maybe<Reply | undefined> {
+  return session.settings.delayReject ? undefined : refusal(session, ["helo"], { helo });
 }
 
 export function checkSender(session: Session, sender: string): Maybe<Reply | undefined> {
-  return session.settings.delayReject ? undefined : ask(["sender"], view(session, { sender }));
+  return session.settings.delayReject ? undefined : refusal(session, ["sender"], { sender });
 }
 
 /** RCPT and VRFY; asks everything that was put off, then whether the recipient is listed. */
@@ -34,45 +36,45 @@ export function checkRecipient(
   recipient: string,
   resolved: RecipientAnswer,
 ): Maybe<Reply | undefined> {
-  const { settings, transaction } = session;
-  const check = view(session, { sender: transaction.sender, recipient, resolved });
-  const unlisted = () => {
-    const verdict = settings.rejectUnlistedRecipient ? rejectUnlisted(check) : "dunno";
-    return verdict instanceof Reply ? verdict : undefined;
-  };
-  const refused = ask(settings.recipientLists, check);
-  return refused instanceof Promise
-    ? refused.then((late) => late ?? unlisted())
-    : refused ?? unlisted();
+  return refusal(session, session.settings.recipientLists, { recipient, resolved });
 }
 
 export function checkData(session: Session): Maybe<Reply | undefined> {
-  return ask(["data"], view(session));
+  return refusal(session, ["data"], { recipient: session.transaction.onlyRecipient });
 }
 
 export function checkEndOfData(session: Session): Maybe<Reply | undefined> {
-  return ask(["end_of_data"], view(session));
+  return refusal(session, ["end_of_data"], { recipient: session.transaction.onlyRecipient });
 }
 
 export function checkEtrn(session: Session, etrnDomain: string): Maybe<Reply | undefined> {
   const lists = session.settings.delayReject ? EARLY_AND_ETRN : ETRN;
-  return ask(lists, view(session, { etrnDomain }));
+  return refusal(session, lists, { etrnDomain });
 }
 
-/** The refusal, logged, or what comes without one. */
-export function refusedOr(
-  session: Session,
-  verdict: Maybe<Reply | undefined>,
+/** The refusal, or what comes without one. */
+export function unless(
+  refusal: Maybe<Reply | undefined>,
   otherwise: () => Reply,
-  recipient?: string,
 ): Maybe<Reply> {
-  const answer = (refused: Reply | undefined) =>
-    refused ? session.refuse(refused, recipient) : otherwise();
-  return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
+  return refusal instanceof Promise
+    ? refusal.then((late) => late ?? otherwise())
+    : refusal ?? otherwise();
 }
 
 const ETRN: readonly ListName[] = ["etrn"];
 const EARLY_AND_ETRN: readonly ListName[] = ["client", "helo", "etrn"];
+
+/** Asks these lists; logs what refuses. */
+function refusal(
+  session: Session,
+  lists: readonly ListName[],
+  subject: Subject = {},
+): Maybe<Reply | undefined> {
+  const check = view(session, subject), refused = ask(lists, check);
+  const logged = (refused: Reply | undefined) => refused && session.refuse(refused, check);
+  return refused instanceof Promise ? refused.then(logged) : logged(refused);
+}
 
 /** Asks one list after the other: an OK ends its own list only. */
 function ask(lists: readonly ListName[], check: Check, from = 0): Maybe<Reply | undefined> {
@@ -84,28 +86,32 @@ function ask(lists: readonly ListName[], check: Check, from = 0): Maybe<Reply | 
     }
     if (verdict instanceof Reply) return verdict;
   }
-  return check.deferIfPermit;
+  return unlisted(check) ?? check.deferIfPermit;
+}
+
+/** Whom nobody knows, at RCPT and VRFY, is refused whatever the lists permit. */
+function unlisted(check: Check): Reply | undefined {
+  const verdict = check.settings.rejectUnlistedRecipient ? rejectUnlisted(check) : "dunno";
+  return verdict instanceof Reply ? softened(check, verdict) : undefined;
 }
 
 function view(session: Session, subject: Subject = {}): Check {
   const { settings, services, transaction, clientName, peer, helo, illegalPipelining } = session;
-  const only = transaction.recipients.length === 1
-    ? transaction.recipients[0]!.original
-    : undefined;
-  return {
+  const check: Check = {
     settings,
     services,
     clientName,
     clientAddress: peer.address,
-    helo,
+    helo: subject.helo ?? helo,
     sender: subject.sender ?? transaction.sender,
-    recipient: subject.recipient ?? only,
+    recipient: subject.recipient,
     resolved: subject.resolved,
     etrnDomain: subject.etrnDomain,
     illegalPipelining,
     list: "client",
     deferIfPermit: undefined,
     deferIfReject: undefined,
-    warn: (refused) => session.logRefusal("reject_warning", refused, subject.recipient),
+    warn: (refused) => session.logRefusal("reject_warning", refused, check),
   };
+  return check;
 }

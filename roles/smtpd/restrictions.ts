@@ -42,7 +42,12 @@ function decide(step: Step, check: Check, verdict: Verdict): Verdict {
     check.warn(verdict);
     return "dunno";
   }
-  return verdict.code >= 500 ? check.deferIfReject ?? verdict : verdict;
+  return softened(check, verdict);
+}
+
+/** What `defer_if_reject` makes of a refusal. */
+export function softened(check: Check, refused: Reply): Reply {
+  return refused.code >= 500 ? check.deferIfReject ?? refused : refused;
 }
 
 /** Joins the restrictions of a list with what they do. */

@@ -10,7 +10,7 @@ import { GO_AHEAD } from "../../shared/smtp/standard_replies.ts";
 import { checkClient } from "./restriction_lists.ts";
 import { type Command, find, trimSpaces } from "./commands.ts";
 import { receiveData } from "./content.ts";
-import { connectionAllowed } from "./limits.ts";
+import { connectionAllowed, eventAllowed } from "./limits.ts";
 import { clientNetwork } from "./networks.ts";
 import { READY_FOR_TLS } from "./replies.ts";
 import type { Maybe, Services } from "./services.ts";
@@ -38,6 +38,13 @@ export interface Peer {
   readonly transport: Transport;
   /** Makes the plain connection a TLS session whose bytes go to the same wire; rejects when that fails. */
   startTls?(wire: Wire): Promise<TlsSession>;
+}
+
+/** What a command that is refused named, beside what the session knows. */
+interface About {
+  readonly sender?: string | undefined;
+  readonly recipient?: string | undefined;
+  readonly helo?: string | undefined;
 }
 
 export class Session {
@@ -191,28 +198,22 @@ export class Session {
   }
 
   /** Logs what a restriction or limit refused, and gives it back. */
-  refuse(refused: Reply, recipient?: string, sender?: string): Reply {
+  refuse(refused: Reply, about: About = {}): Reply {
     refusals.add();
-    this.logRefusal("reject", refused, recipient, sender);
+    this.logRefusal("reject", refused, about);
     return refused;
   }
 
-  /** `sender` is one whose transaction has not begun. */
-  logRefusal(
-    action: string,
-    refused: Reply,
-    recipient?: string,
-    sender = this.transaction.sender,
-  ): void {
-    const { queueId } = this.transaction;
+  logRefusal(action: string, refused: Reply, about: About): void {
+    const { queueId, sender } = this.transaction;
     const { text } = this.settings.softBounce ? refused.soft() : refused;
     lines.rejected(action, this.where, text, {
       queueId,
       client: this.client,
-      sender,
-      recipient,
+      sender: about.sender ?? sender,
+      recipient: about.recipient,
       protocol: this.esmtp ? "ESMTP" : "SMTP",
-      helo: this.helo,
+      helo: about.helo ?? this.helo,
     });
   }
 
@@ -227,12 +228,23 @@ export class Session {
       this.wire.write(refused.wire);
       return false;
     }
+    if (settings.tlsWrappermode && !await this.#wrap()) return false;
     const refused = await checkClient(this);
     this.#denied = refused !== undefined;
-    const greeting = refused ? this.refuse(refused) : settings.greeting;
+    // Whoever speaks first does not listen (reference 3.1).
+    const early = this.wire.held && !this.tls ? this.#unauthorizedPipelining() : undefined;
+    const greeting = early ?? refused ?? settings.greeting;
     const sent = this.#send(greeting);
     if (sent) await sent;
-    return !greeting.closes;
+    return !greeting.closes && !this.closing;
+  }
+
+  /** TLS from the first byte on; a client that may not have it hears why in the clear. */
+  async #wrap(): Promise<boolean> {
+    if (await eventAllowed(this, "newtls")) return await this.#handshake();
+    const text = `Error: too many new TLS sessions from ${this.peer.address}`;
+    this.wire.write(this.refuse(this.#host(421, "4.7.0", text)).wire);
+    return false;
   }
 
   /** Writes one reply; waits before that only when the client made too many errors. */
@@ -266,20 +278,14 @@ export class Session {
   }
 
   async #startTls(): Promise<boolean> {
-    const { peer, wire, settings } = this;
+    const { wire } = this;
     wire.flush();
     // What came before the handshake came from who knows whom (RFC 3207 4.2).
     wire.discard();
     wire.disarm();
-    try {
-      const tls = this.tls = await peer.startTls!(wire);
-      wire.transport = tls.transport;
-      if (settings.tlsLoglevel > 0) logTls(this.client, tls);
-    } catch (error) {
+    if (!await this.#handshake()) {
       // The 220 said nothing of the handshake.
       this.tally.failed("starttls");
-      lines.tlsFailed(this.client, reason(error));
-      lines.ended("lost connection", this.where, this.client, this.#id);
       return false;
     }
     // Everything that was said in the clear is forgotten.
@@ -288,6 +294,21 @@ export class Session {
     this.illegalPipelining = false;
     this.resetTransaction("STARTTLS");
     return true;
+  }
+
+  /** False when there will be no TLS session. */
+  async #handshake(): Promise<boolean> {
+    const { peer, wire, settings } = this;
+    try {
+      const tls = this.tls = await peer.startTls!(wire);
+      wire.transport = tls.transport;
+      if (settings.tlsLoglevel > 0) logTls(this.client, tls);
+      return true;
+    } catch (error) {
+      lines.tlsFailed(this.client, reason(error));
+      lines.ended("lost connection", this.where, this.client, this.#id);
+      return false;
+    }
   }
 
   /** The system stops: content that has begun is still taken, and nothing after it. */
@@ -338,7 +359,7 @@ function argument(line: string): string {
   return space < 0 ? "" : trimSpaces(trimmed.slice(space + 1));
 }
 
-export function logTls(client: lines.Named, { protocol, cipher, bits }: TlsSession): void {
+function logTls(client: lines.Named, { protocol, cipher, bits }: TlsSession): void {
   const { name, address } = client;
   lines.tlsEstablished("Anonymous", `from ${name}[${address}]`, {
     protocol,

@@ -36,6 +36,9 @@ const rows: [reason: string, texts: Record<string, string>, error: string][] = [
   ["TLS demanded without a certificate", {
     smtpd_tls_security_level: "encrypt",
   }, "smtpd_tls_security_level: encrypt needs smtpd_tls_chain_files"],
+  ["TLS from the first byte without a certificate", {
+    smtpd_tls_wrappermode: "yes",
+  }, "smtpd_tls_wrappermode: yes needs smtpd_tls_chain_files"],
   ["mynetworks_style = subnet without mynetworks", {
     mynetworks_style: "subnet",
   }, "mynetworks_style: only host is supported"],

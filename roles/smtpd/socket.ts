@@ -92,7 +92,7 @@ export class TlsServer {
       const timer = setTimeout(() => fail(TLS_TIMEOUT), timerMs(this.timeoutSeconds));
       const closed = () => fail(TLS_LOST);
       // Whoever ends its side before the handshake is over is gone.
-      if (socket.readableEnded) return closed();
+      if (socket.readableEnded || socket.destroyed) return closed();
       socket.allowHalfOpen = false;
       socket.once("close", closed);
       // An error is always followed by close, but unheard it would end the process.

@@ -33,4 +33,10 @@ export class Transaction {
   overshoot = 0;
   /** Content that BDAT has begun. */
   intake: Intake | undefined;
+
+  /** The recipient as it was given, when there is one only. */
+  get onlyRecipient(): string | undefined {
+    const [only, second] = this.recipients;
+    return second ? undefined : only?.original;
+  }
 }

@@ -31,6 +31,9 @@ const session = {
   softBounce: bool("soft_bounce", "no", {
     doc: "Answer 4xx where 5xx is meant: for trying out a configuration.",
   }),
+  strictSmtputf8: bool("strict_smtputf8", "no", {
+    doc: "Take Unicode in local parts only where SMTPUTF8 was asked for, as in domains.",
+  }),
   strictRfc821Envelopes: bool("strict_rfc821_envelopes", "no", {
     doc: "Demand angle brackets around the addresses of MAIL and RCPT.",
   }),

@@ -26,6 +26,9 @@ export function serverComplaints(
   if (params.tlsSecurityLevel === "encrypt" && !hasTls) {
     complain("smtpd_tls_security_level", "encrypt needs smtpd_tls_chain_files");
   }
+  if (params.tlsWrappermode && !hasTls) {
+    complain("smtpd_tls_wrappermode", "yes needs smtpd_tls_chain_files");
+  }
   const open = openRelay([params.relayRestrictions, params.recipientRestrictions]);
   if (open) complain("smtpd_relay_restrictions", open);
   try {
