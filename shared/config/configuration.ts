@@ -30,12 +30,35 @@ export function loadConfiguration(directory: string, facts: Facts, hint?: string
   };
   if (hint) problems.push(problem("warning", { file: absolute, line: 0 }, "", hint));
   const main = parseMainCf(read("main.cf"), join(absolute, "main.cf"));
+  const entries = withOrigin(main, (error, line) => {
+    problems.push(problem("fatal", { file: main.file, line }, ORIGIN, error));
+  });
   const master = parseMasterCf(read("master.cf"), join(absolute, "master.cf"));
   const readable = [...problems, ...master.problems].every(({ file }) => file !== master.file);
   if (readable && !master.services.length) {
     problems.push(problem("fatal", { file: master.file, line: 0 }, "", "has no services"));
   }
-  return new Configuration(absolute, facts, main, master, problems);
+  return new Configuration(absolute, facts, { ...main, entries }, master, problems);
+}
+
+/** As Debian has it: `myorigin = /etc/mailname` is the first line of that file. */
+const ORIGIN = "myorigin";
+
+function withOrigin(
+  { entries }: MainCf,
+  report: (error: string, line: number) => void,
+): MainCf["entries"] {
+  const origin = entries.get(ORIGIN);
+  if (!origin?.raw.startsWith("/")) return entries;
+  try {
+    if (Deno.statSync(origin.raw).size > MAX_FILE_BYTES) throw new Error("is too large");
+    const [line] = Deno.readTextFileSync(origin.raw).split("\n", 1);
+    const content = line!.trim().replaceAll("$", "$$$$");
+    return new Map([...entries, [ORIGIN, { ...origin, content }]]);
+  } catch (error) {
+    report(`${origin.raw} cannot be read: ${reason(error)}`, origin.line);
+    return entries;
+  }
 }
 
 export class Configuration {
@@ -147,7 +170,7 @@ export class Configuration {
     let scope = this.#scopes.get(key);
     if (!scope) {
       scope = new Expander({
-        raw: (name) => this.raw(name, key),
+        raw: (name) => this.#content(name, key) ?? this.raw(name, key),
         report: (severity, chain, text) => {
           // Where no override has a part in it, the same problem is reported for the whole system.
           if (key && !chain.some((name) => key.overrides.has(name))) return;
@@ -160,6 +183,10 @@ export class Configuration {
       this.#scopes.set(key, scope);
     }
     return scope;
+  }
+
+  #content(name: string, service: MasterEntry | undefined): string | undefined {
+    return service?.overrides.has(name) ? undefined : this.main.entries.get(name)?.content;
   }
 
   /** JSON: the default under "", and each transport's own where it is set. */

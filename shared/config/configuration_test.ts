@@ -174,8 +174,8 @@ for (
     ],
     [
       "an undefined name",
-      "mail_name = $nowhere",
-      "warning: main.cf, line 1: mail_name: $nowhere is undefined and stands for nothing",
+      "smtpd_banner = $nowhere",
+      "warning: main.cf, line 1: smtpd_banner: $nowhere is undefined and stands for nothing",
     ],
     [
       "a level that is none",

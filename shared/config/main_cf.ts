@@ -8,6 +8,8 @@ export interface MainEntry {
   /** The value as written, not expanded. */
   readonly raw: string;
   readonly line: number;
+  /** What counts instead: what is in the file that `raw` names. */
+  readonly content?: string;
 }
 
 export interface MainCf {

@@ -86,20 +86,32 @@ export function limit(name: string, fallback: string, bounds: Bounds): Parameter
   return { ...declared, parse: (text) => parse(text) || Infinity };
 }
 
-const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800, "": 1 };
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+/** As many as Postfix's times hold. */
+const MAX_SECONDS = 2 ** 31 - 1;
 
-/** A time such as `300s`, `5d`, `2h`; the value is in seconds. Without a unit, seconds. */
+/** A time such as `300s`, `5d`, `2h`; the value is in seconds. Without a unit it is in that of the default. */
 export function time(name: string, fallback: string, bounds: Bounds): Parameter<number> {
+  const [usual] = /[smhdw]$/.exec(fallback) ?? ["s"];
   return parsed(name, fallback, bounds, (text) => {
     const match = /^([0-9]{1,12})\s*([smhdw]?)$/i.exec(text);
     if (!match) throw new ConfigError(`must be a time such as 30s, 5m, 2h or 1d: is "${text}"`);
-    return bounded(Number(match[1]) * UNIT_SECONDS[match[2]!.toLowerCase()]!, bounds);
+    const unit = (match[2] || usual).toLowerCase();
+    return bounded(Number(match[1]) * UNIT_SECONDS[unit]!, { max: MAX_SECONDS, ...bounds });
   });
 }
 
 /** Any text, possibly empty. */
 export function text(name: string, fallback: string, notes: Notes): Parameter<string> {
   return parsed(name, fallback, notes, (text) => text);
+}
+
+/** Any text but none. */
+export function someText(name: string, fallback: string, notes: Notes): Parameter<string> {
+  return parsed(name, fallback, notes, (text) => {
+    if (!text) throw new ConfigError("must not be empty");
+    return text;
+  });
 }
 
 /** One of these words, in any case. */

@@ -1,20 +1,20 @@
 /** Parameters that several roles read. */
 
-import { bool, choice, domains, limit, list, maps, text, time } from "./declare.ts";
-import { interfaces, nexthops, path, words } from "./parsers.ts";
+import { bool, choice, domains, limit, list, maps, someText, text, time } from "./declare.ts";
+import { hostname, interfaces, nexthops, path, words } from "./parsers.ts";
 
 /** Who we are: every role that speaks or writes for us needs it. */
 export const identity = {
-  myhostname: text("myhostname", "$system_hostname", {
+  myhostname: hostname("myhostname", "$system_hostname", {
     doc: "The internet hostname of this mail system.",
   }),
-  mydomain: text("mydomain", "$system_domain", {
+  mydomain: hostname("mydomain", "$system_domain", {
     doc: "The internet domain of this mail system.",
   }),
-  myorigin: text("myorigin", "$myhostname", {
-    doc: "The domain that is added to addresses without one.",
+  myorigin: hostname("myorigin", "$myhostname", {
+    doc: "The domain that is added to addresses without one, or a file whose first line it is.",
   }),
-  mailName: text("mail_name", "Postern", {
+  mailName: someText("mail_name", "Postern", {
     doc: "The name in the greeting, in Received and in bounces.",
   }),
   mailVersion: text("mail_version", "$postern_version", {
@@ -38,7 +38,7 @@ export const sizes = {
 
 /** How log lines are made; every role has these. */
 export const logging = {
-  syslogName: text("syslog_name", "postfix", {
+  syslogName: someText("syslog_name", "postfix", {
     doc: "The word before the slash in each log line's process name.",
   }),
   maillogFile: path("maillog_file", "", {

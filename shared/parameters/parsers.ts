@@ -1,6 +1,7 @@
 /** Parameters whose text means more than words: places, addresses, networks, next hops, transports. */
 
 import { ConfigError, reason } from "../errors.ts";
+import { isHostname } from "../net/hostname.ts";
 import { literalAddress } from "../net/network.ts";
 import { type NetworkItem, networkItem } from "../net/network_list.ts";
 import { parseNexthop } from "../net/nexthop.ts";
@@ -19,6 +20,14 @@ export function path(
       throw new ConfigError(`must be an absolute path: is "${text}"`);
     }
     return text;
+  });
+}
+
+/** A host or a domain of this system. */
+export function hostname(name: string, fallback: string, notes: Notes): Parameter<string> {
+  return parsed(name, fallback, notes, (text) => {
+    if (isHostname(text)) return text;
+    throw new ConfigError(`must be a name such as mail.example.com: is "${text}"`);
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { DOUBLE_BOUNCE } from "../mail/address.ts";
-import { bool, int, limit, list, type Parameter, perTransport, text, time } from "./declare.ts";
+import { bool, int, limit, list, type Parameter, perTransport, someText, time } from "./declare.ts";
 import { addressing, backoff, identity, queue, sizes } from "./global.ts";
 
 /** How much one success or failure weighs: a number, or a number over the window or its square root. */
@@ -193,7 +193,7 @@ export const qmgrParameters = {
   recipientDelimiter: addressing.recipientDelimiter,
   myorigin: identity.myorigin,
   mydomain: identity.mydomain,
-  doubleBounceSender: text("double_bounce_sender", DOUBLE_BOUNCE, {
+  doubleBounceSender: someText("double_bounce_sender", DOUBLE_BOUNCE, {
     doc: "The sender of notifications that must never be answered.",
   }),
   ...concurrency,
