@@ -146,7 +146,7 @@ class Handshake {
       seconds: this.settings.starttlsTimeout,
     };
     this.wire.send("STARTTLS\r\n");
-    const reply = await this.wire.wait(phase);
+    const reply = await this.wire.verdict(phase);
     if (reply.code !== 220) {
       if (this.tls === "may" && reply.code !== 421) return this.#session(offered);
       throw this.#noTls(

@@ -115,10 +115,10 @@ export class Transaction {
   }
 
   /** Sends a command unless it went out with the batch, and takes its reply. */
-  #ask(command: string, phase: Phase): Reply | Promise<Reply> {
+  #ask(command: string, phase: Phase): Promise<Reply> {
     const { wire } = this.session;
     if (command) wire.send(command);
-    return wire.next() ?? wire.wait(phase);
+    return wire.verdict(phase);
   }
 
   /** RSET where the transaction before was broken off, and MAIL. */
@@ -229,9 +229,9 @@ export class Transaction {
       this.#noteBroken(stuffer);
       return undefined;
     } catch (error) {
-      const early = error instanceof StreamError ? wire.next() : undefined;
-      if (early) return early;
-      throw error;
+      if (!(error instanceof StreamError)) throw error;
+      // What the server said before it left, if anything.
+      return await this.#ask("", this.phases.body);
     }
   }
 

@@ -61,8 +61,7 @@ export class Wire {
   /** Sends commands. What the server said before cannot be meant for them, unless it is that it leaves. */
   send(text: string): void {
     if (this.unread && !this.#leaving && this.#replies[0]?.code !== 421) {
-      this.#replies = [];
-      return this.#end("protocol", "reply before its command");
+      return this.#breakOff("reply before its command");
     }
     this.socket.write(utf8Bytes(text));
   }
@@ -72,12 +71,17 @@ export class Wire {
     return this.socket.write(bytes);
   }
 
-  /** A reply that is here already. */
-  next(): Reply | undefined {
-    return this.#replies.shift();
+  /** The next reply, where it decides about mail: one that is not whole ends the session. Throws StreamError. */
+  async verdict(phase: Phase): Promise<Reply> {
+    const reply = this.#replies.shift() ?? await this.wait(phase);
+    if (reply.isWhole) return reply;
+    // What follows may be the rest of it, or answer another command than the next.
+    const detail = `malformed reply: ${reply.text}`;
+    this.#breakOff(detail);
+    throw new StreamError("protocol", phase.name, detail);
   }
 
-  /** The next reply; throws StreamError. Call `next` first: the wait is only for what is not here. */
+  /** The next reply; throws StreamError. */
   wait(phase: Phase): Promise<Reply> {
     const reply = this.#replies.shift();
     if (reply) return Promise.resolve(reply);
@@ -183,6 +187,12 @@ export class Wire {
     this.#waiter = undefined;
     this.#deadline = 0;
     waiter?.resolve(value);
+  }
+
+  /** The two sides do not mean the same replies any more: nothing else that was said is believed. */
+  #breakOff(detail: string): void {
+    this.#replies = [];
+    this.#end("protocol", detail);
   }
 
   #end(what: StreamError["what"], detail: string): void {

@@ -23,10 +23,15 @@ const decoder = new TextDecoder();
 /** One reply. Texts are made when asked for: most replies are only looked at for their code. */
 export class Reply {
   constructor(
-    /** 200 to 599, or 0 when the server sent something that is no reply. */
+    /** 200 to 599, of the last line, or 0 when the server sent something that is no reply. */
     readonly code: number,
     readonly raw: readonly Uint8Array[],
   ) {}
+
+  /** Each line begins with the same code (RFC 5321 4.2.1); without, nobody knows whether this is one reply or parts of two. */
+  get isWhole(): boolean {
+    return this.code > 0 && this.raw.every((line) => replyCode(line) === this.code);
+  }
 
   /** 2 to 5, or 0. */
   get class(): number {
@@ -52,9 +57,9 @@ export class Reply {
     return this.raw.map(printableText).join(" ");
   }
 
-  /** Each line without its code. */
+  /** Each line without its code; lines that have none are left out. */
   get lines(): string[] {
-    return this.raw.map((line) => printableText(line).slice(4));
+    return this.raw.filter(replyCode).map((line) => printableText(line).slice(4));
   }
 }
 
@@ -106,7 +111,8 @@ export class ReplyParser {
     if (line[line.length - 1] === CR) line = line.subarray(0, line.length - 1);
     this.#lines.push(line);
     const code = replyCode(line);
-    if (code && line[3] === HYPHEN) {
+    // What stands between the lines of a reply does not end it.
+    if (code ? line[3] === HYPHEN : this.#lines.length > 1) {
       if (this.#lines.length < this.limits.lines) return;
       throw new PeerError(`reply of more than ${this.limits.lines} lines`);
     }

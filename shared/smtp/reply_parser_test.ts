@@ -43,6 +43,30 @@ for (
   });
 }
 
+for (
+  const [why, text, code, isWhole] of [
+    ["one line", "250 ok\r\n", 250, true],
+    ["lines of one code", "250-a\r\n250-b\r\n250 c\r\n", 250, true],
+    ["a line without code inside", "550-a\r\nb\r\n550 c\r\n", 550, false],
+    ["an empty line inside", "550-a\r\n\r\n550 c\r\n", 550, false],
+    ["another code inside", "250-a\r\n251-b\r\n250 c\r\n", 250, false],
+    ["another code at its end", "250-a\r\n550 b\r\n", 550, false],
+    ["no code", "hello\r\n", 0, false],
+  ] as [string, string, number, boolean][]
+) {
+  Deno.test(`ReplyParser takes ${why} for one reply, ${isWhole ? "" : "not "}whole`, () => {
+    assertEquals(parse(text).map((each) => [each.code, each.isWhole]), [[code, isWhole]]);
+  });
+}
+
+Deno.test("lines has the texts of those lines that have a code", () => {
+  assertEquals(parse("250-mx\r\nnot SIZE\r\n250 DSN\r\n")[0]!.lines, ["mx", "DSN"]);
+});
+
+Deno.test("ReplyParser refuses lines without code that do not end inside a reply", () => {
+  assertThrows(() => parse(`220-x\r\n${"x\r\n".repeat(1000)}`), PeerError);
+});
+
 Deno.test("ReplyParser forgets the enhanced code of the reply before", () => {
   assertEquals(seen("550 5.1.1 a\r\n550 b\r\n").map(([, dsn]) => dsn), ["5.1.1", "5.0.0"]);
 });
