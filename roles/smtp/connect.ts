@@ -12,6 +12,8 @@ export interface Server extends Peer {
   readonly address: string;
   /** 0 for a unix socket. */
   readonly port: number;
+  /** Its destination has servers of a better preference. */
+  readonly hasBetter?: boolean;
 }
 
 /** A server at an IP address. */

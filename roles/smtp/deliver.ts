@@ -15,6 +15,8 @@ import { Sweeper } from "./sweeper.ts";
 import { type Phases, phases, Transaction } from "./transaction.ts";
 import {
   isSoft,
+  LoopError,
+  loopTrouble,
   secondContentTrouble,
   SiteError,
   StaleError,
@@ -73,18 +75,34 @@ export class Deliverer {
 
   async #tryAll(job: Job, likely: boolean, tried: Server | undefined): Promise<void> {
     for (const { destination, fallback } of this.#destinations(job)) {
-      const found = await this.#lookup.servers(destination);
-      if (!Array.isArray(found)) {
+      const noWay = await this.#tryDestination(destination, job, likely && !fallback, tried);
+      if (noWay) {
         const ours = fallback || job.request.nexthop === this.settings.relayhost;
-        job.unreachable(ours ? softened(found) : found);
-        if (found.final) return;
-        continue;
+        job.unreachable(ours ? softened(noWay) : noWay);
       }
-      const others = found.filter(({ address, port }) =>
-        address !== tried?.address || port !== tried.port
-      );
-      await this.#tryServers(others, job, likely && !fallback);
-      if (!job.open.length || !job.canSend) return;
+      if (noWay?.final || !job.open.length || !job.canSend) return;
+    }
+  }
+
+  /** Tries the servers of one destination; returns why there is no way there, if there is none. */
+  async #tryDestination(
+    destination: Destination,
+    job: Job,
+    likely: boolean,
+    tried: Server | undefined,
+  ): Promise<Trouble | undefined> {
+    const found = await this.#lookup.servers(destination);
+    if (!Array.isArray(found)) return found;
+    const others = found.filter(({ address, port }) =>
+      address !== tried?.address || port !== tried.port
+    );
+    try {
+      await this.#tryServers(others, job, likely);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof LoopError)) throw error;
+      const { hasBetter = false, relay } = error.peer;
+      return { ...loopTrouble(job.request.nexthop, hasBetter, relay), final: true };
     }
   }
 

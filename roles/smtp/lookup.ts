@@ -7,7 +7,7 @@ import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { lowerCase } from "../../shared/smtp/keyword.ts";
 import { inetServer, type Server, unixServer } from "./connect.ts";
 import type { Destination } from "../../shared/net/nexthop.ts";
-import { isSoft, type Trouble } from "./trouble.ts";
+import { isSoft, loopTrouble, type Trouble } from "./trouble.ts";
 
 /** Asks the dns role; an answer that cannot be had is `fail`. */
 export type Ask = (name: string, type: RecordType) => Promise<DnsAnswer>;
@@ -83,12 +83,13 @@ export class Lookup {
     const servers: Server[] = [];
     let missing: Trouble | undefined;
     for (const level of byPreference(exchangers)) {
-      if (self && self.preference <= level[0]!.preference) break;
+      const { preference } = level[0]!, hasBetter = preference > exchangers[0]!.preference;
+      if (self && self.preference <= preference) break;
       const wanted = this.settings.mxAddressLimit - servers.length;
       const [found, trouble] = await this.#addressesOf(level, port, wanted);
       if (trouble && (!missing || isSoft(trouble))) missing = trouble;
       if (found.some(({ address }) => isSelf(address))) self = level[0]!;
-      else servers.push(...this.#arranged(found));
+      else servers.push(...this.#arranged(found.map((each) => ({ ...each, hasBetter }))));
       if (servers.length >= this.settings.mxAddressLimit) break;
     }
     if (servers.length) return this.#limited(servers);
@@ -201,10 +202,9 @@ export class Lookup {
 
 /** No server but this host is left: the better ones have no address now, or there are none and mail goes round. */
 function nobodyBetter(host: string, areOthers: boolean): NoWay {
-  const [dsn, text] = areOthers
-    ? ["4.4.4", `unable to find primary relay for ${host}`]
-    : ["5.4.6", `mail for ${host} loops back to myself`];
-  return new NoWay({ dsn, text, relay: "none", site: areOthers });
+  if (!areOthers) return new NoWay(loopTrouble(host, false));
+  const text = `unable to find primary relay for ${host}`;
+  return new NoWay({ dsn: "4.4.4", text, relay: "none", site: true });
 }
 
 /** Postfix's words for what DNS did not say. */

@@ -7,7 +7,7 @@
  * Trusts   nobody: a server's replies are bounded, and speak for nothing but the command they answer.
  * Talks to dns, outcomes, other people's servers; answers delivery.
  * Keeps    open sessions for seconds, outcomes until qmgr has committed them.
- * Fails    what does not work now is deferred; only a server's 5xx, or a domain that is not there, bounces.
+ * Fails    what does not work now is deferred; only a server's 5xx, or a domain that is not there or leads back here, bounces.
  */
 
 import { deliveryAnswerer, handed } from "../../shared/delivery/agent.ts";

@@ -1,13 +1,14 @@
 /** A session with a server: greeting, handshake, what it offers, STARTTLS (RFC 5321 4.1.1.1, RFC 3207). */
 
 import { tlsEstablished } from "../../shared/log/lines.ts";
-import { info } from "../../shared/log/log.ts";
+import { info, warning } from "../../shared/log/log.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import { connect, type Server } from "./connect.ts";
 import { type Features, features, NO_FEATURES } from "./features.ts";
 import type { Sweeper } from "./sweeper.ts";
 import {
+  LoopError,
   type Phase,
   refusalTrouble,
   SiteError,
@@ -36,7 +37,7 @@ export class Session {
 
 export type TlsWanted = "none" | "may" | "encrypt";
 
-/** Connects, and leads the session up to where mail can be sent; throws SiteError. */
+/** Connects, and leads the session up to where mail can be sent; throws SiteError or LoopError. */
 export async function openSession(
   server: Server,
   settings: SmtpSettings,
@@ -47,7 +48,8 @@ export async function openSession(
   try {
     return await new Handshake(server, settings, wire, tls).run();
   } catch (error) {
-    if (error instanceof SiteError && !(error instanceof TlsError)) wire.quit(undefined);
+    const inStep = error instanceof SiteError && !(error instanceof TlsError);
+    if (inStep || error instanceof LoopError) wire.quit(undefined);
     else wire.destroy();
     if (error instanceof StreamError) throw new SiteError(streamTrouble(error, server));
     throw error;
@@ -102,8 +104,8 @@ class Handshake {
       reply = await this.#say();
     }
     if (reply.class !== 2) this.#refused(reply, false);
-    if (this.#verb === "HELO") return NO_FEATURES;
     this.#looksLikeMe(reply);
+    if (this.#verb === "HELO") return NO_FEATURES;
     return features(reply.lines, this.settings.discardEhloKeywords);
   }
 
@@ -121,13 +123,9 @@ class Handshake {
     if (this.server.port !== 25 || this.settings.protocol === "lmtp") return;
     const name = reply.lines[0]!.split(" ")[0]!.toLowerCase();
     if (name !== this.settings.myhostname.toLowerCase()) return;
-    throw new SiteError({
-      dsn: "5.4.6",
-      text: `mail for ${this.server.name} loops back to myself`,
-      relay: this.server.relay,
-      site: true,
-      final: true,
-    });
+    const { relay } = this.server;
+    warning(`host ${relay} replied to HELO/EHLO with my own hostname ${this.settings.myhostname}`);
+    throw new LoopError(this.server);
   }
 
   /** From STARTTLS on, a server or something on the way to it that does not get on with TLS may just break off. */

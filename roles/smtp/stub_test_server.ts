@@ -51,11 +51,12 @@ export class StubServer implements AsyncDisposable {
     this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
   }
 
-  listen(where: number | string = 0): Promise<this> {
-    return new Promise((resolve) => {
+  listen(where: number | string = 0, host = "127.0.0.1"): Promise<this> {
+    return new Promise((resolve, reject) => {
+      this.#server.on("error", reject);
       const done = () => resolve(this);
       if (typeof where === "string") this.#server.listen(where, done);
-      else this.#server.listen(where, "127.0.0.1", done);
+      else this.#server.listen(where, host, done);
     });
   }
 

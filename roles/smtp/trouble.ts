@@ -29,6 +29,13 @@ export class SiteError extends Error {
   }
 }
 
+/** The server is this host: it would send the mail to itself again, and so would whoever is no better than it. */
+export class LoopError extends Error {
+  constructor(readonly peer: Peer & { readonly hasBetter?: boolean }) {
+    super();
+  }
+}
+
 /** A session broke off over TLS: with level `may` the next attempt may do without. */
 export class TlsError extends SiteError {}
 
@@ -67,6 +74,12 @@ export function streamTrouble(error: StreamError, peer: Peer): Trouble {
     : `protocol error of ${peer.label} while ${error.phase}: ${error.message}`;
   const dsn = error.what === "protocol" ? "4.5.0" : "4.4.2";
   return { dsn, text, relay: peer.relay, site: true };
+}
+
+/** `mail for N loops back to myself` (RFC 3463 3.5): for ever, or until a better server is there. */
+export function loopTrouble(nexthop: string, hasBetter: boolean, relay = "none"): Trouble {
+  const text = `mail for ${nexthop} loops back to myself`;
+  return { dsn: hasBetter ? "4.4.6" : "5.4.6", text, relay, site: hasBetter };
 }
 
 /** The server was ready for content that we could not read once more: our own trouble. */
