@@ -74,7 +74,10 @@ export class Deliverer {
   }
 
   async #tryAll(job: Job, likely: boolean, tried: Server | undefined): Promise<void> {
+    let before: Destination | undefined;
     for (const { destination, fallback } of this.#destinations(job)) {
+      if (before && await this.#lookup.listsUs(before)) return;
+      before = destination;
       const noWay = await this.#tryDestination(destination, job, likely && !fallback, tried);
       if (noWay) {
         const ours = fallback || job.request.nexthop === this.settings.relayhost;
@@ -102,7 +105,7 @@ export class Deliverer {
     } catch (error) {
       if (!(error instanceof LoopError)) throw error;
       const { hasBetter = false, relay } = error.peer;
-      return { ...loopTrouble(job.request.nexthop, hasBetter, relay), final: true };
+      return loopTrouble(job.request.nexthop, hasBetter, relay);
     }
   }
 

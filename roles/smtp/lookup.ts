@@ -72,12 +72,25 @@ export class Lookup {
     }
   }
 
+  /** True when this host is an exchanger of a destination, the best or not: what is sent elsewhere instead comes back. */
+  async listsUs(destination: Destination): Promise<boolean> {
+    const isSelf = this.#selfTest(destination);
+    if (!isSelf) return false;
+    try {
+      const exchangers = await this.#exchangers(destination);
+      if (exchangers.some(({ host }) => isSelf(host))) return true;
+      const [found] = await this.#addressesOf(exchangers, destination.port, Infinity);
+      return found.some(({ address }) => isSelf(address));
+    } catch (error) {
+      if (error instanceof NoWay) return false;
+      throw error;
+    }
+  }
+
   async #servers(destination: Destination): Promise<Server[]> {
     const { host, port } = destination;
-    const exchangers = destination.mx && !this.settings.disableDnsLookups
-      ? await this.#exchangers(host)
-      : [{ host, preference: 0 }];
-    const isSelf = this.#selfTest(destination);
+    const exchangers = await this.#exchangers(destination);
+    const isSelf = this.#selfTest(destination) ?? (() => false);
     // Our name is ours whether or not DNS knows an address of it.
     let self = exchangers.find((each) => isSelf(each.host));
     const servers: Server[] = [];
@@ -98,8 +111,13 @@ export class Lookup {
       : this.#nobody(missing!, exchangers);
   }
 
+  async #exchangers({ host, mx }: Destination): Promise<Exchanger[]> {
+    if (mx && !this.settings.disableDnsLookups) return await this.#exchangersOf(host);
+    return [{ host, preference: 0 }];
+  }
+
   /** The mail exchangers of a domain; the domain itself when it has none. */
-  async #exchangers(domain: string): Promise<Exchanger[]> {
+  async #exchangersOf(domain: string): Promise<Exchanger[]> {
     const answer = await this.ask(domain, "MX");
     if (answer.status === "none") return [{ host: domain, preference: 0 }];
     if (answer.status === "fail" && this.settings.ignoreMxLookupError) {
@@ -188,8 +206,8 @@ export class Lookup {
   }
 
   /** Tells this host's names and addresses: mail to them, and to what is no better, would go round. Only port 25 is us. */
-  #selfTest({ port }: Destination): (nameOrAddress: string) => boolean {
-    if (port !== 25 || this.settings.protocol === "lmtp") return () => false;
+  #selfTest({ port }: Destination): ((nameOrAddress: string) => boolean) | undefined {
+    if (port !== 25 || this.settings.protocol === "lmtp") return undefined;
     return (nameOrAddress) => this.#isOwn(lowerCase(nameOrAddress));
   }
 
@@ -204,7 +222,7 @@ export class Lookup {
 function nobodyBetter(host: string, areOthers: boolean): NoWay {
   if (!areOthers) return new NoWay(loopTrouble(host, false));
   const text = `unable to find primary relay for ${host}`;
-  return new NoWay({ dsn: "4.4.4", text, relay: "none", site: true });
+  return new NoWay({ dsn: "4.4.4", text, relay: "none", site: true, final: true });
 }
 
 /** Postfix's words for what DNS did not say. */

@@ -79,7 +79,7 @@ export function streamTrouble(error: StreamError, peer: Peer): Trouble {
 /** `mail for N loops back to myself` (RFC 3463 3.5): for ever, or until a better server is there. */
 export function loopTrouble(nexthop: string, hasBetter: boolean, relay = "none"): Trouble {
   const text = `mail for ${nexthop} loops back to myself`;
-  return { dsn: hasBetter ? "4.4.6" : "5.4.6", text, relay, site: hasBetter };
+  return { dsn: hasBetter ? "4.4.6" : "5.4.6", text, relay, site: hasBetter, final: true };
 }
 
 /** The server was ready for content that we could not read once more: our own trouble. */

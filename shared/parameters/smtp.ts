@@ -50,7 +50,8 @@ function routing(p: Protocol) {
       doc: "The port, or its name, where a destination names none.",
     }),
     fallbackRelay: nexthopList(`${p}_fallback_relay`, defaults.fallbackRelay, {
-      doc: "Relays to try when a destination is not found or cannot be reached.",
+      doc:
+        "Relays to try when a destination is not found or cannot be reached, unless we are one of its exchangers.",
     }),
     hostLookup: words(`${p}_host_lookup`, "dns", ["dns", "native"], {
       doc: "dns or native; both ask the dns role, which reads the hosts file first.",
