@@ -3,6 +3,7 @@
 import { ConfigError } from "../../shared/errors.ts";
 import { literalAddress } from "../../shared/net/network.ts";
 import { type Values } from "../../shared/parameters/declare.ts";
+import { ownAddresses } from "../../shared/parameters/own_addresses.ts";
 import type { TransportValue } from "../../shared/parameters/parsers.ts";
 import { rewriteParameters } from "../../shared/parameters/rewrite.ts";
 import { DomainList } from "../../shared/table/match_list.ts";
@@ -10,8 +11,6 @@ import { type Environment, RUNNING, TableList } from "../../shared/table/table.t
 import type { MaybePromise } from "./steps.ts";
 
 export type Params = Values<typeof rewriteParameters>;
-
-const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** Everything that rewrite and resolve ask; made once from the parameters. */
 export class Settings {
@@ -93,19 +92,6 @@ export class Settings {
     if (domain.startsWith("[") && this.#ownAddresses.has(literalAddress(domain) ?? "")) return true;
     return this.#mydestination.matches(domain);
   }
-}
-
-/** The addresses on which we receive mail; names among the interfaces are not looked up, but localhost is known. */
-function ownAddresses(params: Params): Set<string> {
-  const named = params.inetInterfaces.flatMap((word) => {
-    const folded = word.toLowerCase();
-    if (folded === "all") return [...params.hostAddresses, ...LOOPBACK];
-    return folded === "loopback-only" || folded === "localhost" ? LOOPBACK : [word];
-  });
-  const addresses = [...named, ...params.proxyInterfaces].map((address) =>
-    literalAddress(`[${address.replace(/^\[|\]$/g, "")}]`)
-  );
-  return new Set(addresses.filter((address) => address !== undefined));
 }
 
 function domains(

@@ -1,7 +1,8 @@
 /** From a destination to the servers to try, best first (RFC 5321 5.1, RFC 7505). */
 
 import { isIP } from "node:net";
-import { interfaceAddress } from "../../shared/parameters/parsers.ts";
+import { plainAddress } from "../../shared/net/network.ts";
+import { ownAddresses } from "../../shared/parameters/own_addresses.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { lowerCase } from "../../shared/smtp/keyword.ts";
@@ -17,11 +18,6 @@ const MAX_MX_HOSTS = 50;
 /** Exchangers of one preference that are looked up at once: a domain may list many, and slow ones. */
 const HOSTS_AT_ONCE = 5;
 
-/** Words of `inet_interfaces` that are no host's name. */
-const INTERFACE_SETS = ["all", "loopback-only"];
-/** Those that take the loopback addresses in. */
-const LOOPBACK_WORDS = [...INTERFACE_SETS, "localhost"];
-
 interface Exchanger {
   readonly host: string;
   readonly preference: number;
@@ -35,9 +31,8 @@ class NoWay extends Error {
 }
 
 export class Lookup {
-  /** The addresses and the names of this host. */
+  /** The addresses and the names under which we receive mail. */
   #own: ReadonlySet<string>;
-  #ownsLoopback: boolean;
   #types: readonly ("A" | "AAAA")[];
 
   constructor(
@@ -45,14 +40,8 @@ export class Lookup {
     readonly ask: Ask,
     readonly random: () => number = Math.random,
   ) {
-    const interfaces = settings.inetInterfaces.map(lowerCase);
-    this.#ownsLoopback = interfaces.some((each) => LOOPBACK_WORDS.includes(each));
-    const hosts = interfaces.filter((each) => !INTERFACE_SETS.includes(each));
-    const declared = [settings.myhostname, ...hosts, ...settings.proxyInterfaces].map(lowerCase);
-    this.#own = new Set([
-      ...settings.hostAddresses,
-      ...declared.map((each) => interfaceAddress(each) ?? each),
-    ]);
+    const names = [settings.myhostname, ...settings.proxyInterfaces].map(lowerCase);
+    this.#own = new Set([...ownAddresses(settings), ...names]);
     const protocols = settings.inetProtocols;
     const all = protocols.includes("all");
     this.#types = [
@@ -208,13 +197,7 @@ export class Lookup {
   /** Tells this host's names and addresses: mail to them, and to what is no better, would go round. Only port 25 is us. */
   #selfTest({ port }: Destination): ((nameOrAddress: string) => boolean) | undefined {
     if (port !== 25 || this.settings.protocol === "lmtp") return undefined;
-    return (nameOrAddress) => this.#isOwn(lowerCase(nameOrAddress));
-  }
-
-  #isOwn(nameOrAddress: string): boolean {
-    return this.#own.has(nameOrAddress) ||
-      (this.#ownsLoopback && isIP(nameOrAddress) > 0 &&
-        /^(127\.|::1$|0\.0\.0\.0$)/.test(nameOrAddress));
+    return (nameOrAddress) => this.#own.has(lowerCase(plainAddress(nameOrAddress)));
   }
 }
 

@@ -155,6 +155,38 @@ for (
   });
 }
 
+for (
+  const [interfaces, address, loops] of [
+    ["all", "192.0.2.5", true],
+    ["all", "127.0.0.1", true],
+    ["loopback-only", "127.0.0.1", true],
+    ["loopback-only", "127.0.0.2", false],
+    ["loopback-only", "192.0.2.5", false],
+    ["192.0.2.9", "192.0.2.9", true],
+    ["192.0.2.9", "192.0.2.5", false],
+    ["192.0.2.9", "127.0.0.1", false],
+  ] as const
+) {
+  Deno.test(`servers() ${loops ? "does not send" : "sends"} to ${address} where inet_interfaces is ${interfaces}`, async () => {
+    const records: Zone = { "MX x.test": ["10 y.test"], "A y.test": [address] };
+    const found = await servers("x.test", records, {
+      inet_interfaces: interfaces,
+      host_addresses: "127.0.0.1 192.0.2.5 192.0.2.9",
+    });
+    const expected = loops ? "5.4.6 mail for x.test loops back to myself" : [`y.test ${address}`];
+    assertEquals(found, expected);
+  });
+}
+
+Deno.test("servers() knows this host however its address is written", async () => {
+  for (const address of ["2001:DB8:0::1", "2001:db8:0:0:0:0:0:1", "::ffff:192.0.2.9"]) {
+    const records: Zone = { "MX x.test": ["10 y.test"], "AAAA y.test": [address] };
+    const changed = { inet_interfaces: "192.0.2.9 2001:db8::1", inet_protocols: "all" };
+    const found = await servers("x.test", records, changed);
+    assertEquals(found, "5.4.6 mail for x.test loops back to myself");
+  }
+});
+
 Deno.test("servers() looks for loops on port 25 only", async () => {
   const records: Zone = { "MX x.test": ["10 y.test"], "A y.test": ["127.0.0.1"] };
   assertEquals(await servers("x.test:2525", records), ["y.test 127.0.0.1"]);

@@ -194,8 +194,7 @@ const smtpOnly = {
   }),
   hostAddresses: list("host_addresses", "", {
     own: true,
-    doc:
-      "The addresses of this host's interfaces, when MX records that name them must not be used.",
+    doc: "The addresses of this host's interfaces, which are ours where inet_interfaces is all.",
   }),
 };
 
