@@ -178,6 +178,21 @@ Deno.test("deliver() believes no 250 that comes before the content is through", 
   assertEquals([reply.outcomes[0]!.status, reply.outcomes[0]!.dsn], ["deferred", "4.5.0"]);
 });
 
+Deno.test("deliver() believes no 250 that comes between the last of the content and its end", async () => {
+  await using server = await new StubServer({
+    DATA: () => {
+      setTimeout(() => server.sockets.forEach((each) => each.write("250 2.0.0 early\r\n")), 30);
+      return "354 go";
+    },
+    ".": "550 5.7.1 no",
+  }).listen();
+  const agent = deliverer();
+  const reply = await agent.deliver(request(server.nexthop), slowly(streamed([]), 150));
+  agent.pool.close();
+  assertEquals([reply.outcomes[0]!.status, reply.outcomes[0]!.dsn], ["deferred", "4.5.0"]);
+  assertEquals(server.contents, []);
+});
+
 Deno.test("deliver() believes no 250 that comes in one packet with the 354", async () => {
   const reply = await outcome({ DATA: "354 go\r\n250 2.0.0 got it already", ".": "silence" }, {
     smtp_data_done_timeout: "1s",

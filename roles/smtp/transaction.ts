@@ -225,6 +225,8 @@ export class Transaction {
         if (wire.unread) return await this.#ask("", this.phases.body);
         if (!wire.write(stuffer.push(chunk))) await wire.drained(this.phases.body);
       }
+      // The last chunk may be long gone, and what was said since is no reply to an end that is not sent yet.
+      if (wire.unread) return await this.#ask("", this.phases.body);
       wire.write(stuffer.end());
       this.#noteBroken(stuffer);
       return undefined;
