@@ -123,7 +123,7 @@ export const policies: readonly Row[] = [
     calls: ["rewrite", "outcomes"],
     reads: ["mailboxes"],
     writes: ["mailboxes"],
-    // Of what it finds, it gives away only what it made itself.
+    // Of what it finds, it gives away only what is its own.
     sys: ["uid"],
     start: "on request",
     reload: "replaced",

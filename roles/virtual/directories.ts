@@ -3,7 +3,15 @@
  * place would lead out of the mailboxes (the runtime checks the name of a file, not where links lead).
  */
 
-import { closeSync, constants, fchownSync, fstatSync, openSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  type Stats,
+} from "node:fs";
 import { lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -48,13 +56,11 @@ export class Directories {
     const path = [this.base, ...components].join("/");
     const known = this.#known.get(path);
     if (known && this.clock() < known.until) return known.maildir;
-    let at = this.base, made = false;
-    for (const [i, component] of components.entries()) {
-      at += `/${component}`;
-      made = await this.#directory(at, i === components.length - 1 ? PRIVATE : PASSABLE);
-    }
+    await this.#makeBetween(components.slice(0, -1));
+    const ours = await makeOwn(path, owner);
+    if (ours) await this.syncs.sync(dirname(path));
     const parts = await Promise.allSettled(
-      ["tmp", "new", "cur"].map((part) => this.#part(`${path}/${part}`, owner)),
+      ["tmp", "new", "cur"].map((part) => makePart(`${path}/${part}`, owner)),
     );
     const failed = parts.find((part) => part.status === "rejected");
     if (failed) throw failed.reason;
@@ -62,7 +68,7 @@ export class Directories {
     if (parts.some((part) => part.status === "fulfilled" && part.value)) {
       await this.syncs.sync(path);
     }
-    if (made) giveDirectory(owner, path);
+    if (ours) giveDirectory(owner, path);
     return this.#remember({ path });
   }
 
@@ -71,37 +77,14 @@ export class Directories {
     this.#known.delete(path);
   }
 
-  async #part(path: string, owner: Owner | undefined): Promise<boolean> {
-    const made = await this.#directory(path, PRIVATE, false);
-    if (made) giveDirectory(owner, path);
-    return made;
-  }
-
-  /** True when the directory had to be made; `durable` also syncs the name of it. */
-  async #directory(path: string, mode: number, durable = true): Promise<boolean> {
-    if (await this.#isDirectory(path)) return false;
-    try {
-      await mkdir(path, mode);
-    } catch (error) {
-      // Another delivery was faster: what it made is looked at like anything else.
-      if (codeOf(error) === "EEXIST" && await this.#isDirectory(path)) return false;
-      throw new Trouble("create directory", path, error);
+  async #makeBetween(components: readonly string[]): Promise<void> {
+    let at = this.base;
+    for (const component of components) {
+      at += `/${component}`;
+      if (await make(at, PASSABLE)) continue;
+      letPass(at);
+      await this.syncs.sync(dirname(at));
     }
-    if (durable) await this.syncs.sync(dirname(path));
-    return true;
-  }
-
-  /** False when there is nothing; throws Trouble when there is something else. */
-  async #isDirectory(path: string): Promise<boolean> {
-    let found;
-    try {
-      found = await lstat(path);
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return false;
-      throw new Trouble("look at directory", path, error);
-    }
-    if (found.isDirectory()) return true;
-    throw new Trouble("open directory", path, new Error("Not a directory"));
   }
 
   #remember(maildir: Maildir): Maildir {
@@ -111,21 +94,92 @@ export class Directories {
   }
 }
 
+async function makePart(path: string, owner: Owner | undefined): Promise<boolean> {
+  const ours = await makeOwn(path, owner);
+  if (ours) giveDirectory(owner, path);
+  return ours;
+}
+
+/**
+ * True for a Maildir or a part of one that is to be given away: it was made now, or by a call that came no further, because
+ * of a full disk or a crash.
+ */
+async function makeOwn(path: string, owner: Owner | undefined): Promise<boolean> {
+  const found = await make(path, PRIVATE);
+  return !found || (owner !== undefined && owner.uid !== process.getuid!() && isAsMade(found));
+}
+
+/** What is in that place; undefined when the directory had to be made. */
+async function make(path: string, mode: number): Promise<Stats | undefined> {
+  const found = await look(path);
+  if (found) return found;
+  try {
+    await mkdir(path, mode);
+    return undefined;
+  } catch (error) {
+    // Another delivery was faster: what it made is looked at like anything else.
+    const other = codeOf(error) === "EEXIST" ? await look(path) : undefined;
+    if (other) return other;
+    throw new Trouble("create directory", path, error);
+  }
+}
+
+/** Undefined when there is nothing; throws Trouble when there is no directory but something else. */
+async function look(path: string): Promise<Stats | undefined> {
+  let found;
+  try {
+    found = await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw new Trouble("look at directory", path, error);
+  }
+  if (found.isDirectory()) return found;
+  throw new Trouble("open directory", path, new Error("Not a directory"));
+}
+
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** Gives back what the umask took from PASSABLE. */
+function letPass(path: string): void {
+  withDirectory(path, (directory, found) => {
+    if ((found.mode & PASSABLE) === PASSABLE) return;
+    if (!isOurs(found)) throw exchanged(path);
+    fchmodSync(directory, found.mode & 0o7777 | PASSABLE);
+  });
+}
 
 /**
  * Gives a directory that was made here to its owner. Where the directory above belongs to somebody, he may have put a link
- * to another's mailbox in its place meanwhile: so what is given is looked at first, and is still ours.
+ * to another's mailbox in its place meanwhile: so what is given is looked at first, and is still as it was made. What is the
+ * owner's was given to him by another delivery.
  */
 export function giveDirectory(owner: Owner | undefined, path: string): void {
   if (!owner) return;
+  withDirectory(path, (directory, found) => {
+    if (isAsMade(found)) give(owner, (uid, gid) => fchownSync(directory, uid, gid));
+    else if (!isOurs(found) && found.uid !== owner.uid) throw exchanged(path);
+  });
+}
+
+/** Opens the directory itself, so that what is done is done to what was looked at. */
+function withDirectory(path: string, use: (directory: number, found: Stats) => void): void {
   const directory = openSync(path, DIRECTORY);
   try {
-    if (fstatSync(directory).uid !== process.getuid!()) {
-      throw new Trouble("make directory", path, new Error("Not the directory that was made"));
-    }
-    give(owner, (uid, gid) => fchownSync(directory, uid, gid));
+    use(directory, fstatSync(directory));
   } finally {
     closeSync(directory);
   }
+}
+
+/** What others may enter is ours for good: it may lead to more than this mailbox. */
+function isAsMade(found: Stats): boolean {
+  return isOurs(found) && (found.mode & 0o777 & ~PRIVATE) === 0;
+}
+
+function isOurs({ uid }: Stats): boolean {
+  return uid === process.getuid!();
+}
+
+function exchanged(path: string): Trouble {
+  return new Trouble("make directory", path, new Error("Not the directory that was made"));
 }
