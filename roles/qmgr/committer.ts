@@ -79,7 +79,7 @@ export class Committer {
     return this.#want(change, false);
   }
 
-  /** The same, but resolves to the error whenever the change cannot be made now. */
+  /** The same, but resolves to the error whenever the change cannot be made now; it may have been made all the same. */
   changeOnce(change: Change): Promise<StorageError | undefined> {
     return this.#want(change, true);
   }

@@ -13,6 +13,7 @@ import {
 } from "../../shared/queue/store.ts";
 import { ActiveMessage, numbered } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
+import type { Change } from "./change.ts";
 import type { Committer } from "./committer.ts";
 import type { Mutex } from "./mutex.ts";
 import { setApart } from "./set_apart.ts";
@@ -113,8 +114,13 @@ export class Feeder {
 
   /** Goes on later from where the pass is now: once, however often there is trouble meanwhile. */
   #rest(source: Source): void {
+    this.#scans[source].wanted = false;
+    this.#lookLater(source);
+  }
+
+  #lookLater(source: Source): void {
+    if (this.#stopped) return;
     const scan = this.#scans[source];
-    scan.wanted = false;
     scan.timer ??= setTimeout(() => {
       scan.timer = undefined;
       this.want(source);
@@ -159,7 +165,7 @@ export class Feeder {
       if (leaving) this.#leaving.set(queueId, source);
       return !leaving;
     });
-    const failures = await this.#activate(due);
+    const failures = await this.#activate(source, due);
     const stuck = failures.findIndex((failure) => isTrouble(failure));
     if (stuck >= 0) {
       this.#note(source, `${due[stuck]!.envelope.queueId}: ${failures[stuck]!.message}`);
@@ -182,14 +188,28 @@ export class Feeder {
   }
 
   /** Takes messages in; answers for each why it could not become active, if so. */
-  async #activate(due: readonly QueuedMessage[]): Promise<(StorageError | undefined)[]> {
+  async #activate(
+    source: Source,
+    due: readonly QueuedMessage[],
+  ): Promise<(StorageError | undefined)[]> {
     const failures = await Promise.all(
       due.map(({ envelope: { queueId }, nextTry }) =>
         this.committer.changeOnce({ queueId, move: { queue: "active", nextTry } })
       ),
     );
-    for (const [i, message] of due.entries()) if (!failures[i]) await this.#admit(message);
+    for (const [i, message] of due.entries()) {
+      await (failures[i] ? this.#giveBack(source, message) : this.#admit(message));
+    }
     return failures;
+  }
+
+  /** A move that could not be synced may stand all the same: its message would be active on the disk, and nowhere else. */
+  async #giveBack(queue: Source, { envelope: { queueId }, nextTry }: QueuedMessage): Promise<void> {
+    const stored = await this.store.find(queueId).catch((error) => {
+      if (!(error instanceof StorageError)) throw error;
+    });
+    if (stored && stored.queue !== "active") return;
+    this.#putBack(queueId, { queue, nextTry }).then(() => this.#lookLater(queue));
   }
 
   async #admit(stored: QueuedMessage): Promise<void> {
@@ -218,18 +238,14 @@ export class Feeder {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       warning(`${queueId}: ${reason(error)}`);
-      // Not waited for: others would wait for this message's part of the disk.
-      this.#putBack(queueId, error);
+      if (error instanceof DamagedRecord) setApart(this.committer, queueId);
+      else this.#putBack(queueId, { queue: "deferred", nextTry: this.now() + this.troubleMs });
     }
   }
 
-  /** A message that is active, but could not be read. */
-  async #putBack(queueId: string, error: StorageError): Promise<void> {
-    if (!(error instanceof DamagedRecord)) {
-      const move = { queue: "deferred", nextTry: this.now() + this.troubleMs } as const;
-      if (!await this.committer.change({ queueId, move })) return;
-    }
-    await setApart(this.committer, queueId);
+  /** A message is active only on the disk. Not to be waited for: others would wait for this message's part of it. */
+  async #putBack(queueId: string, move: NonNullable<Change["move"]>): Promise<void> {
+    if (await this.committer.change({ queueId, move })) await setApart(this.committer, queueId);
   }
 }
 

@@ -84,6 +84,37 @@ Deno.test("looks for mail that could not become active do not add up", async () 
   assert(more > 0 && more < 30, `${more} tries`);
 });
 
+for (const source of ["incoming", "deferred"] as const) {
+  Deno.test(`mail of ${source} that has become active on the disk alone goes back, and is delivered`, async () => {
+    let isSynced = true, down = true;
+    await using world = await World.open({
+      agent: (request) => all(request, down ? deferred : sent),
+      around: (store) => {
+        const commit = store.commit.bind(store);
+        store.commit = async (batch) => {
+          const done = await commit(batch);
+          if (isSynced || !batch.moved.some(({ queue }) => queue === "active")) return done;
+          isSynced = true;
+          throw new StorageError("sync queue.db-wal: Input/output error");
+        };
+        return store;
+      },
+    });
+    world.qmgr.feeder.troubleMs = 20;
+    const queueId = await world.enqueue(["a@x"]);
+    await world.untilIn(queueId, "deferred");
+    await world.until(() => world.qmgr.activeQueue.messages.size === 0);
+    isSynced = down = false;
+    // A flush puts it into incoming.
+    if (source === "incoming") await world.flush.call("flush", { id: "", site: "" });
+    world.ahead += 3_600_000;
+    world.qmgr.scan();
+    await world.untilEmpty();
+    assertEquals(isSynced, true);
+    assertEquals(world.requests.length, 2);
+  });
+}
+
 for (const recordIsDamaged of [true, false]) {
   const what = recordIsDamaged ? "is damaged" : "cannot be read now, and turns out to be damaged,";
   Deno.test(`what ${what} when it has become active is set apart, and what cannot be is told of`, async () => {

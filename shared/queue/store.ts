@@ -152,7 +152,10 @@ export interface QueueStore extends QueueReader {
   discard(content: Kept): Promise<void>;
   /** The queue id that a submission of this source got; undefined when it is not remembered. */
   queuedAs(sourceId: string): Promise<string | undefined>;
-  /** Makes a batch durable: all of it, less what is refused, or nothing. */
+  /**
+   * Makes a batch durable: all of it, less what is refused, or nothing. When that is not known it throws, too: what was added is
+   * taken back then, other changes may stand.
+   */
   commit(batch: Batch): Promise<Committed>;
   /** Messages of a queue that would be due after `latest` are due at `now`; resolves to how many. */
   hasten(queue: "incoming" | "deferred", now: number, latest: number): Promise<number>;
