@@ -6,9 +6,8 @@
 import { counter } from "../../shared/counters.ts";
 import { reason, StorageError } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
-import { active, delivered, type Delivery } from "../../shared/log/lines.ts";
+import { active } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
-import { worded } from "../../shared/mail/verify.ts";
 import { DamagedRecord, OPEN, type QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { timerMs } from "../../shared/timer.ts";
@@ -22,6 +21,7 @@ import {
   numbered,
   type NumberedRecipient,
 } from "./active_message.ts";
+import { ownOutcome, ownOutcomes } from "./own_outcome.ts";
 import { group, type Groups, type Router } from "./router.ts";
 import { type Entry, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
 import type { SchedulerSettings } from "./scheduler/settings.ts";
@@ -158,6 +158,7 @@ export class ActiveQueue {
 
   /** Recipients that were withheld are delivered from here after all; those that are not withheld any more are left alone. */
   release(message: ActiveMessage, numbers: readonly number[]): void {
+    if (this.#stopped) return;
     const recipients: NumberedRecipient[] = [];
     for (const n of numbers) {
       const recipient = message.takeBack(n);
@@ -220,7 +221,7 @@ export class ActiveQueue {
       else {
         const { recipient: _, agent, ...decided } = route;
         const outcome = { n: recipient.n, ...decided, remoteMta: "", diagnostic: "" };
-        outcomes.push(this.#own(message, resolved, outcome, agent));
+        outcomes.push(ownOutcome(message, resolved, outcome, agent, this.parts.now()));
       }
     }
     if (!message.disposition) this.#enqueue(message, groups);
@@ -252,9 +253,9 @@ export class ActiveQueue {
     const attempt = await this.parts.agents.deliver(entry, this.scheduler.keep(entry, now));
     stopAt?.("outcome.received");
     message.running.splice(message.running.indexOf(entry), 1);
-    const again = attempt.lost === true && this.#tryAgainSoon(entry);
+    const again = this.#triesAgain(entry, attempt);
     const made = again ? [] : attempt.outcomes;
-    const outcomes = attempt.unlogged ? this.#allOwn(entry, made) : made;
+    const outcomes = attempt.unlogged ? ownOutcomes(entry, made, this.parts.now()) : made;
     this.#suspend(this.#learn(entry, again ? "local" : attempt.lesson));
     this.changed();
     if (attempt.damaged) this.judge(message, "corrupt");
@@ -263,11 +264,18 @@ export class ActiveQueue {
     if (--this.#running === 0 && this.#stopped) this.#ended.resolve();
   }
 
-  /** Nobody knows what became of these recipients: they are tried again after a rest, a few times. */
-  #tryAgainSoon({ message, recipients }: Entry<ActiveMessage>): boolean {
-    if (this.#stopped || message.disposition || message.retries >= MAX_RETRIES) return false;
-    message.retries++;
+  /**
+   * True for recipients of whom nobody knows what became, and who are not done with for that: they are tried again after a rest,
+   * a few times. Of what ends with us nothing is said at all: as after a kill it is for the agent's report, or the next qmgr.
+   */
+  #triesAgain(entry: Entry<ActiveMessage>, { lost, unlogged }: Attempt): boolean {
+    const { message, recipients } = entry;
+    if (lost && !this.#stopped) warning(`transport ${entry.destination.transport}: ${lost}`);
+    const isSoon = lost && message.retries < MAX_RETRIES;
+    if (message.disposition || !(this.#stopped ? unlogged : isSoon)) return false;
     for (const recipient of recipients) message.withhold(recipient);
+    if (this.#stopped) return true;
+    message.retries++;
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
       this.release(message, recipients.map(({ n }) => n));
@@ -297,7 +305,7 @@ export class ActiveQueue {
   #suspend(suspended: readonly Suspended<ActiveMessage>[]): void {
     for (const { entry, problem } of suspended) {
       const outcomes = entry.recipients.map(({ n }) => deferral(n, problem.dsn, problem.text));
-      this.#conclude(entry.message, this.#allOwn(entry, outcomes));
+      this.#conclude(entry.message, ownOutcomes(entry, outcomes, this.parts.now()));
     }
   }
 
@@ -362,33 +370,5 @@ export class ActiveQueue {
     this.messages.delete(message.queueId);
     message.leave();
     this.onRoom(message);
-  }
-
-  #allOwn({ message, recipients }: Entry<ActiveMessage>, made: readonly Outcome[]): Outcome[] {
-    return made.map((outcome, i) => this.#own(message, recipients[i]!, outcome, "error"));
-  }
-
-  /** An outcome that no agent came to: worded as fits the message, with the line that an agent would have written. */
-  #own(
-    message: ActiveMessage,
-    recipient: NumberedRecipient,
-    made: Outcome,
-    agent: Delivery["agent"],
-  ): Outcome {
-    const { queueId, activeAt, envelope } = message;
-    const outcome = worded(envelope, made);
-    const now = this.parts.now();
-    delivered({
-      queueId,
-      recipient: recipient.address,
-      original: recipient.original,
-      relay: "none",
-      delays: [activeAt - envelope.arrived, now - activeAt, 0, 0],
-      dsn: outcome.dsn,
-      status: outcome.status,
-      text: outcome.text,
-      agent,
-    });
-    return outcome;
   }
 }

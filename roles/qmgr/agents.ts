@@ -26,8 +26,8 @@ export interface Attempt {
   readonly lesson: { readonly site: Problem | null } | "unreachable" | "local";
   /** The message cannot be read. */
   readonly damaged?: boolean;
-  /** The agent died: it may have delivered, and may not. */
-  readonly lost?: boolean;
+  /** How we know that the agent died: it may have delivered, and may not. */
+  readonly lost?: string;
   /** Outcomes of our own making, which no agent has logged. */
   readonly unlogged?: boolean;
   /** Tells the agent that its outcomes are durable. */
@@ -114,10 +114,11 @@ function failure(
     warning(`connect to transport ${transport}: ${reason(error)}`);
     return { ...deferAll(recipients, NO_TRANSPORT), lesson: "unreachable" };
   }
-  warning(`transport ${transport}: ${reason(error)}`);
-  if (error instanceof CallError) {
-    return { ...broken(recipients), lost: error.code === "unavailable" };
+  if (error instanceof CallError && error.code === "unavailable") {
+    return { ...broken(recipients), lost: reason(error) };
   }
+  warning(`transport ${transport}: ${reason(error)}`);
+  if (error instanceof CallError) return broken(recipients);
   return { ...deferAll(recipients, UNREADABLE), lesson: "local" };
 }
 

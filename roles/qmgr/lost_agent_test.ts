@@ -80,6 +80,32 @@ Deno.test("a report that comes while recipients rest is taken", async () => {
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0, 1], [1]]);
 });
 
+Deno.test("of deliveries that end with qmgr nothing is said: the next one takes them up", async () => {
+  const cut = Promise.withResolvers<never>();
+  await using world = await World.open({
+    agent: () => cut.promise,
+    // As at the last attempt.
+    params: { maximalQueueLifetime: 0, bounceQueueLifetime: 0 },
+  });
+  const queueId = await world.enqueue(["a@x", "b@x"]);
+  await world.until(() => world.requests.length === 1);
+  world.qmgr.stop(0);
+  await world.qmgr.drain();
+  cut.reject(new CallError("unavailable", "smtp: connection closed"));
+  await pause(50);
+  assertEquals(world.lines(queueId).map((line) => line.split(" ")[0]), [
+    "from=<sender@example.com>,",
+  ]);
+  assertEquals(world.log.filter((line) => line.startsWith("warning: ")), []);
+  assertEquals((await world.store.find(queueId))!.queue, "active");
+  assertEquals((await world.store.tally(queueId)).todo, 2);
+  // An agent that has not yet seen that this qmgr leaves is heard.
+  await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
+  await using next = await World.open({ directory: world.crash() });
+  await next.untilEmpty();
+  assertEquals(next.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[1]]);
+});
+
 Deno.test("a message that is deleted while its recipients rest is not tried again", async () => {
   await using world = await World.open({ agent: mortal(1) });
   world.qmgr.activeQueue.retryMs = NEVER_MS;
