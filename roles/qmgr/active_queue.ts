@@ -22,7 +22,7 @@ import {
   type NumberedRecipient,
 } from "./active_message.ts";
 import { ownOutcome, ownOutcomes } from "./own_outcome.ts";
-import { group, type Groups, type Router } from "./router.ts";
+import { group, type Groups, type Route, type Router } from "./router.ts";
 import { type Entry, Scheduler, type Suspended } from "./scheduler/scheduler.ts";
 import type { SchedulerSettings } from "./scheduler/settings.ts";
 
@@ -208,13 +208,25 @@ export class ActiveQueue {
   async #route(message: ActiveMessage, recipients: readonly NumberedRecipient[]): Promise<void> {
     message.begin();
     const { router, claims } = this.parts;
+    const routes: Route[] = [];
+    let isAsked = false;
+    for (const { address, notify } of recipients) {
+      if (notify.includes("SUCCESS")) message.wantsSuccess = true;
+      let route = router.route(message.envelope.sender, address);
+      if (route instanceof Promise) {
+        // What is reported or claimed while rewrite is asked does not go on from here.
+        if (!isAsked) { for (const each of recipients) message.withhold(each); }
+        isAsked = true;
+        route = await route;
+      }
+      routes.push(route);
+    }
     const groups: Groups = new Map();
     const outcomes: Outcome[] = [];
-    for (const recipient of recipients) {
+    for (const [i, recipient] of recipients.entries()) {
+      if (isAsked && !message.takeBack(recipient.n)) continue;
       if (claims.withhold(message, recipient)) continue;
-      if (recipient.notify.includes("SUCCESS")) message.wantsSuccess = true;
-      const answer = router.route(message.envelope.sender, recipient.address);
-      const route = answer instanceof Promise ? await answer : answer;
+      const route = routes[i]!;
       const known = route.recipient === recipient.address;
       const resolved = known ? recipient : { ...recipient, address: route.recipient };
       if ("transport" in route) group(groups, route, resolved);

@@ -1,4 +1,4 @@
-/** Recipients that delivery agents still deliver for a former qmgr: they stay out of the schedule until that ends. */
+/** Recipients that agents deliver, or have delivered, for a former qmgr: they stay out of the schedule until that ends. */
 
 import { PeerError } from "../../shared/errors.ts";
 import type { ActiveMessage, NumberedRecipient } from "./active_message.ts";

@@ -46,11 +46,10 @@ export function answerOutcomes(
         if (envelope && !outcomes.every((each) => isFitting(envelope, each))) {
           throw new PeerError(`${queueId}: outcomes that are not of this kind of message`);
         }
-        // The next in turn need not wait for this message's part of the disk.
+        // The next in turn need not wait for the disk: changes of one message are made in the order in which they come.
         if (message) return { durable: activeQueue.report(message, outcomes) };
         // Not in memory: the store takes outcomes of recipients that are still open, and of no others.
-        if (outcomes.length) await record(committer, queueId, outcomes);
-        return { durable: undefined };
+        return { durable: outcomes.length ? record(committer, queueId, outcomes) : undefined };
       });
       await durable;
       claims.reported(queueId, outcomes.map(({ n }) => n));

@@ -13,21 +13,25 @@ export interface Unsettled {
   readonly handed: Handed;
   /** Undefined while the delivery runs; empty when it was broken off and nothing became of anybody. */
   outcomes: readonly Outcome[] | undefined;
-  /** The qmgr of now knows that it runs. */
+  /** The qmgr of now knows that we have these recipients. */
   told: boolean;
 }
 
 /** The first pause; by then a delivery that lost its content has ended by itself. */
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 5000;
+/** Reports under way at a time: qmgr makes durable together what comes together. */
+const REPORTS_AT_ONCE = 100;
 /** Kept deliveries beyond this, while qmgr is away, would fill memory: the oldest are dropped and delivered twice. */
 const MAX_KEPT = 20_000;
 
 export class Reporter {
   #kept = new Set<Unsettled>();
   #running = false;
-  /** A conversation broke: pause before the next round. */
+  /** A conversation broke, or a report failed: pause before the next round. */
   #lost = false;
+  /** There is more to say than when the round began. */
+  #more = false;
   #wake: (() => void) | undefined;
   #emptied: (() => void)[] = [];
 
@@ -45,6 +49,7 @@ export class Reporter {
     if (unsettled.outcomes?.length === 0) return;
     if (this.#kept.size >= this.limits.kept) this.#dropOldest();
     this.#kept.add(unsettled);
+    this.#hasMore();
     if (!this.#running) this.#run();
   }
 
@@ -52,7 +57,7 @@ export class Reporter {
   finished(unsettled: Unsettled): void {
     if (!this.#kept.has(unsettled)) return;
     if (!unsettled.outcomes?.length && !unsettled.told) this.#kept.delete(unsettled);
-    this.#wake?.();
+    this.#hasMore();
   }
 
   /** Resolves when nothing is kept, or after so many milliseconds. */
@@ -73,10 +78,10 @@ export class Reporter {
     let pause = this.limits.firstPauseMs;
     await sleep(pause);
     while (this.#kept.size) {
-      this.#lost = false;
-      if (!(await this.#round())) this.#lost = true;
+      this.#lost = this.#more = false;
+      await this.#round();
       if (this.#kept.size === 0) break;
-      if (!this.#lost) await this.#sleepUntilWoken(this.limits.maxPauseMs);
+      if (!this.#lost && !this.#more) await this.#sleepUntilWoken(this.limits.maxPauseMs);
       if (this.#lost) await sleep(pause);
       pause = this.#lost ? Math.min(pause * 2, this.limits.maxPauseMs) : this.limits.firstPauseMs;
     }
@@ -86,13 +91,18 @@ export class Reporter {
     for (const resolve of this.#emptied.splice(0)) resolve();
   }
 
-  /** Says all there is to say; false when qmgr could not be reached. */
-  async #round(): Promise<boolean> {
-    for (const each of this.#kept) if (!each.outcomes && !each.told) this.#tell(each);
-    for (const each of this.#kept) {
-      if (each.outcomes && !(await this.#report(each, each.outcomes))) return false;
-    }
-    return true;
+  /** Says all there is to say. First of all whose recipients these are: qmgr waits for that only so long. */
+  async #round(): Promise<void> {
+    for (const each of this.#kept) if (!each.told) this.#tell(each);
+    const all = this.#kept.values();
+    let isAway = false;
+    const reportSome = async () => {
+      for (const each of all) {
+        if (isAway) return;
+        if (each.outcomes && await this.#report(each, each.outcomes)) isAway = true;
+      }
+    };
+    await Promise.all(Array.from({ length: REPORTS_AT_ONCE }, reportSome));
   }
 
   /** Opens the conversation that keeps these recipients out of qmgr's schedule. */
@@ -105,16 +115,26 @@ export class Reporter {
     });
   }
 
+  /** What fails is said again in the next round. True when qmgr cannot be reached: nothing else needs to be tried then. */
   async #report(each: Unsettled, outcomes: readonly Outcome[]): Promise<boolean> {
     const { handed } = each;
     try {
       await this.client.call("report", { handed, outcomes: [...outcomes] });
     } catch (error) {
-      if (!(error instanceof CallError) || error.code !== "refused") return false;
+      const code = error instanceof CallError ? error.code : undefined;
+      if (code !== "refused") {
+        this.#lost = true;
+        return code === "unavailable";
+      }
       warning(`${handed.queueId}: outcome not accepted: ${reason(error)}`);
     }
     this.#kept.delete(each);
-    return true;
+    return false;
+  }
+
+  #hasMore(): void {
+    this.#more = true;
+    this.#wake?.();
   }
 
   #dropOldest(): void {

@@ -50,7 +50,7 @@ export const intakeService = service("intake", {
 
 /** Asked by delivery agents about what they were handed. */
 export const outcomesService = service("outcomes", {
-  /** "I am still delivering these": qmgr keeps them out of its schedule until this conversation ends. */
+  /** "These are with me, or I can say what became of them": qmgr keeps them out of its schedule until this conversation ends. */
   working: call({ request: Handed, reply: shape({}), deadlineSeconds: 0 }),
   /** The content once more, for a second server. */
   content: call({ request: Handed, reply: shape({}), contentOut: true, deadlineSeconds: 60 }),
