@@ -1,6 +1,7 @@
 /** `postsuper`: delete, hold, release and requeue messages. */
 
 import { EX } from "../../shared/errors.ts";
+import type { Which } from "../../shared/protocols/queue.ts";
 import { CommandLog } from "./command_log.ts";
 import type { CommandIo } from "./io.ts";
 import {
@@ -39,6 +40,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 };
 
 interface Wanted {
+  /** What stands behind each verb's letter: ids, `-`, `ALL`. */
   readonly ids: Map<string, string[]>;
   readonly queues: string[];
 }
@@ -59,9 +61,10 @@ export function postsuper(args: string[], io: CommandIo): Promise<number> {
     };
     try {
       for (const [letter, verb] of Object.entries(VERBS)) {
-        const names = ids.get(letter)?.flatMap((name) => (name === "-" ? input : [name]));
-        if (!names) continue;
-        const chosen = queues.length ? await within(queues, names, queueDirectory) : names;
+        const given = ids.get(letter);
+        if (!given) continue;
+        const named = which(given, input);
+        const chosen = queues.length ? await within(queues, named, queueDirectory) : named;
         const count = await run(actions, verb, chosen, say);
         await say(`${verb.all}: ${count} message${count === 1 ? "" : "s"}`);
       }
@@ -112,17 +115,21 @@ async function readNames(io: CommandIo): Promise<string[]> {
   return names;
 }
 
-/** Those of `names` (all, for ALL) that are in one of these queues now. */
+/** ALL is a word of the command line: what comes from a pipe is ids, whatever they look like. */
+function which(given: readonly string[], input: readonly string[]): Which {
+  return given.includes("ALL") ? "ALL" : given.flatMap((name) => (name === "-" ? input : [name]));
+}
+
+/** Those that are in one of these queues now. */
 async function within(
   queues: readonly string[],
-  names: readonly string[],
+  named: Which,
   queueDirectory: string,
 ): Promise<string[]> {
-  const all = names.includes("ALL");
-  const wanted = new Set(names);
+  const wanted = named === "ALL" ? undefined : new Set(named);
   const found = new Set<string>();
   for await (const { queue_id, queue_name } of listQueue(queueDirectory, () => {})) {
-    if (queues.includes(queue_name) && (all || wanted.has(queue_id))) found.add(queue_id);
+    if (queues.includes(queue_name) && wanted?.has(queue_id) !== false) found.add(queue_id);
   }
   return [...found];
 }
@@ -131,10 +138,10 @@ async function within(
 async function run(
   actions: QueueActions,
   verb: Verb,
-  names: readonly string[],
+  names: Which,
   say: (text: string) => Promise<void>,
 ): Promise<number> {
-  if (names.includes("ALL")) return await actions.act(verb.action, "ALL");
+  if (names === "ALL") return await actions.act(verb.action, "ALL");
   let sum = 0;
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const some = names.slice(at, at + AT_ONCE);

@@ -112,6 +112,16 @@ Deno.test("postsuper -d - with something else on standard input does nothing", (
     assertEquals((await left(io)).length, 3);
   }, `${IDS[0]}\nrm -rf /\n`));
 
+for (const args of [["-d", "-"], ["-h", "-"], ["-H", "-"], ["-r", "-"], ["-d", "-", "hold"]]) {
+  Deno.test(`postsuper ${args.join(" ")} takes ALL on standard input for an id, of no message`, () =>
+    withQueue(async (io) => {
+      const before = await left(io);
+      assertEquals(await postsuper(args, io), 0);
+      assertMatch(io.written.err, /^postsuper: [A-Z][a-z ]+: 0 messages\n$/m);
+      assertEquals(await left(io), before);
+    }, "ALL\n"));
+}
+
 Deno.test("postsuper -d ALL hold deletes what is on hold, and nothing else", () =>
   withQueue(async (io) => {
     assertEquals(await postsuper(["-d", "ALL", "hold"], io), 0);
