@@ -1,5 +1,6 @@
 /** How the queue's commands reach the queue: its services, or while the system is down the queue itself. */
 
+import { basename } from "@std/path";
 import { concat, utf8Text } from "../../shared/bytes.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { EX, PeerError, reason } from "../../shared/errors.ts";
@@ -15,6 +16,7 @@ import { openReader } from "../../shared/queue/sqlite_reader.ts";
 import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
 import type { QueueReader, QueueStore } from "../../shared/queue/store.ts";
+import { becomeOwner } from "./as_owner.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
 import { listMaildrop } from "./maildrop_listing.ts";
 import type { Waiting } from "./queue_listing.ts";
@@ -120,18 +122,30 @@ export function openForReading(queueDirectory: string): QueueReader | undefined 
   return opened(queueDirectory, openReader);
 }
 
+/** From here on root has the rights of the queue's owner alone, who may have put anything there: a pipe holds up its reader. */
 function opened<T>(queueDirectory: string, open: (directory: string) => T): T | undefined {
   const directory = databaseDirectory(queueDirectory);
+  becomeOwner(directory);
+  const entries = entriesOf(directory);
+  const foreign = entries.find(({ isFile, isDirectory }) => !isFile && !isDirectory);
+  if (foreign) {
+    const path = `${directory}/${foreign.name}`;
+    throw new CommandError(`${path}: neither a plain file nor a directory: remove it`);
+  }
+  const isMade = entries.some(({ name }) => name === basename(databaseFile(directory)));
+  return isMade ? open(directory) : undefined;
+}
+
+function entriesOf(directory: string): Deno.DirEntry[] {
   try {
-    Deno.statSync(databaseFile(directory));
+    return Deno.readDirSync(directory).toArray();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotFound) return [];
     throw new CommandError(
       `cannot read ${directory}: only root and the owner of the mail system may`,
       EX.NOPERM,
     );
   }
-  return open(directory);
 }
 
 /** What operators may do to messages. */
