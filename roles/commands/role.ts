@@ -122,7 +122,7 @@ async function start(
     prepare(configuration, host);
     const owner = grantAlone(alone).user ?? { uid: Deno.uid()!, gid: Deno.gid()! };
     temporary.defer(await startStubs(directory, called, host, owner, (text) => io.out(text)));
-    scene = await makeScene(wanted.row, directory, owner);
+    scene = await makeScene(wanted.row, directory);
     temporary.defer(() => scene?.end());
   }
   const shown = { ...options, nexthop, scene: scene?.text, called };

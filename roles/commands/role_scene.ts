@@ -8,7 +8,7 @@ import { Drop } from "../../shared/maildrop/drop.ts";
 import { SubmissionWriter } from "../../shared/maildrop/file_format.ts";
 import { openStore } from "../../shared/queue/sqlite_store.ts";
 import type { Batch } from "../../shared/queue/store.ts";
-import type { Owner } from "./role_answers.ts";
+import { asOwner } from "./as_owner.ts";
 import { sampleContent } from "./role_requests.ts";
 
 /** What was put there, for people. */
@@ -21,11 +21,10 @@ export interface Scene {
 export async function makeScene(
   row: Row,
   queue: string,
-  owner: Owner,
 ): Promise<Scene | undefined> {
   if (row.reads?.includes("maildrop")) return leaveSubmission(maildropDirectory(queue));
   const readsOnly = row.reads?.includes("database") && !row.writes?.includes("database");
-  return readsOnly ? await fillQueue(databaseDirectory(queue), owner) : undefined;
+  return readsOnly ? await fillQueue(databaseDirectory(queue)) : undefined;
 }
 
 function leaveSubmission(maildrop: string): Scene {
@@ -47,15 +46,10 @@ function leaveSubmission(maildrop: string): Scene {
   return { text: "a message waits in the maildrop", end: () => Promise.resolve() };
 }
 
-/** The queue stays open as qmgr holds it: who may only read needs that. */
-async function fillQueue(directory: string, owner: Owner): Promise<Scene> {
-  const store = openStore(directory);
+/** The queue is its owner's, and stays open as qmgr holds it: who may only read needs that. */
+async function fillQueue(directory: string): Promise<Scene> {
+  const store = asOwner(directory, () => openStore(directory));
   await store.commit(queueOf(Date.now()));
-  if (Deno.uid() === 0) {
-    for (const { name } of Deno.readDirSync(directory)) {
-      Deno.chownSync(`${directory}/${name}`, owner.uid, owner.gid);
-    }
-  }
   return { text: "the queue has a message of each kind", end: () => store.close() };
 }
 

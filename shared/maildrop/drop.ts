@@ -3,7 +3,7 @@
  * cannot list the directory finds another user's mail; a file gets its final name when it is whole and on the disk.
  */
 
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, fchmodSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 
@@ -20,44 +20,40 @@ function randomName(): string {
 export class Drop {
   readonly name = randomName();
   #temporary: string;
-  #file: Deno.FsFile;
+  /** The open file, until it is closed. */
+  #descriptor: number | undefined;
 
   /** `uid` is ours: the directory's owner, who is pickup, must be able to read what others leave. */
   constructor(readonly directory: string, uid: number | null) {
     this.#temporary = join(directory, `tmp.${this.name}`);
-    this.#file = storage(() => {
+    storage(() => {
       const mode = Deno.lstatSync(directory).uid === uid ? 0o600 : 0o644;
-      const file = Deno.openSync(this.#temporary, { write: true, createNew: true, mode });
-      // Whatever our umask is.
-      Deno.chmodSync(this.#temporary, mode);
-      return file;
+      this.#descriptor = openSync(this.#temporary, "wx", mode);
+      // Whatever our umask is. Not by name: the directory's owner may have put a link there, and we may be root.
+      fchmodSync(this.#descriptor, mode);
     });
   }
 
   write(bytes: Uint8Array): void {
     storage(() => {
-      for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#descriptor!, bytes.subarray(at));
     });
   }
 
   /** Gives the file its final name; on return it survives a crash. Answers the name. */
   commit(): string {
     storage(() => {
-      this.#file.syncSync();
+      fsyncSync(this.#descriptor!);
       Deno.renameSync(this.#temporary, join(this.directory, this.name));
       // Who may not read the directory cannot sync it; syncing the file again writes its new name too.
-      if (!syncDirectory(this.directory)) this.#file.syncSync();
-      this.#file.close();
+      if (!syncDirectory(this.directory)) fsyncSync(this.#descriptor!);
+      this.#close();
     });
     return this.name;
   }
 
   abandon(): void {
-    try {
-      this.#file.close();
-    } catch {
-      // Closed already.
-    }
+    this.#close();
     // A commit may have failed after the renaming: what the caller believes lost must not be sent.
     for (const path of [this.#temporary, join(this.directory, this.name)]) {
       try {
@@ -66,6 +62,13 @@ export class Drop {
         // Not there; or pickup removes it when it is a day old.
       }
     }
+  }
+
+  /** Once: its number may be another file's by then. */
+  #close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { closeSync, openSync } from "node:fs";
 import fc from "fast-check";
 import { StorageError } from "../errors.ts";
 import { namesIn } from "../../tests/support/files.ts";
@@ -46,6 +47,33 @@ Deno.test("a drop in our own directory is ours alone, in another's it is readabl
     } finally {
       Deno.umask(umask);
     }
+  }));
+
+Deno.test("a drop changes no mode by name: the maildrop's owner may have put a link there", () =>
+  within((directory) => {
+    const secret = `${directory}/secret`, chmod = Deno.chmodSync;
+    Deno.writeTextFileSync(secret, "", { mode: 0o600 });
+    Deno.chmodSync = (path, mode) => {
+      Deno.renameSync(path, `${directory}/aside`);
+      Deno.symlinkSync(secret, path);
+      chmod(path, mode);
+    };
+    try {
+      new Drop(directory, Deno.uid()! + 1).abandon();
+    } finally {
+      Deno.chmodSync = chmod;
+    }
+    assertEquals(Deno.statSync(secret).mode! & 0o777, 0o600);
+    assertEquals(namesIn(directory), ["secret"]);
+  }));
+
+Deno.test("a drop closes its file once, whoever has its number afterwards", () =>
+  within((directory) => {
+    const drop = new Drop(directory, Deno.uid());
+    drop.commit();
+    const other = openSync("/dev/null", "r");
+    drop.abandon();
+    closeSync(other);
   }));
 
 Deno.test("a drop without a maildrop is a storage error", () => {
