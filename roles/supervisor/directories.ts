@@ -1,6 +1,6 @@
 /** The directories under queue_directory, with the owners and modes that keep users and roles apart. */
 
-import { accessSync, constants } from "node:fs";
+import { accessSync, closeSync, constants, fchmodSync, fchownSync, openSync } from "node:fs";
 import { dirname } from "@std/path";
 import type { Grant, Host, User } from "../../policies/grant.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
@@ -13,12 +13,15 @@ import {
   socketDirectory,
   socketPath,
 } from "../../shared/layout.ts";
+import { othersMayChange, withOpened } from "./by_descriptor.ts";
 import { bindUnix, type Handle } from "./handles.ts";
 
 /** Makes what is missing and sets what is wrong; nothing outside the configured directories. */
 export function makeDirectories(queue: string, host: Host): void {
   const owner = host.mailOwner;
-  make(queue, host.root ? 0o755 : 0o700, null);
+  Deno.mkdirSync(queue, { recursive: true });
+  // It may be a link: to one that only root can change, `placeProblems` has no objection.
+  make(Deno.realPathSync(queue), host.root ? 0o755 : 0o700, null);
   // Roles reach the sockets through their group; other users do not.
   make(`${queue}/private`, host.root ? 0o710 : 0o700, owner && { ...owner, uid: 0 });
   make(`${queue}/public`, host.root ? 0o755 : 0o700, null);
@@ -41,10 +44,11 @@ export function makeMailboxBase(path: string, { user, capabilities }: MailboxWri
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.mkdirSync(path, { mode: 0o700 });
-    // Owners from a table have to get through to their mailboxes; nobody has to list them.
-    if (anybodys) Deno.chmodSync(path, 0o711);
-    if (user) Deno.chownSync(path, user.uid, user.gid);
-    return;
+    return withOpened(path, "directory", [Deno.uid()!], (descriptor) => {
+      // Owners from a table have to get through to their mailboxes; nobody has to list them.
+      if (anybodys) fchmodSync(descriptor, 0o711);
+      if (user) fchownSync(descriptor, user.uid, user.gid);
+    });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) {
       throw new ConfigError(`virtual_mailbox_base: cannot prepare ${path}: ${reason(error)}`);
@@ -80,25 +84,54 @@ function mayWrite(path: string, { mode, uid, gid }: Deno.FileInfo, user: User | 
   }
 }
 
+/** What maillog_file may be beside a file: inherited, and not ours to change. */
+export const STDOUT = "/dev/stdout";
+
 /** An empty log file where there is none, for a role that may write that file and nothing beside it. */
 export function makeLogFile(path: string, owner: User | null): void {
+  if (path === STDOUT) return;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
-    Deno.openSync(path, { append: true, create: true, mode: 0o640 }).close();
-    if (owner) Deno.chownSync(path, owner.uid, owner.gid);
+    if (!owner) return Deno.openSync(path, { append: true, create: true, mode: 0o640 }).close();
+    if (makeFor(owner, path)) return;
+    withOpened(path, "file", logOwners(path, owner), (descriptor) => {
+      fchownSync(descriptor, owner.uid, owner.gid);
+    });
   } catch (error) {
     throw new ConfigError(`maillog_file: cannot prepare ${path}: ${reason(error)}`);
   }
 }
 
+/** Whose a log file may be when it is given to its owner: root's only where nobody else could have put it there. */
+export function logOwners(path: string, owner: User): number[] {
+  return othersMayChange(Deno.statSync(dirname(path))) ? [owner.uid] : [owner.uid, 0];
+}
+
+/** Makes a file and gives it away; false when there is something of its name. */
+function makeFor(owner: User, path: string): boolean {
+  let file: number;
+  try {
+    file = openSync(path, "wx", 0o640);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+  fchownSync(file, owner.uid, owner.gid);
+  closeSync(file);
+  return true;
+}
+
+/** Makes a directory, or sets what is wrong with one that is its owner's or ours. */
 function make(path: string, mode: number, owner: User | null): void {
   try {
     Deno.mkdirSync(path, { recursive: true });
-    const now = Deno.statSync(path);
-    if (owner && (now.uid !== owner.uid || now.gid !== owner.gid)) {
-      Deno.chownSync(path, owner.uid, owner.gid);
-    }
-    if (((now.mode ?? 0) & 0o7777) !== mode) Deno.chmodSync(path, mode);
+    const owners = [...(owner ? [owner.uid] : []), Deno.uid()!];
+    withOpened(path, "directory", owners, (descriptor, now) => {
+      if (owner && (now.uid !== owner.uid || now.gid !== owner.gid)) {
+        fchownSync(descriptor, owner.uid, owner.gid);
+      }
+      if ((now.mode & 0o7777) !== mode) fchmodSync(descriptor, mode);
+    });
   } catch (error) {
     throw new ConfigError(`cannot prepare ${path}: ${reason(error)}`);
   }

@@ -5,7 +5,9 @@ import { bindDirectory, socketDirectory, socketPath } from "../../shared/layout.
 import {
   clearSocket,
   makeDirectories,
+  makeLogFile,
   makeMailboxBase,
+  makeOwned,
   openService,
   placeSocket,
 } from "./directories.ts";
@@ -53,6 +55,50 @@ for (const [what, link] of [["a symbolic", Deno.symlinkSync], ["a hard", Deno.li
     } finally {
       Deno.removeSync(queue, { recursive: true });
     }
+  });
+}
+
+/** What each of these is given when it is there already. */
+const MADE = [
+  ["the log", "file", (path: string) => makeLogFile(path, ROOT.mailOwner)],
+  ["a role's directory", "directory", (path: string) => makeOwned(path, ROOT.mailOwner)],
+] as const;
+
+for (const [what, kind, make] of MADE) {
+  Deno.test({
+    name: `a link in the place of ${what} gives nothing away`,
+    ignore: Deno.uid() !== 0,
+    fn() {
+      const top = Deno.makeTempDirSync(), secret = `${top}/secret`;
+      try {
+        if (kind === "file") Deno.writeTextFileSync(secret, "");
+        else Deno.mkdirSync(secret);
+        Deno.chmodSync(secret, 0o711);
+        Deno.symlinkSync(secret, `${top}/name`);
+        assertThrows(() => make(`${top}/name`), ConfigError, "is a symbolic link of root");
+        const { uid, mode } = Deno.statSync(secret);
+        assertEquals([uid, mode! & 0o7777], [0, 0o711]);
+      } finally {
+        Deno.removeSync(top, { recursive: true });
+      }
+    },
+  });
+
+  Deno.test({
+    name: `${what} of somebody else is not taken from him`,
+    ignore: Deno.uid() !== 0,
+    fn() {
+      const top = Deno.makeTempDirSync(), path = `${top}/name`;
+      try {
+        if (kind === "file") Deno.writeTextFileSync(path, "");
+        else Deno.mkdirSync(path);
+        Deno.chownSync(path, 5000, 5000);
+        assertThrows(() => make(path), ConfigError, "belongs to 5000, not to nobody");
+        assertEquals(Deno.statSync(path).uid, 5000);
+      } finally {
+        Deno.removeSync(top, { recursive: true });
+      }
+    },
   });
 }
 

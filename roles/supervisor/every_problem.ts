@@ -13,6 +13,7 @@ import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
 import { findUser, hostAddresses, isRoot, readHost } from "./host.ts";
 import { readNetworks } from "./network_files.ts";
+import { placeProblems } from "./places.ts";
 import { wantedServices } from "./plans.ts";
 import { settingsOf } from "./settings.ts";
 import { KeyFileError, readTlsMaterial, tlsMaterialProblem } from "./tls_material.ts";
@@ -32,6 +33,7 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
     bad.has(name) ? [] : check(configuration);
   const host = [
     ...when("mail_owner", verifyRights),
+    ...when("queue_directory", verifyPlaces),
     ...when("inet_interfaces", verifyInterfaces),
     ...when("mynetworks", verifyNetworks),
     ...when("smtpd_tls_chain_files", verifyTls),
@@ -71,6 +73,15 @@ function verifyOwner(configuration: Configuration): Problem[] {
   if (isRoot()) return [problem("fatal", place, "mail_owner", text)];
   if (!place.line) return [];
   return [problem("warning", place, "mail_owner", `${text}: it will not start as root`)];
+}
+
+/** What this user must not or cannot start on, once it is known whom the roles run as. */
+function verifyPlaces(configuration: Configuration): Problem[] {
+  if (verifyOwner(configuration).some(({ severity }) => severity === "fatal")) return [];
+  const host = readHost(configuration.value("mail_owner"));
+  return placeProblems(configuration, host).map(({ parameter, text }) =>
+    problem("fatal", configuration.blame(parameter), parameter, text)
+  );
 }
 
 /** Addresses of other hosts, in inet_interfaces and in the names of inet services. */

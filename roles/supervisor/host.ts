@@ -23,6 +23,12 @@ export function findUser(name: string, passwd = textOf("/etc/passwd")): User | u
   return undefined;
 }
 
+/** The name of a user of passwd(5); a number that has none is its own. */
+export function userName(uid: number, passwd = textOf("/etc/passwd")): string {
+  const fields = passwd.split("\n").map((line) => line.split(":"));
+  return fields.find(([, , id]) => id === String(uid))?.[0] || String(uid);
+}
+
 /** The host as the policy needs it; `mailOwner` matters only to root. */
 export function readHost(mailOwner: string): Host {
   const root = isRoot();

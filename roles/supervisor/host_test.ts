@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { parseAddress } from "../../shared/net/network.ts";
 import { assertQuick, near, PROTOTYPE_NAMES } from "../../tests/support/hostile.ts";
-import { findUser, nameServers } from "./host.ts";
+import { findUser, nameServers, userName } from "./host.ts";
 
 Deno.test("nameServers() names at most three addresses, for any resolv.conf", () => {
   const text = near(
@@ -55,4 +55,9 @@ Deno.test("findUser() takes no user whose numbers are none", () => {
   ) {
     assertEquals(findUser("a", `${line}:::`), undefined, line);
   }
+});
+
+Deno.test("userName() is the name of a number, which it is itself where there is none", () => {
+  const passwd = "root:x:0:0:::\nmail:x:8:8:::\n:x:9:9:::\n";
+  assertEquals([0, 8, 9, 80].map((uid) => userName(uid, passwd)), ["root", "mail", "9", "80"]);
 });

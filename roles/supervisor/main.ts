@@ -12,7 +12,6 @@
 
 import { createServer } from "node:net";
 import process from "node:process";
-import { dirname } from "@std/path";
 import { grantOf, type Host } from "../../policies/grant.ts";
 import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
@@ -34,6 +33,8 @@ import {
   protectSocket,
 } from "./directories.ts";
 import { readHost } from "./host.ts";
+import { alreadyRunning, takePidFile } from "./pid_file.ts";
+import { placeProblems } from "./places.ts";
 import { logsToService, rowsInUse } from "./plans.ts";
 import {
   chooseLayers,
@@ -99,6 +100,7 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
 export function prepare(configuration: Configuration, host: Host): void {
   const queue = configuration.value("queue_directory");
   const settings = settingsOf(configuration);
+  refusePlaces(configuration, host);
   makeDirectories(queue, host);
   const { authorizedFlushUsers, authorizedMailqUsers } = configuration.typed(supervisorParameters);
   openService(queue, "flush", authorizedFlushUsers, host);
@@ -122,8 +124,11 @@ export function prepare(configuration: Configuration, host: Host): void {
   }
 }
 
-function alreadyRunning(queue: string): ConfigError {
-  return new ConfigError(`the Postern mail system is already running on ${queue}`);
+/** Throws ConfigError for the first place that must not be touched. */
+function refusePlaces(configuration: Configuration, host: Host): void {
+  for (const { parameter, text } of placeProblems(configuration, host)) {
+    throw new ConfigError(`${parameter}: ${text}`);
+  }
 }
 
 /** Throws ConfigError when somebody answers on this queue. */
@@ -132,37 +137,6 @@ async function refuseSecond(queue: string): Promise<void> {
     throw new ConfigError(`queue_directory: cannot use ${queue}: ${reason(error)}`);
   });
   if (state === "up") throw alreadyRunning(queue);
-}
-
-/** What removes the pid file, which is locked as long as we run. Throws ConfigError, also when another system has the lock. */
-function takePidFile(queue: string, path: string, root: boolean): () => void {
-  try {
-    Deno.mkdirSync(dirname(path), { recursive: true, mode: root ? 0o755 : 0o700 });
-    // Of this user alone: whoever can open it could hold the lock.
-    const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-    if (!file.tryLockSync(true) || !isAt(path, file)) {
-      file.close();
-      throw alreadyRunning(queue);
-    }
-    file.truncateSync();
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-    return () => {
-      if (isAt(path, file)) Deno.removeSync(path);
-      file.close();
-    };
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`process_id_directory: cannot write ${path}: ${reason(error)}`);
-  }
-}
-
-/** False when somebody removed the file, or put another in its place. */
-function isAt(path: string, file: Deno.FsFile): boolean {
-  try {
-    return Deno.statSync(path).ino === file.statSync().ino;
-  } catch {
-    return false;
-  }
 }
 
 function installLog(configuration: Configuration): void {

@@ -1,0 +1,124 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Host } from "../../policies/grant.ts";
+import type { Configuration } from "../../shared/config/configuration.ts";
+import { placeProblems } from "./places.ts";
+
+const ROOT: Host = {
+  root: true,
+  mailOwner: { name: "nobody", uid: 65534, gid: 65534 },
+  nameServers: [],
+};
+/** Somebody who is neither. */
+const STRANGER = 5000;
+
+/** What is said of the places `TOP/q`, `TOP/q/pid` and `TOP/log/maillog`; the directories of the last two are there. */
+function said(arrange: (top: string) => void): string[] {
+  const top = Deno.makeTempDirSync();
+  try {
+    Deno.chmodSync(top, 0o755);
+    Deno.mkdirSync(`${top}/q/pid`, { recursive: true });
+    Deno.mkdirSync(`${top}/log`);
+    arrange(top);
+    const values: Record<string, string> = {
+      queue_directory: `${top}/q`,
+      process_id_directory: "pid",
+      maillog_file: `${top}/log/maillog`,
+    };
+    const configuration = { value: (name: string) => values[name] ?? "" };
+    return placeProblems(configuration as Configuration, ROOT)
+      .map(({ parameter, text }) => `${parameter}: ${text.replaceAll(top, "")}`);
+  } finally {
+    Deno.removeSync(top, { recursive: true });
+  }
+}
+
+function give(path: string, uid: number): void {
+  Deno.lstatSync(path).isSymlink
+    ? new Deno.Command("chown", { args: ["-h", String(uid), path] }).outputSync()
+    : Deno.chownSync(path, uid, uid);
+}
+
+for (
+  const [what, arrange, expected] of [
+    [
+      "a queue that others may write to",
+      (top) => Deno.chmodSync(`${top}/q`, 0o777),
+      [
+        "queue_directory: others may write to /q, whose mode is 0777: look at what it holds, then chmod go-w /q",
+      ],
+    ],
+    ["a queue of somebody else", (top) => give(`${top}/q`, STRANGER), [
+      "queue_directory: /q belongs to 5000, not to root: look at what it holds, then chown root /q",
+    ]],
+    [
+      "public/ of somebody else",
+      (top) => {
+        Deno.mkdirSync(`${top}/q/public`);
+        give(`${top}/q/public`, 65534);
+      },
+      [
+        "queue_directory: /q/public belongs to nobody, not to root: look at what it holds, then chown root /q/public",
+      ],
+    ],
+    ["a directory for the pid file of somebody else", (top) => give(`${top}/q/pid`, STRANGER), [
+      "process_id_directory: /q/pid belongs to 5000, not to root: look at what it holds, then chown root /q/pid",
+    ]],
+    [
+      "a link on the way that its owner may change",
+      (top) => {
+        Deno.mkdirSync(`${top}/home`);
+        Deno.renameSync(`${top}/q`, `${top}/home/q`);
+        Deno.symlinkSync(`home/q`, `${top}/q`);
+        Deno.chmodSync(top, 0o1777);
+        give(`${top}/q`, STRANGER);
+      },
+      [
+        "queue_directory: /q is reached by the link /q, which 5000 may change: name the place that it leads to",
+        "process_id_directory: /q/pid is reached by the link /q, which 5000 may change: name the place that it leads to",
+      ],
+    ],
+    ["a link that only root may change", (top) => {
+      Deno.renameSync(`${top}/q`, `${top}/other`);
+      Deno.symlinkSync(`other`, `${top}/q`);
+    }, []],
+    ["a log that is a link", (top) => Deno.symlinkSync("/etc/passwd", `${top}/log/maillog`), [
+      "maillog_file: /log/maillog is a symbolic link of root: put a regular file in its place",
+    ]],
+    ["a log with two names", (top) => {
+      Deno.writeTextFileSync(`${top}/secret`, "");
+      Deno.linkSync(`${top}/secret`, `${top}/log/maillog`);
+    }, ["maillog_file: /log/maillog of root has 2 links: put a copy in its place"]],
+    ["a log that is a pipe", (top) => {
+      new Deno.Command("mkfifo", { args: [`${top}/log/maillog`] }).outputSync();
+    }, ["maillog_file: /log/maillog of root is not a regular file: move it away"]],
+    [
+      "root's file where the roles' user keeps the log",
+      (top) => {
+        Deno.writeTextFileSync(`${top}/log/maillog`, "");
+        give(`${top}/log`, 65534);
+      },
+      [
+        "maillog_file: /log/maillog belongs to root, not to nobody: look at what it holds, then chown nobody /log/maillog",
+      ],
+    ],
+    [
+      "root's file where only root keeps files",
+      (top) => Deno.writeTextFileSync(`${top}/log/maillog`, ""),
+      [],
+    ],
+  ] as readonly [string, (top: string) => void, readonly string[]][]
+) {
+  Deno.test({
+    name: `of ${what} root is told ${expected.length ? "why it is refused" : "nothing"}`,
+    ignore: Deno.uid() !== 0,
+    fn: () => assertEquals(said(arrange), expected),
+  });
+}
+
+Deno.test("a place behind a file is a problem, too", () => {
+  const found = said((top) => {
+    Deno.removeSync(`${top}/q`, { recursive: true });
+    Deno.writeTextFileSync(`${top}/q`, "");
+  });
+  assertMatch(found[0]!, /^queue_directory: /);
+});
