@@ -2,6 +2,7 @@
 
 import { accessSync, closeSync, constants, fchmodSync, fchownSync, openSync } from "node:fs";
 import { dirname } from "@std/path";
+import { isThere } from "../../policies/bwrap.ts";
 import type { Grant, Host, User } from "../../policies/grant.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import {
@@ -39,14 +40,14 @@ export function makeOwned(path: string, owner: User | null): void {
  * The directory of all mailboxes, for the role that writes them as `user`. Owner and mode are given to a new one only: one
  * that is there may hold more than mailboxes (/home). Throws ConfigError when the role cannot use that.
  */
-export function makeMailboxBase(path: string, { user, capabilities }: MailboxWriter): void {
-  const anybodys = capabilities.includes("dac_override");
+export function makeMailboxBase(path: string, writer: MailboxWriter): void {
+  const { user, capabilities } = writer;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.mkdirSync(path, { mode: 0o700 });
     return withOpened(path, "directory", [Deno.uid()!], (descriptor) => {
       // Owners from a table have to get through to their mailboxes; nobody has to list them.
-      if (anybodys) fchmodSync(descriptor, 0o711);
+      if (capabilities.includes("dac_override")) fchmodSync(descriptor, 0o711);
       if (user) fchownSync(descriptor, user.uid, user.gid);
     });
   } catch (error) {
@@ -54,17 +55,20 @@ export function makeMailboxBase(path: string, { user, capabilities }: MailboxWri
       throw new ConfigError(`virtual_mailbox_base: cannot prepare ${path}: ${reason(error)}`);
     }
   }
-  const found = Deno.statSync(path);
-  if (!found.isDirectory) {
-    throw new ConfigError(`virtual_mailbox_base: must be a directory: is "${path}"`);
-  }
-  if (anybodys || mayWrite(path, found, user)) return;
+  const problem = mailboxBaseProblem(path, writer);
+  if (problem) throw new ConfigError(`virtual_mailbox_base: ${problem}`);
+}
+
+/** Why the role cannot use the directory of all mailboxes that is there; undefined also when there is none. */
+export function mailboxBaseProblem(path: string, writer: MailboxWriter): string | undefined {
+  if (!isThere(path)) return undefined;
+  const { user, capabilities } = writer, found = Deno.statSync(path);
+  if (!found.isDirectory) return `must be a directory: is "${path}"`;
+  if (capabilities.includes("dac_override") || mayWrite(path, found, user)) return undefined;
   const name = user?.name ?? "the user who starts the system";
   const mode = (found.mode! & 0o7777).toString(8).padStart(4, "0");
-  throw new ConfigError(
-    `virtual_mailbox_base: ${path} belongs to ${found.uid}:${found.gid}, its mode is ${mode}, and ${name} has to write ` +
-      `there: give it to ${name} with mode 0700, or name a directory that is not there yet`,
-  );
+  return `${path} belongs to ${found.uid}:${found.gid}, its mode is ${mode}, and ${name} has to write there: ` +
+    `give it to ${name} with mode 0700, or name a directory that is not there yet`;
 }
 
 /** The process that writes mailboxes. */

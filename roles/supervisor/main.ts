@@ -12,7 +12,7 @@
 
 import { createServer } from "node:net";
 import process from "node:process";
-import { grantOf, type Host } from "../../policies/grant.ts";
+import type { Host } from "../../policies/grant.ts";
 import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { probe } from "../../shared/ipc/probe.ts";
@@ -34,17 +34,9 @@ import {
 } from "./directories.ts";
 import { readHost } from "./host.ts";
 import { alreadyRunning, takePidFile } from "./pid_file.ts";
-import { placeProblems } from "./places.ts";
-import { logsToService, rowsInUse } from "./plans.ts";
-import {
-  chooseLayers,
-  describeLayers,
-  findRuntime,
-  openToOthers,
-  reachable,
-  SOURCE,
-} from "./runtime.ts";
-import { settingsOf } from "./settings.ts";
+import { grantsInUse, placeProblems } from "./places.ts";
+import { logsToService } from "./plans.ts";
+import { chooseLayers, describeLayers, findRuntime, reachable, SOURCE } from "./runtime.ts";
 import { Supervisor } from "./supervisor.ts";
 import { systemOn } from "./system.ts";
 import { everyProblem } from "./every_problem.ts";
@@ -63,11 +55,11 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const host = readHost(configuration.value("mail_owner"));
   const queue = configuration.value("queue_directory");
   await refuseSecond(queue);
+  const layers = await chooseLayers(configuration.value("sandbox"), host);
   const pids = pidFile(queue, configuration.value("process_id_directory"));
   const release = takePidFile(queue, pids, host.root);
   // Nothing of a start that failed stays behind, whatever it failed of.
   try {
-    const layers = await chooseLayers(configuration.value("sandbox"), host);
     prepare(configuration, host);
     using stage = reachable(findRuntime(), host, layers);
     const { runtime } = stage;
@@ -96,32 +88,25 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
   control.close();
 }
 
-/** Makes every directory and file that a role of this configuration needs. */
+/** Makes every directory and file that a role of this configuration needs. Throws ConfigError, first of all for what must stay as it is. */
 export function prepare(configuration: Configuration, host: Host): void {
   const queue = configuration.value("queue_directory");
-  const settings = settingsOf(configuration);
   refusePlaces(configuration, host);
+  const grants = grantsInUse(configuration, host);
   makeDirectories(queue, host);
   const { authorizedFlushUsers, authorizedMailqUsers } = configuration.typed(supervisorParameters);
   openService(queue, "flush", authorizedFlushUsers, host);
   openService(queue, "showq", authorizedMailqUsers, host);
-  for (const row of rowsInUse(configuration)) {
-    const grant = grantOf(row, row.role, settings, host);
-    const { writes, user } = grant;
+  for (const grant of grants) {
+    const { row, writes, user } = grant;
     if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeMailboxBase(path, grant));
     if (row.writes?.includes("maillog")) {
       const makeLog = configuration.value("maillog_file") ? makeLogFile : makeOwned;
       writes.forEach((path) => makeLog(path, user));
     }
   }
-  if (
-    host.mailOwner && /^(deno|worker)$/.test(configuration.value("sandbox")) && !openToOthers(queue)
-  ) {
-    throw new ConfigError(
-      `queue_directory: ${queue} is inside a directory that ${host.mailOwner.name} may not enter, and there is no ` +
-        `bubblewrap to show it: install bubblewrap, or set queue_directory to a place such as /var/spool/postern`,
-    );
-  }
+  // The umask may have closed what was made.
+  refusePlaces(configuration, host);
 }
 
 /** Throws ConfigError for the first place that must not be touched. */

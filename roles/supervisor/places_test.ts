@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Host } from "../../policies/grant.ts";
-import type { Configuration } from "../../shared/config/configuration.ts";
+import { Configuration } from "../../shared/config/configuration.ts";
+import { parseMainCf } from "../../shared/config/main_cf.ts";
+import { parseMasterCf } from "../../shared/config/master_cf.ts";
 import { placeProblems } from "./places.ts";
 
 const ROOT: Host = {
@@ -12,20 +14,24 @@ const ROOT: Host = {
 const STRANGER = 5000;
 
 /** What is said of the places `TOP/q`, `TOP/q/pid` and `TOP/log/maillog`; the directories of the last two are there. */
-function said(arrange: (top: string) => void): string[] {
+function said(arrange: (top: string) => void, host = ROOT): string[] {
   const top = Deno.makeTempDirSync();
   try {
     Deno.chmodSync(top, 0o755);
     Deno.mkdirSync(`${top}/q/pid`, { recursive: true });
     Deno.mkdirSync(`${top}/log`);
     arrange(top);
-    const values: Record<string, string> = {
-      queue_directory: `${top}/q`,
-      process_id_directory: "pid",
-      maillog_file: `${top}/log/maillog`,
-    };
-    const configuration = { value: (name: string) => values[name] ?? "" };
-    return placeProblems(configuration as Configuration, ROOT)
+    const main =
+      `queue_directory = ${top}/q\nsandbox = worker\nmaillog_file = ${top}/log/maillog\n` +
+      `virtual_mailbox_base = ${top}/mail\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n`;
+    const facts = { hostname: "mx.example.com", repository: "/srv/clone", version: "1.2.3" };
+    const configuration = new Configuration(
+      "/conf",
+      facts,
+      parseMainCf(main, "main.cf"),
+      parseMasterCf("virtual unix - n n - - virtual\n", "master.cf"),
+    );
+    return placeProblems(configuration, host)
       .map(({ parameter, text }) => `${parameter}: ${text.replaceAll(top, "")}`);
   } finally {
     Deno.removeSync(top, { recursive: true });
@@ -48,7 +54,47 @@ for (
       ],
     ],
     ["a queue of somebody else", (top) => give(`${top}/q`, STRANGER), [
-      "queue_directory: /q belongs to 5000, not to root: look at what it holds, then chown root /q",
+      "queue_directory: /q belongs to 5000, not to root: start as 5000, or chown -R root /q",
+    ]],
+    [
+      "a queue that another user has made",
+      (top) => {
+        Deno.mkdirSync(`${top}/q/queue`);
+        Deno.mkdirSync(`${top}/q/maildrop`);
+        for (const path of ["q", "q/pid", "q/queue", "q/maildrop"]) {
+          give(`${top}/${path}`, STRANGER);
+        }
+      },
+      [
+        "queue_directory: /q belongs to 5000, not to root: start as 5000, or chown -R root /q && chown -R nobody /q/queue /q/maildrop",
+        "process_id_directory: /q/pid belongs to 5000, not to root: look at what it holds, then chown root /q/pid",
+      ],
+    ],
+    [
+      "the database of another mail_owner",
+      (top) => {
+        Deno.mkdirSync(`${top}/q/queue`);
+        Deno.writeTextFileSync(`${top}/q/queue/queue.db`, "");
+        give(`${top}/q/queue/queue.db`, STRANGER);
+      },
+      [
+        "queue_directory: /q/queue/queue.db belongs to 5000, not to nobody: set mail_owner = 5000, or chown -R nobody /q/queue",
+      ],
+    ],
+    [
+      "a link in the place of qmgr's directory",
+      (top) => Deno.symlinkSync("../log", `${top}/q/queue`),
+      [
+        "queue_directory: /q/queue is a symbolic link of root: put a directory in its place",
+      ],
+    ],
+    ["a queue where mail_owner cannot get", (top) => Deno.chmodSync(top, 0o700), [
+      "queue_directory: /q is inside a directory that nobody may not enter, and there is no bubblewrap to show it: " +
+      "install bubblewrap, or set queue_directory to a place such as /var/spool/postern",
+    ]],
+    ["mailboxes that the role cannot write to", (top) => Deno.mkdirSync(`${top}/mail`), [
+      "virtual_mailbox_base: /mail belongs to 0:0, its mode is 0755, and 65534 has to write there: " +
+      "give it to 65534 with mode 0700, or name a directory that is not there yet",
     ]],
     [
       "public/ of somebody else",
@@ -114,6 +160,25 @@ for (
     fn: () => assertEquals(said(arrange), expected),
   });
 }
+
+Deno.test({
+  name: "another user than root is told whose the queue is, and what he can do",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    // We stand for somebody who has the number 0.
+    const user: Host = { root: false, mailOwner: null, nameServers: [] };
+    assertEquals(said((top) => give(`${top}/q`, STRANGER), user), [
+      "queue_directory: /q belongs to 5000, not to root: start as 5000, or have root chown -R root /q",
+    ]);
+    const locked = said((top) => {
+      Deno.mkdirSync(`${top}/q/maildrop`);
+      give(`${top}/q/maildrop`, STRANGER);
+    }, user);
+    assertEquals(locked, [
+      "queue_directory: /q/maildrop belongs to 5000, not to root: have root chown -R root /q",
+    ]);
+  },
+});
 
 Deno.test("a place behind a file is a problem, too", () => {
   const found = said((top) => {

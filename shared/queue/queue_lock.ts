@@ -14,6 +14,11 @@ const RETRY_MS = 50;
 /** Held until it is disposed of or the process ends. */
 export type QueueLock = Disposable;
 
+/** What is locked. */
+export function lockFile(directory: string): string {
+  return join(directory, "qmgr.lock");
+}
+
 /** Takes the queue in `directory` for this process; throws ConfigError when it has been another's for so long. */
 export async function lockQueue(directory: string, patienceMs = PATIENCE_MS): Promise<QueueLock> {
   for (const end = performance.now() + patienceMs;;) {
@@ -31,7 +36,7 @@ export async function lockQueue(directory: string, patienceMs = PATIENCE_MS): Pr
 /** The same without waiting: undefined when somebody else keeps the queue. */
 export function tryLockQueue(directory: string): QueueLock | undefined {
   Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, "qmgr.lock");
+  const path = lockFile(directory);
   makeFile(path, directory);
   const file = Deno.openSync(path, { write: true });
   if (file.tryLockSync(true)) return file;

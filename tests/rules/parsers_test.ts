@@ -101,7 +101,7 @@ const NOT_FOREIGN = new Map([
     "roles/supervisor/network_files.ts",
     "files of networks, by split_list.ts, network_list.ts, cidr.ts",
   ],
-  ["roles/supervisor/places.ts", "paths and links, for how they are divided"],
+  ["roles/supervisor/changeable_link.ts", "paths and links, for how they are divided"],
   ["roles/supervisor/plans.ts", "the host's name, after shared/config"],
   ["roles/supervisor/stop_point.ts", "what a test asks for"],
   ["roles/supervisor/tls_material.ts", "the administrator's own keys, by OpenSSL"],
