@@ -48,8 +48,14 @@ export function hostAddresses(): string[] {
   return Deno.networkInterfaces().map(({ address }) => address);
 }
 
+let descriptors: number | undefined;
+
 /** How many descriptors a process may have open; Infinity where that cannot be known. */
 export function descriptorLimit(): number {
+  return descriptors ??= askDescriptorLimit();
+}
+
+function askDescriptorLimit(): number {
   try {
     // Deno lets nobody read /proc/self/limits.
     const { stdout } = new Deno.Command("sh", { args: ["-c", "ulimit -n"] }).outputSync();

@@ -9,6 +9,7 @@ import { reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
+import { Hearing } from "./hearing.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
 import type { ChildProcess } from "node:child_process";
 import type { LaunchOptions } from "./launch.ts";
@@ -28,6 +29,8 @@ export interface Plan {
   readonly fixed: string | undefined;
   /** The services that it answers. */
   readonly answers: readonly string[];
+  /** Connects to one of them and leaves. */
+  knock(service: string): void;
   readonly handover: Handover;
   /** The sockets that the next process binds by itself; without it, they are handed over. */
   ownSockets?(): OwnSockets;
@@ -63,6 +66,7 @@ export class Keeper {
   /** The only process is being replaced: no other may start meanwhile, whoever wants it or died. */
   #replacing = false;
   #waiters: (() => void)[] = [];
+  #hearing = new Hearing((service) => this.plan.knock(service));
 
   /** `throttleMs` is `service_throttle_time`; `want` starts another service. */
   constructor(
@@ -98,8 +102,8 @@ export class Keeper {
     const old = [...this.#members].filter((member) => member.state !== "draining");
     if (old.length === 0 || (plan.fixed !== undefined && plan.fixed === this.plan.fixed)) {
       this.plan = plan;
-      const { parameters, sockets, onRequest } = plan.handover.start;
-      for (const member of old) member.reload({ parameters, sockets, onRequest });
+      const { parameters, sockets, onRequest, connections } = plan.handover.start;
+      for (const member of old) member.reload({ parameters, sockets, onRequest, connections });
       if (!plan.onRequest) this.#fill();
       return;
     }
@@ -157,7 +161,20 @@ export class Keeper {
   }
 
   beat(now: number): void {
+    const deafTo = this.#hearing.deafTo(this.plan.answers, [...this.#members]);
+    if (deafTo !== undefined) this.#endDeaf(deafTo);
     for (const member of this.#members) member.beat(now);
+  }
+
+  /** Another process takes the connections that wait. */
+  #endDeaf(service: string): void {
+    for (const member of this.#members) {
+      if (member.state !== "ready") continue;
+      warning(
+        `process ${this.plan.role} pid ${member.pid} takes no connection to ${service}: killed`,
+      );
+      member.kill();
+    }
   }
 
   status(): ServiceStatus {

@@ -57,6 +57,7 @@ function setup(change: Partial<Plan> = {}) {
     onRequest: false,
     fixed: undefined,
     answers: [],
+    knock() {},
     handover: {
       start: {
         type: "start",
@@ -66,6 +67,7 @@ function setup(change: Partial<Plan> = {}) {
         parameters: {},
         sockets: { dns: "/s" },
         onRequest: [],
+        connections: 10,
         tls: null,
         maxIdleSeconds: 0,
       },
@@ -139,8 +141,8 @@ Deno.test("Keeper adds up counters of any name, and gives a reason of one line",
   for (const child of children) child.begin();
   await started;
   keeper.beat(performance.now());
-  children[0]!.say({ type: "pong", counters: { constructor: 1, a: Number.MAX_SAFE_INTEGER } });
-  children[1]!.say({ type: "pong", counters: { constructor: 2, a: 5, b: 7 } });
+  const said = [{ constructor: 1, a: Number.MAX_SAFE_INTEGER }, { constructor: 2, a: 5, b: 7 }];
+  said.forEach((counters, n) => children[n]!.say({ type: "pong", counters, quiet: [] }));
   const { counters } = keeper.status();
   assertEquals(Object.entries(counters), [
     ["constructor", 3],
@@ -196,6 +198,23 @@ Deno.test("Keeper kills a process whose event loop does not answer", async () =>
   assertEquals(keeper.status().state, "running");
   keeper.beat(performance.now() + 31_000);
   assertEquals(keeper.status().state, "waiting");
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper kills a process that lives on and takes no connection, and starts another", async () => {
+  const knocks: string[] = [];
+  const knock = (service: string) => void knocks.push(service);
+  const { children, keeper } = setup({ answers: ["intake", "bodies"], knock });
+  const started = keeper.start();
+  children[0]!.begin();
+  await started;
+  for (let i = 0; i < 3; i++) {
+    keeper.beat(performance.now());
+    assertEquals(keeper.status().state, "running");
+    children[0]!.say({ type: "pong", counters: {}, quiet: ["bodies"] });
+  }
+  keeper.beat(performance.now());
+  assertEquals([knocks, keeper.status().state], [["bodies", "bodies"], "waiting"]);
   await keeper.stop(100);
 });
 

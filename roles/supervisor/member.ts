@@ -42,6 +42,8 @@ const LAST_WORDS_MS = 500;
 export class Member {
   state: "starting" | "ready" | "draining" | "gone" = "starting";
   counters: Readonly<Record<string, number>> = {};
+  /** The services that nobody connected to before its last sign of life; undefined until it has given the one asked for. */
+  quiet: readonly string[] | undefined;
   readonly startedAt = performance.now();
   readonly pid: number;
   /** What the role said before it ended. */
@@ -100,6 +102,7 @@ export class Member {
     // Nothing but the hand-over goes to a role that is starting.
     if (this.state === "starting") return;
     this.#asked++;
+    this.quiet = undefined;
     this.#say({ type: "ping" });
   }
 
@@ -140,6 +143,7 @@ export class Member {
         if (this.#asked-- === 0) return this.#refuse(`said "pong" unasked`);
         this.#lastPong = performance.now();
         this.counters = message.counters;
+        this.quiet = message.quiet;
         return;
       case "want":
         return this.events.want(message.service);

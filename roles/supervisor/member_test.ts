@@ -26,6 +26,7 @@ class World {
       parameters: {},
       sockets: {},
       onRequest: [],
+      connections: 10,
       tls: null,
       maxIdleSeconds: 0,
     } as const;
@@ -65,7 +66,9 @@ async function told(...messages: unknown[]): Promise<World & { child: Child }> {
   return Object.assign(world, { child });
 }
 
-const UP = { type: "up" }, READY = { type: "ready" }, PONG = { type: "pong", counters: {} };
+const UP = { type: "up" },
+  READY = { type: "ready" },
+  PONG = { type: "pong", counters: {}, quiet: [] };
 const WANT = { type: "want", service: "dns" };
 
 const OUT_OF_TURN: readonly (readonly [what: string, messages: unknown[], why: string])[] = [
@@ -81,7 +84,7 @@ const OUT_OF_TURN: readonly (readonly [what: string, messages: unknown[], why: s
   ["has a counter named __proto__", [
     UP,
     READY,
-    JSON.parse(`{"type":"pong","counters":{"__proto__":1}}`),
+    JSON.parse(`{"type":"pong","quiet":[],"counters":{"__proto__":1}}`),
   ], "sent a message not of the declared shape"],
   ["says too much", [
     UP,

@@ -5,9 +5,11 @@ import { commandsOf, policies, policyOfCommand, type Row } from "../../policies/
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
+import { socketPath } from "../../shared/layout.ts";
 import { warning } from "../../shared/log/log.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
+import { knock } from "./hearing.ts";
 import { descriptorLimit, hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
 import type { Handover } from "./member.ts";
@@ -16,6 +18,7 @@ import type { OwnSockets } from "./own_sockets.ts";
 import { type Endpoint, endpointsOf } from "./listeners.ts";
 import { readNetworks } from "./network_files.ts";
 import type { System } from "./system.ts";
+
 import { readTlsMaterial } from "./tls_material.ts";
 
 /** A service that is to run: a line of master.cf, or one that every system has. */
@@ -86,7 +89,8 @@ export function planOf(wanted: Wanted, system: System): Plan {
     service,
     role: row.role,
     answers,
-    count: single(row, system) ? 1 : processCount(service, system),
+    knock: (name) => knock(socketPath(system.listeners.queue, name)),
+    count: processesOf(wanted, system),
     onRequest,
     fixed: row.reload === "in place" ? fixedOf(grant, system) : undefined,
     handover: {
@@ -98,6 +102,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         parameters: parameters(wanted, system),
         sockets: { ...grant.sockets },
         onRequest: requestable(grant, system),
+        connections: connectionLimit(everyProcess(system), answers.length, descriptorLimit()),
         tls: row.inet ? readTlsMaterial(system.configuration) : null,
         maxIdleSeconds: onRequest && row.reload === "replaced" ? maxIdle(system) : 0,
       },
@@ -202,6 +207,27 @@ export function sessionLimit(wanted: number, descriptors: number): number {
     `smtpd_session_limit: ${wanted} clients need a larger limit of open files (ulimit -n): at most ${most} are served`,
   );
   return most;
+}
+
+/** Each caller has one connection to a service, and for a moment those that it leaves, twice when a reload replaces it. */
+const CONNECTIONS_A_CALLER = 4;
+/** Commands of the owner, and roles that somebody runs beside the system. */
+const OTHER_CALLERS = 20;
+
+/** How many connections each service of a role takes: as many as callers need, if that leaves the role its descriptors. */
+export function connectionLimit(callers: number, services: number, descriptors: number): number {
+  const most = Math.floor((descriptors - OTHER_DESCRIPTORS) / Math.max(1, services));
+  return Math.max(callers, Math.min(callers * CONNECTIONS_A_CALLER + OTHER_CALLERS, most));
+}
+
+/** The processes of the whole system. */
+function everyProcess(system: System): number {
+  return wantedServices(system.configuration)
+    .reduce((sum, wanted) => sum + processesOf(wanted, system), 0);
+}
+
+function processesOf({ row, service }: Wanted, system: System): number {
+  return single(row, system) ? 1 : processCount(service, system);
 }
 
 function processCount(service: string, { configuration }: System): number {

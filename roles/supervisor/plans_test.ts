@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Configuration } from "../../shared/config/configuration.ts";
 import { parseMainCf } from "../../shared/config/main_cf.ts";
 import { parseMasterCf } from "../../shared/config/master_cf.ts";
-import { clientLimit, sessionLimit, transportLimits } from "./plans.ts";
+import { clientLimit, connectionLimit, sessionLimit, transportLimits } from "./plans.ts";
 
 for (
   const [wanted, descriptors, served] of [
@@ -14,6 +14,21 @@ for (
 ) {
   Deno.test(`${wanted} clients with ${descriptors} descriptors: ${served} are served`, () => {
     assertEquals(sessionLimit(wanted, descriptors), served);
+  });
+}
+
+for (
+  const [callers, services, descriptors, taken] of [
+    [13, 5, Infinity, 72],
+    [13, 5, 1024, 72],
+    [130, 1, 1024, 424],
+    [130, 5, 20_000, 540],
+    [13, 5, 256, 13],
+  ] as const
+) {
+  const what = `${callers} callers of each of ${services} services, and ${descriptors} descriptors`;
+  Deno.test(`${what}: ${taken} connections are taken`, () => {
+    assertEquals(connectionLimit(callers, services, descriptors), taken);
   });
 }
 

@@ -78,6 +78,7 @@ export function deliveryAnswerer(
       return answerer.connections;
     },
     attach: (socket) => answerer.attach(socket),
+    allow: (connections) => answerer.allow(connections),
     async drain() {
       await answerer.drain();
       if (running.size) await new Promise<void>((resolve) => (onIdle = resolve));

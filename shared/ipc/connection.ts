@@ -106,6 +106,7 @@ export class Connection {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#parts = [];
+    this.#reader.end();
     this.#resume();
     this.#socket.destroy();
     this.onClose(error);

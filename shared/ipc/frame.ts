@@ -6,8 +6,10 @@
  * all big-endian. The header is JSON, the payload raw bytes. Parsing is bounded before anything is stored.
  */
 
+import { Budget, Share } from "../budget.ts";
 import { allocate, EMPTY } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
+import { MAX_HEADER_BYTES } from "./declare.ts";
 
 export const Kind = {
   /** Caller: begin a conversation; payload is the first content. */
@@ -38,6 +40,16 @@ export const MAX_PAYLOAD_BYTES = 256 * 1024;
 const MIN_ROOM_BYTES = 64 * 1024;
 /** Shorter pieces of a chunk are copied. */
 const MIN_VIEW_BYTES = 8 * 1024;
+
+/**
+ * What the frames that are still coming hold in this process beyond an ordinary one each. Without it a peer begins the
+ * longest header on many connections and ends none.
+ */
+export const UNFINISHED = new Budget(
+  "unfinished requests and replies",
+  64 * 1024 * 1024,
+  FIXED_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES,
+);
 
 /** The longest payload of each kind. */
 const MAX_PAYLOAD: Readonly<Record<number, number>> = {
@@ -94,6 +106,7 @@ export class FrameReader {
   #held = 0;
   #needed = 0;
   #flowing: Flowing | undefined;
+  #share = new Share(UNFINISHED);
 
   /** `maxHeader(call, kind)` bounds the header before it is waited for. */
   constructor(readonly maxHeader: (call: number, kind: number) => number) {}
@@ -121,6 +134,13 @@ export class FrameReader {
     }
   }
 
+  /** Nothing more comes: forgets what has begun. */
+  end(): void {
+    this.#partial = EMPTY;
+    this.#held = 0;
+    this.#share.release();
+  }
+
   /** Passes on what has come of a CHUNK frame's payload, and says where it ends in `data`. */
   #flow(flowing: Flowing, data: Uint8Array, at: number, take: (frame: Frame) => void): number {
     const view = data.subarray(at, at + flowing.left);
@@ -146,8 +166,7 @@ export class FrameReader {
       const frame = this.#partial, size = this.#size(frame, 0);
       this.#needed = size;
       if (this.#held < size) continue;
-      this.#partial = EMPTY;
-      this.#held = 0;
+      this.end();
       take(parse(frame, 0, size));
       break;
     }
@@ -160,6 +179,9 @@ export class FrameReader {
     if (held > this.#partial.length) {
       // Grows with what has come, not with what the peer says will come.
       const room = Math.max(held, Math.min(this.#needed, Math.max(MIN_ROOM_BYTES, held * 2)));
+      if (!this.#share.add(room - this.#partial.length)) {
+        throw new PeerError(`frame: no room left for ${this.#needed} bytes that are still coming`);
+      }
       const larger = new Uint8Array(room);
       larger.set(this.#partial.subarray(0, this.#held));
       this.#partial = larger;

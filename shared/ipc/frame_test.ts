@@ -2,7 +2,15 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { concat } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
-import { encode, type Frame, FrameReader, Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
+import {
+  encode,
+  type Frame,
+  FrameReader,
+  Kind,
+  MAX_PAYLOAD_BYTES,
+  MORE,
+  UNFINISHED,
+} from "./frame.ts";
 
 const LIMIT = 1000;
 const limit = () => LIMIT;
@@ -136,4 +144,31 @@ Deno.test("FrameReader holds no more than what has come, whatever length is clai
   }
   const grown = Deno.memoryUsage().external - before.external;
   assertEquals(grown < 64 << 20, true, `200 claims of 16 MiB took ${grown} bytes`);
+});
+
+Deno.test("FrameReader of many connections holds so much of what does not end, and ordinary frames beside it", () => {
+  const MIB = 1024 * 1024;
+  const begun = concat(encode(Kind.REQUEST, 0, 1, new Uint8Array(16 * MIB))).subarray(0, -1);
+  const readers = Array.from({ length: 40 }, () => new FrameReader(() => 16 * MIB));
+  const taken: Frame[] = [];
+  const pushed = (reader: FrameReader, bytes: Uint8Array) => {
+    try {
+      for (let at = 0; at < bytes.length; at += 65_536) {
+        reader.push(bytes.subarray(at, at + 65_536), (frame) => taken.push(frame));
+      }
+      return true;
+    } catch (error) {
+      assertEquals((error as Error).message.startsWith("frame: no room left for "), true);
+      // What its connection does.
+      reader.end();
+      return false;
+    }
+  };
+  const held = readers.filter((reader) => pushed(reader, begun));
+  assertEquals([held.length, UNFINISHED.taken <= 64 * MIB], [4, true]);
+  const ordinary = encode(Kind.REQUEST, 0, 1, new Uint8Array(65_536), new Uint8Array(262_144));
+  assertEquals(pushed(new FrameReader(() => 65_536), concat(ordinary)), true);
+  assertEquals(taken.length, 1);
+  for (const reader of held) assertEquals(pushed(reader, new Uint8Array(1)), true);
+  assertEquals([taken.length, UNFINISHED.taken], [5, 0]);
 });

@@ -10,7 +10,7 @@ import { setSink } from "../log/log.ts";
 import { call, service } from "./declare.ts";
 import { count, line, shape, Type } from "./schema.ts";
 import { CallError } from "./failure.ts";
-import { encode, type Frame, FrameReader, Kind, MORE } from "./frame.ts";
+import { encode, type Frame, FrameReader, Kind, MORE, UNFINISHED } from "./frame.ts";
 import { answer, type Answerer, ANY_USER } from "./server.ts";
 
 const lines: string[] = [];
@@ -215,6 +215,36 @@ Deno.test("users who keep connections open neither take all descriptors nor keep
   const client = stage.client(target);
   assertEquals((await client.call("say", { text: "well" })).reply.text, "well");
   assert(answerer.connections <= ANY_USER.connections, `${answerer.connections} connections`);
+});
+
+Deno.test("a role that opens connections without end is refused more, with one line, and the others stay", async () => {
+  await using stage = new Stage();
+  const answerer = await serve(stage);
+  const client = stage.client(target);
+  await client.call("say", { text: "before" });
+  answerer.allow(20);
+  lines.length = 0;
+  using stack = new DisposableStack();
+  const many = Array.from({ length: 60 }, () => stack.use(new Raw(stage.path)));
+  await until(() => many.filter(({ closed }) => closed).length === 41);
+  assertEquals((await client.call("say", { text: "well" })).reply.text, "well");
+  assertEquals([answerer.connections, lines], [20, [
+    "warning: target: 20 connections are open: one more is refused",
+  ]]);
+});
+
+Deno.test("a connection that ends within a header gives back what the header held", async () => {
+  await using stage = new Stage();
+  const depot = service("depot", {
+    put: call({ request: shape({}), reply: shape({}), headerBytes: 1 << 22, deadlineSeconds: 5 }),
+  });
+  const answerer = await stage.answer(depot, { put: () => Promise.resolve({}) });
+  const raw = new Raw(stage.path);
+  raw.write(concat(encode(Kind.REQUEST, 0, 1, bytes(1 << 22))).subarray(0, -1));
+  await until(() => UNFINISHED.taken > 1 << 21);
+  raw[Symbol.dispose]();
+  await until(() => answerer.connections === 0);
+  assertEquals(UNFINISHED.taken, 0);
 });
 
 Deno.test("a user who asks without end is cut off before the questions fill memory", async () => {

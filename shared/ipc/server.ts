@@ -14,22 +14,29 @@ import { credit, creditBytes, type Frame, Kind } from "./frame.ts";
 
 /** How much callers may have open at once. */
 export interface CallerLimits {
-  /** With one more, the oldest connection is ended. */
   readonly connections: number;
+  /** Who goes when there is one more: roles stay connected, users ask once and leave. */
+  readonly surplus: "newest" | "oldest";
   /** On one connection; with more, the peer is broken. */
   readonly conversations: number;
   /** So many milliseconds after drain() began no caller is waited for any more. */
   readonly drainMs: number;
 }
 
-/** Other roles: there are as many as the supervisor started. */
+/** Other roles: how many connections they need in this system, the supervisor says (`Answerer.allow`). */
 export const ROLES: CallerLimits = {
-  connections: Infinity,
+  connections: 100,
+  surplus: "newest",
   conversations: 50_000,
   drainMs: Infinity,
 };
 /** Commands of any local user: they ask once and leave, and must not get at the role's descriptors and memory. */
-export const ANY_USER: CallerLimits = { connections: 100, conversations: 8, drainMs: 2000 };
+export const ANY_USER: CallerLimits = {
+  connections: 100,
+  surplus: "oldest",
+  conversations: 8,
+  drainMs: 2000,
+};
 /** A call that crosses with the goodbye arrives within this. */
 const CROSSING_MS = 200;
 
@@ -64,6 +71,8 @@ export type Handlers<C extends Calls> = {
 export interface Answerer {
   readonly service: string;
   attach(socket: Socket): void;
+  /** Takes so many connections, where roles are the callers; how many users may have, no system decides. */
+  allow(connections: number): void;
   /**
    * Asks callers to go elsewhere; resolves when each has left, so that a call that crosses with it is answered. Users need not
    * listen: those without a call under way are ended, and soon all others.
@@ -86,6 +95,7 @@ export function answer<C extends Calls>(
   // One for all connections: whoever is cut off comes again.
   const warn = seldom();
   let drained: (() => void) | undefined;
+  let most = callers.connections;
   return {
     service: service.name,
     get busy() {
@@ -96,7 +106,14 @@ export function answer<C extends Calls>(
     get connections() {
       return peers.size;
     },
+    allow(connections) {
+      if (callers.surplus === "newest") most = connections;
+    },
     attach(socket) {
+      if (peers.size >= most && callers.surplus === "newest") {
+        warn(`${service.name}: ${most} connections are open: one more is refused`);
+        return void socket.destroy();
+      }
       // deno-lint-ignore no-explicit-any
       const any = handlers as any;
       const peer: Peer = new Peer(service.name, socket, table, any, callers, limit, warn, () => {
@@ -104,7 +121,7 @@ export function answer<C extends Calls>(
         if (peers.size === 0) drained?.();
       });
       peers.add(peer);
-      if (peers.size > callers.connections) {
+      if (peers.size > most) {
         peers.values().next().value!.end("too many connections");
       }
       if (drained) peer.goAway();

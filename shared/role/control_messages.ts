@@ -8,6 +8,9 @@ import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import { MAX_SOCKET_PATH } from "../layout.ts";
 import { Counters } from "../protocols/control.ts";
 
+/** A role answers no more services than this. */
+const MAX_SERVICES = 20;
+
 /** Keys that the supervisor read and hands over: PEM text. */
 const TlsMaterial = shape({
   chain: Type.String({ maxLength: 1 << 20 }),
@@ -43,6 +46,8 @@ export const ToRole = Type.Union([
     /** Those of them that are started when first asked for. */
     onRequest: Type.Array(line(64)),
     tls: Type.Union([Type.Null(), TlsMaterial]),
+    /** How many connections each service takes that it answers to roles. */
+    connections: count(),
     /** How many listening sockets came before this. */
     listeners: count(),
     /** Sockets to bind, where none can be handed over. */
@@ -65,6 +70,7 @@ export const ToRole = Type.Union([
     parameters: Type.Record(Type.String(), Type.String()),
     sockets: Type.Record(Type.String(), Type.String()),
     onRequest: Type.Array(line(64)),
+    connections: count(),
   }),
 ]);
 export type ToRole = Static<typeof ToRole>;
@@ -76,7 +82,12 @@ export const FromRole = Type.Union([
   /** A listening socket has come. */
   shape({ type: Type.Literal("took") }),
   shape({ type: Type.Literal("ready") }),
-  shape({ type: Type.Literal("pong"), counters: Counters }),
+  /** A sign of life; `quiet` are the services on whose sockets nobody has connected since the last one. */
+  shape({
+    type: Type.Literal("pong"),
+    counters: Counters,
+    quiet: Type.Array(line(64), { maxItems: MAX_SERVICES }),
+  }),
   /** Start this service, somebody is about to connect to it. */
   shape({ type: Type.Literal("want"), service: line(64) }),
   /** Nothing to do for a while: may I go? The answer is `drain`, or more work. */

@@ -11,7 +11,7 @@ function said(json: string): unknown {
 
 function counters(number: number): string {
   const all = Array.from({ length: number }, (_, n) => `"c${n}":${n}`);
-  return `{"type":"pong","counters":{${all}}}`;
+  return `{"type":"pong","quiet":[],"counters":{${all}}}`;
 }
 
 const HOSTILE: readonly (readonly [what: string, json: string])[] = [
@@ -23,15 +23,22 @@ const HOSTILE: readonly (readonly [what: string, json: string])[] = [
   ["what the supervisor says", `{"type":"ping"}`],
   ["a field too many", `{"type":"up","x":1}`],
   ["__proto__ as a field", `{"type":"up","__proto__":{"type":"ready"}}`],
-  ["counters that are no object", `{"type":"pong","counters":[]}`],
-  ["a counter named __proto__", `{"type":"pong","counters":{"__proto__":1}}`],
-  ["a counter that no name of ours is like", `{"type":"pong","counters":{"to String":1}}`],
-  ["a counter of 65 letters", `{"type":"pong","counters":{"${"a".repeat(65)}":1}}`],
-  ["a negative counter", `{"type":"pong","counters":{"a":-1}}`],
-  ["a broken counter", `{"type":"pong","counters":{"a":0.5}}`],
-  ["a counter beyond what can be added", `{"type":"pong","counters":{"a":9007199254740992}}`],
-  ["a counter that is text", `{"type":"pong","counters":{"a":"1"}}`],
+  ["counters that are no object", `{"type":"pong","quiet":[],"counters":[]}`],
+  ["a counter named __proto__", `{"type":"pong","quiet":[],"counters":{"__proto__":1}}`],
+  [
+    "a counter that no name of ours is like",
+    `{"type":"pong","quiet":[],"counters":{"to String":1}}`,
+  ],
+  ["a counter of 65 letters", `{"type":"pong","quiet":[],"counters":{"${"a".repeat(65)}":1}}`],
+  ["a negative counter", `{"type":"pong","quiet":[],"counters":{"a":-1}}`],
+  ["a broken counter", `{"type":"pong","quiet":[],"counters":{"a":0.5}}`],
+  [
+    "a counter beyond what can be added",
+    `{"type":"pong","quiet":[],"counters":{"a":9007199254740992}}`,
+  ],
+  ["a counter that is text", `{"type":"pong","quiet":[],"counters":{"a":"1"}}`],
   ["201 counters", counters(201)],
+  ["21 quiet services", `{"type":"pong","counters":{},"quiet":[${Array(21).fill('"a"')}]}`],
   ["a service of 65 letters", `{"type":"want","service":"${"s".repeat(65)}"}`],
   ["a service with a line break", `{"type":"want","service":"a\\nb"}`],
   ["last words of 2001 letters", `{"type":"fatal","text":"${"x".repeat(2001)}","config":false}`],
@@ -50,7 +57,7 @@ Deno.test("readFromRole() takes what roles say", () => {
     `{"type":"ready"}`,
     `{"type":"idle"}`,
     `{"type":"want","service":"dns"}`,
-    `{"type":"pong","counters":{"smtpd_sessions":9007199254740991,"constructor":1}}`,
+    `{"type":"pong","quiet":[],"counters":{"smtpd_sessions":9007199254740991,"constructor":1}}`,
     counters(200),
     `{"type":"fatal","text":"no such table","config":true}`,
   ];
@@ -81,7 +88,11 @@ Deno.test("readFromRole() gives whatever comes back as it was, and short, or ref
   const message = fc.oneof(
     fc.jsonValue(),
     fc.dictionary(names, value),
-    fc.record({ type: fc.constant("pong"), counters: fc.dictionary(fc.string(), value) }),
+    fc.record({
+      type: fc.constant("pong"),
+      counters: fc.dictionary(fc.string(), value),
+      quiet: fc.array(fc.string()),
+    }),
     fc.record({ type: fc.constant("want"), service: fc.string() }),
   );
   fc.assert(fc.property(message, (each) => {

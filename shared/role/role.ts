@@ -92,6 +92,8 @@ class Host {
   #onRequest = new Set<string>();
   /** By service. A Map: a transport that a table names may be called like a property that every object has. */
   #sockets = new Map<string, string>();
+  /** The services on whose sockets somebody has connected since the last sign of life. */
+  #connected = new Set<string>();
   /** When each service was last asked for. */
   #wantedAt = new Map<string, number>();
   #lastBusy = performance.now();
@@ -114,7 +116,7 @@ class Host {
         await this.#go();
         break;
       case "ping":
-        this.control.say({ type: "pong", counters: snapshot() });
+        this.control.say({ type: "pong", counters: snapshot(), quiet: this.#quiet() });
         break;
       case "drain":
         if (value.stopMs !== undefined) this.#running?.stop?.(value.stopMs - LAST_WORDS_MS);
@@ -123,6 +125,7 @@ class Host {
       case "reload":
         this.#sockets = new Map(Object.entries(value.sockets));
         this.#onRequest = new Set(value.onRequest);
+        for (const each of this.#running?.answers ?? []) each.allow(value.connections);
         formatLog(parseAll(logging, value.parameters).logFormat === "json");
         this.#running?.reload?.(parseAll(this.definition.parameters, value.parameters));
     }
@@ -168,6 +171,7 @@ class Host {
       client: (service) => this.#client(service),
       has: (service) => this.#sockets.has(service),
     });
+    for (const each of this.#running.answers ?? []) each.allow(start.connections);
     this.#listen();
     await this.#bind(start.binds);
     if (start.maxIdleSeconds) setInterval(() => this.#leaveWhenIdle(), IDLE_CHECK_MS);
@@ -222,8 +226,12 @@ class Host {
   /** A server whose connections go to who answers them. */
   #server(answers: string): Server {
     const answerer = this.#running!.answers?.find((each) => each.service === answers);
-    const accept = answers ? answerer && ((socket: Socket) => answerer.attach(socket)) : this
-      .#running!.accept?.bind(this.#running);
+    const accept = answers
+      ? answerer && ((socket: Socket) => {
+        this.#connected.add(answers);
+        answerer.attach(socket);
+      })
+      : this.#running!.accept?.bind(this.#running);
     if (!accept) {
       throw new BugError(`${this.definition.name} does not answer ${answers || "inet"}`);
     }
@@ -232,6 +240,14 @@ class Host {
     server.on("error", (error) => warning(`listener ${answers}: ${error.message}`));
     this.#servers.push(server);
     return server;
+  }
+
+  /** The runtime does not tell of a listener that takes no connection any more: the supervisor finds out by this. */
+  #quiet(): string[] {
+    const names = (this.#running?.answers ?? []).map((each) => each.service);
+    const quiet = names.filter((name) => !this.#connected.has(name));
+    this.#connected.clear();
+    return quiet;
   }
 
   #busy(): boolean {

@@ -44,6 +44,7 @@ const LISTED = new Map([
   ["roles/supervisor/changeable_link.ts", "follows links on the way to a place"],
   ["roles/supervisor/directories.ts", "makes the queue's directories and their owners"],
   ["roles/supervisor/handles.ts", "binds the listeners"],
+  ["roles/supervisor/hearing.ts", "knocks at services where nobody came"],
   ["roles/supervisor/host.ts", "users and addresses of this host"],
   ["roles/supervisor/launch.ts", "starts the roles"],
   ["roles/supervisor/libc.ts", "fcntl(), setsockopt() and scheduling"],
