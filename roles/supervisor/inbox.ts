@@ -9,9 +9,13 @@
 import type { ChildProcess } from "node:child_process";
 import { type FromRole, readFromRole } from "../../shared/role/control_messages.ts";
 
-/** Roles say a few things in a minute, and ask for each service at most once a second (`shared/role/role.ts`). */
+/**
+ * Roles say a few things in a minute; beside that they take each listener once, and ask for each service that they call at
+ * most once a second (`shared/role/role.ts`).
+ */
 export const MAX_A_SECOND = 100;
-const SECOND_MS = 1000;
+/** What a role says while we do not run comes at once when we do: what it has not said for so long is not held against it. */
+const LONGEST_SECONDS = 30;
 
 /** What becomes of a message: it is taken, or nothing of that role is any more, for this reason. */
 export interface Reader {
@@ -22,9 +26,11 @@ export interface Reader {
 export class Inbox {
   #open = true;
   #since = performance.now();
-  #count = 0;
+  #left: number;
 
-  constructor(child: ChildProcess, readonly reader: Reader) {
+  /** `aSecond` bounds what the role says, however it is mistaken or lies. */
+  constructor(child: ChildProcess, readonly aSecond: number, readonly reader: Reader) {
+    this.#left = aSecond;
     child.on("message", (value: unknown, handle: unknown) => this.#hear(value, handle));
     // A descriptor whose message named no handle is lost inside the runtime, which tells of the message alone in this way.
     child.on("internalMessage", (_value: unknown, handle: unknown) => {
@@ -39,7 +45,7 @@ export class Inbox {
       return this.#refuse("sent a handle");
     }
     if (!this.#open) return;
-    if (this.#tooMany()) return this.#refuse(`sent more than ${MAX_A_SECOND} messages in a second`);
+    if (this.#tooMany()) return this.#refuse(`sent more than ${this.aSecond} messages in a second`);
     const message = readFromRole(value);
     if (!message) return this.#refuse("sent a message not of the declared shape");
     this.reader.take(message);
@@ -47,11 +53,10 @@ export class Inbox {
 
   #tooMany(): boolean {
     const now = performance.now();
-    if (now - this.#since >= SECOND_MS) {
-      this.#since = now;
-      this.#count = 0;
-    }
-    return ++this.#count > MAX_A_SECOND;
+    const earned = (now - this.#since) / 1000 * this.aSecond;
+    this.#left = Math.min(this.#left + earned, this.aSecond * LONGEST_SECONDS);
+    this.#since = now;
+    return --this.#left < 0;
   }
 
   #refuse(why: string): void {

@@ -12,7 +12,7 @@ import {
   type Progress,
   type ToRole,
 } from "../../shared/role/control_messages.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox, MAX_A_SECOND } from "./inbox.ts";
 import { takeStopPoint } from "./stop_point.ts";
 
 /** What a process is told and given at start. */
@@ -68,7 +68,8 @@ export class Member {
     readonly events: MemberEvents,
   ) {
     this.pid = child.pid ?? 0;
-    new Inbox(child, {
+    const { start, listeners } = handover;
+    new Inbox(child, MAX_A_SECOND + listeners.length + Object.keys(start.sockets).length, {
       take: (message) => this.#take(message),
       refuse: (why) => this.#refuse(why),
     });

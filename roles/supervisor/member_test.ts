@@ -17,14 +17,18 @@ class World {
   ended: string | undefined;
   readonly member: Member;
 
-  constructor(child: ChildProcess, listeners: { answers: string; handle: unknown }[] = []) {
+  constructor(
+    child: ChildProcess,
+    listeners: { answers: string; handle: unknown }[] = [],
+    sockets: Record<string, string> = {},
+  ) {
     const start = {
       type: "start",
       service: "smtp",
       role: "smtpd",
       hostname: "test",
       parameters: {},
-      sockets: {},
+      sockets,
       onRequest: [],
       connections: 10,
       tls: null,
@@ -110,6 +114,23 @@ Deno.test("Member hands over once, whatever is said, and hears nothing after the
     for (const each of [UP, READY, WANT]) child.emit("message", each, undefined);
     assertEquals(events.length, before);
   }));
+});
+
+Deno.test("Member lets a role take all its listeners and ask for all its services at once", async () => {
+  const listeners = Array.from({ length: 300 }, (_, n) => ({ answers: `l${n}`, handle: {} }));
+  const services = Array.from({ length: 200 }, (_, n) => `s${n}`);
+  const child = new Child();
+  const sockets = Object.fromEntries(services.map((name) => [name, "/s"]));
+  const world = new World(child as unknown as ChildProcess, listeners, sockets);
+  const says = (message: unknown) => child.emit("message", message, undefined);
+  says(UP);
+  for (const _ of listeners) says({ type: "took" });
+  says(READY);
+  for (const service of services) says({ type: "want", service });
+  assertEquals([world.events.length, child.heard.at(-1)], [201, "go"]);
+  for (let n = 0; n < 10_000; n++) says(WANT);
+  await Promise.resolve();
+  assertMatch(world.ended!, /: sent more than 600 messages in a second$/);
 });
 
 Deno.test("Member takes as many signs of life as it asked for", async () => {
