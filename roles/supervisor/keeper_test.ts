@@ -261,6 +261,22 @@ Deno.test("Keeper reloads a role in place when there must be only one", async ()
   await keeper.stop(100);
 });
 
+Deno.test("Keeper reloads a role that starts when it is ready, with what was asked for last", async () => {
+  const { children, keeper, plan } = setup({ fixed: "as it was" });
+  const started = keeper.start();
+  const [child] = children;
+  const { handover } = plan;
+  for (const life of ["1d", "2d"]) {
+    const start = { ...handover.start, parameters: { life } };
+    await keeper.replace({ ...plan, handover: { ...handover, start } });
+  }
+  child!.begin();
+  await started;
+  assertEquals(child!.heard.map(({ type }) => type), ["listen", "start", "go", "reload"]);
+  assertEquals((child!.heard.at(-1) as { parameters: unknown }).parameters, { life: "2d" });
+  await keeper.stop(100);
+});
+
 Deno.test("Keeper ends the only one before it starts one with other rights", async () => {
   const { children, keeper, plan } = setup({ fixed: "as it was" });
   const started = keeper.start();

@@ -30,6 +30,9 @@ export interface MemberEvents {
   exit(member: Member, how: string): void;
 }
 
+/** What a role takes in place of what it was started with. */
+type Reload = Extract<ToRole, { type: "reload" }>;
+
 /** A role whose event loop does not answer for so long is stuck. */
 const STUCK_MS = 30_000;
 /** A role that is not ready so long after it was started hangs. */
@@ -54,6 +57,8 @@ export class Member {
   #taking = false;
   /** Signs of life that it was asked for and has not given. */
   #asked = 0;
+  /** The newest reload that came before it was ready. */
+  #reload: Reload | undefined;
   #lastPong = performance.now();
   #lastBeat = performance.now();
   #refused = false;
@@ -114,8 +119,15 @@ export class Member {
     this.#say(stopMs === undefined ? { type: "drain" } : { type: "drain", stopMs });
   }
 
-  reload(change: Omit<Extract<ToRole, { type: "reload" }>, "type">): void {
-    this.#say({ type: "reload", ...change });
+  /** Puts new parameters in force; where it starts, as soon as it is ready, for until then it has the hand-over in hand. */
+  reload(change: Omit<Reload, "type">): void {
+    this.#reload = { type: "reload", ...change };
+    if (this.state !== "starting") this.#sendReload();
+  }
+
+  #sendReload(): void {
+    if (this.#reload) this.#say(this.#reload);
+    this.#reload = undefined;
   }
 
   kill(): void {
@@ -139,6 +151,7 @@ export class Member {
         if (this.state !== "starting") return;
         this.state = "ready";
         this.#lastPong = performance.now();
+        this.#sendReload();
         return this.events.ready(this);
       case "pong":
         if (this.#asked-- === 0) return this.#refuse(`said "pong" unasked`);
