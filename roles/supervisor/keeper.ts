@@ -8,7 +8,7 @@
 import { reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
-import type { ServiceStatus } from "../../shared/protocols/control.ts";
+import { MAX_COUNTERS, type ServiceStatus } from "../../shared/protocols/control.ts";
 import { Hearing } from "./hearing.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
 import type { ChildProcess } from "node:child_process";
@@ -286,10 +286,14 @@ function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** The sum of each counter over all processes. Names are the roles': a Map, since `constructor` is one that objects have. */
+/**
+ * The sum of each counter over all processes. Names are the roles': a Map, since `constructor` is one that objects have;
+ * and no more of them than one process may have, since the processes of a service have the same.
+ */
 function sums(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const total = new Map<string, number>();
   for (const [name, value] of all.flatMap((counters) => Object.entries(counters))) {
+    if (total.size === MAX_COUNTERS && !total.has(name)) continue;
     total.set(name, Math.min((total.get(name) ?? 0) + value, Number.MAX_SAFE_INTEGER));
   }
   return Object.fromEntries(total);

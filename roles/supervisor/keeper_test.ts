@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { EventEmitter } from "node:events";
 import type { ChildProcess } from "node:child_process";
 import { Compile } from "typebox/schema";
-import { ServiceStatus } from "../../shared/protocols/control.ts";
+import { controlService, MAX_COUNTERS, ServiceStatus } from "../../shared/protocols/control.ts";
 import type { FromRole, ToRole } from "../../shared/role/control_messages.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { Keeper, MAX_FAILURES, type Plan } from "./keeper.ts";
@@ -154,6 +154,27 @@ Deno.test("Keeper adds up counters of any name, and gives a reason of one line",
   const status = keeper.status();
   assertEquals(status.reason, "two?lines ?[31m");
   assertEquals(Compile(ServiceStatus).Check(JSON.parse(JSON.stringify(status))), true);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper gives a status that fits, whatever each process of a service says that it counts", async () => {
+  const { children, keeper } = setup({ count: 2 });
+  const started = keeper.start();
+  for (const child of children) child.begin();
+  await started;
+  keeper.beat(performance.now());
+  for (const child of children) {
+    const names = Array.from(
+      { length: MAX_COUNTERS },
+      (_, n) => `a${child.pid}_${n}`.padEnd(64, "x"),
+    );
+    const counters = Object.fromEntries(names.map((name) => [name, Number.MAX_SAFE_INTEGER]));
+    child.say({ type: "pong", counters, quiet: [] });
+  }
+  const status = { layers: "", services: Array(1000).fill(keeper.status()) };
+  const { reply, headerBytes } = controlService.calls.status;
+  assertEquals(Compile(reply).Check(status), true);
+  assertEquals(JSON.stringify(status).length < headerBytes!, true);
   await keeper.stop(100);
 });
 

@@ -3,8 +3,11 @@
 import { call, service } from "../ipc/declare.ts";
 import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 
-/** A role that was taken over could name counters without end. */
-const MAX_COUNTERS = 200;
+/** Several times as many as a role has: one that was taken over could name counters without end. */
+export const MAX_COUNTERS = 100;
+/** What so many services come to, each with as many counters of the longest names. */
+const MAX_SERVICES = 1000;
+const STATUS_BYTES = 16 << 20;
 
 /** What a role has counted since it started, by name, as `shared/counters.ts` declares them. */
 export const Counters = Type.Record(
@@ -29,9 +32,12 @@ export type ServiceStatus = Static<typeof ServiceStatus>;
 export const controlService = service("control", {
   status: call({
     request: shape({}),
-    reply: shape({ layers: line(200), services: Type.Array(ServiceStatus, { maxItems: 1000 }) }),
+    reply: shape({
+      layers: line(200),
+      services: Type.Array(ServiceStatus, { maxItems: MAX_SERVICES }),
+    }),
     deadlineSeconds: 10,
-    headerBytes: 1 << 20,
+    headerBytes: STATUS_BYTES,
   }),
   /** Answers after the new configuration is in force, or with the reason why it is not. */
   reload: call({ request: shape({}), reply: shape({ error: line(2000) }), deadlineSeconds: 60 }),
