@@ -59,6 +59,7 @@ export function scene(texts: Record<string, string> = {}, fails?: (sent: Sent) =
   const params = parseAll(bounceParameters, {
     ...Object.fromEntries(defaults),
     myhostname: "mx.example.net",
+    mydomain: "example.net",
     myorigin: "example.net",
     ...texts,
   });

@@ -211,7 +211,12 @@ Deno.test("postconf refuses options that it does not have", async () => {
 
 Deno.test("check says everything at once, and that the system can start", async () => {
   assertEquals(
-    await run(check, [], "biff = no\nmail_owner = nobody\n", "local unix - n n - - local"),
+    await run(
+      check,
+      [],
+      "biff = no\nmail_owner = nobody\nqueue_directory = $config_directory/queue\n",
+      "local unix - n n - - local",
+    ),
     {
       code: 0,
       out: "DIR: can be used: 0 errors, 2 warnings\n",
@@ -228,7 +233,7 @@ Deno.test("check exits with EX_CONFIG when the system cannot start", async () =>
   const { code, out, err } = await run(
     check,
     [],
-    "message_size_limit = x\nfoo\nmail_owner = nobody",
+    "message_size_limit = x\nfoo\nmail_owner = nobody\nqueue_directory = $config_directory/queue",
     "smtp inet",
   );
   assertEquals(code, 78);

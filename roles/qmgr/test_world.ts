@@ -59,7 +59,8 @@ function defaultParams(part: Partial<Params> = {}): Params {
   for (const each of Object.values(qmgrParameters)) {
     texts[each.name] = each.suffix ? JSON.stringify({ "": each.fallback }) : each.fallback;
   }
-  return { ...parseAll(qmgrParameters, texts), ...part };
+  const identity = { myhostname: "mx.test", mydomain: "test", myorigin: "test" };
+  return { ...parseAll(qmgrParameters, { ...texts, ...identity }), ...part };
 }
 
 export function sent(n: number): Outcome {

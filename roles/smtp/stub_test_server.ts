@@ -132,6 +132,8 @@ export function settings(
   }
   Object.assign(texts, {
     myhostname: "me.test",
+    mydomain: "test",
+    myorigin: "me.test",
     smtp_helo_name: "me.test",
     lmtp_lhlo_name: "me.test",
     smtp_tcp_port: "25",

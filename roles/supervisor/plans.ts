@@ -18,7 +18,6 @@ import type { OwnSockets } from "./own_sockets.ts";
 import { type Endpoint, endpointsOf } from "./listeners.ts";
 import { readNetworks } from "./network_files.ts";
 import type { System } from "./system.ts";
-
 import { readTlsMaterial } from "./tls_material.ts";
 
 /** A service that is to run: a line of master.cf, or one that every system has. */

@@ -20,7 +20,7 @@ Deno.test("deliver() writes a Maildir file with the envelope on top and LF line 
   const file = scene.files()[0]!;
   assertMatch(
     file,
-    /\/new\/[0-9]{10}\.R[0-9a-f]{16}Q[0-9]+\.mx\\0571\.example\.com$/,
+    /\/new\/[0-9]{10}\.R[0-9a-f]{16}Q[0-9]+\.mx\\1371\.example\.com$/,
   );
   assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
   assertEquals(Deno.statSync(`${scene.base}/example.com/anna/cur`).mode! & 0o777, 0o700);

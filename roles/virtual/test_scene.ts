@@ -26,7 +26,7 @@ export class Scene implements Disposable {
     const defaults = Object.values(virtualParameters).map(({ name, fallback }) => [name, fallback]);
     const params = parseAll(virtualParameters, {
       ...Object.fromEntries(defaults),
-      myhostname: "mx/1.example.com",
+      myhostname: "mx_1.example.com",
       virtual_mailbox_base: this.base,
       ...texts,
     });
