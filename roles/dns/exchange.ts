@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
 import { PeerError, reason } from "../../shared/errors.ts";
 import type { RecordType } from "../../shared/protocols/dns.ts";
-import { decodeMessage, encodeQuestion, type Message } from "./packet.ts";
+import { decodeMessage, encodeQuestion, isNotUnderstood, type Message } from "./packet.ts";
 import { framed, TcpFrame } from "./tcp_frame.ts";
 
 export interface NameServer {
@@ -20,7 +20,10 @@ export interface Question {
 /** Packets that are not our answer: after so many somebody is guessing, and TCP cannot be guessed. */
 const MAX_STRAY_PACKETS = 20;
 
-/** The server's answer to exactly this question; throws PeerError when there is none in time. */
+/**
+ * The server's answer to exactly this question, or with `edns` that it did not understand it; throws PeerError when there is
+ * none in time.
+ */
 export async function exchange(
   server: NameServer,
   question: Question,
@@ -29,9 +32,12 @@ export async function exchange(
   const { milliseconds, edns, udp } = options;
   const id = crypto.getRandomValues(new Uint16Array(1))[0]!;
   const bytes = encodeQuestion(id, question.name, question.type, edns);
-  const isAnswer = (message: Message) =>
-    message.isResponse && message.id === id &&
-    message.question?.name === question.name && message.question.type === question.type;
+  const isAnswer = (message: Message) => {
+    if (!message.isResponse || message.id !== id) return false;
+    // Who does not know EDNS may send back no more than the header.
+    if (!message.question) return edns && isNotUnderstood(message);
+    return message.question.name === question.name && message.question.type === question.type;
+  };
   if (udp) {
     const message = await overUdp(server, bytes, milliseconds, isAnswer);
     if (message && !message.truncated) return message;

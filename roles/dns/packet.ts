@@ -11,6 +11,7 @@ import { lowerCase } from "../../shared/smtp/keyword.ts";
 const UDP_PAYLOAD_BYTES = 1232;
 /** Records of one section that are looked at. */
 const MAX_SECTION = 2000;
+const FORMAT_ERROR = 1, NOT_IMPLEMENTED = 4;
 
 /** One record, as far as it matters here; `data` is what dns-packet makes of its type. */
 export interface ResourceRecord {
@@ -51,6 +52,11 @@ export function encodeQuestion(
       ? [{ type: "OPT", name: ".", udpPayloadSize: UDP_PAYLOAD_BYTES, flags: 0, options: [] }]
       : [],
   });
+}
+
+/** True for the answer of a server that did not understand: most likely it does not know EDNS0 (RFC 6891 7). */
+export function isNotUnderstood({ code }: Message): boolean {
+  return code === FORMAT_ERROR || code === NOT_IMPLEMENTED;
 }
 
 /** An answer taken apart; throws PeerError when it is malformed. */

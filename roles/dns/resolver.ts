@@ -9,7 +9,7 @@ import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
 import { exchange, type NameServer, type Question } from "./exchange.ts";
 import { Hosts } from "./hosts.ts";
 import { failure, firstStep, interpret, ownFailure, type Step } from "./interpret.ts";
-import { canonical, isName, type Message, reverseName, zoneOf } from "./packet.ts";
+import { canonical, isName, isNotUnderstood, type Message, reverseName, zoneOf } from "./packet.ts";
 import { type TurnLimits, Turns } from "./turns.ts";
 
 /**
@@ -25,7 +25,7 @@ const TURNS: TurnLimits = {
 };
 /** A caller has given up after this (shared/protocols/dns.ts). */
 const TOTAL_MS = 50_000;
-const FORMAT_ERROR = 1, NO_SUCH_NAME = 3, NOT_IMPLEMENTED = 4;
+const NO_SUCH_NAME = 3;
 
 const asked = counter("dns_questions", "questions that came in");
 const sent = counter("dns_exchanges", "questions sent to a name server");
@@ -142,7 +142,7 @@ export class Resolver {
     const options = { milliseconds: this.params.timeout * 1000, udp: this.mayUseUdp(server) };
     sent.add();
     const message = await exchange(server, question, { ...options, edns: true });
-    if (message.code !== FORMAT_ERROR && message.code !== NOT_IMPLEMENTED) return message;
+    if (!isNotUnderstood(message)) return message;
     sent.add();
     return await exchange(server, question, { ...options, edns: false });
   }

@@ -90,6 +90,23 @@ for (
       "answers another question",
       (query: Query) => encode({ id: query.id, questions: [{ name: "b.test", type: "A" }] }, {}),
     ],
+    [
+      "is a format error without question and has another id",
+      (query: Query) => encode({ ...query, id: query.id ^ 1 }, { code: 1, questions: [] }),
+    ],
+    [
+      "is a format error without question where EDNS0 was not used",
+      (query: Query) =>
+        encode(query, query.additionals.length ? { code: 1 } : { code: 1, questions: [] }),
+    ],
+    [
+      "is another error without question",
+      (query: Query) => encode(query, { code: 2, questions: [] }),
+    ],
+    [
+      "has records and no question",
+      (query: Query) => encode(query, { answers: [A("a.test")], questions: [] }),
+    ],
     ["is a question", (query: Query) => packet.encode({ ...query, type: "query" })],
     ["ends early", (query: Query) => encode(query, { answers: [A("a.test")] })!.subarray(0, 30)],
     ["is empty", () => new Uint8Array(0)],
@@ -157,12 +174,23 @@ Deno.test("query() fails, and never says no such name, when nobody answers", asy
   assertEquals((await resolver([]).query("a.test", "A")).status, "fail");
 });
 
-Deno.test("query() does without EDNS0 where a server does not know it", async () => {
-  await using stub = await new Stub((query) =>
-    query.additionals.length ? { code: 1 } : { answers: [A("a.test")] }
-  ).listen();
-  assertEquals((await resolver([stub.name]).query("a.test", "A")).status, "ok");
-});
+for (
+  const [how, refusal] of [
+    ["says format error", { code: 1 }],
+    ["says not implemented", { code: 4 }],
+    ["says format error, with no more than a header", { code: 1, questions: [] }],
+  ] as const
+) {
+  for (const udp of [true, false]) {
+    Deno.test(`query() does without EDNS0 where a server ${how} over ${udp ? "UDP" : "TCP"}`, async () => {
+      await using stub = await new Stub((query) =>
+        query.additionals.length ? refusal : { answers: [A("a.test")] }
+      ).listen();
+      assertEquals((await resolver([stub.name], {}, udp).query("a.test", "A")).status, "ok");
+      assertEquals(stub.queries.map((each) => each.query.additionals.length), [1, 0]);
+    });
+  }
+}
 
 Deno.test("query() remembers answers for as long as they say, and failures not at all", async () => {
   let code = 0;
