@@ -15,9 +15,7 @@ export function parseContentType(value: string): ContentType {
   const type = `${major}/${minor}`.toLowerCase();
   while (cursor.skipTo(";")) {
     const name = cursor.token().toLowerCase();
-    if (!cursor.take("=")) continue;
-    const found = cursor.quoted() ?? cursor.token();
-    if (name === "boundary") return { type, boundary: found };
+    if (name === "boundary" && cursor.take("=")) return { type, boundary: cursor.value() };
   }
   return { type, boundary: "" };
 }
@@ -29,6 +27,8 @@ export function parseEncoding(value: string): string {
 
 /** RFC 2045 5.1: what a token may not have. */
 const NOT_IN_TOKEN = /[^\u0021-\u007e]|[()<>@,;:\\"/[\]?=]/;
+/** What ends a value without quotes: the next parameter, white space, a comment. */
+const AFTER_VALUE = /[; \t\r\n(]/;
 
 class Cursor {
   #at = 0;
@@ -37,10 +37,12 @@ class Cursor {
 
   /** RFC 2045 5.1 `token`, after white space and comments; empty when there is none. */
   token(): string {
-    this.#skipComments();
-    const from = this.#at;
-    while (this.#at < this.text.length && !NOT_IN_TOKEN.test(this.text[this.#at]!)) this.#at++;
-    return this.text.slice(from, this.#at);
+    return this.#until(NOT_IN_TOKEN);
+  }
+
+  /** RFC 2045 5.1 `value`. Many leave out the quotes that it needs: `boundary=----=_Part` is read as it is meant. */
+  value(): string {
+    return this.quoted() ?? this.#until(AFTER_VALUE);
   }
 
   take(character: string): boolean {
@@ -69,6 +71,13 @@ class Cursor {
       if (this.#at >= this.text.length) return false;
       if (this.quoted() === undefined) this.#at++;
     }
+  }
+
+  #until(end: RegExp): string {
+    this.#skipComments();
+    const from = this.#at;
+    while (this.#at < this.text.length && !end.test(this.text[this.#at]!)) this.#at++;
+    return this.text.slice(from, this.#at);
   }
 
   /** White space and comments (RFC 5322 3.2.2), nested ones too. */

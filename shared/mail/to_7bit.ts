@@ -1,7 +1,9 @@
 /**
  * A message with 8-bit parts on its way to a server that takes 7 bits only (RFC 6152 3): bodies whose
  * Content-Transfer-Encoding is 8bit or binary become quoted-printable, the multiparts and messages around them say 7bit. All
- * else stays as it is, a body that is not declared 8-bit too: nobody said what it is.
+ * else stays as it is, a body that is not declared 8-bit too: nobody said what it is. Nor can anybody tell the
+ * parts of a multipart in which no boundary is found. It may not be encoded as a whole (RFC 2045 6.4), so nothing of it is
+ * touched, and it says 8bit still: many servers pass 8 bits on all the same, but what is replaced here is lost.
  *
  * Works on lines as they come, in bounded memory: a line that is longer than a boundary can be passes in pieces.
  *
@@ -30,6 +32,8 @@ const TAB = 9, LF = 10, CR = 13, SPACE = 32, COLON = 58, HYPHEN = 45, QUESTION =
 const MAX_FIELD_BYTES = 16 * 1024;
 /** The longest name that makes a line a field: RFC 5322 2.1.1 has no longer lines. */
 const MAX_NAME_BYTES = 998;
+/** Of a longer text before the first part we do not wait for the end; an honest one is a line or two. */
+const MAX_PREAMBLE_BYTES = 16 * 1024;
 const TYPE = "content-type", ENCODING = "content-transfer-encoding";
 const EIGHT_BIT: ReadonlySet<string> = new Set(["8bit", "binary"]);
 const NAMES = new FieldNames([TYPE, ENCODING]);
@@ -51,7 +55,8 @@ interface Head {
   boundary: string;
   /** There was an encoding. */
   encoded: boolean;
-  eightBit: boolean;
+  /** The fields that say 8bit or binary, left out as yet; undefined when it is something else. */
+  eightBit: Uint8Array[] | undefined;
 }
 
 /** A multipart whose parts are being read. */
@@ -59,8 +64,16 @@ interface Multipart {
   readonly boundary: Uint8Array;
   /** How many multiparts and messages it makes with those around it. */
   readonly depth: number;
-  /** It said 8bit, and what stands between its parts has no encoding of its own. */
-  readonly eightBit: boolean;
+  /** It says 7bit now, and what stands between its parts has no encoding of its own. */
+  made7Bit: boolean;
+}
+
+/** What stands before the first part of an 8-bit multipart, the empty line first: held until it is known that there is one. */
+interface Preamble {
+  /** What the multipart said. */
+  readonly eightBit: readonly Uint8Array[];
+  readonly pieces: Uint8Array[];
+  length: number;
 }
 
 export class To7Bit {
@@ -75,6 +88,8 @@ export class To7Bit {
   #encoder: QuotedPrintable | undefined;
   /** The multipart that section `between` belongs to. */
   #around: Multipart | undefined;
+  /** Set from the header of an 8-bit multipart to its first boundary. */
+  #preamble: Preamble | undefined;
   #rest: Uint8Array = EMPTY;
   /** The next piece begins a line. */
   #fresh = true;
@@ -109,6 +124,7 @@ export class To7Bit {
     if (this.#rest.length) this.#line(this.#rest, true);
     this.#rest = EMPTY;
     if (this.#section === "header") this.#endHeader();
+    this.#endPreamble(false);
     return this.#taken();
   }
 
@@ -128,8 +144,30 @@ export class To7Bit {
   }
 
   #bodyLine(piece: Uint8Array, last: boolean): void {
-    if (this.#section === "between" && this.#around!.eightBit) this.#out.push(questioned(piece));
-    else this.#out.push(this.#encoder ? this.#encoder.encode(piece, last) : piece);
+    if (this.#encoder) this.#out.push(this.#encoder.encode(piece, last));
+    else if (this.#section === "between" && this.#around!.made7Bit) {
+      this.#out.push(questioned(piece));
+    } else this.#pass(piece);
+  }
+
+  /** Passes text on, or holds it while it is a preamble. */
+  #pass(piece: Uint8Array): void {
+    const preamble = this.#preamble;
+    if (!preamble) return void this.#out.push(piece);
+    preamble.pieces.push(piece.slice());
+    preamble.length += piece.length;
+    if (preamble.length > MAX_PREAMBLE_BYTES) this.#endPreamble(false);
+  }
+
+  /** Lets the preamble go: where no part follows it may be all there is to read, so nothing of it is touched. */
+  #endPreamble(partFollows: boolean): void {
+    const preamble = this.#preamble;
+    if (!preamble) return;
+    this.#preamble = undefined;
+    this.#around!.made7Bit = partFollows;
+    if (partFollows) this.#say("7bit");
+    else this.#out.push(...preamble.eightBit);
+    this.#out.push(...preamble.pieces.map((piece) => partFollows ? questioned(piece) : piece));
   }
 
   /** Takes a line that is a boundary of a multipart around. */
@@ -140,6 +178,7 @@ export class To7Bit {
       const found = boundaryOf(line, around.boundary, this.limits.boundaryBytes);
       if (!found) continue;
       if (this.#section === "header") this.#endHeader();
+      this.#endPreamble(found === "next" && i === this.#multiparts.length - 1);
       this.#encoder = undefined;
       this.#out.push(line);
       this.#multiparts.length = found === "end" ? i : i + 1;
@@ -164,13 +203,12 @@ export class To7Bit {
     this.#endField();
     if (isLineEnd(piece)) {
       this.#endHeader();
-      this.#out.push(piece);
-      return;
+      return this.#pass(piece);
     }
     const name = fieldName(piece);
     if (name === undefined) {
       // No header: the body has begun without an empty line.
-      if (this.#endHeader()) this.#out.push(encoder.encode("\r\n"));
+      if (this.#endHeader()) this.#pass(encoder.encode("\r\n"));
       return this.#bodyLine(piece, last);
     }
     this.#head.begun = true;
@@ -199,9 +237,9 @@ export class To7Bit {
     if (field.name === TYPE && !this.#head.type) {
       Object.assign(this.#head, parseContentType(value));
     } else if (field.name === ENCODING) {
-      if (!this.#head.encoded) this.#head.eightBit = EIGHT_BIT.has(parseEncoding(value));
+      if (!this.#head.encoded && EIGHT_BIT.has(parseEncoding(value))) this.#head.eightBit = [];
       this.#head.encoded = true;
-      if (this.#head.eightBit) return;
+      if (this.#head.eightBit) return void this.#head.eightBit.push(...field.parts);
     }
     this.#out.push(...field.parts);
   }
@@ -210,27 +248,30 @@ export class To7Bit {
   #endHeader(): boolean {
     this.#endField();
     const { type, boundary, eightBit } = this.#head;
-    const multipart = type.startsWith("multipart/") && boundary !== "";
-    const message = type === "message/rfc822";
-    const inside = (multipart || message) && this.#depth < this.limits.nesting;
+    const multipart = type.startsWith("multipart/"), message = type === "message/rfc822";
+    const inside = (message || (multipart && boundary !== "")) && this.#depth < this.limits.nesting;
     this.#section = "body";
     if (inside) {
       this.#depth++;
       if (message) this.#beginHeader();
-      else this.#beginMultipart(boundary, eightBit);
-    } else if (multipart || message) {
-      // Too deep: neither looked into nor changed.
-      if (eightBit) this.#say("8bit");
-      return eightBit;
-    } else if (eightBit) this.#encoder = new QuotedPrintable();
-    if (eightBit) this.#say(inside ? "7bit" : "quoted-printable");
-    return eightBit;
+      else this.#beginMultipart(boundary);
+    }
+    if (!eightBit) return false;
+    if (inside && multipart) this.#preamble = { eightBit, pieces: [], length: 0 };
+    else if (inside) this.#say("7bit");
+    // Too deep, or without a boundary: neither looked into nor changed.
+    else if (multipart || message) this.#out.push(...eightBit);
+    else {
+      this.#encoder = new QuotedPrintable();
+      this.#say("quoted-printable");
+    }
+    return true;
   }
 
-  #beginMultipart(boundary: string, eightBit: boolean): void {
+  #beginMultipart(boundary: string): void {
     const kept = boundary.slice(0, this.limits.boundaryBytes);
     const bytes = Uint8Array.from(kept, (character) => character.charCodeAt(0));
-    this.#around = { boundary: bytes, depth: this.#depth, eightBit };
+    this.#around = { boundary: bytes, depth: this.#depth, made7Bit: false };
     this.#multiparts.push(this.#around);
     this.#section = "between";
   }
@@ -241,7 +282,7 @@ export class To7Bit {
 }
 
 function newHead(): Head {
-  return { begun: false, type: "", boundary: "", encoded: false, eightBit: false };
+  return { begun: false, type: "", boundary: "", encoded: false, eightBit: undefined };
 }
 
 /** What `--boundary` this line is, if it is (RFC 2046 5.1.1). */

@@ -83,6 +83,60 @@ Deno.test("To7Bit converts each 8-bit part, and the multipart around says 7bit",
   );
 });
 
+/** A multipart of the header line `type`, with one 8-bit part between `boundaries`. */
+const multipart = (type: string, boundaries: readonly [string, string], before: string[] = []) =>
+  lines(
+    type,
+    "Content-Transfer-Encoding: 8BIT (eight)",
+    "",
+    ...before,
+    boundaries[0],
+    "Content-Transfer-Encoding: 8bit",
+    "",
+    "\xe4",
+    boundaries[1],
+  );
+
+/** The same with quoted-printable. */
+const convertedPart = (text: string) =>
+  text.replace(": 8BIT (eight)", ": 7bit").replace(": 8bit", ": quoted-printable")
+    .replace("\xe4", "=E4");
+
+for (const boundary of ["----=_NextPart_000_0001", "a/b:c?d@e"]) {
+  Deno.test(`To7Bit finds the boundary ${boundary} that should have been quoted`, () => {
+    const type = `Content-Type: multipart/mixed; boundary=${boundary}`;
+    const text = multipart(type, [`--${boundary}`, `--${boundary}--`]);
+    assertEquals(convert(text), convertedPart(text));
+  });
+}
+
+for (
+  const [why, boundaries, type = "Content-Type: multipart/mixed; boundary=b"] of [
+    ["never comes", ["--c", "--c--"]],
+    ["comes at the end only", ["c", "--b--"]],
+    ["is missing", ["--b", "--b--"], "Content-Type: multipart/mixed"],
+  ] as const
+) {
+  Deno.test(`To7Bit touches nothing of a multipart whose boundary ${why}`, () => {
+    const text = multipart(type, boundaries) + lines("\xfc");
+    assertEquals(convert(text), text);
+    const around = ["Content-Type: multipart/mixed; boundary=outer", "", "--outer"];
+    const nested = lines(...around) + text + lines("--outer--");
+    assertEquals(convert(nested), nested);
+  });
+}
+
+Deno.test("To7Bit waits no longer than for 16 KB of text before the first part", () => {
+  const type = "Content-Type: multipart/mixed; boundary=b";
+  const before = (count: number) =>
+    multipart(type, ["--b", "--b--"], Array(count).fill("pre\xe4mble"));
+  const short = before(1600), long = before(1700);
+  assertEquals(convert(short), convertedPart(short.replaceAll("pre\xe4mble", "pre?mble")));
+  assertEquals(convert(long, LIMITS, [1000, 15_000, 500, 3000]), convert(long));
+  const at = long.indexOf("--b\r\n");
+  assertEquals(convert(long), long.slice(0, at) + convertedPart(long.slice(at)));
+});
+
 Deno.test("To7Bit looks into a message that is a part", () => {
   assertEquals(
     convert(lines(
