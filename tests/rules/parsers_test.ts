@@ -12,7 +12,7 @@ const PARSERS = new Map([
   ["shared/mail/address.ts", "shared/mail/address_test.ts"],
   ["shared/mail/content_type.ts", "shared/mail/content_type_test.ts"],
   ["shared/mail/status_text.ts", "shared/mail/status_text_test.ts"],
-  ["shared/mail/to_7bit.ts", "shared/mail/to_7bit_test.ts"],
+  ["shared/mail/to_7bit.ts", "shared/mail/to_7bit_fuzz_test.ts"],
   ["shared/mail/header.ts", "shared/mail/header_test.ts"],
   ["shared/mail/header_address.ts", "shared/mail/header_address_test.ts"],
   ["shared/maildrop/file_format.ts", "shared/maildrop/file_format_test.ts"],
