@@ -26,9 +26,7 @@
  *   done      final, and the sender was told        done                       (removed with the message)
  */
 
-import type { StatementSync } from "node:sqlite";
 import { warning } from "../log/log.ts";
-import type { Outcome, Recipient } from "../mail/envelope.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
 import {
@@ -40,7 +38,7 @@ import {
   unlessAborted,
 } from "./kept_content.ts";
 import { activeIds, dueRows, goesTo, messagesOf, type Position, type Rows } from "./due.ts";
-import { TRACED, WARNED } from "./record.ts";
+import { MailRows } from "./mail_rows.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
 import { logFile, openDatabase } from "./sqlite_schema.ts";
@@ -49,7 +47,6 @@ import {
   type Committed,
   isOfOnePart,
   type Kept,
-  type Move,
   type NewMessage,
   type Page,
   type QueueStore,
@@ -68,11 +65,7 @@ export function openStore(directory: string): SqliteStore {
 }
 
 export class SqliteStore extends SqliteReader implements QueueStore {
-  #addMessage: StatementSync;
-  #addRecipient: StatementSync;
-  #addContent: StatementSync;
-  #setOutcome: StatementSync;
-  #removeMessage: StatementSync;
+  #mail: MailRows;
   /** Messages whose content is in a file. */
   #filed = new Set<string>();
   #sources: Sources;
@@ -82,21 +75,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   constructor(directory: string, readonly budget = contentBudget()) {
     super(openDatabase(directory), directory, true);
     this.#transactions = this.guard(() => new Transactions(this.db, logFile(directory)));
-    this.#addMessage = this.db.prepare(
-      `INSERT INTO messages (queue_id, queue, next_try, size, recipients, place, envelope)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING`,
-    );
-    this.#addRecipient = this.db.prepare(
-      `INSERT INTO recipients (message, n, state, address, original, orcpt, notify)
-       VALUES (?, ?, 'todo', ?, ?, ?, ?)`,
-    );
-    this.#addContent = this.db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
-    this.#setOutcome = this.db.prepare(
-      `UPDATE recipients SET state = ?, outcome = ?
-       WHERE message = ? AND n = ? AND state IN ('todo', 'deferred')`,
-    );
-    // Recipients and content go with it.
-    this.#removeMessage = this.db.prepare("DELETE FROM messages WHERE queue_id = ?");
+    this.#mail = new MailRows(this.db);
     this.#sources = new Sources(this.db);
     this.guard(() => this.files.prepare());
     const orphans = this.guard(() => this.files.sweep((queueId) => this.#isNamed(queueId)));
@@ -144,9 +123,11 @@ export class SqliteStore extends SqliteReader implements QueueStore {
         }
         if (message.source) this.#sources.settle(message.source.settled);
       }
-      for (const { queueId, outcomes } of batch.outcomes) this.#record(queueId, outcomes);
-      for (const { queueId, recipients } of batch.reported) this.#reported(queueId, recipients);
-      for (const move of batch.moved) this.#move(move);
+      for (const { queueId, outcomes } of batch.outcomes) this.#mail.record(queueId, outcomes);
+      for (const { queueId, recipients } of batch.reported) {
+        this.#mail.reported(queueId, recipients);
+      }
+      for (const move of batch.moved) this.#mail.move(move);
       for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
       if (batch.settled?.length) this.#sources.settle(batch.settled);
       stopAt?.("store.written");
@@ -264,66 +245,23 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   /** (none) -> incoming or active; false when the queue id is taken. */
-  #add({ envelope, recipients, head, content, queue, source }: NewMessage): boolean {
-    const { queueId, arrived } = envelope;
-    const atHand = content instanceof Uint8Array ? content : head;
-    const size = (atHand?.length ?? 0) + (content instanceof Uint8Array ? 0 : content.size);
-    const place = content instanceof Uint8Array ? "database" : head ? "both" : "file";
-    const { changes, lastInsertRowid: id } = this.#addMessage.run(
-      queueId,
-      queue,
-      arrived,
-      size,
-      recipients.length,
-      place,
-      JSON.stringify(envelope),
-    );
-    if (!changes) return false;
-    if (atHand) this.#addContent.run(id, atHand);
-    if (place !== "database") this.#filed.add(queueId);
-    for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
+  #add(message: NewMessage): boolean {
+    const { envelope: { queueId, arrived }, content, source } = message;
+    if (!this.#mail.add(message)) return false;
+    if (!(content instanceof Uint8Array)) this.#filed.add(queueId);
     if (source) this.#sources.add(source, queueId, arrived);
     return true;
   }
 
-  #addOne(id: number | bigint, n: number, recipient: Recipient): void {
-    const { address, original, orcpt, notify } = recipient;
-    this.#addRecipient.run(id, n, address, original, orcpt, notify.join(","));
-  }
-
-  /** todo, deferred -> deferred, bounced, sent, verified. */
-  #record(queueId: string, outcomes: readonly Outcome[]): void {
-    const row = this.message(queueId);
-    if (!row) return;
-    for (const outcome of outcomes) {
-      this.#setOutcome.run(outcome.status, JSON.stringify(outcome), row.id, outcome.n);
-    }
-  }
-
-  /** bounced, sent -> done; deferred too, for mail that has expired. */
-  #reported(queueId: string, recipients: readonly number[]): void {
-    const row = this.message(queueId);
-    if (!row) return;
-    const sql = "UPDATE recipients SET state = 'done' WHERE message = ? AND n = ?";
-    for (const n of recipients) this.prepare(sql).run(row.id, n);
-  }
-
-  #move({ queueId, queue, nextTry, warned, traced }: Move): void {
-    const told = (warned ? WARNED : 0) | (traced ? TRACED : 0);
-    this.prepare(
-      "UPDATE messages SET queue = ?, next_try = ?, warned = warned | ? WHERE queue_id = ?",
-    ).run(queue, nextTry, told, queueId);
-  }
-
   /** Any -> removed; true when a content file is left to remove. */
   #remove(queueId: string): boolean {
-    this.#removeMessage.run(queueId);
+    this.#mail.remove(queueId);
     return this.#filed.has(queueId);
   }
 
   /** incoming, active -> (none), for mail that its sender was told is not here. */
   #takeBack({ envelope, source }: NewMessage): void {
-    this.#removeMessage.run(envelope.queueId);
+    this.#mail.remove(envelope.queueId);
     if (source) this.#sources.settle([source.id]);
   }
 

@@ -1,0 +1,98 @@
+/** What a batch does to the rows of `messages`, `recipients` and `contents`; the states are at the top of `sqlite_store.ts`. */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Outcome, Recipient } from "../mail/envelope.ts";
+import { TRACED, WARNED } from "./record.ts";
+import type { Move, NewMessage } from "./store.ts";
+
+/** The caller has a transaction open, and makes errors of SQLite its own. */
+export class MailRows {
+  #add: StatementSync;
+  #addRecipient: StatementSync;
+  #addContent: StatementSync;
+  #find: StatementSync;
+  #setOutcome: StatementSync;
+  #setDone: StatementSync;
+  #move: StatementSync;
+  #remove: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#add = db.prepare(
+      `INSERT INTO messages (queue_id, queue, next_try, size, recipients, place, envelope)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING`,
+    );
+    this.#addRecipient = db.prepare(
+      `INSERT INTO recipients (message, n, state, address, original, orcpt, notify)
+       VALUES (?, ?, 'todo', ?, ?, ?, ?)`,
+    );
+    this.#addContent = db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
+    this.#find = db.prepare("SELECT id FROM messages WHERE queue_id = ?");
+    this.#setOutcome = db.prepare(
+      `UPDATE recipients SET state = ?, outcome = ?
+       WHERE message = ? AND n = ? AND state IN ('todo', 'deferred')`,
+    );
+    this.#setDone = db.prepare(
+      "UPDATE recipients SET state = 'done' WHERE message = ? AND n = ?",
+    );
+    this.#move = db.prepare(
+      "UPDATE messages SET queue = ?, next_try = ?, warned = warned | ? WHERE queue_id = ?",
+    );
+    // Recipients and content go with it.
+    this.#remove = db.prepare("DELETE FROM messages WHERE queue_id = ?");
+  }
+
+  /** (none) -> incoming or active; false when the queue id is taken. */
+  add({ envelope, recipients, head, content, queue }: NewMessage): boolean {
+    const atHand = content instanceof Uint8Array ? content : head;
+    const size = (atHand?.length ?? 0) + (content instanceof Uint8Array ? 0 : content.size);
+    const place = content instanceof Uint8Array ? "database" : head ? "both" : "file";
+    const { changes, lastInsertRowid: id } = this.#add.run(
+      envelope.queueId,
+      queue,
+      envelope.arrived,
+      size,
+      recipients.length,
+      place,
+      JSON.stringify(envelope),
+    );
+    if (!changes) return false;
+    if (atHand) this.#addContent.run(id, atHand);
+    for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
+    return true;
+  }
+
+  /** todo, deferred -> deferred, bounced, sent, verified. */
+  record(queueId: string, outcomes: readonly Outcome[]): void {
+    const id = this.#idOf(queueId);
+    if (id === undefined) return;
+    for (const outcome of outcomes) {
+      this.#setOutcome.run(outcome.status, JSON.stringify(outcome), id, outcome.n);
+    }
+  }
+
+  /** bounced, sent -> done; deferred too, for mail that has expired. */
+  reported(queueId: string, recipients: readonly number[]): void {
+    const id = this.#idOf(queueId);
+    if (id === undefined) return;
+    for (const n of recipients) this.#setDone.run(id, n);
+  }
+
+  move({ queueId, queue, nextTry, warned, traced }: Move): void {
+    const told = (warned ? WARNED : 0) | (traced ? TRACED : 0);
+    this.#move.run(queue, nextTry, told, queueId);
+  }
+
+  /** Any -> removed. */
+  remove(queueId: string): void {
+    this.#remove.run(queueId);
+  }
+
+  #addOne(id: number | bigint, n: number, recipient: Recipient): void {
+    const { address, original, orcpt, notify } = recipient;
+    this.#addRecipient.run(id, n, address, original, orcpt, notify.join(","));
+  }
+
+  #idOf(queueId: string): number | undefined {
+    return (this.#find.get(queueId) as { id: number } | undefined)?.id;
+  }
+}
