@@ -129,7 +129,7 @@ export class Qmgr {
 
   /** Takes new parameters in place. */
   reload(params: Params): void {
-    this.activeQueue.scheduler.configure(schedulerSettings(params));
+    this.activeQueue.scheduler.configure(schedulerSettings(params), this.world.steady());
     this.activeQueue.limits = activeLimits(params);
     this.#router.settings = routerSettings(params);
     this.#reports.notifier = params;

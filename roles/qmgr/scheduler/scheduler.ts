@@ -92,9 +92,10 @@ export class Scheduler<M> {
     return wake;
   }
 
-  configure(settings: SchedulerSettings): void {
+  /** Puts new settings into force: no pause that runs lasts longer than a new one would. */
+  configure(settings: SchedulerSettings, now: number): void {
     this.#settings = settings;
-    for (const transport of this.#ring) transport.configure();
+    for (const transport of this.#ring) transport.configure(now);
   }
 
   #transport(name: string): Transport<M> {

@@ -235,9 +235,49 @@ Deno.test("configure() applies a new limit to destinations that are known", () =
   const scene = new Scene();
   for (let i = 0; i < 9; i++) scene.add(`m${i}`, [to("a")]);
   const running = scene.all();
-  scene.scheduler.configure(testScheduler({ concurrencyLimit: 1 }));
+  scene.configure({ concurrencyLimit: 1 });
   for (const entry of running) scene.end(entry);
   assertEquals(scene.all().length, 1);
+});
+
+const HOUR_MS = 3_600_000;
+
+for (const name of ["destinationRateDelay", "transportRateDelay"] as const) {
+  Deno.test(`configure() ends and shortens pauses: ${name}`, () => {
+    for (const delay of [0, 1000]) {
+      const scene = new Scene({ [name]: HOUR_MS });
+      scene.add("m0", [to("a")]);
+      scene.add("m1", [to("a")]);
+      scene.end(scene.next()!);
+      assertEquals(messages(scene.all()), []);
+      scene.configure({ [name]: delay });
+      assertEquals(scene.scheduler.wakeAt, scene.now + delay);
+      scene.now += delay;
+      assertEquals(messages(scene.all()), ["m1"]);
+    }
+  });
+}
+
+Deno.test("configure() lets a pause end when it would have, if a new one would be longer", () => {
+  const scene = new Scene({ destinationRateDelay: 1000 });
+  scene.add("m0", [to("a")]);
+  scene.add("m1", [to("a")]);
+  scene.end(scene.next()!);
+  scene.configure({ destinationRateDelay: HOUR_MS });
+  assertEquals(scene.scheduler.wakeAt, scene.now + 1000);
+});
+
+Deno.test("a pause that begins after configure() does not wait for one that began before", () => {
+  const scene = new Scene({ destinationRateDelay: HOUR_MS });
+  scene.add("m0", [to("a")]);
+  scene.end(scene.next()!);
+  scene.configure({ destinationRateDelay: 1000 });
+  scene.add("m1", [to("b")]);
+  scene.add("m2", [to("b")]);
+  scene.end(scene.next()!);
+  assertEquals(messages(scene.all()), []);
+  scene.now += 1000;
+  assertEquals(messages(scene.all()), ["m2"]);
 });
 
 Deno.test("every recipient is handed out once, whatever ends how and when", () => {

@@ -42,6 +42,11 @@ export class Scene {
     return this.scheduler.enqueue(transport, message, groups, this.now);
   }
 
+  /** A reload. */
+  configure(part: Partial<TransportSettings>): void {
+    this.scheduler.configure(testScheduler(part), this.now);
+  }
+
   next(): Entry<Message> | undefined {
     return this.scheduler.next(this.now);
   }

@@ -189,8 +189,14 @@ export class Transport<M> {
     return Math.min(first.pausedUntil, this.#pausedUntil);
   }
 
-  configure(): void {
+  configure(now: number): void {
     this.settings = this.all().transport(this.name);
+    const { destinationRateDelay, transportRateDelay } = this.settings;
+    this.#pausedUntil = Math.min(this.#pausedUntil, now + transportRateDelay);
+    // In the same order still, and before those that begin from now on.
+    for (const destination of this.#pausedDestinations) {
+      destination.pausedUntil = Math.min(destination.pausedUntil, now + destinationRateDelay);
+    }
     for (const destination of this.destinations.values()) {
       destination.window.settings = this.settings;
       this.#update(destination);
