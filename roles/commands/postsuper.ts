@@ -17,7 +17,7 @@ import {
 const USAGE = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-h queue_id (hold)] " +
   "[-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] " +
   "[-s (structure fix)] [-v (verbose)] [queue...]";
-const QUEUES = ["incoming", "active", "deferred", "hold", "corrupt"] as const;
+const QUEUES = ["maildrop", "incoming", "active", "deferred", "hold", "corrupt"] as const;
 /** Requests under way at once: enough that their commits are joined. */
 const AT_ONCE = 50;
 /** The most ids that are read from standard input. */

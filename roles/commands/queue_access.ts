@@ -18,7 +18,7 @@ import { openStore } from "../../shared/queue/sqlite_store.ts";
 import type { QueueReader, QueueStore } from "../../shared/queue/store.ts";
 import { becomeOwner } from "./as_owner.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
-import { listMaildrop } from "./maildrop_listing.ts";
+import { listMaildrop, removeSubmissions } from "./maildrop.ts";
 import type { Waiting } from "./queue_listing.ts";
 
 /** What users may write for a queue id, ours or not: what is none of ours is simply not in the queue. */
@@ -54,8 +54,8 @@ export async function queueCommand(
 }
 
 /**
- * Every message of the queue, and while the system is down those that wait for it in the maildrop; `warn` hears that showq
- * was not asked, and why. Throws CommandError.
+ * Every message of the queue, before them those that wait in the maildrop, for whoever may look there; `warn` hears what is
+ * not shown, and that showq was not asked. Throws CommandError.
  */
 export async function* listQueue(
   queueDirectory: string,
@@ -63,18 +63,27 @@ export async function* listQueue(
 ): AsyncGenerator<Waiting> {
   const path = socketPath(queueDirectory, "showq");
   const state = await probe(path);
-  if (state === "up") return yield* askShowq(path);
   if (state === "denied") throw notAllowed("view", "authorized_mailq_users");
+  if (state === "up") {
+    yield* listWaiting(queueDirectory, warn);
+    return yield* askShowq(path);
+  }
   warn(`Mail system is down -- accessing queue directly (no answer at ${path})`);
   const reader = openForReading(queueDirectory);
+  try {
+    yield* listWaiting(queueDirectory, warn);
+    if (reader) yield* reader.list();
+  } finally {
+    await reader?.close();
+  }
+}
+
+async function* listWaiting(
+  queueDirectory: string,
+  warn: (text: string) => void,
+): AsyncGenerator<Waiting> {
   const more = yield* listMaildrop(maildropDirectory(queueDirectory));
   if (more) warn(`maildrop: ${more} more files are not listed`);
-  if (!reader) return;
-  try {
-    yield* reader.list();
-  } finally {
-    await reader.close();
-  }
 }
 
 async function* askShowq(path: string): AsyncGenerator<Listed> {
@@ -156,8 +165,21 @@ export interface QueueActions {
 
 export type Action = "hold" | "release" | "delete" | "requeue";
 
-/** qmgr's service; while the system is down, the store itself, if it is ours. A qmgr that starts waits. Throws CommandError. */
+/** What they may do in the queue, and delete in the maildrop, whether the system runs or not. Throws CommandError. */
 export async function queueActions(queueDirectory: string): Promise<QueueActions> {
+  const queue = await actionsOnQueue(queueDirectory);
+  const maildrop = maildropDirectory(queueDirectory);
+  return {
+    async act(action, which) {
+      const waiting = action === "delete" ? removeSubmissions(maildrop, which) : 0;
+      return waiting + await queue.act(action, which);
+    },
+    close: () => queue.close(),
+  };
+}
+
+/** qmgr's service; while the system is down, the store itself, if it is ours. A qmgr that starts waits. */
+async function actionsOnQueue(queueDirectory: string): Promise<QueueActions> {
   const path = socketPath(queueDirectory, "queue");
   const state = await probe(path);
   if (state === "up") {

@@ -10,6 +10,8 @@ import {
 } from "../../shared/protocols/queue.ts";
 import { listingBytes } from "../../shared/queue/show.ts";
 import { type FakeIo, fakeIo } from "../../tests/support/fake_io.ts";
+import { namesIn } from "../../tests/support/files.ts";
+import { submit } from "../../tests/support/maildrop.ts";
 import { mailq } from "./mailq.ts";
 import { postcat } from "./postcat.ts";
 import { postqueue } from "./postqueue.ts";
@@ -286,6 +288,27 @@ Deno.test("a running system is asked to act", async () => {
     ["delete", { which: [IDS[0]] }],
     ["requeue", { which: "ALL" }],
   ]);
+});
+
+Deno.test("mail in the maildrop of a running system is listed, and deleted with the rest", async () => {
+  const io = fakeIo();
+  const maildrop = `${io.queueDirectory}/maildrop`;
+  const name = submit(maildrop, { sender: "me", recipients: ["a@x.test"] }, "Subject: x\r\n\r\n");
+  async function* messages() {
+    yield await Promise.resolve({ ...LISTED, recipients: [] });
+  }
+  const list = () => Promise.resolve(new Streamed({}, listingBytes(messages())));
+  const act = () => Promise.resolve({ count: 2 });
+  const handlers = { hold: act, release: act, delete: act, requeue: act };
+  const kept = { ...io, remove() {} };
+  await serving(kept, "showq", answer(showqService, { list }), async () => {
+    assertEquals(await left(io), [`maildrop ${name}`, `active ${IDS[0]}`]);
+  });
+  await serving(io, "queue", answer(queueService, handlers), async () => {
+    assertEquals(await postsuper(["-h", "ALL", "-d", "ALL"], io), 0);
+    assertEquals(namesIn(maildrop), []);
+  });
+  assertMatch(io.written.err, /Deleted: 3 messages\npostsuper: Placed on hold: 2 messages\n$/);
 });
 
 Deno.test("a running system is asked to flush by the service that is for everybody", async () => {

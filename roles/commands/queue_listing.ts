@@ -18,8 +18,9 @@ type Recipients = Listed["recipients"];
 /** A message of the queue, or one that pickup has not taken yet. */
 export type Waiting = Omit<Listed, "queue_name" | "sender"> & {
   readonly queue_name: Listed["queue_name"] | "maildrop";
-  /** Undefined where the file in the maildrop cannot be read. */
+  /** Undefined where the file in the maildrop cannot be read; the reason says why. */
   readonly sender: string | undefined;
+  readonly reason?: string;
 };
 
 /** Text for mailq, piece by piece. */
@@ -31,6 +32,7 @@ export async function* mailqText(messages: AsyncIterable<Waiting>): AsyncGenerat
       bytes += message.message_size;
       last = message.queue_id;
       yield row(message);
+      if (message.reason) yield reasonLine(message.reason);
     }
     yield recipientLines(message.recipients);
   }
@@ -56,12 +58,16 @@ function recipientLines(recipients: Recipients): string {
   let text = "", reason = "";
   for (const { address, delay_reason } of recipients) {
     if (delay_reason && delay_reason !== reason) {
-      text += `(${printable(delay_reason)})`.padStart(REASON_WIDTH) + "\n";
+      text += reasonLine(delay_reason);
     }
     reason = delay_reason ?? "";
     text += `${RECIPIENT_INDENT}${printable(external(address))}\n`;
   }
   return text;
+}
+
+function reasonLine(text: string): string {
+  return `(${printable(text)})`.padStart(REASON_WIDTH) + "\n";
 }
 
 /** `Sat Nov 21 01:56:39` in local time, from seconds since the epoch. */
@@ -84,7 +90,11 @@ export async function* jsonLines(messages: AsyncIterable<Waiting>): AsyncGenerat
       const sender = message.sender === undefined
         ? ""
         : external(message.sender) || "MAILER-DAEMON";
-      const head = { queue_name, queue_id, arrival_time, message_size, forced_expire, sender };
+      const why = message.reason === undefined ? {} : { delay_reason: message.reason };
+      const head = {
+        ...{ queue_name, queue_id, arrival_time, message_size, forced_expire, sender },
+        ...why,
+      };
       yield `${last && "]}\n"}${object(head).slice(0, -1)}, "recipients": [${items}`;
       last = message.queue_id;
     }

@@ -6,7 +6,7 @@
  *
  * Trusts   nothing in the maildrop: any user can put anything there; only who owns a file is believed.
  * Talks to cleanup, and bounce for what cleanup refuses; answers pickup.
- * Keeps    maildrop/: sendmail adds files, pickup alone removes them.
+ * Keeps    maildrop/: sendmail adds files; pickup, and an operator's postsuper, remove them.
  * Fails    cleanup away: everything waits; garbage is left with one log line, and removed after a day.
  */
 

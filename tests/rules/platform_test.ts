@@ -13,7 +13,7 @@ const LISTED = new Map([
   ["roles/commands/as_owner.ts", "does root's work among another user's files as that user"],
   ["roles/commands/command_log.ts", "its process id"],
   ["roles/commands/compile.ts", "runs deno compile"],
-  ["roles/commands/maildrop_listing.ts", "lists the maildrop"],
+  ["roles/commands/maildrop.ts", "lists the maildrop"],
   ["roles/commands/full_name.ts", "the list of users"],
   ["roles/commands/policy_decoys.ts", "makes what a probe's attempts are aimed at"],
   ["roles/commands/policy_probe.ts", "starts a probe"],

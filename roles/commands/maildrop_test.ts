@@ -1,8 +1,11 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { lchownSync } from "node:fs";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { type FakeIo, fakeIo } from "../../tests/support/fake_io.ts";
+import { namesIn } from "../../tests/support/files.ts";
 import { fileOf, submit } from "../../tests/support/maildrop.ts";
-import { listMaildrop } from "./maildrop_listing.ts";
+import { listMaildrop, removeSubmissions } from "./maildrop.ts";
 import { postqueue } from "./postqueue.ts";
+import { postsuper } from "./postsuper.ts";
 
 const NAME = "0123456789abcdef".repeat(2);
 const MAIL = "Subject: x\r\n\r\nbody\r\n";
@@ -93,6 +96,7 @@ for (const [why, make, size] of HOSTILE) {
         ]),
         size === undefined ? [] : [[NAME, size, "", []]],
       );
+      assertEquals(found.every(({ delay_reason }) => Boolean(delay_reason)), true);
       await postqueue(["-p"], io);
       assertEquals(io.written.out.includes("(cannot be read)"), size !== undefined);
     }));
@@ -139,3 +143,66 @@ Deno.test("listMaildrop() is bounded, and says how many it leaves out", () =>
     assertEquals(await listing.next(), { done: true, value: 3 });
     assertEquals(await listMaildrop("/nonexistent").next(), { done: true, value: 0 });
   }));
+
+Deno.test("mailq says why a file in the maildrop is not taken", () =>
+  down(async (io, maildrop) => {
+    Deno.writeFileSync(`${maildrop}/${NAME}`, START);
+    await postqueue(["-p"], io);
+    const [, row, why, end] = io.written.out.split("\n");
+    assertEquals(row?.endsWith(" (cannot be read)"), true);
+    assertEquals([why, end], ["(not complete)".padStart(78), ""]);
+  }));
+
+const ENVELOPE = { sender: "me", recipients: ["a@x.test"] };
+
+Deno.test("postsuper -d deletes a submission by its name, and says so", () =>
+  down(async (io, maildrop) => {
+    const [first, second] = [ENVELOPE, ENVELOPE].map((each) => submit(maildrop, each, MAIL));
+    assertEquals(await postsuper(["-d", first!, "-d", NAME], io), 0);
+    assertEquals(
+      io.written.err,
+      `postsuper: ${first}: removed\npostsuper: Deleted: 1 message\n`,
+    );
+    assertEquals((await listed(io)).map((each) => each.queue_id), [second]);
+  }));
+
+for (const [args, count] of [[["-d", "ALL"], 2], [["-d", "ALL", "maildrop"], 2]] as const) {
+  Deno.test(`postsuper ${args.join(" ")} deletes what waits in the maildrop, whatever it is`, () =>
+    down(async (io, maildrop) => {
+      submit(maildrop, ENVELOPE, MAIL);
+      Deno.writeTextFileSync(`${maildrop}/${NAME}`, "garbage");
+      Deno.writeTextFileSync(`${maildrop}/tmp.${NAME}`, "still being written");
+      assertEquals(await postsuper([...args], io), 0);
+      assertMatch(io.written.err, new RegExp(`Deleted: ${count} messages\n$`));
+      assertEquals(namesIn(maildrop), [`tmp.${NAME}`]);
+    }));
+}
+
+for (const args of [["-d", "ALL", "hold"], ["-h", "ALL"], ["-r", "ALL", "maildrop"]]) {
+  Deno.test(`postsuper ${args.join(" ")} leaves the maildrop alone`, () =>
+    down(async (io, maildrop) => {
+      const name = submit(maildrop, ENVELOPE, MAIL);
+      assertEquals(await postsuper(args, io), 0);
+      assertMatch(io.written.err, /: 0 messages\n$/);
+      assertEquals(namesIn(maildrop), [name]);
+    }));
+}
+
+Deno.test({
+  name: "root deletes in the maildrop what its owner may delete, and nothing that a link leads to",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    down(async (io, maildrop) => {
+      const others = `${io.configDirectory}/others`;
+      Deno.mkdirSync(others, { mode: 0o700 });
+      Deno.writeTextFileSync(`${others}/${NAME}`, "");
+      Deno.removeSync(maildrop);
+      Deno.symlinkSync(others, maildrop);
+      lchownSync(maildrop, 65534, 65534);
+      assertEquals(removeSubmissions(maildrop, "ALL"), 0);
+      assertThrows(() => removeSubmissions(maildrop, [NAME]), Error, "permission denied");
+      assertEquals(namesIn(others), [NAME]);
+      await postsuper(["-d", "ALL"], io);
+      assertEquals(namesIn(others), [NAME]);
+    }),
+});
