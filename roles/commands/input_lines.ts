@@ -11,5 +11,6 @@ export async function* inputLines(io: CommandIo, longest: number): AsyncGenerato
     carry = lines.pop()!.slice(0, longest);
     yield* lines;
   }
+  carry += decoder.decode();
   if (carry) yield carry;
 }

@@ -1,8 +1,10 @@
 /** `postsuper`: delete, hold, release and requeue messages. */
 
 import { EX } from "../../shared/errors.ts";
+import { printable } from "../../shared/log/printable.ts";
 import type { Which } from "../../shared/protocols/queue.ts";
 import { CommandLog } from "./command_log.ts";
+import { inputLines } from "./input_lines.ts";
 import type { CommandIo } from "./io.ts";
 import {
   type Action,
@@ -20,8 +22,10 @@ const USAGE = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-h queue
 const QUEUES = ["maildrop", "incoming", "active", "deferred", "hold", "corrupt"] as const;
 /** Requests under way at once: enough that their commits are joined. */
 const AT_ONCE = 50;
+/** More of a line is not looked at: it is no id. */
+const MAX_LINE_CHARS = 200;
 /** The most ids that are read from standard input. */
-const MAX_INPUT_BYTES = 64 * 1024 * 1024;
+const MAX_INPUT_IDS = 4_000_000;
 
 interface Verb {
   readonly action: Action;
@@ -50,8 +54,6 @@ export function postsuper(args: string[], io: CommandIo): Promise<number> {
   return queueCommand("postsuper", args, io, async (given, queueDirectory, configuration) => {
     const { ids, queues } = parse(given);
     if (!ids.size) return EX.OK;
-    const input = [...ids.values()].some((each) => each.includes("-")) ? await readNames(io) : [];
-    const actions = await queueActions(queueDirectory);
     const process = `${configuration.value("syslog_name")}/postsuper`;
     // Whoever asked sees them anyway.
     const log = new CommandLog(configuration, process, () => {});
@@ -59,18 +61,23 @@ export function postsuper(args: string[], io: CommandIo): Promise<number> {
       io.err(`postsuper: ${text}\n`);
       return log.say("info", text);
     };
+    let actions: QueueActions | undefined;
     try {
+      const named = await namedBy(ids, io, async (text) => {
+        io.err(`postsuper: warning: ${text}\n`);
+        await log.say("warning", text);
+      });
+      actions = await queueActions(queueDirectory);
       for (const [letter, verb] of Object.entries(VERBS)) {
-        const given = ids.get(letter);
-        if (!given) continue;
-        const named = which(given, input);
-        const chosen = queues.length ? await within(queues, named, queueDirectory) : named;
+        const which = named.get(letter);
+        if (!which) continue;
+        const chosen = queues.length ? await within(queues, which, queueDirectory) : which;
         const count = await run(actions, verb, chosen, say);
         await say(`${verb.all}: ${count} message${count === 1 ? "" : "s"}`);
       }
       return EX.OK;
     } finally {
-      await Promise.all([actions.close(), log.close()]);
+      await Promise.all([actions?.close(), log.close()]);
     }
   });
 }
@@ -88,9 +95,6 @@ function parse(args: readonly string[]): Wanted {
     } else if (letter in VERBS) {
       const name = attached || args[++at];
       if (name === undefined) throw new CommandError(USAGE, 1);
-      if (name !== "-" && !QUEUE_ID_WORD.test(name)) {
-        throw new CommandError(`Invalid queue ID: "${name}"`, 1);
-      }
       ids.set(letter, [...ids.get(letter) ?? [], name]);
     } else if (letter === "e" || letter === "f") {
       throw new CommandError(`-${letter}: expiring messages is not built yet`);
@@ -100,24 +104,45 @@ function parse(args: readonly string[]): Wanted {
   return { ids, queues };
 }
 
-/** Queue ids from standard input, one a line. */
-async function readNames(io: CommandIo): Promise<string[]> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of io.input ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_INPUT_BYTES) throw new CommandError("standard input: too long", 1);
+/**
+ * Which messages each letter's words name. ALL is a word of the command line: what comes from a pipe is ids, whatever they
+ * look like. `warn` hears of what is no id: among those of a whole listing there is more than ids.
+ */
+async function namedBy(
+  words: ReadonlyMap<string, string[]>,
+  io: CommandIo,
+  warn: (text: string) => Promise<void>,
+): Promise<Map<string, Which>> {
+  const isId = async (word: string) => {
+    if (QUEUE_ID_WORD.test(word)) return true;
+    await warn(`invalid mail queue id: ${printable(word)}`);
+    return false;
+  };
+  let input: string[] | undefined;
+  const named = new Map<string, Which>();
+  for (const [letter, given] of words) {
+    let ids: string[] = [];
+    for (const word of given) {
+      if (word === "-") ids = ids.concat(input ??= await readIds(io, isId));
+      else if (await isId(word)) ids.push(word);
+    }
+    named.set(letter, given.includes("ALL") ? "ALL" : ids);
   }
-  text += decoder.decode();
-  const names = text.split("\n").map((line) => line.trim()).filter(Boolean);
-  const wrong = names.find((name) => !QUEUE_ID_WORD.test(name));
-  if (wrong !== undefined) throw new CommandError(`standard input: bad queue ID: "${wrong}"`, 1);
-  return names;
+  return named;
 }
 
-/** ALL is a word of the command line: what comes from a pipe is ids, whatever they look like. */
-function which(given: readonly string[], input: readonly string[]): Which {
-  return given.includes("ALL") ? "ALL" : given.flatMap((name) => (name === "-" ? input : [name]));
+/** Queue ids from standard input, one a line. */
+async function readIds(
+  io: CommandIo,
+  isId: (word: string) => Promise<boolean>,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const line of inputLines(io, MAX_LINE_CHARS)) {
+    const word = line.trim();
+    if (word && await isId(word)) ids.push(word);
+    if (ids.length > MAX_INPUT_IDS) throw new CommandError("standard input: too many ids", 1);
+  }
+  return ids;
 }
 
 /** Those that are in one of these queues now. */

@@ -108,11 +108,38 @@ Deno.test("postsuper -d - takes ids from standard input", () =>
     assertEquals(await left(io), [`incoming ${IDS[2]}`]);
   }, `${IDS[0]}\n\n  ${IDS[1]}\n`));
 
-Deno.test("postsuper -d - with something else on standard input does nothing", () =>
+Deno.test("postsuper -d - names each line that is no id, and does the rest", () =>
+  withQueue(
+    async (io) => {
+      assertEquals(await postsuper(["-d", "-"], io), 0);
+      assertEquals(
+        io.written.err,
+        `postsuper: warning: invalid mail queue id: ${IDS[1]}!
+postsuper: warning: invalid mail queue id: -- 0 Kbytes in 3 Requests.
+postsuper: warning: invalid mail queue id: ?[2J
+postsuper: ${IDS[0]}: removed
+postsuper: ${IDS[2]}: removed
+postsuper: Deleted: 2 messages
+`,
+      );
+      assertEquals(await left(io), [`hold ${IDS[1]}`]);
+    },
+    `${IDS[0]}\n${IDS[1]}!\n-- 0 Kbytes in 3 Requests.\n\x1b[2J\n${IDS[2]}`,
+  ));
+
+Deno.test("postsuper names an argument that is no id, and does the rest", () =>
   withQueue(async (io) => {
-    assertEquals(await postsuper(["-d", "-"], io), 1);
-    assertEquals((await left(io)).length, 3);
-  }, `${IDS[0]}\nrm -rf /\n`));
+    assertEquals(await postsuper(["-d", "../x", "-d", IDS[0], "-h", ""], io), 0);
+    assertEquals(
+      io.written.err,
+      `postsuper: warning: invalid mail queue id: ../x
+postsuper: warning: invalid mail queue id: ${""}
+postsuper: ${IDS[0]}: removed
+postsuper: Deleted: 1 message
+postsuper: Placed on hold: 0 messages
+`,
+    );
+  }));
 
 for (const args of [["-d", "-"], ["-h", "-"], ["-H", "-"], ["-r", "-"], ["-d", "-", "hold"]]) {
   Deno.test(`postsuper ${args.join(" ")} takes ALL on standard input for an id, of no message`, () =>
@@ -142,7 +169,7 @@ Deno.test("postsuper -d ALL empties the queue", () =>
     assertEquals(await left(io), []);
   }));
 
-for (const args of [["-d"], ["-x"], ["-d", "../x"], ["-d", "ALL", "nosuch"], ["-q"]]) {
+for (const args of [["-d"], ["-x"], ["-d", "ALL", "nosuch"], ["-q"]]) {
   Deno.test(`postsuper ${args.join(" ")} is refused, and nothing is done`, () =>
     withQueue(async (io) => {
       assertEquals(await postsuper(args, io), 1);
