@@ -17,3 +17,32 @@ Deno.test("probe() says down where nobody listens, and only there", async () => 
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+/** Lets the first connections be reset, as by a system that ends. */
+async function resetting(times: number, test: () => Promise<void>): Promise<void> {
+  const connect = Deno.connect;
+  let left = times;
+  Deno.connect = ((options: Deno.UnixConnectOptions) => {
+    if (left-- > 0) return Promise.reject(new Deno.errors.ConnectionReset("reset"));
+    return connect(options);
+  }) as typeof connect;
+  try {
+    await test();
+  } finally {
+    Deno.connect = connect;
+  }
+}
+
+Deno.test("probe() looks again when it is reset, and not for ever", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/s`;
+  try {
+    await resetting(3, async () => assertEquals(await probe(path), "down"));
+    const listener = Deno.listen({ transport: "unix", path });
+    await resetting(3, async () => assertEquals(await probe(path), "up"));
+    listener.close();
+    await resetting(Infinity, async () => void await assertRejects(() => probe(path), PeerError));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
