@@ -1,6 +1,14 @@
 /** The directories under queue_directory, with the owners and modes that keep users and roles apart. */
 
-import { accessSync, closeSync, constants, fchmodSync, fchownSync, openSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lstatSync,
+  openSync,
+} from "node:fs";
 import { dirname } from "@std/path";
 import { isThere } from "../../policies/bwrap.ts";
 import type { Grant, Host, User } from "../../policies/grant.ts";
@@ -163,13 +171,16 @@ export function bindService(queue: string, service: string, host: Host): Handle 
  */
 export function placeSocket(queue: string, service: string, from: string, host: Host): void {
   const path = socketPath(queue, service), moved = `${path}.new`;
+  clearPlace(moved);
   Deno.renameSync(from, moved);
   const { isSocket, nlink } = Deno.lstatSync(moved);
   if (!isSocket || nlink !== 1) {
-    Deno.removeSync(moved, { recursive: true });
+    clearPlace(moved);
     throw new Error(`${from}: not a socket of its own`);
   }
   protect(moved, service, host);
+  // Over anything else it can be moved, so that there is no gap.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) clearPlace(path);
   Deno.renameSync(moved, path);
 }
 
@@ -188,10 +199,19 @@ export function clearSocket(queue: string, service: string, host: Host): void {
   if (publicServices.get(service) !== "authorized") {
     make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);
   }
+  clearPlace(path);
+}
+
+/**
+ * Removes what is in the place of something of ours, with all that is in it: without bubblewrap another role may have put a
+ * directory there. Of a link it removes the link. Throws ConfigError.
+ */
+export function clearPlace(path: string): void {
   try {
-    Deno.removeSync(path);
+    Deno.removeSync(path, { recursive: true });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new ConfigError(`cannot make room for ${path}: ${reason(error)}`);
   }
 }
 

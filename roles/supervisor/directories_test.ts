@@ -58,6 +58,20 @@ for (const [what, link] of [["a symbolic", Deno.symlinkSync], ["a hard", Deno.li
   });
 }
 
+Deno.test("a directory in a socket's place gives way, and what a link in it leads to stays", () => {
+  const queue = Deno.makeTempDirSync(), path = socketPath(queue, "dns");
+  try {
+    Deno.mkdirSync(`${path}/x`, { recursive: true });
+    Deno.symlinkSync(queue, `${path}/queue`);
+    Deno.writeTextFileSync(`${queue}/mail`, "");
+    clearSocket(queue, "dns", { root: false, mailOwner: null, nameServers: [] });
+    assertThrows(() => Deno.lstatSync(path), Deno.errors.NotFound);
+    assertEquals(Deno.statSync(`${queue}/mail`).isFile, true);
+  } finally {
+    Deno.removeSync(queue, { recursive: true });
+  }
+});
+
 /** What each of these is given when it is there already. */
 const MADE = [
   ["the log", "file", (path: string) => makeLogFile(path, ROOT.mailOwner)],

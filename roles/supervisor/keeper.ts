@@ -135,11 +135,15 @@ export class Keeper {
   /** Starts as many as the plan wants. Throws why they cannot serve, when one of them cannot: then none of them is left. */
   async #launchAll(): Promise<void> {
     if (this.#stopping) throw new Error("the system stops");
-    const fresh = Array.from({ length: this.plan.count }, () => this.#launch());
-    const failed = await this.#allReady(fresh);
-    if (!failed) return;
-    for (const member of fresh) member.kill();
-    throw new Error(failed);
+    const fresh: Member[] = [];
+    try {
+      while (fresh.length < this.plan.count) fresh.push(this.#launch());
+      const failed = await this.#allReady(fresh);
+      if (failed) throw new Error(failed);
+    } catch (error) {
+      for (const member of fresh) member.kill();
+      throw error;
+    }
   }
 
   /** Waits so long until they have ended; then kills them. */
@@ -202,9 +206,16 @@ export class Keeper {
   #fill(): void {
     if (this.#stopping || this.#replacing) return;
     const serving = [...this.#members].filter((member) => member.state !== "draining").length;
-    for (let i = serving; i < this.plan.count; i++) this.#launch();
+    try {
+      for (let i = serving; i < this.plan.count; i++) this.#launch();
+    } catch (error) {
+      // A full disk, or what a role has left in its directory: the others go on.
+      warning(`process ${this.plan.role}: cannot be started: ${reason(error)}`);
+      this.#failed(reason(error));
+    }
   }
 
+  /** Starts one process. Throws what keeps it from being started. */
   #launch(): Member {
     const own = this.plan.ownSockets?.();
     const binds = own?.binds ?? [];
@@ -236,14 +247,19 @@ export class Keeper {
   #exited(member: Member, how: string): void {
     this.#members.delete(member);
     if (this.#replacing || this.#stopping) return;
+    if (performance.now() - member.startedAt > SETTLED_MS) this.#failures = 0;
     if (!how) return this.#leftInPeace();
+    const said = member.fatal?.text;
+    warning(`process ${this.plan.role} pid ${member.pid} ${how}${said ? `: ${said}` : ""}`);
+    this.#failed(said ?? how);
+  }
+
+  /** Counts a process that ended, or that could not be started, and starts the next one after a pause. */
+  #failed(why: string): void {
     const { service, role } = this.plan;
     this.#restarts++;
-    this.#failures = performance.now() - member.startedAt > SETTLED_MS ? 1 : this.#failures + 1;
-    this.#reason = member.fatal?.text ?? how;
-    warning(
-      `process ${role} pid ${member.pid} ${how}${member.fatal ? `: ${member.fatal.text}` : ""}`,
-    );
+    this.#failures++;
+    this.#reason = why;
     const throttled = this.#failures >= MAX_FAILURES;
     const pause = throttled
       ? this.throttleMs

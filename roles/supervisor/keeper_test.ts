@@ -209,6 +209,53 @@ Deno.test("Keeper gives up for a while when a role dies at start again and again
   await keeper.stop(100);
 });
 
+/** A plan's own sockets of which the first cannot be had. */
+function lateSockets(failures: number): NonNullable<Plan["ownSockets"]> {
+  return () => {
+    if (failures-- > 0) throw new Error("no space left on device");
+    return { binds: [], listening() {} };
+  };
+}
+
+Deno.test("Keeper counts a process that cannot be launched like one that ended, and tries again", async () => {
+  const lines: string[] = [];
+  setSink((_severity, text) => lines.push(text));
+  const { children, keeper } = setup({ onRequest: true, ownSockets: lateSockets(1) });
+  keeper.wanted();
+  setSink(() => {});
+  const why = "no space left on device";
+  assertEquals(lines, [`process smtpd: cannot be started: ${why}`]);
+  const { state, reason, restarts } = keeper.status();
+  assertEquals([state, reason, restarts], ["waiting", why, 1]);
+  keeper.wanted();
+  assertEquals(children.length, 0);
+  await turn(150);
+  children[0]!.begin();
+  assertEquals([keeper.status().state, keeper.status().reason], ["running", ""]);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper gives up for a while when a process cannot be launched again and again", async () => {
+  const { children, keeper } = setup({ ownSockets: lateSockets(Infinity) });
+  await keeper.start();
+  assertEquals([keeper.status().state, children.length], ["failed", 0]);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper keeps the old processes when only some of the new ones can be launched", async () => {
+  const { children, keeper, plan } = setup({ count: 2 });
+  const started = keeper.start();
+  for (const child of children) child.begin();
+  await started;
+  const launch = () => {
+    if (children.length === 3) throw new Error("no more processes");
+    return plan.launch({});
+  };
+  await assertRejects(() => keeper.replace({ ...plan, launch }), Error, "smtp: no more processes");
+  assertEquals(keeper.status().pids, [100, 101]);
+  await keeper.stop(100);
+});
+
 Deno.test("Keeper kills a process whose event loop does not answer", async () => {
   const { children, keeper } = setup();
   const started = keeper.start();

@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import type { Host, User } from "../../policies/grant.ts";
 import { bindDirectory } from "../../shared/layout.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
-import { clearSocket, makeOwned, placeSocket } from "./directories.ts";
+import { clearPlace, clearSocket, makeOwned, placeSocket } from "./directories.ts";
 import type { Endpoint } from "./listeners.ts";
 
 /** What one process is to bind, and what happens when it listens. */
@@ -40,7 +40,10 @@ export class OwnSocketPlaces {
 
   constructor(readonly queue: string, readonly host: Host) {}
 
-  /** Names for the next process that answers these services and endpoints; `user` is who it runs as. */
+  /**
+   * Names for the next process that answers these services and endpoints; `user` is who it runs as. Throws when no room can
+   * be made for them; it can be asked again.
+   */
   next(
     services: readonly string[],
     endpoints: readonly Endpoint[],
@@ -49,6 +52,8 @@ export class OwnSocketPlaces {
     const n = this.#next++;
     for (const service of services) this.#prepare(service, user);
     const binds = bindsOf(this.queue, services, endpoints, n);
+    // The last process of this service may have thought of the next one.
+    for (const { path } of binds) if (path) clearPlace(path);
     return {
       binds,
       listening: () => {
@@ -62,10 +67,10 @@ export class OwnSocketPlaces {
   /** Once a start: sockets of a former one are removed, so that nobody connects to them. */
   #prepare(service: string, user: User | null): void {
     if (this.#cleared.has(service)) return;
-    this.#cleared.add(service);
     const directory = bindDirectory(this.queue, service);
     clearSocket(this.queue, service, this.host);
+    clearPlace(directory);
     makeOwned(directory, user);
-    for (const { name } of Deno.readDirSync(directory)) Deno.removeSync(join(directory, name));
+    this.#cleared.add(service);
   }
 }
