@@ -5,6 +5,8 @@ import { answersOf, type Grant } from "../../policies/grant.ts";
 import type { Row } from "../../policies/mod.ts";
 import { EX } from "../../shared/errors.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
+import { probe } from "../../shared/ipc/probe.ts";
+import { socketPath } from "../../shared/layout.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
 import { readHost } from "../supervisor/host.ts";
 import { prepare } from "../supervisor/main.ts";
@@ -57,9 +59,11 @@ export async function verify(
 ): Promise<number> {
   const host = readHost(configuration.value("mail_owner"));
   const layers = await chooseLayers(configuration.value("sandbox"), host);
-  prepare(configuration, host);
+  const queue = configuration.value("queue_directory");
+  // What a running system has is in force; the configuration may be the next one.
+  if (await probe(socketPath(queue, "control")) !== "up") prepare(configuration, host);
   io.out(`confinement: ${describeLayers(layers, host)}\n`);
-  using decoys = new Decoys(configuration.value("queue_directory"), host);
+  using decoys = new Decoys(queue, host);
   using stage = reachable(findRuntime(), host, each ? { ...layers, bwrap: undefined } : layers);
   const start: Start = {
     runtime: { ...stage.runtime, probe: decoys.probe },

@@ -61,6 +61,7 @@ export async function supervise(options: ServeOptions): Promise<number> {
   // Nothing of a start that failed stays behind, whatever it failed of.
   try {
     prepare(configuration, host);
+    openServices(configuration, host);
     using stage = reachable(findRuntime(), host, layers);
     const { runtime } = stage;
     const system = systemOn({ configuration, host, runtime, layers, directory: queue });
@@ -94,9 +95,6 @@ export function prepare(configuration: Configuration, host: Host): void {
   refusePlaces(configuration, host);
   const grants = grantsInUse(configuration, host);
   makeDirectories(queue, host);
-  const { authorizedFlushUsers, authorizedMailqUsers } = configuration.typed(supervisorParameters);
-  openService(queue, "flush", authorizedFlushUsers, host);
-  openService(queue, "showq", authorizedMailqUsers, host);
   for (const grant of grants) {
     const { row, writes, user } = grant;
     if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeMailboxBase(path, grant));
@@ -107,6 +105,14 @@ export function prepare(configuration: Configuration, host: Host): void {
   }
   // The umask may have closed what was made.
   refusePlaces(configuration, host);
+}
+
+/** Lets those users reach the services of commands whom a configuration authorizes that is in force. */
+function openServices(configuration: Configuration, host: Host): void {
+  const queue = configuration.value("queue_directory");
+  const { authorizedFlushUsers, authorizedMailqUsers } = configuration.typed(supervisorParameters);
+  openService(queue, "flush", authorizedFlushUsers, host);
+  openService(queue, "showq", authorizedMailqUsers, host);
 }
 
 /** Throws ConfigError for the first place that must not be touched. */
@@ -168,6 +174,7 @@ async function putInForce(supervisor: Supervisor, options: ServeOptions): Promis
     }
     prepare(next, supervisor.system.host);
     await supervisor.reload(next);
+    openServices(next, supervisor.system.host);
     installLog(next);
     return "";
   } catch (error) {

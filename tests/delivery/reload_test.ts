@@ -1,6 +1,6 @@
 /** A reload that changes what a role may do, where it logs, or that is asked for twice at once. */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 
@@ -61,4 +61,37 @@ Deno.test("reloads put into force what is new, and leave running what is not", a
       /mail\/smtpd\[\d+\]: disconnect[^]*mail\/master\[\d+\]: terminating/,
     );
   });
+});
+
+Deno.test({
+  name: "who may list and flush the queue is who the configuration in force says",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using system = await System.prepare();
+    const modes = () =>
+      ["showq", "flush"].map((name) =>
+        Deno.statSync(`${system.queue}/public/${name}`).mode! & 0o777
+      );
+    const few = "authorized_mailq_users = root\nauthorized_flush_users = root";
+    await system.configure({ main: few });
+    await system.start();
+    assertEquals(modes(), [0o710, 0o710]);
+
+    // All may, but it is not in force.
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const master = `127.0.0.1:${(taken.addr as Deno.NetAddr).port} inet n - n - - smtpd`;
+    await system.configure({ master });
+    await assertRejects(() => system.command(["reload"]), Error, "address already in use");
+    assertEquals(modes(), [0o710, 0o710]);
+    await system.spawn(["policy", "--verify", "cleanup"]).output();
+    assertEquals(modes(), [0o710, 0o710]);
+
+    await system.configure({});
+    await system.command(["reload"]);
+    assertEquals(modes(), [0o755, 0o755]);
+
+    await system.configure({ main: few, master });
+    await assertRejects(() => system.command(["reload"]), Error, "address already in use");
+    assertEquals(modes(), [0o755, 0o755]);
+  },
 });
