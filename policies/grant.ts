@@ -4,13 +4,14 @@ import { ConfigError } from "../shared/errors.ts";
 import { parseAddress } from "../shared/net/network.ts";
 import {
   databaseDirectory,
+  logServiceOf,
   maildropDirectory,
   ownSyslogSocket,
   socketPath,
   syslogDirectory,
 } from "../shared/layout.ts";
 import { onlyOwner } from "../shared/parameters/virtual.ts";
-import { type Place, policyOfCommand, type Row } from "./mod.ts";
+import { commandsOf, type Place, policies, policyOfCommand, type Row } from "./mod.ts";
 import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
 
 /** The user that a process runs as; only root can choose. */
@@ -47,16 +48,43 @@ export interface Host {
   readonly nameServers: readonly string[];
 }
 
-/** The names under which a row's services are reached: `delivery` becomes the transports of master.cf. */
-export function answersOf(row: Row, service: string): string[] {
-  return row.answers.map((name) => (name === "delivery" ? service : name));
+/** The names under which a row's services are reached: `delivery` becomes the transport, `log` one for each process name. */
+export function answersOf(row: Row, service: string, settings: Settings): string[] {
+  return row.answers.flatMap((name) =>
+    name === "delivery" ? [service] : name === "log" ? [name, ...everyLog(settings)] : [name]
+  );
 }
 
 /** The services that a row may connect to. */
 export function callsOf(row: Row, settings: Settings): string[] {
-  const names = row.calls.flatMap((name) => (name === "delivery" ? transports(settings) : [name]));
-  const logged = settings.logsToService && !row.answers.includes("log") ? ["log"] : [];
-  return [...names, ...logged];
+  return row.calls.flatMap((name) => (name === "delivery" ? transports(settings) : [name]));
+}
+
+/** The services that take a service's lines, by the program that says them. */
+export function logsOf(row: Row, service: string, settings: Settings): Record<string, string> {
+  if (!settings.logsToService || row.answers.includes("log")) return {};
+  const lines = settings.services.filter(({ command }) => policyOfCommand(command) === row);
+  const line = hasMany(row) ? lines.find(({ name }) => name === service) : lines[0];
+  const program = line && commandsOf(row).length > 1 ? line.command : row.role;
+  const before = settings.syslogName(line);
+  return Object.fromEntries(
+    [program, ...row.logsAs ?? []].map((name) => [name, logServiceOf(`${before}/${name}`)]),
+  );
+}
+
+/** Each line of master.cf that such a row runs is a service of its own. */
+export function hasMany(row: Row): boolean {
+  return Boolean(row.inet) || row.answers.includes("delivery");
+}
+
+/** The services that take the lines of every role, and of the supervisor, whose name no row has. */
+function everyLog(settings: Settings): string[] {
+  const all = policies.flatMap((row) => {
+    const lines = settings.services.filter(({ command }) => policyOfCommand(command) === row);
+    const services = hasMany(row) ? lines.map(({ name }) => name) : [row.role];
+    return services.flatMap((service) => Object.values(logsOf(row, service, settings)));
+  });
+  return [...new Set([logServiceOf(`${settings.syslogName(undefined)}/master`), ...all])];
 }
 
 function transports({ services }: Settings): string[] {
@@ -76,7 +104,8 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
     row,
     service,
     sockets: Object.fromEntries(
-      callsOf(row, settings).map((name) => [name, socketPath(queue, name)]),
+      [...callsOf(row, settings), ...Object.values(logsOf(row, service, settings))]
+        .map((name) => [name, socketPath(queue, name)]),
     ),
     foreignSockets: row.writes?.includes("syslog")
       ? syslogSockets(settings)

@@ -4,7 +4,8 @@
  * `deno_flags.ts`, `bwrap.ts`), and nothing else grants anything. What acts on a row asks for its properties, never for
  * its name, so that a new role is a new row.
  *
- * `delivery` stands for every transport of master.cf that a delivery role runs.
+ * `delivery` stands for every transport of master.cf that a delivery role runs, `log` for a socket of each process name,
+ * which is handed to nobody but who logs in that name.
  */
 
 /**
@@ -26,6 +27,8 @@ export interface Row {
   readonly answers: readonly string[];
   /** Services that it may connect to. */
   readonly calls: readonly string[];
+  /** Programs of Postfix in whose name it logs beside its own: tools find lines by them. */
+  readonly logsAs?: readonly string[];
   readonly network?: Network;
   readonly reads?: readonly Place[];
   readonly writes?: readonly Place[];
@@ -98,6 +101,7 @@ export const policies: readonly Row[] = [
     because: "it alone writes the queue, and decides what is delivered next",
     answers: ["intake", "bodies", "outcomes", "queue", "flush"],
     calls: ["rewrite", "bounce", "delivery"],
+    logsAs: ["error", "discard"],
     reads: ["database"],
     writes: ["database"],
     sys: ["statfs"],

@@ -2,9 +2,10 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError } from "../shared/errors.ts";
+import { logServiceOf, processOfLog, socketPath } from "../shared/layout.ts";
 import { bwrapArguments, disguised, type Runtime } from "./bwrap.ts";
 import { denoFlags } from "./deno_flags.ts";
-import { grantOf, type Host, nameServersOf } from "./grant.ts";
+import { answersOf, grantOf, type Host, nameServersOf } from "./grant.ts";
 import { policies, policyOf } from "./mod.ts";
 import { type Settings, smtpDestinations } from "./settings.ts";
 import { asMermaid, asTable, supervisorText } from "./show.ts";
@@ -34,6 +35,7 @@ function settings(values: Record<string, string> = {}): Settings {
     value: (name) => all[name] ?? "",
     services: [{ name: "smtp", type: "unix", command: "smtp" }],
     logsToService: false,
+    syslogName: () => "postfix",
     tables: new Map(),
     readTable: () => "example.com smtp:[192.0.2.7]:2525\n",
   };
@@ -49,6 +51,46 @@ Deno.test("denoFlags() grants cleanup two sockets and nothing else", () => {
     "--allow-read=/q/private/intake/s,/q/private/rewrite/s",
     "--allow-write=/q/private/intake/s,/q/private/rewrite/s",
   ]);
+});
+
+Deno.test("grantOf() lets each role log in its own names alone, and logsOf() says in which", () => {
+  const lines = [
+    { name: "smtp", type: "inet", command: "smtpd" },
+    { name: "submission", type: "inet", command: "smtpd" },
+    { name: "smtp", type: "unix", command: "smtp" },
+    { name: "local", type: "unix", command: "lmtp" },
+  ];
+  const logging: Settings = {
+    ...settings(),
+    services: lines,
+    logsToService: true,
+    syslogName: (line) => line?.name === "submission" ? "postfix/submission" : "postfix",
+  };
+  const logs = (role: string, service = role) =>
+    Object.keys(grantOf(policyOf(role)!, service, logging, host).sockets)
+      .flatMap((name) => processOfLog(name) ?? []);
+  assertEquals(logs("cleanup"), ["postfix/cleanup"]);
+  assertEquals(logs("qmgr"), ["postfix/qmgr", "postfix/error", "postfix/discard"]);
+  assertEquals(logs("smtpd", "smtp"), ["postfix/smtpd"]);
+  assertEquals(logs("smtpd", "submission"), ["postfix/submission/smtpd"]);
+  assertEquals([logs("smtp"), logs("smtp", "local")], [["postfix/smtp"], ["postfix/lmtp"]]);
+  assertEquals(logs("postlogd"), []);
+  const answered = answersOf(policyOf("postlogd")!, "postlogd", logging);
+  const programs =
+    "master smtpd submission/smtpd pickup cleanup rewrite qmgr error discard smtp lmtp " +
+    "bounce dns anvil showq";
+  const named = programs.split(" ").map((name) => logServiceOf(`postfix/${name}`));
+  assertEquals(answered, ["log", ...named]);
+  assertEquals(new Set(answered.map((name) => socketPath("/q", name))).size, answered.length);
+});
+
+Deno.test("a log service is named after its process name, whatever is in it", () => {
+  assertEquals(logServiceOf("postfix/smtpd"), "log+postfix+smtpd");
+  for (const process of ["a/b", "a+b", "a=2Fb", "a%2Fb", "../..", "a, b\u00e9"]) {
+    const name = logServiceOf(process);
+    assertEquals([processOfLog(name), /[/,%]/.test(name)], [process, false]);
+  }
+  assertEquals([processOfLog("log"), processOfLog("smtp")], [undefined, undefined]);
 });
 
 Deno.test("smtpDestinations() allows the standard ports and those that routes name", () => {

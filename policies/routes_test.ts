@@ -15,6 +15,7 @@ function settings(values: Record<string, string>): Settings {
     value: (name) => values[name] ?? "",
     services: [],
     logsToService: false,
+    syslogName: () => "postfix",
     tables: new Map(),
     readTable: () => "",
   };

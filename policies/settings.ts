@@ -15,6 +15,8 @@ export interface Settings {
   readonly services: readonly ServiceLine[];
   /** Lines go to postlogd, not to standard error. */
   readonly logsToService: boolean;
+  /** What stands before the slash in the process names of a service. */
+  syslogName(line: ServiceLine | undefined): string;
   /** The names and expanded texts of every parameter that holds lookup tables. */
   readonly tables: ReadonlyMap<string, string>;
   /** The text of a configuration table, empty when it cannot be read now. */

@@ -1,6 +1,6 @@
 /** The policy for people and programs: what each role may do, and what becomes of it. */
 
-import { answersOf, callsOf, type Grant } from "./grant.ts";
+import { answersOf, callsOf, type Grant, logsOf } from "./grant.ts";
 import { type Row, supervisor } from "./mod.ts";
 import type { Settings } from "./settings.ts";
 
@@ -15,8 +15,9 @@ export function asTable(shown: readonly Shown[], settings: Settings): string {
   return shown.map(({ row, grant }) =>
     [
       `${grant.service}${grant.service === row.role ? "" : ` (${row.role})`}: ${row.because}\n`,
-      line("answers", answersOf(row, grant.service)),
+      line("answers", answersOf(row, grant.service, settings)),
       line("calls", callsOf(row, settings)),
+      line("logs", Object.values(logsOf(row, grant.service, settings))),
       line(
         "network",
         grant.hosts.length
@@ -48,10 +49,10 @@ export function asJson(shown: readonly Shown[], commands: (grant: Grant) => stri
 export function asMermaid(shown: readonly Shown[], settings: Settings): string {
   const answerer = new Map<string, string>();
   for (const { row, grant } of shown) {
-    for (const name of answersOf(row, grant.service)) answerer.set(name, grant.service);
+    for (const name of answersOf(row, grant.service, settings)) answerer.set(name, grant.service);
   }
   const edges = shown.flatMap(({ row, grant }) =>
-    callsOf(row, settings).filter((name) => name !== "log" && answerer.has(name)).map((name) => {
+    callsOf(row, settings).filter((name) => answerer.has(name)).map((name) => {
       const to = answerer.get(name)!;
       return `  ${id(grant)} -->${to === name ? "" : `|${name}|`} ${identifier(to)}`;
     })

@@ -15,7 +15,23 @@ export const publicServices: ReadonlyMap<string, Audience> = new Map([
   ["flush", "authorized"],
   ["queue", "owner"],
   ["control", "owner"],
+  ["log", "owner"],
 ]);
+
+const LOG = "log+";
+
+/** The service on which postlogd takes the lines of one process name: who may connect there speaks in that name alone. */
+export function logServiceOf(process: string): string {
+  return LOG + encodeURIComponent(process).replaceAll("%2F", "+").replaceAll("%", "=");
+}
+
+/** The process name whose lines a service takes; undefined for any other service. */
+export function processOfLog(service: string): string | undefined {
+  if (!service.startsWith(LOG)) return undefined;
+  return decodeURIComponent(
+    service.slice(LOG.length).replaceAll("=", "%").replaceAll("+", "%2F"),
+  );
+}
 
 /** The directory that holds one service's socket and nothing else. */
 export function socketDirectory(queueDirectory: string, service: string): string {

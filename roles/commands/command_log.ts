@@ -3,7 +3,7 @@
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { socketPath } from "../../shared/layout.ts";
-import { formatJson, formatText } from "../../shared/log/format.ts";
+import { finished, formatJson, formatText } from "../../shared/log/format.ts";
 import type { Severity } from "../../shared/log/log.ts";
 import { printable } from "../../shared/log/printable.ts";
 import { Speech } from "../../shared/log/said.ts";
@@ -33,7 +33,7 @@ export class CommandLog {
   }
 
   async say(severity: Severity, text: string): Promise<void> {
-    this.#said.add(this.#format(this.#origin, severity, printable(text)));
+    this.#said.add(severity, printable(text));
     if (this.#said.length >= LINES_PER_CALL) await this.#flush();
   }
 
@@ -47,12 +47,13 @@ export class CommandLog {
     const said = this.#said.take();
     if (!this.#direct) {
       try {
-        await this.#client.call("write", said);
+        const { process, pid } = this.#origin;
+        await this.#client.call("write", { ...said, process, pid });
         return;
       } catch {
         this.#direct = true;
       }
     }
-    this.instead(said.lines);
+    this.instead(finished(said, this.#origin, this.#format).lines);
   }
 }

@@ -42,7 +42,7 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
     return {
       row,
       grant,
-      binds: bindsOf(queue, answersOf(row, service), endpoints(wanted, settings), 1),
+      binds: bindsOf(queue, answersOf(row, service, settings), endpoints(wanted, settings), 1),
     };
   });
   const shown: typeof all = roles.length

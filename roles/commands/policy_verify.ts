@@ -11,6 +11,7 @@ import type { Bind } from "../../shared/role/control_messages.ts";
 import { readHost } from "../supervisor/host.ts";
 import { prepare } from "../supervisor/main.ts";
 import { wantedServices } from "../supervisor/plans.ts";
+import { settingsOf } from "../supervisor/settings.ts";
 import { chooseLayers, describeLayers, findRuntime, reachable } from "../supervisor/runtime.ts";
 import type { CommandIo } from "./io.ts";
 import { Decoys } from "./policy_decoys.ts";
@@ -93,7 +94,7 @@ export async function verify(
 /** Every service that has a socket. */
 function everyService(configuration: Configuration): string[] {
   const answered = wantedServices(configuration).flatMap(({ row, service }) =>
-    answersOf(row, service)
+    answersOf(row, service, settingsOf(configuration))
   );
   return [...answered, "control"];
 }

@@ -8,7 +8,7 @@ import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { probe } from "../../shared/ipc/probe.ts";
-import { databaseDirectory, socketPath } from "../../shared/layout.ts";
+import { databaseDirectory, processOfLog, socketPath } from "../../shared/layout.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { type Alone, grantAlone, printed, runAlone } from "../supervisor/alone.ts";
@@ -258,7 +258,8 @@ function howToTalk(alone: Alone, { nexthop }: Around, io: CommandIo): string[] {
   const inet = endpoints(wanted, settingsOf(configuration)).map(({ address, port }) =>
     `telnet ${address} ${port}   (or: swaks --server ${address}:${port} --to someone@example.com)`
   );
-  const services = answersOf(wanted.row, wanted.service);
+  const services = answersOf(wanted.row, wanted.service, settingsOf(configuration))
+    .filter((name) => processOfLog(name) === undefined);
   if (!services.length) return inet;
   const pathOf = (name: string) => socketPath(directory, name);
   const talk = new Talk(services, pathOf, (text) => io.out(text), nexthop);

@@ -46,7 +46,7 @@ let made = 0;
 export function exampleOf(service: string, name: string, call: Call, nexthop?: string): string {
   if (nexthop !== undefined && name === "deliver") return JSON.stringify({ nexthop });
   if (service === "bounce") return JSON.stringify({ kind: "delay" });
-  if (service === "log") return JSON.stringify({ lines: ["hello"] });
+  if (service === "log") return JSON.stringify({ lines: ["hello"], severities: "i", after: [0] });
   const request = JSON.stringify(sample(call.request));
   return request.length < MAX_EXAMPLE ? request : RECIPIENT;
 }

@@ -1,19 +1,22 @@
 /**
  * postlogd - write the log.
  *
- * Takes finished lines from the other roles and appends them to maillog_file, or sends them to a syslog socket.
+ * Takes what the other roles say, writes before it when and who, which it knows by the socket, and appends it to maillog_file
+ * or sends it to a syslog socket.
  *
- * Trusts   nobody to be brief: lines and their number are bounded.
+ * Trusts   nobody to be brief, or to be who he says: lines and their number are bounded.
  * Talks to nobody; answers log.
  * Keeps    the log file: no other process writes it.
  * Fails    a log that cannot be written goes to standard error, so much of it a minute; mail goes on.
  */
 
+import { PeerError } from "../../shared/errors.ts";
 import { answer } from "../../shared/ipc/server.ts";
-import { ownSyslogSocket } from "../../shared/layout.ts";
-import { withoutControls } from "../../shared/log/printable.ts";
+import { ownSyslogSocket, processOfLog } from "../../shared/layout.ts";
+import { finished, formatJson, formatText } from "../../shared/log/format.ts";
+import type { Spoken } from "../../shared/log/said.ts";
 import { postlogdParameters } from "../../shared/parameters/postlogd.ts";
-import { logService } from "../../shared/protocols/log.ts";
+import { logService, roleLogService } from "../../shared/protocols/log.ts";
 import { role } from "../../shared/role/role.ts";
 import { shipTo } from "../../shared/role/sink.ts";
 import { Merge } from "./merge.ts";
@@ -22,7 +25,7 @@ import { logWriter } from "./writer.ts";
 role({
   name: "postlogd",
   parameters: postlogdParameters,
-  start({ params }) {
+  start({ params, hostname, answers }) {
     const target = (values: typeof params) => ({
       file: values.maillogFile,
       syslogSocket: values.syslogSocket,
@@ -30,16 +33,25 @@ role({
     });
     const writer = logWriter(target(params));
     const merge = new Merge((lines) => writer.write(lines));
-    shipTo((said) => merge.add(said));
+    const format = params.logFormat === "json" ? formatJson : formatText;
+    const write = async (process: string, spoken: Spoken & { pid: number }) => {
+      const { lines, severities, after, pid } = spoken;
+      if (severities.length !== lines.length || after.length !== lines.length) {
+        throw new PeerError(`${process}: ${lines.length} lines without a severity or a time each`);
+      }
+      await merge.add(finished(spoken, { process, pid, hostname }, format));
+      return {};
+    };
+    shipTo((spoken, { process, pid }) => write(process, { ...spoken, pid }));
+    const ofRoles = answers.flatMap((name) => {
+      const process = processOfLog(name);
+      if (process === undefined) return [];
+      return [answer(roleLogService(name), { write: (spoken) => write(process, spoken) })];
+    });
     return {
       answers: [
-        answer(logService, {
-          async write({ lines, since, after }) {
-            // They should be printable already; a role that is broken must not write lines of its own making.
-            await merge.add({ lines: lines.map(withoutControls), since, after });
-            return {};
-          },
-        }),
+        answer(logService, { write: ({ process, ...spoken }) => write(process, spoken) }),
+        ...ofRoles,
       ],
       drain() {
         merge.flush();

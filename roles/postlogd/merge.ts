@@ -3,7 +3,7 @@
  * they wait for those of others that were said before.
  */
 
-import type { Said } from "../../shared/log/said.ts";
+import { type Said, timeOf } from "../../shared/log/said.ts";
 
 /** Lines wait so long for others: longer than a role keeps its own back. */
 const HOLD_MS = 200;
@@ -79,8 +79,4 @@ export class Merge {
     const wait = Math.max(1, first.arrived + HOLD_MS - this.now());
     this.#timer = setTimeout(() => this.#release(), wait);
   }
-}
-
-function timeOf({ since, after }: Said, n: number): number {
-  return since + (after[n] ?? 0);
 }

@@ -61,7 +61,7 @@ export async function runAlone(alone: Alone, events: AloneEvents): Promise<numbe
   const asked = askedToEnd();
   using stage = reachable(findRuntime(), host, layers);
   const system = systemOn({ configuration, host, runtime: stage.runtime, layers, directory });
-  for (const service of answersOf(alone.wanted.row, alone.wanted.service)) {
+  for (const service of answersOf(alone.wanted.row, alone.wanted.service, system.settings)) {
     Deno.mkdirSync(socketDirectory(directory, service), { recursive: true, mode: 0o755 });
   }
   try {

@@ -66,6 +66,7 @@ function setup(change: Partial<Plan> = {}) {
         hostname: "test",
         parameters: {},
         sockets: { dns: "/s" },
+        log: {},
         onRequest: [],
         connections: 10,
         tls: null,

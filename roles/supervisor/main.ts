@@ -17,7 +17,7 @@ import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { answer } from "../../shared/ipc/server.ts";
-import { pidFile, socketPath } from "../../shared/layout.ts";
+import { logServiceOf, pidFile, socketPath } from "../../shared/layout.ts";
 import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
@@ -132,12 +132,15 @@ async function refuseSecond(queue: string): Promise<void> {
 
 function installLog(configuration: Configuration): void {
   const service = logsToService(configuration);
+  const process = `${configuration.value("syslog_name")}/master`;
   installSink({
-    process: `${configuration.value("syslog_name")}/master`,
+    process,
     pid: Deno.pid,
     hostname: configuration.logHostname,
     json: configuration.value("maillog_format") === "json",
-    log: service ? socketPath(configuration.value("queue_directory"), "log") : undefined,
+    log: service
+      ? { master: socketPath(configuration.value("queue_directory"), logServiceOf(process)) }
+      : {},
   });
 }
 

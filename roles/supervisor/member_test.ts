@@ -29,6 +29,7 @@ class World {
       hostname: "test",
       parameters: {},
       sockets,
+      log: {},
       onRequest: [],
       connections: 10,
       tls: null,

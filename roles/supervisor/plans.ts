@@ -1,11 +1,18 @@
 /** From the configuration and the policy to what is started: one plan per service. */
 
-import { answersOf, type Grant, grantOf, nameServersOf } from "../../policies/grant.ts";
+import {
+  answersOf,
+  type Grant,
+  grantOf,
+  hasMany,
+  logsOf,
+  nameServersOf,
+} from "../../policies/grant.ts";
 import { commandsOf, policies, policyOfCommand, type Row } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
-import { socketPath } from "../../shared/layout.ts";
+import { processOfLog, socketPath } from "../../shared/layout.ts";
 import { warning } from "../../shared/log/log.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
@@ -38,7 +45,7 @@ export function wantedServices(configuration: Configuration): Wanted[] {
   for (const entry of configuration.services) {
     const row = policyOfCommand(entry.command);
     if (!row) continue; // Named in a warning when the configuration was read.
-    const many = row.inet || row.answers.includes("delivery");
+    const many = hasMany(row);
     // bounce, defer and trace are one role here.
     if (!many && known(row)) continue;
     wanted.push({ row, service: many ? entry.name : row.role, entry });
@@ -83,7 +90,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
   const { row, service, entry } = wanted;
   const grant = grantOf(row, service, system.settings, system.host);
   const onRequest = row.start === "on request";
-  const answers = answersOf(row, service);
+  const answers = answersOf(row, service, system.settings);
   return {
     service,
     role: row.role,
@@ -99,7 +106,8 @@ export function planOf(wanted: Wanted, system: System): Plan {
         role: entry && commandsOf(row).length > 1 ? entry.command : row.role,
         hostname: system.configuration.logHostname,
         parameters: parameters(wanted, system),
-        sockets: { ...grant.sockets },
+        sockets: callSockets(grant),
+        log: logSockets(grant, system),
         onRequest: requestable(grant, system),
         connections: connectionLimit(everyProcess(system), answers.length, descriptorLimit()),
         tls: row.inet ? readTlsMaterial(system.configuration) : null,
@@ -120,7 +128,7 @@ function fixedOf(grant: Grant, { configuration }: System): string {
 /** The listening sockets that the supervisor binds and hands over. */
 function handles(wanted: Wanted, system: System): Handover["listeners"] {
   return [
-    ...answersOf(wanted.row, wanted.service).map((name) => ({
+    ...answersOf(wanted.row, wanted.service, system.settings).map((name) => ({
       answers: name,
       handle: system.listeners.service(name),
     })),
@@ -133,7 +141,7 @@ function handles(wanted: Wanted, system: System): Handover["listeners"] {
 
 /** The names of the sockets that each new process binds by itself; throws ConfigError for a port that is taken. */
 function ownSockets(wanted: Wanted, grant: Grant, system: System): () => OwnSockets {
-  const answers = answersOf(wanted.row, wanted.service);
+  const answers = answersOf(wanted.row, wanted.service, system.settings);
   const inet = endpoints(wanted, system.settings);
   for (const each of inet) system.listeners.leaveInet(each, `master.cf: ${wanted.service}`);
   return () => system.ownSockets.next(answers, inet, grant.user);
@@ -144,12 +152,27 @@ function single(row: Row, { layers }: System): boolean {
   return !row.scales || Boolean(layers.worker && !row.inet);
 }
 
+/** Services to call: a table may name any of them as a transport. */
+function callSockets({ sockets }: Grant): Record<string, string> {
+  const calls = Object.entries(sockets).filter(([name]) => processOfLog(name) === undefined);
+  return Object.fromEntries(calls);
+}
+
+/** The sockets for a service's lines, by the program that says them. */
+function logSockets(
+  { row, service, sockets }: Grant,
+  { settings }: System,
+): Record<string, string> {
+  const services = Object.entries(logsOf(row, service, settings));
+  return Object.fromEntries(services.map(([program, name]) => [program, sockets[name]!]));
+}
+
 /** Which of the services that this one calls must be asked for before connecting. */
 function requestable(grant: Grant, system: System): string[] {
   const wanted = wantedServices(system.configuration);
   const onRequest = new Set(
     wanted.filter(({ row }) => row.start === "on request")
-      .flatMap(({ row, service }) => answersOf(row, service)),
+      .flatMap(({ row, service }) => answersOf(row, service, system.settings)),
   );
   return Object.keys(grant.sockets).filter((name) => onRequest.has(name));
 }

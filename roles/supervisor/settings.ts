@@ -14,6 +14,8 @@ export function settingsOf(configuration: Configuration): Settings {
     value: (name) => configuration.value(name),
     services: configuration.services,
     logsToService: logsToService(configuration),
+    syslogName: (line) =>
+      configuration.value("syslog_name", configuration.services.find((each) => each === line)),
     tables: new Map(
       readers.flatMap(({ role }) => Object.entries(configuration.texts(parametersOf(role)))),
     ),

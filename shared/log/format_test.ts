@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
-import { formatJson, formatText, timestamp } from "./format.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
+import { finished, formatJson, formatText, timestamp } from "./format.ts";
 
 const ORIGIN = { process: "postfix/smtpd", pid: 42, hostname: "mail" };
 
@@ -52,4 +53,43 @@ Deno.test("a JSON line is one that postlogd takes, whatever is in it", () => {
   assertEquals(worst.length <= 5000, true);
   assertEquals(JSON.parse(worst).text.length, 2003);
   assertEquals(worst.includes("\n"), false);
+});
+
+Deno.test("finished() puts the time at which it was said before each text, and its severity", () => {
+  const since = new Date(2026, 10, 1, 2, 3, 4, 999).getTime() * 1000;
+  const fields = ["", '{"queue_id":"Q","pid":1,"process":"postfix/smtp"}'];
+  const spoken = { lines: ["a", "b"], severities: "iw", fields, since, after: [0, 1000] };
+  assertEquals(finished(spoken, ORIGIN, formatText), {
+    lines: [
+      "Nov  1 02:03:04 mail postfix/smtpd[42]: a",
+      "Nov  1 02:03:05 mail postfix/smtpd[42]: warning: b",
+    ],
+    since,
+    after: [0, 1000],
+  });
+  const { queue_id, ...event } = JSON.parse(finished(spoken, ORIGIN, formatJson).lines[1]!);
+  const time = new Date(since / 1000 + 1).toISOString();
+  assertEquals([queue_id, event], ["Q", { ...ORIGIN, time, severity: "warning", text: "b" }]);
+});
+
+Deno.test("finished() makes one line of each text, in the name of its origin, whatever comes", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constant("x\nNov  1 02:03:04 mail postfix/smtp[1]: y"),
+  );
+  const fields = fc.oneof(
+    text,
+    fc.json(),
+    fc.constantFrom("null", "[1]", '{"__proto__":{"pid":1}}'),
+  );
+  const time = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+  fc.assert(
+    fc.property(text, fields, fc.string(), time, time, (line, field, said, since, later) => {
+      const spoken = { lines: [line], severities: said, fields: [field], since, after: [later] };
+      const [plain] = finished(spoken, ORIGIN, formatText).lines;
+      assert(/^.{15} mail postfix\/smtpd\[42\]: .*$/.test(plain!), plain);
+      const { process, pid, hostname } = JSON.parse(finished(spoken, ORIGIN, formatJson).lines[0]!);
+      assertEquals({ process, pid, hostname }, ORIGIN);
+    }),
+  );
 });

@@ -1,11 +1,39 @@
 /** Log lines with the time at which each was said: postlogd puts those of several roles in order by it. */
 
+import type { Severity } from "./log.ts";
+
 export interface Said {
   readonly lines: string[];
   /** Of the first line, microseconds since the epoch. */
   readonly since: number;
   /** Of each line, microseconds after the first. */
   readonly after: number[];
+}
+
+/** Lines as a role says them: texts alone. Who says them is known by where they come in. */
+export interface Spoken extends Said {
+  /** The first letter of each line's severity. */
+  readonly severities: string;
+  /** JSON of the fields that an event has beside its text, for JSON logs; empty, or missing at the end, where it has none. */
+  readonly fields: string[];
+}
+
+const SEVERITIES: Readonly<Record<string, Severity>> = {
+  i: "info",
+  w: "warning",
+  e: "error",
+  f: "fatal",
+  p: "panic",
+};
+
+/** The severity of a spoken line. */
+export function severityOf({ severities }: Spoken, n: number): Severity {
+  return SEVERITIES[severities[n] ?? ""] ?? "info";
+}
+
+/** When a line was said, microseconds since the epoch. */
+export function timeOf({ since, after }: Said, n: number): number {
+  return since + (after[n] ?? 0);
 }
 
 /** The time of day: milliseconds would not tell what happened first within a message. */
@@ -16,6 +44,8 @@ export function microseconds(): number {
 /** Lines as they are said, until they are taken. */
 export class Speech {
   #lines: string[] = [];
+  #severities = "";
+  #fields: string[] = [];
   #since = 0;
   /** When the first line was said, by a clock that nobody can set. */
   #began = 0;
@@ -25,20 +55,31 @@ export class Speech {
     return this.#lines.length;
   }
 
-  add(line: string): void {
+  /** `fields` is JSON, or empty. */
+  add(severity: Severity, text: string, fields = ""): void {
     const now = performance.now();
     if (!this.#lines.length) {
       this.#since = microseconds();
       this.#began = now;
     }
-    this.#lines.push(line);
+    if (fields) this.#fields[this.#lines.length] = fields;
+    this.#lines.push(text);
+    this.#severities += severity[0];
     this.#after.push(Math.round((now - this.#began) * 1000));
   }
 
-  take(): Said {
-    const said = { lines: this.#lines, since: this.#since, after: this.#after };
+  take(): Spoken {
+    const spoken = {
+      lines: this.#lines,
+      severities: this.#severities,
+      fields: Array.from(this.#fields, (each) => each ?? ""),
+      since: this.#since,
+      after: this.#after,
+    };
     this.#lines = [];
+    this.#severities = "";
+    this.#fields = [];
     this.#after = [];
-    return said;
+    return spoken;
   }
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { microseconds, Speech } from "./said.ts";
+import { microseconds, severityOf, Speech } from "./said.ts";
 
 Deno.test("microseconds() is the time of day, finer than a millisecond", () => {
   assert(Math.abs(microseconds() / 1000 - Date.now()) < 1000);
@@ -9,11 +9,14 @@ Deno.test("microseconds() is the time of day, finer than a millisecond", () => {
 
 Deno.test("take() gives lines and their times, and begins anew", () => {
   const speech = new Speech();
-  speech.add("one");
-  speech.add("two");
-  const { lines, since, after } = speech.take();
+  speech.add("info", "one");
+  speech.add("warning", "two", '{"queue_id":"Q"}');
+  const spoken = speech.take(), { lines, fields, since, after } = spoken;
   assertEquals([lines, after[0], after.length, speech.length], [["one", "two"], 0, 2, 0]);
+  assertEquals(fields, ["", '{"queue_id":"Q"}']);
+  assertEquals([severityOf(spoken, 0), severityOf(spoken, 1)], ["info", "warning"]);
   assert(after[1]! >= 0 && Math.abs(since / 1000 - Date.now()) < 10_000);
-  speech.add("three");
-  assertEquals(speech.take().lines, ["three"]);
+  speech.add("panic", "three");
+  const { lines: next, severities, fields: none } = speech.take();
+  assertEquals([next, severities, none], [["three"], "p", []]);
 });

@@ -9,7 +9,7 @@ import { MAX_SOCKET_PATH } from "../layout.ts";
 import { Counters } from "../protocols/control.ts";
 
 /** A role answers no more services than this. */
-const MAX_SERVICES = 20;
+const MAX_SERVICES = 1000;
 
 /** Keys that the supervisor read and hands over: PEM text. */
 const TlsMaterial = shape({
@@ -21,7 +21,7 @@ export type TlsMaterial = Static<typeof TlsMaterial>;
 /** A listening socket that a role in a worker binds by itself: no handle can be given to a worker. */
 const Bind = shape({
   /** The service that is answered there; empty for an inet listener. */
-  answers: line(64),
+  answers: line(MAX_SOCKET_PATH),
   /** A unix socket's path; empty for an inet listener. */
   path: line(MAX_SOCKET_PATH),
   address: line(64),
@@ -43,7 +43,9 @@ export const ToRole = Type.Union([
     parameters: Type.Record(Type.String(), Type.String()),
     /** Sockets of the services that the policy row lets it call. */
     sockets: Type.Record(Type.String(), Type.String()),
-    /** Those of them that are started when first asked for. */
+    /** Sockets of postlogd, by the program that logs there; none: lines go to standard error. */
+    log: Type.Record(Type.String(), Type.String()),
+    /** Those of the services that are started when first asked for. */
     onRequest: Type.Array(line(64)),
     tls: Type.Union([Type.Null(), TlsMaterial]),
     /** How many connections each service takes that it answers to roles. */
@@ -58,7 +60,7 @@ export const ToRole = Type.Union([
     stopAt: Type.Optional(shape({ point: line(64), count: count() })),
   }),
   /** A listening socket comes with this, before `start`, and the next one when this one is taken; `answers` names a service, or is empty for an inet listener. */
-  shape({ type: Type.Literal("listen"), answers: line(64) }),
+  shape({ type: Type.Literal("listen"), answers: line(MAX_SOCKET_PATH) }),
   /** Everything has been handed over: begin. */
   shape({ type: Type.Literal("go") }),
   shape({ type: Type.Literal("ping") }),
@@ -86,7 +88,7 @@ export const FromRole = Type.Union([
   shape({
     type: Type.Literal("pong"),
     counters: Counters,
-    quiet: Type.Array(line(64), { maxItems: MAX_SERVICES }),
+    quiet: Type.Array(line(MAX_SOCKET_PATH), { maxItems: MAX_SERVICES }),
   }),
   /** Start this service, somebody is about to connect to it. */
   shape({ type: Type.Literal("want"), service: line(64) }),

@@ -38,7 +38,7 @@ const HOSTILE: readonly (readonly [what: string, json: string])[] = [
   ],
   ["a counter that is text", `{"type":"pong","quiet":[],"counters":{"a":"1"}}`],
   ["101 counters", counters(101)],
-  ["21 quiet services", `{"type":"pong","counters":{},"quiet":[${Array(21).fill('"a"')}]}`],
+  ["1001 quiet services", `{"type":"pong","counters":{},"quiet":[${Array(1001).fill('"a"')}]}`],
   ["a service of 65 letters", `{"type":"want","service":"${"s".repeat(65)}"}`],
   ["a service with a line break", `{"type":"want","service":"a\\nb"}`],
   ["last words of 2001 letters", `{"type":"fatal","text":"${"x".repeat(2001)}","config":false}`],

@@ -24,6 +24,10 @@ export interface Context<P extends Parameters> {
   readonly service: string;
   /** The role as the log names it: `smtp` and `lmtp` are one role. */
   readonly role: string;
+  /** This host's name in the log. */
+  readonly hostname: string;
+  /** The services whose sockets it is handed. */
+  readonly answers: readonly string[];
   readonly params: Values<P>;
   readonly tls: TlsMaterial | null;
   /** A client of a service that the policy row allows; made once, kept. */
@@ -161,11 +165,13 @@ class Host {
       pid: start.pid,
       hostname: start.hostname,
       json: values.logFormat === "json",
-      log: start.sockets["log"],
+      log: start.log,
     });
     this.#running = await this.definition.start({
       service: start.service,
       role: start.role,
+      hostname: start.hostname,
+      answers: [...this.#handles, ...start.binds].map(({ answers }) => answers).filter(Boolean),
       params: values,
       tls: start.tls,
       client: (service) => this.#client(service),

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { Stage } from "../../tests/support/ipc.ts";
 import { until } from "../../tests/support/waiting.ts";
-import { logService } from "../protocols/log.ts";
+import { roleLogService } from "../protocols/log.ts";
 
 /** Says a line, moves the log from the first socket to the second, and says another. */
 const MOVES = `
@@ -11,9 +11,9 @@ const MOVES = `
   import { info } from "${import.meta.resolve("../log/log.ts")}";
   const origin = { process: "postern/test", pid: 1, hostname: "h", json: false };
   const [former, next] = Deno.args;
-  installSink({ ...origin, log: former });
+  installSink({ ...origin, log: { test: former } });
   info("said before");
-  installSink({ ...origin, log: next });
+  installSink({ ...origin, log: { test: next } });
   info("said after");
 `;
 
@@ -22,9 +22,9 @@ Deno.test("what is said just before the log moves is written once, where it was 
   await using next = new Stage();
   const written: string[][] = [[], []];
   for (const [n, stage] of [former, next].entries()) {
-    await stage.answer(logService, {
-      write: ({ lines }) => {
-        written[n]!.push(...lines.map((line) => line.replace(/^.*: /, "")));
+    await stage.answer(roleLogService("log"), {
+      write: ({ lines, pid, severities }) => {
+        written[n]!.push(...lines.map((line) => `${pid} ${severities} ${line}`));
         return Promise.resolve({});
       },
     });
@@ -47,5 +47,5 @@ Deno.test("what is said just before the log moves is written once, where it was 
     child.kill("SIGKILL");
     await child.status;
   }
-  assertEquals([written, await said], [[["said before"], ["said after"]], ""]);
+  assertEquals([written, await said], [[["1 i said before"], ["1 i said after"]], ""]);
 });

@@ -1,6 +1,7 @@
 /** Which rights of a row were used: what Deno noted under DENO_AUDIT_PERMISSIONS, in the words of the policy table. */
 
-import { policies, policyOf, type Row } from "../../policies/mod.ts";
+import { commandsOf, policies, policyOf, type Row } from "../../policies/mod.ts";
+import { processOfLog } from "../../shared/layout.ts";
 
 /** One line that Deno wrote. */
 export interface Request {
@@ -39,7 +40,8 @@ function rightsOf(row: Row): string[] {
   return [
     ...row.calls.map((name) => `calls ${name}`),
     // The row says who answers; each other role may write lines where the configuration has a log file.
-    ...(row.answers.includes("log") ? [] : ["calls log"]),
+    ...(row.answers.includes("log") ? [] : ["logs"]),
+    ...(row.logsAs ?? []).map((name) => `logs as ${name}`),
     ...(row.reads ?? []).map((place) => `reads ${place}`),
     ...(row.writes ?? []).map((place) => `writes ${place}`),
     ...(row.network ? [`network ${row.network}`] : []),
@@ -68,12 +70,20 @@ export function rightOf(role: string, { permission, value }: Request): string | 
   if (permission === "sys") return `sys ${value}`;
   const path = value.replace(/^unix:/, "");
   const service = /\/queue\/(?:private|public)\/([^/]+)\/s$/.exec(path)?.[1];
+  const program = processOfLog(service ?? "")?.split("/").at(-1);
+  if (program) return loggingRight(policyOf(role)!, program);
   if (service) return `calls ${TRANSPORTS.has(service) ? "delivery" : service}`;
   const network = policyOf(role)?.network;
   if (permission === "net" || LMTP_SOCKET.test(path)) return network && `network ${network}`;
   if (permission !== "read" && permission !== "write") return undefined;
   const place = PLACES.find(([pattern]) => pattern.test(path))?.[1];
   return place && `${permission}s ${place}`;
+}
+
+/** The right to log in the name of a program; undefined where it is another role's. */
+function loggingRight(row: Row, program: string): string | undefined {
+  if (row.logsAs?.includes(program)) return `logs as ${program}`;
+  return program === row.role || commandsOf(row).includes(program) ? "logs" : undefined;
 }
 
 /** Each right of each row, used or not. */

@@ -14,6 +14,14 @@ Deno.test("rightOf() knows a service by its socket, whichever permission it take
   assertEquals(rightOf("qmgr", relay), "calls delivery");
 });
 
+Deno.test("rightOf() knows whose log a socket is", () => {
+  const right = (role: string, name: string) =>
+    rightOf(role, { permission: "net", value: `unix:${QUEUE}/private/log+postfix+${name}/s` });
+  assertEquals([right("smtp", "lmtp"), right("cleanup", "cleanup")], ["logs", "logs"]);
+  assertEquals(right("qmgr", "error"), "logs as error");
+  assertEquals(right("cleanup", "qmgr"), undefined);
+});
+
 Deno.test("rightOf() finds no right for what no row grants", () => {
   for (
     const request of [

@@ -1,8 +1,11 @@
 /** With a log file and table files: what every role on a message's way has to say is in the one, what they ask for in the other. */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { client } from "../../shared/ipc/client.ts";
+import { logServiceOf, socketPath } from "../../shared/layout.ts";
+import { roleLogService } from "../../shared/protocols/log.ts";
 import { Sink } from "../support/sink.ts";
-import { System } from "../support/system.ts";
+import { freePort, System } from "../support/system.ts";
 
 /** More Received lines than a message may have: it goes round in circles. */
 const LOOPING = "Received: by loop.test; Mon, 1 Jan 2024 00:00:00 +0000\n".repeat(60);
@@ -43,8 +46,9 @@ Deno.test("a submission, its delivery, a refusal and its report are in the log f
 for (const [format, process] of [["text", "PROGRAM["], ["json", '"process":"PROGRAM"']] as const) {
   Deno.test(`error, retry and discard have lines of their own in the ${format} log`, async () => {
     await using system = await System.prepare();
+    const log = `${system.directory}/log/maillog`;
     await system.configure({
-      main:
+      main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n` +
         "transport_maps = inline:{ {err.test=error:5.1.2 no}, {later.test=retry:4.1.2 later}, " +
         `{gone.test=discard:gone} }\nmaillog_format = ${format}`,
     });
@@ -52,9 +56,10 @@ for (const [format, process] of [["text", "PROGRAM["], ["json", '"process":"PROG
     for (const [domain, program, what] of DELIVERED_BY_QMGR) {
       await system.command(["sendmail", "-f", "u1@box.test", `a@${domain}`], "Subject: x\n\nx\n");
       const is = (line: string) => line.includes(`to=<a@${domain}>`) && line.includes(what);
-      await system.until(() => system.output.split("\n").some(is));
+      const lines = () => Deno.readTextFileSync(log).split("\n");
+      await system.until(() => lines().some(is));
       const name = process.replace("PROGRAM", `postfix/${program}`);
-      assertStringIncludes(system.output.split("\n").find(is)!, name);
+      assertStringIncludes(lines().find(is)!, name);
     }
   });
 }
@@ -110,5 +115,33 @@ Deno.test("postsuper leaves its trace in the log file", async () => {
   // Whoever says it, it is this host that says it: mx.postern.test.
   for (const line of text.trimEnd().split("\n")) {
     assertMatch(line, /^\w+ [ \d]\d [\d:]+ mx postfix\//);
+  }
+});
+
+Deno.test("whatever a role says, it says in its own name and at its own time, in one line", async () => {
+  await using system = await System.prepare();
+  const log = `${system.directory}/log/maillog`;
+  await system.configure({
+    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
+    master: `127.0.0.1:${await freePort()} inet n - n - - smtpd -o syslog_name=postfix/submission`,
+  });
+  await system.start();
+  const forged = "Nov 21 01:02:03 mx postfix/smtp[4711]: 4jWb0l1: to=<a@b>, status=sent (ok)";
+  for (const process of ["postfix/cleanup", "postfix/submission/smtpd"]) {
+    const name = logServiceOf(process);
+    const caller = client(roleLogService(name), { path: socketPath(system.queue, name) });
+    const spoken = { pid: 7, severities: "iw", fields: [], since: 0, after: [0, 1_500_000] };
+    await caller.call("write", { ...spoken, lines: [`x\n${forged}`, "it breaks"] });
+    const lying = { ...spoken, process: "postfix/smtp", lines: ["a", "b"] };
+    await assertRejects(() => caller.call("write", lying));
+    await assertRejects(() => caller.call("write", { ...spoken, lines: ["one"] }));
+    caller.close();
+    const epoch = /^(?:Dec 31|Jan {2}1) \d\d:\d\d:/;
+    const lines = Deno.readTextFileSync(log).split("\n").filter((line) => epoch.test(line))
+      .map((line) => line.replace(epoch, "")).filter((line) => line.includes(`${process}[7]: `));
+    assertEquals(lines, [
+      `00 mx ${process}[7]: x?${forged}`,
+      `01 mx ${process}[7]: warning: it breaks`,
+    ]);
   }
 });

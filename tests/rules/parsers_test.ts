@@ -58,6 +58,7 @@ const PARSERS = new Map([
   ["shared/config/inet_name.ts", "shared/config/inet_name_test.ts"],
   ["shared/config/configuration.ts", "shared/config/configuration_test.ts"],
   ["shared/ipc/check.ts", "shared/ipc/check_test.ts"],
+  ["shared/log/format.ts", "shared/log/format_test.ts"],
   ["shared/log/printable.ts", "shared/log/printable_test.ts"],
   ["shared/maildrop/address_list.ts", "shared/maildrop/address_list_test.ts"],
   ["shared/maildrop/drop.ts", "shared/maildrop/drop_test.ts"],

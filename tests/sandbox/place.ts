@@ -3,7 +3,12 @@
 import type { Host } from "../../policies/grant.ts";
 import type { Settings } from "../../policies/settings.ts";
 import { makeDirectories, makeLogFile, makeOwned } from "../../roles/supervisor/directories.ts";
-import { databaseDirectory, socketDirectory, socketPath } from "../../shared/layout.ts";
+import {
+  databaseDirectory,
+  logServiceOf,
+  socketDirectory,
+  socketPath,
+} from "../../shared/layout.ts";
 
 const TRANSPORTS = ["smtp", "virtual"];
 
@@ -17,6 +22,9 @@ export const SERVICES = [
   "dns",
   "intake",
   "log",
+  ...["cleanup", "error", "master", "qmgr", "smtp", "smtpd"].map((name) =>
+    logServiceOf(`postfix/${name}`)
+  ),
   "outcomes",
   "pickup",
   "queue",
@@ -58,6 +66,7 @@ export class Place implements Disposable {
       value: (name) => values[name] ?? "",
       services: TRANSPORTS.map((name) => ({ name, type: "unix", command: name })),
       logsToService: true,
+      syslogName: () => "postfix",
       tables: new Map([["transport_maps", values["transport_maps"]!]]),
       readTable: (file) => Deno.readTextFileSync(file),
     };

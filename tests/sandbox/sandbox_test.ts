@@ -39,7 +39,7 @@ function startIn(place: Place, decoys: Decoys): Start {
     host,
     binds: ({ row, service }) => {
       const endpoints = row.inet ? [{ address: "127.0.0.1", port: 2525 }] : [];
-      return bindsOf(place.queue, answersOf(row, service), endpoints, 1);
+      return bindsOf(place.queue, answersOf(row, service, place.settings), endpoints, 1);
     },
   };
 }
