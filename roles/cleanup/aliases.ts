@@ -3,9 +3,11 @@
 import { warning } from "../../shared/log/log.ts";
 import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
-import { findAddresses } from "../../shared/mail/header_address.ts";
+import { localPartOf } from "../../shared/mail/address.ts";
+import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
 import type { Lookup, RewriteCache } from "../../shared/rewrite_cache.ts";
 import { Refusal } from "../../shared/smtp/refusal.ts";
+import { readMembers } from "./members.ts";
 import type { Pace } from "./pace.ts";
 import { ALIAS_ERROR, WRITE_ERROR } from "./refusal.ts";
 
@@ -16,8 +18,6 @@ export type Params = Values<typeof cleanupParameters>;
 /** What an address stands for, in standard form; null when it is no alias. */
 type Members = readonly string[] | null;
 
-/** An address has about four tokens; the expansion limit counts addresses. */
-const MAX_ALIAS_TOKENS = 100_000;
 /** What is remembered for one message: several large lists. */
 const MAX_REMEMBERED_BYTES = 300_000;
 /** Each answer costs about so much beside its text. */
@@ -30,7 +30,7 @@ export function isAlias({ value, fail }: Lookup): boolean {
 
 export class Aliases {
   #answers = new Map<string, Members>();
-  /** By what the table has: with extensions and capitals a list has many names, and is read once. */
+  /** By what the table has, and without extension: with that and capitals a list has many names, and is read once. */
   #lists = new Map<string, readonly string[]>();
   #room = MAX_REMEMBERED_BYTES;
 
@@ -81,38 +81,56 @@ export class Aliases {
       : this.#read(address, found);
   }
 
-  #read(address: string, { value, fail }: Lookup): Members | Refusal | Promise<Members | Refusal> {
+  #read(address: string, found: Lookup): Members | Refusal | Promise<Members | Refusal> {
+    const { value, extension = "", fail } = found;
     if (fail) {
       this.#later("virtual_alias_maps map lookup problem", address);
       return WRITE_ERROR;
     }
-    const known = value === null ? null : this.#lists.get(value);
-    if (known !== undefined) return this.#answer(address, known);
-    return this.#readList(address, value!);
+    if (value === null) return this.#answer(address, null);
+    const list = this.#lists.get(value) ?? this.#readList(address, value);
+    if (list instanceof Refusal) return list;
+    return list instanceof Promise
+      ? list.then((list) => this.#extend(address, list, extension))
+      : this.#extend(address, list, extension);
   }
 
-  #readList(address: string, value: string): Members | Refusal | Promise<Members> {
-    const members = findAddresses(value, MAX_ALIAS_TOKENS).map((found) => found.address);
-    const limit = this.params.virtualAliasAddressLengthLimit;
-    const long = members.find((member) => member.length > limit);
-    if (!members.length || long) {
-      const what = long ? "address of excessive length" : "no address";
-      warning(`${this.queueId}: virtual_alias_maps: ${what} for ${address}: ${value}`);
-      return ALIAS_ERROR;
+  /** What the table has, in standard form. */
+  #readList(
+    address: string,
+    value: string,
+  ): readonly string[] | Refusal | Promise<readonly string[]> {
+    const members = readMembers(value);
+    if (!members) return this.#unusable("bad address list", address, value);
+    if (members.length > this.params.virtualAliasExpansionLimit) {
+      return this.#unreasonable("expansion size", address);
     }
+    if (members.some((member) => this.#isLong(member))) return this.#long(address, value);
     const standard = members.map((member) => this.addresses.rewrite("local", member));
     const keep = (standard: string[]) => {
-      if (!this.#hasRoom(value.length)) return standard;
-      this.#lists.set(value, standard);
-      return this.#answer(address, standard);
+      if (this.#hasRoom(value.length)) this.#lists.set(value, standard);
+      return standard;
     };
     return standard.some((each) => each instanceof Promise)
       ? Promise.all(standard).then(keep)
       : keep(standard as string[]);
   }
 
-  #answer(address: string, members: Members): Members {
-    if (this.#hasRoom(address.length)) this.#answers.set(address, members);
+  /** Gives each address of a list the extension with which the list was addressed. */
+  #extend(address: string, list: readonly string[], extension: string): Members | Refusal {
+    if (!extension) return this.#answer(address, list);
+    const members = list.map((member) => {
+      const local = localPartOf(member);
+      return local + extension + member.slice(local.length);
+    });
+    const long = members.find((member) => this.#isLong(member));
+    if (long !== undefined) return this.#long(address, long);
+    return this.#answer(address, members, members.join().length);
+  }
+
+  /** Remembers an answer that holds so much text of its own, if there is room. */
+  #answer(address: string, members: Members, length = 0): Members {
+    if (this.#hasRoom(address.length + length)) this.#answers.set(address, members);
     return members;
   }
 
@@ -122,6 +140,19 @@ export class Aliases {
     if (bytes > this.#room) return false;
     this.#room -= bytes;
     return true;
+  }
+
+  #isLong(member: string): boolean {
+    return member.length > Math.min(this.params.virtualAliasAddressLengthLimit, MAX_ADDRESS);
+  }
+
+  #long(address: string, text: string): Refusal {
+    return this.#unusable("address of excessive length", address, text);
+  }
+
+  #unusable(what: string, address: string, text: string): Refusal {
+    warning(`${this.queueId}: virtual_alias_maps: ${what} for ${address}: ${text}`);
+    return ALIAS_ERROR;
   }
 
   #unreasonable(what: string, recipient: string): Refusal {

@@ -21,7 +21,7 @@ export function answers(settings: Settings): Answerer {
     recipient: async ({ sender, address }) => await recipient(settings, sender, address),
     async lookup({ parameter, address }) {
       try {
-        return { value: await run(lookup(settings, parameter, address)), fail: false };
+        return { ...await run(lookup(settings, parameter, address)), fail: false };
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         return { value: null, fail: true };
@@ -34,7 +34,7 @@ function lookup(
   settings: Settings,
   parameter: typeof LOOKUP_PARAMETERS[number],
   address: string,
-): Steps<string | null> {
+): Steps<{ value: string | null; extension?: string }> {
   switch (parameter) {
     case "virtual_alias_maps":
       return lookupAlias(settings, address);

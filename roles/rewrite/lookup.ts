@@ -70,16 +70,18 @@ function* isOurs(settings: Settings, domain: string): Steps<boolean> {
   return yield* need(settings.isLocal(domain));
 }
 
-/** What virtual_alias_maps make of the address, in external form and separated by commas; null if nothing. */
-export function* lookupAlias(settings: Settings, address: string): Steps<string | null> {
+/** What virtual_alias_maps have of the address, and the extension that each address of the value is to get, if any. */
+export function* lookupAlias(
+  settings: Settings,
+  address: string,
+): Steps<{ value: string | null; extension?: string }> {
   const found = yield* findAddress(settings, settings.virtualAliasMaps, address, "full");
-  if (!found) return null;
+  if (!found) return { value: null };
   // `@other` is the same user there; it keeps its extension, so that none is copied.
   if (found.value.startsWith("@")) {
-    return external(localPartOf(address) + found.value.replace(/[\s,].*$/s, ""));
+    return { value: external(localPartOf(address) + found.value.replace(/[\s,].*$/s, "")) };
   }
-  if (!found.extension || !settings.propagateVirtual) return found.value;
-  return withExtension(found.value, found.extension);
+  return found.extension && settings.propagateVirtual ? found : { value: found.value };
 }
 
 /** What a table of virtual mailboxes, users or groups has: a path or number, taken as it is. */
@@ -87,25 +89,7 @@ export function* lookupMailbox(
   settings: Settings,
   tables: TableList,
   address: string,
-): Steps<string | null> {
+): Steps<{ value: string | null }> {
   const found = yield* findAddress(settings, tables, address, "address");
-  return found?.value ?? null;
-}
-
-/** Words between commas and white space; quotes hold together, and one that is never closed holds to the end. */
-const ADDRESS = /(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^\s,"])+/gs;
-
-/** Copies an extension to each address of a list: `joe@b, "j d"@c` with `+x` is `joe+x@b, "j d+x"@c`. */
-export function withExtension(value: string, extension: string): string {
-  return value.replace(ADDRESS, (address) => {
-    const at = address.lastIndexOf("@");
-    const local = at < 0 ? address : address.slice(0, at);
-    const domain = at < 0 ? "" : address.slice(at);
-    if (local.endsWith('"')) return `${local.slice(0, -1)}${quotable(extension)}"${domain}`;
-    return external(`${local}${extension}@x`).slice(0, -2) + domain;
-  });
-}
-
-function quotable(text: string): string {
-  return text.replace(/["\\]/g, "\\$&");
+  return { value: found?.value ?? null };
 }

@@ -19,11 +19,12 @@ export interface HeaderAddress {
 
 type Kind = "word" | "quoted" | "literal" | "comment" | "special";
 
-interface Token {
+/** A piece of a header value. */
+export interface Token {
   readonly kind: Kind;
   readonly start: number;
   readonly end: number;
-  /** Without quotes and backslashes; a special is its own text. */
+  /** Without quotes and backslashes; a special is its own text. Empty for a comment or special that never ends. */
   readonly text: string;
 }
 
@@ -31,7 +32,7 @@ interface Token {
 const MAX_COMMENT_DEPTH = 100;
 
 /** Cuts a value into tokens (RFC 5322 3.2), at most `limit`: the rest of a longer value is not looked at. */
-class Tokens {
+export class Tokens {
   #at = 0;
   left: number;
 
@@ -81,13 +82,18 @@ class Tokens {
   }
 
   #comment(start: number): Token {
-    this.#at = afterComment(this.value, start);
-    return { kind: "comment", start, end: this.#at, text: this.value.slice(start, this.#at) };
+    const end = commentEnd(this.value, start);
+    this.#at = end ?? this.value.length;
+    return { kind: "comment", start, end: this.#at, text: this.value.slice(start, end ?? start) };
   }
 }
 
 /** Where the comment that begins at `start` is over; the end of the text if it does not end (RFC 5322 3.2.2). */
 export function afterComment(text: string, start: number): number {
+  return commentEnd(text, start) ?? text.length;
+}
+
+function commentEnd(text: string, start: number): number | undefined {
   let depth = 0;
   for (let at = start; at < text.length; at++) {
     const char = text[at];
@@ -95,7 +101,7 @@ export function afterComment(text: string, start: number): number {
     else if (char === "(" && depth < MAX_COMMENT_DEPTH) depth++;
     else if (char === ")" && --depth === 0) return at + 1;
   }
-  return text.length;
+  return undefined;
 }
 
 const SPECIALS = "<>,;:@.)]";

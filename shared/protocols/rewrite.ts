@@ -60,8 +60,8 @@ export const rewriteService = service("rewrite", {
     deadlineSeconds,
   }),
   /**
-   * An address in a table: user+ext@dom, user@dom, bare forms for local domains, @dom, in Postfix's order, with
-   * `propagate_unmatched_extensions` applied. A table that fails answers `fail`, never `value: null`.
+   * An address in a table: user+ext@dom, user@dom, bare forms for local domains, @dom, in Postfix's order. A table that fails
+   * answers `fail`, never `value: null`.
    */
   lookup: call({
     request: shape({
@@ -70,6 +70,8 @@ export const rewriteService = service("rewrite", {
     }),
     reply: shape({
       value: Type.Union([Type.Null(), Type.String({ maxLength: 100_000 })]),
+      /** What each address of an alias is to get (`propagate_unmatched_extensions`); missing when nothing. */
+      extension: Type.Optional(line(MAX_ADDRESS)),
       fail: Type.Boolean(),
     }),
     deadlineSeconds,

@@ -1,0 +1,67 @@
+/** What becomes of the members of a virtual alias: every one gets the mail, or the message has to wait. */
+
+import { assert, assertEquals } from "@std/assert";
+import type { Lookup } from "../../shared/rewrite_cache.ts";
+import { RECEIVED, recipient, scene } from "./test_scene.ts";
+
+const MAPS = { virtual_alias_maps: "texthash:/virtual" };
+
+/** Submits to an alias of which the table has this; who gets the message, and what the client and the log hear. */
+async function submitTo(
+  address: string,
+  value: string,
+  extension?: string,
+  texts: Record<string, string> = {},
+) {
+  const found: Lookup = { value, ...(extension !== undefined && { extension }), fail: false };
+  const none: Lookup = { value: null, fail: false };
+  const { submit, queue, log } = scene(
+    { ...MAPS, ...texts },
+    (asked) => asked === address ? found : none,
+  );
+  const reply = await submit(`${RECEIVED}\r\n`, { recipients: [recipient(address)] });
+  return { code: `${reply.code} ${reply.dsn}`, recipients: queue[0]?.recipients, log };
+}
+
+for (
+  const [value, extension, expected] of [
+    ["anna, bob cleo", undefined, ["anna@example.com", "bob@example.com", "cleo@example.com"]],
+    ["Bob <bob@b.example>, anna@a.example (A)", "+x", ["bob+x@b.example", "anna+x@a.example"]],
+    ['<"j d"@b.example>, "q@q"@c.example', "+x", ["j d+x@b.example", "q@q+x@c.example"]],
+    ["anna", "+a b", ["anna+a b@example.com"]],
+    ["anna+y@a.example", "+x", ["anna+y+x@a.example"]],
+  ] as const
+) {
+  const how = extension ? ` with the extension ${extension}` : "";
+  Deno.test(`submit() sends to each member of ${value}${how}`, async () => {
+    const { code, recipients } = await submitTo("team@example.com", value, extension);
+    assertEquals([code, recipients], ["250 2.0.0", [...expected]]);
+  });
+}
+
+for (const value of ["anna, user(x)@, cleo", "anna, bob (b, cleo", "team: anna, bob;"]) {
+  Deno.test(`submit() refuses an alias that cannot be read for now, and names it: ${value}`, async () => {
+    const { code, recipients, log } = await submitTo("team@example.com", value);
+    assertEquals([code, recipients], ["451 4.6.0", undefined]);
+    const [said] = log;
+    assert(said?.endsWith(`virtual_alias_maps: bad address list for team@example.com: ${value}`));
+  });
+}
+
+Deno.test("submit() asks for no member of a list that is too long", async () => {
+  const { code } = await submitTo("team@example.com", "a,".repeat(1001));
+  assertEquals(code, "451 4.6.0");
+});
+
+for (
+  const [what, extension, texts] of [
+    ["an address can be", "+".padEnd(990, "x"), {}],
+    ["virtual_alias_address_length_limit", "+x", { virtual_alias_address_length_limit: "15" }],
+  ] as const
+) {
+  Deno.test(`submit() refuses an extension that makes a member longer than ${what}`, async () => {
+    const { code, log } = await submitTo("team@example.com", "anna@a.example", extension, texts);
+    assertEquals(code, "451 4.6.0");
+    assert(log[0]?.includes("address of excessive length for team@example.com: anna+x"));
+  });
+}
