@@ -7,7 +7,7 @@ import { localPartOf } from "../../shared/mail/address.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
 import type { Lookup, RewriteCache } from "../../shared/rewrite_cache.ts";
 import { Refusal } from "../../shared/smtp/refusal.ts";
-import { readMembers } from "./members.ts";
+import { type List, readMembers } from "./members.ts";
 import type { Pace } from "./pace.ts";
 import { ALIAS_ERROR, WRITE_ERROR } from "./refusal.ts";
 
@@ -31,7 +31,7 @@ export function isAlias({ value, fail }: Lookup): boolean {
 export class Aliases {
   #answers = new Map<string, Members>();
   /** By what the table has, and without extension: with that and capitals a list has many names, and is read once. */
-  #lists = new Map<string, readonly string[]>();
+  #lists = new Map<string, List>();
   #room = MAX_REMEMBERED_BYTES;
 
   constructor(
@@ -91,41 +91,41 @@ export class Aliases {
     const list = this.#lists.get(value) ?? this.#readList(address, value);
     if (list instanceof Refusal) return list;
     return list instanceof Promise
-      ? list.then((list) => this.#extend(address, list, extension))
-      : this.#extend(address, list, extension);
+      ? list.then((list) => this.#own(address, list, extension))
+      : this.#own(address, list, extension);
   }
 
   /** What the table has, in standard form. */
-  #readList(
-    address: string,
-    value: string,
-  ): readonly string[] | Refusal | Promise<readonly string[]> {
-    const members = readMembers(value);
-    if (!members) return this.#unusable("bad address list", address, value);
+  #readList(address: string, value: string): List | Refusal | Promise<List> {
+    const list = readMembers(value);
+    if (!list) return this.#unusable("bad address list", address, value);
+    const { members, sameUser } = list;
     if (members.length > this.params.virtualAliasExpansionLimit) {
       return this.#unreasonable("expansion size", address);
     }
     if (members.some((member) => this.#isLong(member))) return this.#long(address, value);
     const standard = members.map((member) => this.addresses.rewrite("local", member));
-    const keep = (standard: string[]) => {
-      if (this.#hasRoom(value.length)) this.#lists.set(value, standard);
-      return standard;
+    const keep = (members: string[]) => {
+      const list = { members, sameUser };
+      if (this.#hasRoom(value.length)) this.#lists.set(value, list);
+      return list;
     };
     return standard.some((each) => each instanceof Promise)
       ? Promise.all(standard).then(keep)
       : keep(standard as string[]);
   }
 
-  /** Gives each address of a list the extension with which the list was addressed. */
-  #extend(address: string, list: readonly string[], extension: string): Members | Refusal {
-    if (!extension) return this.#answer(address, list);
-    const members = list.map((member) => {
+  /** What a list is for the address that has it: each member gets its extension, or its whole name (virtual(5)). */
+  #own(address: string, { members, sameUser }: List, extension: string): Members | Refusal {
+    if (!extension && !sameUser) return this.#answer(address, members);
+    const own = members.map((member, i) => {
+      if (sameUser && i === 0) return localPartOf(address) + member;
       const local = localPartOf(member);
       return local + extension + member.slice(local.length);
     });
-    const long = members.find((member) => this.#isLong(member));
+    const long = own.find((member) => this.#isLong(member));
     if (long !== undefined) return this.#long(address, long);
-    return this.#answer(address, members, members.join().length);
+    return this.#answer(address, own, own.join().length);
   }
 
   /** Remembers an answer that holds so much text of its own, if there is room. */

@@ -30,6 +30,8 @@ for (
     ['<"j d"@b.example>, "q@q"@c.example', "+x", ["j d+x@b.example", "q@q+x@c.example"]],
     ["anna", "+a b", ["anna+a b@example.com"]],
     ["anna+y@a.example", "+x", ["anna+y+x@a.example"]],
+    ["@b.example, anna@a.example", undefined, ["team@b.example", "anna@a.example"]],
+    ["@b.example\n\tanna@a.example", undefined, ["team@b.example", "anna@a.example"]],
   ] as const
 ) {
   const how = extension ? ` with the extension ${extension}` : "";
@@ -38,6 +40,26 @@ for (
     assertEquals([code, recipients], ["250 2.0.0", [...expected]]);
   });
 }
+
+Deno.test("submit() sends to the same user elsewhere with the extension that it has, and extends the others", async () => {
+  const { recipients } = await submitTo("a b+x@old.example", "@new.example, anna", "+x");
+  assertEquals(recipients, ["a b+x@new.example", "anna+x@example.com"]);
+});
+
+Deno.test("submit() reads a list once that sends many users elsewhere", async () => {
+  const { submit, queue } = scene(MAPS, (asked) => {
+    const value = asked.endsWith("@old.example") ? "@new.example, all@new.example" : null;
+    return { value, fail: false };
+  });
+  const recipients = ["anna", "bob"].map((user) => recipient(`${user}@old.example`));
+  await submit(`${RECEIVED}\r\n`, { recipients });
+  assertEquals(queue[0]?.recipients, [
+    "anna@new.example",
+    "all@new.example",
+    "bob@new.example",
+    "all@new.example",
+  ]);
+});
 
 for (const value of ["anna, user(x)@, cleo", "anna, bob (b, cleo", "team: anna, bob;"]) {
   Deno.test(`submit() refuses an alias that cannot be read for now, and names it: ${value}`, async () => {

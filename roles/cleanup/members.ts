@@ -5,17 +5,26 @@
 
 import { type Token, Tokens } from "../../shared/mail/header_address.ts";
 
-/** Every member in internal form; undefined where the text has anything that is no part of one, or nothing at all. */
-export function readMembers(text: string): string[] | undefined {
+/** What a table has of an alias. */
+export interface List {
+  /** In internal form. */
+  readonly members: readonly string[];
+  /** The first member is `@domain`: the user of the alias there. */
+  readonly sameUser: boolean;
+}
+
+/** Every member; undefined where the text has anything that is no part of one, or nothing at all. */
+export function readMembers(text: string): List | undefined {
   const reader = new Reader(), tokens = new Tokens(text, Infinity);
   for (let token = tokens.next(); token; token = tokens.next()) {
     if (!reader.take(token)) return undefined;
   }
-  return reader.end() && reader.members.length ? reader.members : undefined;
+  return reader.end() && reader.members.length ? reader : undefined;
 }
 
-class Reader {
+class Reader implements List {
   readonly members: string[] = [];
+  sameUser = false;
   /** Tokens that touch each other, since the last separator: addresses, or a name should `<` follow. */
   #pieces: Token[][] = [];
   #inAngles = false;
@@ -38,6 +47,10 @@ class Reader {
     for (const piece of this.#pieces) {
       const address = toAddress(piece);
       if (address === undefined) return false;
+      if (isAt(piece[0]!)) {
+        if (this.members.length || address.lastIndexOf("@") > 0) return false;
+        this.sameUser = true;
+      }
       this.members.push(address);
     }
     this.#pieces = [];
@@ -73,7 +86,7 @@ function isJoint({ kind, text }: Token): boolean {
   return kind === "special" && (text === "@" || text === ".");
 }
 
-/** An address, taken as a client's command would be: stray dots pass, and several `@`, of which the right-most counts. */
+/** `@domain`, or an address as a client's command has it: stray dots pass, and several `@`, of which the right-most counts. */
 function toAddress(tokens: readonly Token[]): string | undefined {
   let address = "", inDomain = false;
   /** The last token was a word; there was one since the last `@`. */
@@ -85,7 +98,7 @@ function toAddress(tokens: readonly Token[]): string | undefined {
     if (kind === "quoted" && inDomain) return undefined;
     if (kind === "literal" && !(last && isAt(last))) return undefined;
     if (isAt(token)) {
-      if (!named) return undefined;
+      if (last && !named) return undefined;
       inDomain = true;
       named = false;
     } else named ||= word;

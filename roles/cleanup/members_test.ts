@@ -4,6 +4,10 @@ import { external } from "../../shared/mail/address.ts";
 import { assertQuick, near } from "../../tests/support/hostile.ts";
 import { readMembers } from "./members.ts";
 
+function members(text: string): readonly string[] | undefined {
+  return readMembers(text)?.members;
+}
+
 for (
   const [why, text, expected] of [
     ["addresses between commas", "a@x, b@y,c@z", ["a@x", "b@y", "c@z"]],
@@ -26,7 +30,7 @@ for (
     ["commands and files, whoever may want them", "|cat /x", ["|cat", "/x"]],
   ] as const
 ) {
-  Deno.test(`readMembers() reads ${why}`, () => assertEquals(readMembers(text), [...expected]));
+  Deno.test(`readMembers() reads ${why}`, () => assertEquals(members(text), [...expected]));
 }
 
 for (
@@ -34,6 +38,8 @@ for (
     ["nothing", " , "],
     ["an @ without a domain", "anna, user(x)@, cleo"],
     ["an @ without a user", "anna, @x"],
+    ["the same user in two domains", "@x @y"],
+    ["the same user at two domains", "@x@y"],
     ["an @ between spaces", "anna @ x"],
     ["@ beside @", "a@@x"],
     ["a domain of a dot", "a@."],
@@ -63,6 +69,12 @@ for (
   });
 }
 
+Deno.test("readMembers() takes a domain in front for the same user there", () => {
+  assertEquals(readMembers("@x, b@y")?.sameUser, true);
+  assertEquals(members("@x, b@y"), ["@x", "b@y"]);
+  assertEquals(readMembers('"@x"@z, b@y')?.sameUser, false);
+});
+
 Deno.test("readMembers() reads what external() wrote, in every form and between all separators", () => {
   const local = fc.oneof(
     fc.stringMatching(/^[a-z0-9_]{1,10}$/),
@@ -76,20 +88,20 @@ Deno.test("readMembers() reads what external() wrote, in every form and between 
     const text = all.map(([address, form, between]) =>
       form.replace("ADDRESS", () => external(address)) + between
     );
-    assertEquals(readMembers(text.join("")), all.map(([address]) => address));
+    assertEquals(members(text.join("")), all.map(([address]) => address));
   }));
 });
 
 Deno.test("readMembers() leaves out no word but names and comments, in time", () => {
   const parts = ["a", "@", ".", '"', "\\", ",", " ", "<", ">", "(", ")", "[", "]", ":", ";"];
   fc.assert(fc.property(near(...parts), (text) => {
-    const members = readMembers(text);
+    const found = members(text);
     // Without names, comments and quotes every character is a separator or in a member.
-    if (!members || /[<("\\]/.test(text)) return;
-    assertEquals(members.join(""), text.replace(/[,; \t\r\n]/g, ""));
+    if (!found || /[<("\\]/.test(text)) return;
+    assertEquals(found.join(""), text.replace(/[,; \t\r\n]/g, ""));
   }));
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
-    for (const member of readMembers(text) ?? []) assert(member && !member.endsWith("@"));
+    for (const member of members(text) ?? []) assert(member && !member.endsWith("@"));
   }));
   assertQuick(readMembers, parts.concat("a,", "a@", "@[", "[1]", "a.", '"a"'), {
     around: ["", "<", '"', "(", "a@"],

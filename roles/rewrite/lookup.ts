@@ -77,10 +77,6 @@ export function* lookupAlias(
 ): Steps<{ value: string | null; extension?: string }> {
   const found = yield* findAddress(settings, settings.virtualAliasMaps, address, "full");
   if (!found) return { value: null };
-  // `@other` is the same user there; it keeps its extension, so that none is copied.
-  if (found.value.startsWith("@")) {
-    return { value: external(localPartOf(address) + found.value.replace(/[\s,].*$/s, "")) };
-  }
   return found.extension && settings.propagateVirtual ? found : { value: found.value };
 }
 

@@ -20,7 +20,6 @@ const LISTED = new Map([
   ["roles/commands/role_talk.ts", "what the developer types"],
   ["roles/commands/sendmail_smtp.ts", "one line of the calling user, in that user's process"],
   ["roles/postlogd/syslog.ts", "starts with a fixed text, and then takes everything"],
-  ["roles/rewrite/lookup.ts", CONFIGURATION],
   ["roles/supervisor/every_problem.ts", REPLACES],
   ["roles/supervisor/tls_material.ts", CONFIGURATION],
   ["roles/virtual/trouble.ts", "what the system says, with a path of at most 4096 bytes"],
