@@ -2,7 +2,13 @@
 
 import { StorageError } from "../../shared/errors.ts";
 import { answer, type Answerer } from "../../shared/ipc/server.ts";
-import { type LOOKUP_PARAMETERS, rewriteService } from "../../shared/protocols/rewrite.ts";
+import { warning } from "../../shared/log/log.ts";
+import { external } from "../../shared/mail/address.ts";
+import {
+  type LOOKUP_PARAMETERS,
+  MAX_VALUE_LENGTH,
+  rewriteService,
+} from "../../shared/protocols/rewrite.ts";
 import { lookupAlias, lookupMailbox } from "./lookup.ts";
 import { recipient } from "./recipient.ts";
 import { resolve } from "./resolve.ts";
@@ -21,7 +27,13 @@ export function answers(settings: Settings): Answerer {
     recipient: async ({ sender, address }) => await recipient(settings, sender, address),
     async lookup({ parameter, address }) {
       try {
-        return { ...await run(lookup(settings, parameter, address)), fail: false };
+        const found = await run(lookup(settings, parameter, address));
+        if (found.value === null || found.value.length <= MAX_VALUE_LENGTH) {
+          return { ...found, fail: false };
+        }
+        const has = `has more than ${MAX_VALUE_LENGTH} characters`;
+        warning(`${parameter}: result for ${external(address)} ${has}`);
+        return { value: null, fail: true };
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
         return { value: null, fail: true };

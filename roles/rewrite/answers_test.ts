@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { createServer } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
-import { rewriteService } from "../../shared/protocols/rewrite.ts";
+import { setSink } from "../../shared/log/log.ts";
+import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
+import { MAX_VALUE_LENGTH, rewriteService } from "../../shared/protocols/rewrite.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
 import { answers } from "./answers.ts";
 import { settingsOf } from "./testing.ts";
@@ -75,4 +77,22 @@ Deno.test("rewrite says fail where a table cannot tell", async () => {
     assertEquals((await cache.resolve("", "joe@other.example")).fail, true);
     assertEquals((await cache.recipient("", "joe@other.example")).listed, "fail");
   });
+});
+
+Deno.test("rewrite answers the longest value and extension, whatever they are made of, and no longer value", async () => {
+  const log: string[] = [];
+  setSink((severity, text) => log.push(`${severity}: ${text}`));
+  const address = `list+${"\u20ac".repeat(MAX_ADDRESS - "list+@o.example".length)}@o.example`;
+  for (const char of ["a", "\u20ac", '"', "\x01"]) {
+    for (const more of [0, 1]) {
+      const value = char.repeat(MAX_VALUE_LENGTH + more);
+      const virtual_alias_maps = `inline:{ { list@o.example = ${value} } }`;
+      await serving({ recipient_delimiter: "+", virtual_alias_maps }, async (cache) => {
+        const { value: found, extension, fail } = await cache.lookup("virtual_alias_maps", address);
+        if (more) assertEquals([found, extension, fail], [null, undefined, true]);
+        else assertEquals([found, extension?.length, fail], [value, 986, false]);
+      });
+    }
+  }
+  assertEquals(new Set(log.map((line) => line.replace(/for .* has/, "for ... has"))).size, 1);
 });

@@ -29,6 +29,11 @@ export const LOOKUP_PARAMETERS = [
   "virtual_gid_maps",
 ] as const;
 
+/** The longest value that an answer has: as many members as an alias may have, of the usual length. */
+export const MAX_VALUE_LENGTH = 100_000;
+/** JSON's escapes are the longest form of a character, and the extension is as long as an address at most. */
+const LOOKUP_BYTES = 6 * (MAX_VALUE_LENGTH + MAX_ADDRESS) + 100;
+
 const deadlineSeconds = 100;
 
 export const rewriteService = service("rewrite", {
@@ -60,8 +65,8 @@ export const rewriteService = service("rewrite", {
     deadlineSeconds,
   }),
   /**
-   * An address in a table: user+ext@dom, user@dom, bare forms for local domains, @dom, in Postfix's order. A table that fails
-   * answers `fail`, never `value: null`.
+   * An address in a table: user+ext@dom, user@dom, bare forms for local domains, @dom, in Postfix's order. A table that fails,
+   * or has a longer value, answers `fail`, never `value: null`.
    */
   lookup: call({
     request: shape({
@@ -69,12 +74,12 @@ export const rewriteService = service("rewrite", {
       address: line(MAX_ADDRESS),
     }),
     reply: shape({
-      value: Type.Union([Type.Null(), Type.String({ maxLength: 100_000 })]),
+      value: Type.Union([Type.Null(), Type.String({ maxLength: MAX_VALUE_LENGTH })]),
       /** What each address of an alias is to get (`propagate_unmatched_extensions`); missing when nothing. */
       extension: Type.Optional(line(MAX_ADDRESS)),
       fail: Type.Boolean(),
     }),
     deadlineSeconds,
-    headerBytes: 256 * 1024,
+    headerBytes: LOOKUP_BYTES,
   }),
 });
