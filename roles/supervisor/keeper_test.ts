@@ -1,93 +1,12 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { EventEmitter } from "node:events";
-import type { ChildProcess } from "node:child_process";
+import { assertEquals } from "@std/assert";
 import { Compile } from "typebox/schema";
 import { controlService, MAX_COUNTERS, ServiceStatus } from "../../shared/protocols/control.ts";
-import type { FromRole, ToRole } from "../../shared/role/control_messages.ts";
 import { setSink } from "../../shared/log/log.ts";
-import { Keeper, MAX_FAILURES, type Plan } from "./keeper.ts";
+import { MAX_FAILURES } from "./keeper.ts";
+import { lateSockets, setup } from "./test_keeper.ts";
 import { turn } from "../../tests/support/waiting.ts";
 
 setSink(() => {});
-
-/** A child process that does as the test says. */
-class Child extends EventEmitter {
-  connected = true;
-  readonly heard: ToRole[] = [];
-
-  constructor(readonly pid: number) {
-    super();
-  }
-
-  send(value: ToRole): boolean {
-    this.heard.push(value);
-    if (value.type === "drain") queueMicrotask(() => this.exit(0));
-    return true;
-  }
-
-  /** Ends by itself. */
-  exit(code: number): void {
-    this.emit("disconnect");
-    this.emit("exit", code, null);
-  }
-
-  kill(): boolean {
-    this.emit("exit", null, "SIGKILL");
-    return true;
-  }
-
-  say(value: FromRole): void {
-    this.emit("message", value);
-  }
-
-  /** Goes through the whole start: there is one listener. */
-  begin(): void {
-    this.say({ type: "up" });
-    this.say({ type: "took" });
-    this.say({ type: "ready" });
-  }
-}
-
-function setup(change: Partial<Plan> = {}) {
-  const children: Child[] = [];
-  const plan: Plan = {
-    service: "smtp",
-    role: "smtpd",
-    count: 1,
-    onRequest: false,
-    fixed: undefined,
-    answers: [],
-    knock() {},
-    handover: {
-      start: {
-        type: "start",
-        service: "smtp",
-        role: "smtpd",
-        hostname: "test",
-        parameters: {},
-        sockets: { dns: "/s" },
-        log: {},
-        onRequest: [],
-        connections: 10,
-        tls: null,
-        maxIdleSeconds: 0,
-      },
-      listeners: [{ answers: "", handle: {} }],
-    },
-    launch() {
-      children.push(new Child(100 + children.length));
-      return children.at(-1) as unknown as ChildProcess;
-    },
-    ...change,
-  };
-  const wants: string[] = [];
-  return {
-    children,
-    plan,
-    wants,
-    keeper: new Keeper(plan, 60_000, (_, service) => wants.push(service)),
-  };
-}
 
 Deno.test("Keeper hands over listeners, then parameters, then says go", async () => {
   const { children, keeper } = setup();
@@ -210,14 +129,6 @@ Deno.test("Keeper gives up for a while when a role dies at start again and again
   await keeper.stop(100);
 });
 
-/** A plan's own sockets of which the first cannot be had. */
-function lateSockets(failures: number): NonNullable<Plan["ownSockets"]> {
-  return () => {
-    if (failures-- > 0) throw new Error("no space left on device");
-    return { binds: [], listening() {} };
-  };
-}
-
 Deno.test("Keeper counts a process that cannot be launched like one that ended, and tries again", async () => {
   const lines: string[] = [];
   setSink((_severity, text) => lines.push(text));
@@ -240,20 +151,6 @@ Deno.test("Keeper gives up for a while when a process cannot be launched again a
   const { children, keeper } = setup({ ownSockets: lateSockets(Infinity) });
   await keeper.start();
   assertEquals([keeper.status().state, children.length], ["failed", 0]);
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper keeps the old processes when only some of the new ones can be launched", async () => {
-  const { children, keeper, plan } = setup({ count: 2 });
-  const started = keeper.start();
-  for (const child of children) child.begin();
-  await started;
-  const launch = () => {
-    if (children.length === 3) throw new Error("no more processes");
-    return plan.launch({});
-  };
-  await assertRejects(() => keeper.replace({ ...plan, launch }), Error, "smtp: no more processes");
-  assertEquals(keeper.status().pids, [100, 101]);
   await keeper.stop(100);
 });
 
@@ -284,128 +181,6 @@ Deno.test("Keeper kills a process that lives on and takes no connection, and sta
   }
   keeper.beat(performance.now());
   assertEquals([knocks, keeper.status().state], [["bodies", "bodies"], "waiting"]);
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper drains the old process only when the new one is ready", async () => {
-  const { children, keeper, plan } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
-  const replaced = keeper.replace({ ...plan });
-  await turn();
-  assertEquals(children.length, 2);
-  assertEquals(children[0]!.heard.at(-1)!.type, "go");
-  children[1]!.begin();
-  await replaced;
-  assertEquals(children[0]!.heard.at(-1), { type: "drain" });
-  await turn();
-  assertEquals(keeper.status().pids, [101]);
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper keeps the old process when the new one does not start", async () => {
-  const { children, keeper, plan } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
-  const replaced = assertRejects(() => keeper.replace({ ...plan }), Error, "smtp: bad restriction");
-  await turn();
-  children[1]!.say({ type: "fatal", text: "bad restriction", config: true });
-  children[1]!.exit(78);
-  await replaced;
-  assertEquals(keeper.status().pids, [100]);
-  assertEquals(keeper.status().state, "running");
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper reloads a role in place when there must be only one", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
-  await keeper.replace({ ...plan });
-  assertEquals(children.length, 1);
-  assertEquals(children[0]!.heard.at(-1)!.type, "reload");
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper reloads a role that starts when it is ready, with what was asked for last", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  const [child] = children;
-  const { handover } = plan;
-  for (const life of ["1d", "2d"]) {
-    const start = { ...handover.start, parameters: { life } };
-    await keeper.replace({ ...plan, handover: { ...handover, start } });
-  }
-  child!.begin();
-  await started;
-  assertEquals(child!.heard.map(({ type }) => type), ["listen", "start", "go", "reload"]);
-  assertEquals((child!.heard.at(-1) as { parameters: unknown }).parameters, { life: "2d" });
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper ends the only one before it starts one with other rights", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
-  const replaced = keeper.replace({ ...plan, fixed: "other rights" });
-  await turn();
-  assertEquals(children[0]!.heard.at(-1)!.type, "drain");
-  assertEquals(keeper.status().restarts, 0);
-  while (children.length < 2) await turn();
-  children[1]!.begin();
-  await replaced;
-  assertEquals(keeper.status().pids, [101]);
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper starts the only one as before when the next one cannot even be launched", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
-  const launch = () => {
-    throw new Error("no such program");
-  };
-  const other = { ...plan, fixed: "other rights", launch };
-  await assertRejects(() => keeper.replace(other), Error, "smtp: no such program");
-  children[1]!.begin();
-  assertEquals([keeper.plan.fixed, keeper.status().pids], ["as it was", [101]]);
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper starts no second one while the only one is replaced, whoever wants it", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was", onRequest: true });
-  keeper.wanted();
-  children[0]!.begin();
-  const replaced = keeper.replace({ ...plan, fixed: "other rights" });
-  keeper.wanted();
-  await turn();
-  keeper.wanted();
-  while (children.length < 2) await turn();
-  children[1]!.begin();
-  await replaced;
-  keeper.wanted();
-  assertEquals([children.length, keeper.status().pids], [2, [101]]);
-  await keeper.stop(100);
-});
-
-Deno.test("Keeper starts the only one as before when it does not start with other rights", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
-  const other = { ...plan, fixed: "other rights" };
-  const replaced = assertRejects(() => keeper.replace(other), Error, "smtp: no such table");
-  while (children.length < 2) await turn();
-  children[1]!.say({ type: "fatal", text: "no such table", config: true });
-  children[1]!.exit(78);
-  await replaced;
-  children[2]!.begin();
-  assertEquals([keeper.plan.fixed, keeper.status().pids], ["as it was", [102]]);
   await keeper.stop(100);
 });
 
