@@ -35,6 +35,7 @@ const MAX_NAME_BYTES = 998;
 /** Of a longer text before the first part we do not wait for the end; an honest one is a line or two. */
 const MAX_PREAMBLE_BYTES = 16 * 1024;
 const TYPE = "content-type", ENCODING = "content-transfer-encoding";
+const TEXT = "text/plain", MESSAGE = "message/rfc822";
 const EIGHT_BIT: ReadonlySet<string> = new Set(["8bit", "binary"]);
 const NAMES = new FieldNames([TYPE, ENCODING]);
 const decoder = new TextDecoder("latin1");
@@ -51,6 +52,9 @@ interface OpenField {
 interface Head {
   /** There was a field. */
   begun: boolean;
+  /** There was a type. */
+  typed: boolean;
+  /** Until then the one that such a header has without. */
   type: string;
   boundary: string;
   /** There was an encoding. */
@@ -62,6 +66,8 @@ interface Head {
 /** A multipart whose parts are being read. */
 interface Multipart {
   readonly boundary: Uint8Array;
+  /** Of a part that does not say its own. */
+  readonly partType: string;
   /** How many multiparts and messages it makes with those around it. */
   readonly depth: number;
   /** It says 7bit now, and what stands between its parts has no encoding of its own. */
@@ -78,7 +84,7 @@ interface Preamble {
 
 export class To7Bit {
   #section: "header" | "body" | "between" = "header";
-  #head = newHead();
+  #head = newHead(TEXT);
   #field: OpenField | undefined;
   /** Multiparts around, outermost first. */
   #multiparts: Multipart[] = [];
@@ -185,15 +191,16 @@ export class To7Bit {
       this.#depth = found === "end" ? around.depth - 1 : around.depth;
       this.#around = around;
       if (found === "end") this.#section = "between";
-      else this.#beginHeader();
+      else this.#beginHeader(around.partType);
       return true;
     }
     return false;
   }
 
-  #beginHeader(): void {
+  /** `type` is what it has when it does not say one. */
+  #beginHeader(type: string): void {
     this.#section = "header";
-    this.#head = newHead();
+    this.#head = newHead(type);
     this.#field = undefined;
   }
 
@@ -234,8 +241,8 @@ export class To7Bit {
     if (!field) return;
     this.#field = undefined;
     const text = decoder.decode(concat(field.parts)), value = text.slice(text.indexOf(":") + 1);
-    if (field.name === TYPE && !this.#head.type) {
-      Object.assign(this.#head, parseContentType(value));
+    if (field.name === TYPE && !this.#head.typed) {
+      Object.assign(this.#head, parseContentType(value), { typed: true });
     } else if (field.name === ENCODING) {
       if (!this.#head.encoded && EIGHT_BIT.has(parseEncoding(value))) this.#head.eightBit = [];
       this.#head.encoded = true;
@@ -248,13 +255,13 @@ export class To7Bit {
   #endHeader(): boolean {
     this.#endField();
     const { type, boundary, eightBit } = this.#head;
-    const multipart = type.startsWith("multipart/"), message = type === "message/rfc822";
+    const multipart = type.startsWith("multipart/"), message = type === MESSAGE;
     const inside = (message || (multipart && boundary !== "")) && this.#depth < this.limits.nesting;
     this.#section = "body";
     if (inside) {
       this.#depth++;
-      if (message) this.#beginHeader();
-      else this.#beginMultipart(boundary);
+      if (message) this.#beginHeader(TEXT);
+      else this.#beginMultipart(type, boundary);
     }
     if (!eightBit) return false;
     if (inside && multipart) this.#preamble = { eightBit, pieces: [], length: 0 };
@@ -268,10 +275,12 @@ export class To7Bit {
     return true;
   }
 
-  #beginMultipart(boundary: string): void {
+  #beginMultipart(type: string, boundary: string): void {
     const kept = boundary.slice(0, this.limits.boundaryBytes);
     const bytes = Uint8Array.from(kept, (character) => character.charCodeAt(0));
-    this.#around = { boundary: bytes, depth: this.#depth, made7Bit: false };
+    // RFC 2046 5.1.5.
+    const partType = type === "multipart/digest" ? MESSAGE : TEXT;
+    this.#around = { boundary: bytes, partType, depth: this.#depth, made7Bit: false };
     this.#multiparts.push(this.#around);
     this.#section = "between";
   }
@@ -281,8 +290,8 @@ export class To7Bit {
   }
 }
 
-function newHead(): Head {
-  return { begun: false, type: "", boundary: "", encoded: false, eightBit: undefined };
+function newHead(type: string): Head {
+  return { begun: false, typed: false, type, boundary: "", encoded: false, eightBit: undefined };
 }
 
 /** What `--boundary` this line is, if it is (RFC 2046 5.1.1). */

@@ -140,6 +140,44 @@ Deno.test("To7Bit looks into a message that is a part", () => {
   );
 });
 
+Deno.test("To7Bit takes parts of a digest for messages where they do not say otherwise", () => {
+  const digest = (outer: string, label: string[], message: string, text: string) =>
+    lines(
+      "Content-Type: Multipart/Digest; boundary=d",
+      `Content-Transfer-Encoding: ${outer}`,
+      "",
+      "--d",
+      ...label,
+      "",
+      "Subject: inner",
+      "Content-Type: multipart/mixed; boundary=m",
+      "",
+      "--m",
+      `Content-Transfer-Encoding: ${text}`,
+      "",
+      message,
+      "--m--",
+      "--d",
+      "",
+      `Content-Transfer-Encoding: ${text}`,
+      "",
+      message,
+      "--d",
+      "Content-Type: text/plain",
+      `Content-Transfer-Encoding: ${text}`,
+      "",
+      message,
+      "--d--",
+    );
+  const label = (encoding: string) => [`Content-Transfer-Encoding: ${encoding}`];
+  for (const [before, after] of [[[], []], [label("8bit"), label("7bit")]] as const) {
+    assertEquals(
+      convert(digest("8bit", [...before], "\xe4", "8bit")),
+      digest("7bit", [...after], "=E4", "quoted-printable"),
+    );
+  }
+});
+
 for (
   const [why, text] of [
     ["a message without MIME headers", lines("Subject: x", "", "\xe4")],
