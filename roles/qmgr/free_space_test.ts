@@ -5,8 +5,8 @@ import { FreeSpace } from "./free_space.ts";
 
 function space(free: () => number, minimum: number, messageSize: number) {
   const scene = { now: 0, looks: 0 };
-  const look = () => (scene.looks++, free());
-  return { scene, space: new FreeSpace("/x", () => scene.now, { minimum, messageSize }, look) };
+  const store = { strained: false, room: () => (scene.looks++, { disk: free() }) };
+  return { scene, store, space: new FreeSpace(store, () => scene.now, { minimum, messageSize }) };
 }
 
 Deno.test("check() refuses mail below queue_minfree, and below one and a half messages", () => {
@@ -49,7 +49,7 @@ Deno.test("check() takes mail where it may not look, and warns once", () => {
   for (scene.now = 0; scene.now < 5000; scene.now += 1000) each.check();
   assertEquals([scene.looks, warnings], [
     1,
-    ["free space of /x is not watched: Requires sys access to statfs"],
+    ["free space of the queue is not watched: Requires sys access to statfs"],
   ]);
 });
 
@@ -75,6 +75,6 @@ Deno.test("check() takes mail while the free space cannot be seen, and looks aga
   check();
   see = () => 1000;
   check();
-  const warned = "free space of /x is not known: input/output error";
+  const warned = "free space of the queue is not known: input/output error";
   assertEquals([scene.looks, warnings], [6, [warned, warned]]);
 });

@@ -37,7 +37,7 @@ const DRAIN_MS = 8000;
 /** What qmgr needs of the world. */
 export interface World {
   readonly store: QueueStore;
-  /** Where the store is: for the free space there, the key of seals, and the time of the last run. */
+  /** Where the store is: for the key of seals, and the time of the last run. */
   readonly directory: string;
   readonly resolver: Resolver;
   readonly bounce: BounceClient;
@@ -96,7 +96,7 @@ export class Qmgr {
     this.feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
     this.feeder.longestPause = params.maximalBackoffTime * 1000;
     this.#flusher = new Flusher(this.activeQueue, store, this.feeder, mutex);
-    this.#space = new FreeSpace(world.directory, steady, spaceLimits(params));
+    this.#space = new FreeSpace(store, steady, spaceLimits(params));
     this.#intake = new Intake(
       store,
       committer,
@@ -163,6 +163,7 @@ export class Qmgr {
   /** Looks for mail that is due, as every queue_run_delay. */
   scan(): void {
     this.#keepTime();
+    this.#space.look();
     this.feeder.want("incoming");
     this.feeder.want("deferred");
   }

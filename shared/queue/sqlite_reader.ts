@@ -8,6 +8,7 @@ import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./re
 import { contentDirectory, openReadOnly } from "./sqlite_schema.ts";
 import {
   DamagedRecord,
+  FullDisk,
   isOfOnePart,
   type QueuedMessage,
   type QueueReader,
@@ -30,8 +31,9 @@ const LISTED: readonly RecipientState[] = [
   "undeliverable",
 ];
 
-/** SQLite's result code for a malformed page; the bits above tell kinds of it apart. */
+/** SQLite's result codes for a malformed page and a full disk; the bits above tell kinds of them apart. */
 const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
 const PRIMARY_CODE = 0xff;
 /** When the disk does not give back a page, or the file system says that it is damaged there. */
 const SQLITE_IOERR_READ = 266;
@@ -244,10 +246,11 @@ async function* joined(
   yield* body;
 }
 
-/** What SQLite came upon: a page that cannot be what it has written, or cannot be read; other pages may be sound. */
+/** What SQLite came upon: no space, or a page that is not what it has written, or cannot be read; others may be sound. */
 function kindOf(error: unknown): typeof StorageError {
   const code = (error as { errcode?: number }).errcode ?? 0;
   if ((code & PRIMARY_CODE) === SQLITE_CORRUPT) return DamagedRecord;
+  if (code === SQLITE_FULL) return FullDisk;
   const isUnreadable = code === SQLITE_IOERR_READ || code === SQLITE_IOERR_CORRUPTFS;
   return isUnreadable ? UnreadablePart : StorageError;
 }

@@ -8,7 +8,8 @@ import { ConfigError, reason, StorageError } from "../errors.ts";
 const READABLE_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
 const BUSY_MS = 2000;
-/** Pages of 4 KiB in the log before they are moved to the database: fewer, larger checkpoints. */
+export const PAGE_BYTES = 4096;
+/** Pages in the log before they are moved to the database: fewer, larger checkpoints. */
 const CHECKPOINT_PAGES = 4000;
 /** The log is cut to this when it has been moved. */
 const LOG_BYTES = 64 * 1024 * 1024;
@@ -97,7 +98,8 @@ export function openDatabase(directory: string): DatabaseSync {
     Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
     const db = new DatabaseSync(path, { timeout: BUSY_MS });
     // page_size must come first: it is fixed once the log is in use.
-    db.exec("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     // There is no place for temporary files: nothing but the queue can be written.
     db.exec("PRAGMA temp_store = MEMORY");
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);

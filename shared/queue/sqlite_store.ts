@@ -39,23 +39,27 @@ import {
 } from "./kept_content.ts";
 import { activeIds, dueRows, goesTo, messagesOf, type Position, type Rows } from "./due.ts";
 import { MailRows } from "./mail_rows.ts";
+import { QueueSpace } from "./queue_space.ts";
+import { Reserve } from "./reserve.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
 import { logFile, openDatabase } from "./sqlite_schema.ts";
 import {
   type Batch,
   type Committed,
+  FullDisk,
   isOfOnePart,
   type Kept,
   type NewMessage,
   type Page,
   type QueueStore,
+  type Room,
   SOURCE_AGE_MS,
 } from "./store.ts";
 import { Transactions } from "./transactions.ts";
 
-/** Messages that one step changes before others get their turn. */
-const COMMAND_PAGE = 500;
+/** Messages that one step changes before others get their turn: few enough for the space that is kept for changes. */
+const COMMAND_PAGE = 100;
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
 const NONE_ALREADY: ReadonlyMap<NewMessage, string> = new Map();
 
@@ -71,15 +75,29 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #sources: Sources;
   readonly #read: Rows = (sql, ...values) => this.rows(sql, ...values);
   #transactions: Transactions;
+  #space: QueueSpace;
 
   constructor(directory: string, readonly budget = contentBudget()) {
-    super(openDatabase(directory), directory, true);
-    this.#transactions = this.guard(() => new Transactions(this.db, logFile(directory)));
+    const reserve = new Reserve(directory);
+    super(reserve.behind(() => openDatabase(directory)), directory, true);
+    this.#transactions = reserve.behind(() =>
+      this.guard(() => new Transactions(this.db, logFile(directory)))
+    );
+    this.#space = new QueueSpace(directory, this.db, this.#transactions, this.files, reserve);
     this.#mail = new MailRows(this.db);
     this.#sources = new Sources(this.db);
     this.guard(() => this.files.prepare());
     const orphans = this.guard(() => this.files.sweep((queueId) => this.#isNamed(queueId)));
     if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
+    this.#space.prepare();
+  }
+
+  get strained(): boolean {
+    return this.#space.strained;
+  }
+
+  room(): Room {
+    return this.#space.room();
   }
 
   /** (none) -> (none), with the content at hand or in a synced file. */
@@ -98,40 +116,19 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   async queuedAs(sourceId: string): Promise<string | undefined> {
-    const queueId = this.guard(() => {
-      this.#transactions.settle();
-      return this.#sources.find(sourceId);
-    });
+    this.#settle();
+    const queueId = this.guard(() => this.#sources.find(sourceId));
     // Whoever hears of it does not submit it again.
     if (queueId !== undefined) await this.#transactions.sync();
     return queueId;
   }
 
   async commit(batch: Batch): Promise<Committed> {
-    const unnamed: string[] = [];
-    let refused = NOTHING_REFUSED as Set<string>;
-    let already = NONE_ALREADY as Map<NewMessage, string>;
-    this.#transaction(() => {
-      for (const message of batch.added) {
-        const first = message.source && this.#sources.find(message.source.id);
-        if (first !== undefined) {
-          if (already === NONE_ALREADY) already = new Map();
-          already.set(message, first);
-        } else if (!this.#add(message)) {
-          if (refused === NOTHING_REFUSED) refused = new Set();
-          refused.add(message.envelope.queueId);
-        }
-        if (message.source) this.#sources.settle(message.source.settled);
-      }
-      for (const { queueId, outcomes } of batch.outcomes) this.#mail.record(queueId, outcomes);
-      for (const { queueId, recipients } of batch.reported) {
-        this.#mail.reported(queueId, recipients);
-      }
-      for (const move of batch.moved) this.#mail.move(move);
-      for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
-      if (batch.settled?.length) this.#sources.settle(batch.settled);
-      stopAt?.("store.written");
-    });
+    const write = () => this.#write(batch);
+    // What is kept for changes is not for new mail.
+    const { refused, already, unnamed } = batch.added.length
+      ? this.#transaction(write)
+      : this.#must(write);
     stopAt?.("store.unsynced");
     // Who is told that it was refused sends it again.
     await this.#transactions.sync(() => {
@@ -169,7 +166,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     limit: number,
     after: unknown = { nextTry: -1, id: 0 },
   ): Promise<Page> {
-    this.guard(() => this.#transactions.settle());
+    this.#settle();
     const { found, next } = dueRows(this.#read, queue, now, limit, after as Position);
     const messages = messagesOf(found, ({ id }) => this.#corrupt(id));
     return { messages, next };
@@ -178,24 +175,27 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** active -> incoming. */
   // deno-lint-ignore require-await
   async recover(nextTry: number): Promise<number> {
-    this.guard(() => this.#sources.forgetBefore(nextTry - SOURCE_AGE_MS));
+    this.#must(() => this.#sources.forgetBefore(nextTry - SOURCE_AGE_MS));
     const update = "UPDATE messages SET queue = 'incoming', next_try = ? WHERE queue = 'active'";
     try {
-      return this.#change(update, nextTry);
+      return this.#transaction(() => Number(this.prepare(update).run(nextTry).changes));
     } catch (error) {
-      if (!isOfOnePart(error)) throw error;
+      if (!isOfOnePart(error) && !(error instanceof FullDisk)) throw error;
     }
-    const active = activeIds(this.#read);
-    this.#transaction(() => {
-      for (const id of active) this.#change(`${update} AND id = ?`, nextTry, id);
-    });
+    const active = activeIds(this.#read), one = this.prepare(`${update} AND id = ?`);
+    for (let at = 0; at < active.length; at += COMMAND_PAGE) {
+      const page = active.slice(at, at + COMMAND_PAGE);
+      this.#must(() => {
+        for (const id of page) one.run(nextTry, id);
+      });
+    }
     return active.length;
   }
 
   // deno-lint-ignore require-await
   async forget(now: number): Promise<void> {
     const old = this.guard(() => this.#sources.someBefore(now - SOURCE_AGE_MS));
-    if (old.length) this.#transaction(() => this.#sources.settle(old));
+    if (old.length) this.#must(() => this.#sources.settle(old));
   }
 
   hold(which: Which): Promise<number> {
@@ -242,6 +242,31 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.files.clear();
     this.guard(() => this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
     return Promise.resolve();
+  }
+
+  /** Writes a batch down, or nothing of it; `unnamed` are messages whose content file is of no use any more. */
+  #write(batch: Batch): Committed & { readonly unnamed: readonly string[] } {
+    const unnamed: string[] = [];
+    let refused = NOTHING_REFUSED as Set<string>;
+    let already = NONE_ALREADY as Map<NewMessage, string>;
+    for (const message of batch.added) {
+      const first = message.source && this.#sources.find(message.source.id);
+      if (first !== undefined) {
+        if (already === NONE_ALREADY) already = new Map();
+        already.set(message, first);
+      } else if (!this.#add(message)) {
+        if (refused === NOTHING_REFUSED) refused = new Set();
+        refused.add(message.envelope.queueId);
+      }
+      if (message.source) this.#sources.settle(message.source.settled);
+    }
+    for (const { queueId, outcomes } of batch.outcomes) this.#mail.record(queueId, outcomes);
+    for (const { queueId, recipients } of batch.reported) this.#mail.reported(queueId, recipients);
+    for (const move of batch.moved) this.#mail.move(move);
+    for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
+    if (batch.settled?.length) this.#sources.settle(batch.settled);
+    stopAt?.("store.written");
+    return { refused, already, unnamed };
   }
 
   /** (none) -> incoming or active; false when the queue id is taken. */
@@ -299,8 +324,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     const among = `queue IN (${queues.split(", ").map((name) => `'${name}'`).join(", ")})`;
     let changed = 0;
     for (let at = 0, last = 0;;) {
-      let more = false;
-      this.#transaction(() => {
+      const { rows, count } = this.#must(() => {
         const rows = which === "ALL"
           ? this.rows<{ id: number }>(
             `SELECT id FROM messages WHERE ${among} AND id > ? ORDER BY id LIMIT ${COMMAND_PAGE}`,
@@ -312,11 +336,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
               queueId,
             ) ?? []
           );
-        for (const { id } of rows) if (change(id) !== false) changed++;
-        last = rows.at(-1)?.id ?? last;
-        at += COMMAND_PAGE;
-        more = which === "ALL" ? rows.length === COMMAND_PAGE : at < which.length;
+        return { rows, count: rows.filter(({ id }) => change(id) !== false).length };
       });
+      changed += count;
+      last = rows.at(-1)?.id ?? last;
+      at += COMMAND_PAGE;
+      const more = which === "ALL" ? rows.length === COMMAND_PAGE : at < which.length;
       if (!more) break;
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -325,10 +350,22 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   #change(sql: string, ...values: (string | number)[]): number {
-    return this.guard(() => Number(this.prepare(sql).run(...values).changes));
+    const { changes } = this.#space.make(() => this.guard(() => this.prepare(sql).run(...values)));
+    return Number(changes);
   }
 
-  #transaction(run: () => void): void {
-    this.guard(() => this.#transactions.run(run));
+  /** After a sync that failed: what can be read is certain again. */
+  #settle(): void {
+    this.#space.make(() => this.guard(() => this.#transactions.settle()));
+  }
+
+  /** Throws FullDisk where there is no space but what is kept for changes. */
+  #transaction<T>(run: () => T): T {
+    return this.guard(() => this.#transactions.run(run));
+  }
+
+  /** The same for changes, which may need more than one go on a full disk. */
+  #must<T>(run: () => T): T {
+    return this.#space.make(() => this.#transaction(run));
   }
 }

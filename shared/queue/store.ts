@@ -109,6 +109,12 @@ export interface Committed {
   readonly already: ReadonlyMap<NewMessage, string>;
 }
 
+/** What new mail may take, in bytes. */
+export interface Room {
+  /** Of the disk; below zero while what is kept for changes is not whole. */
+  readonly disk: number;
+}
+
 /** A page of due messages, earliest first; `next` continues after it and is undefined at the end. */
 export interface Page {
   readonly messages: readonly QueuedMessage[];
@@ -134,8 +140,15 @@ export interface QueueReader {
   close(): Promise<void>;
 }
 
-/** The store that qmgr owns. Every method throws StorageError when the disk or the database cannot be used now. */
+/**
+ * The store that qmgr owns. Every method throws StorageError when the disk or the database cannot be used now. On a full disk
+ * only new mail is refused: for changes some space is kept.
+ */
 export interface QueueStore extends QueueReader {
+  /** Changes have used what is kept for them: what `room` answered before is not so any more. */
+  readonly strained: boolean;
+  /** How much new mail may take now. Throws what the system says when it cannot be seen. */
+  room(): Room;
   /** Takes content in with back-pressure. A source that fails, or ends before `signal` aborts, leaves nothing behind. */
   keep(
     queueId: string,
@@ -180,6 +193,11 @@ export interface QueueStore extends QueueReader {
   remove(which: Which): Promise<number>;
   /** deferred -> incoming: everything, or what has an open recipient at `site`. */
   retry(which: Which, site?: string): Promise<number>;
+}
+
+/** The disk has no space for what was to be written. */
+export class FullDisk extends StorageError {
+  override name = "FullDisk";
 }
 
 /** A part of the disk that cannot be read now; the rest may be. */

@@ -30,18 +30,23 @@ export class Transactions {
     this.run(() => {});
   }
 
-  /** Makes all changes of `change` or none, for all to see; they are durable after the next sync. Throws what SQLite says. */
-  run(change: () => void): void {
+  /**
+   * Makes all changes of `change` or none, for all to see, and answers what it answers; they are durable after the next sync.
+   * Throws what SQLite says.
+   */
+  run<T>(change: () => T): T {
+    let result;
     this.#begin.run();
     try {
       if (this.#doubt) this.#renew();
-      change();
+      result = change();
       this.#commit.run();
     } catch (error) {
       this.#giveUp();
       throw error;
     }
     if (this.#doubt) this.#trust();
+    return result;
   }
 
   /**
@@ -58,6 +63,13 @@ export class Transactions {
   /** After a sync that failed: what can be read is certain again when this returns. Throws what the system and SQLite say. */
   settle(): void {
     if (this.#doubt) this.run(() => {});
+  }
+
+  /** Moves what is in the log to the database, so that the log can begin anew. Throws what the system and SQLite say. */
+  checkpoint(mode: "PASSIVE" | "TRUNCATE" = "PASSIVE"): void {
+    this.settle();
+    // exec() would keep SQLite's code to itself.
+    this.db.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
   }
 
   async #sync(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The disk of the queue fails: the client hears 4xx, nothing accepted is lost, and mail flows again after. */
 
 import { assert, assertEquals } from "@std/assert";
-import { FailingDisk, noFailingDisk } from "./disk.ts";
+import { FailingDisk, noFailingDisk } from "../support/disk.ts";
 import { DEFERRED, Scene } from "./scene.ts";
 import { allArrived, BLIND, LARGE, offer, untilTaken } from "./storage.ts";
 

@@ -6,7 +6,7 @@ import { ID_HEADER } from "../support/load.ts";
 import { System } from "../support/system.ts";
 import { pause } from "../support/waiting.ts";
 import { REFUSE_MS } from "../../roles/smtpd/space.ts";
-import { hasSmallDisks, PAGE_BYTES, SmallDisk } from "./disk.ts";
+import { hasSmallDisks, PAGE_BYTES, SmallDisk } from "../support/disk.ts";
 import { AUTHOR, DEFERRED, Scene } from "./scene.ts";
 import { allArrived, BLIND, LARGE, offer, untilTaken } from "./storage.ts";
 import { withSmallDisks } from "./user_namespace.ts";

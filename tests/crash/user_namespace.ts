@@ -3,7 +3,7 @@
  * has the own id and no right again, as everywhere else.
  */
 
-import { MOUNTED, SMALL_DISK_SIZE } from "./disk.ts";
+import { MOUNTED, SMALL_DISK_SIZE } from "../support/disk.ts";
 
 /** Mounts what stands in the environment, gives the rights back, and runs the rest of its arguments. */
 const SCRIPT = `set -e

@@ -1,0 +1,130 @@
+/** What becomes of the queue on a disk that runs full, by its own doing or by somebody else's. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { countsOf } from "../../tests/support/queue_counts.ts";
+import { hasSmallDisks, SmallDisk } from "../../tests/support/disk.ts";
+import { setSink } from "../log/log.ts";
+import { openStore, type SqliteStore } from "./sqlite_store.ts";
+import { FullDisk, type NewMessage } from "./store.ts";
+import { batch, envelope, recipient } from "./test_stores.ts";
+
+const CONTENT = new Uint8Array(50_000).fill(65);
+const QUEUED = { incoming: 0, active: 0, deferred: 0, hold: 0, corrupt: 0 };
+
+function message(queue: NewMessage["queue"] = "active"): NewMessage {
+  return { envelope: envelope(), recipients: [recipient("a@x")], content: CONTENT, queue };
+}
+
+async function add(store: SqliteStore, queue?: NewMessage["queue"]): Promise<string> {
+  const added = message(queue);
+  await store.commit(batch({ added: [added] }));
+  return added.envelope.queueId;
+}
+
+/** Takes mail until there is no room for it: it may go to the log, to the database, and what is kept grows with the log. */
+async function fill(store: SqliteStore, queue?: NewMessage["queue"]): Promise<string[]> {
+  const taken: string[] = [];
+  while (store.room().disk > 4 * CONTENT.length) taken.push(await add(store, queue));
+  assert(taken.length > 50, `${taken.length} messages`);
+  return taken;
+}
+
+const reserveOf = (directory: string) => Deno.statSync(`${directory}/reserve`).size;
+
+function test(
+  title: string,
+  run: (directory: string, disk: SmallDisk, warnings: string[]) => Promise<void>,
+): void {
+  Deno.test({
+    name: hasSmallDisks ? title : `${title} (only root can mount a small disk)`,
+    ignore: !hasSmallDisks,
+    async fn() {
+      const warnings: string[] = [];
+      setSink((_severity, text) => warnings.push(text));
+      using disk = new SmallDisk();
+      await run(`${disk.directory}/queue`, disk, warnings);
+    },
+  });
+}
+
+test("a queue that has filled its disk gives every message up again", async (directory, disk) => {
+  const store = openStore(directory);
+  const taken = await fill(store);
+  disk.fill();
+  for (const queueId of taken) {
+    await store.commit(batch({ removed: [queueId] }));
+  }
+  assertEquals(await countsOf(store), QUEUED);
+  await add(store);
+});
+
+test("remove() empties a queue that has filled its disk", async (directory, disk) => {
+  const store = openStore(directory);
+  const { length } = await fill(store, "incoming");
+  disk.fill();
+  assertEquals(await store.remove("ALL"), length);
+  assertEquals(await countsOf(store), QUEUED);
+});
+
+test("a queue on a full disk can be opened after a crash, and emptied", async (directory, disk) => {
+  const first = openStore(directory);
+  for (let i = 0; i < 40; i++) await add(first);
+  first.room();
+  // As after a reboot: without what SQLite makes at a start.
+  const copy = `${disk.directory}/copy`;
+  Deno.mkdirSync(copy);
+  for (const file of ["queue.db", "queue.db-wal", "reserve"]) {
+    Deno.copyFileSync(`${directory}/${file}`, `${copy}/${file}`);
+  }
+  Deno.mkdirSync(`${copy}/content`);
+  disk.fill();
+  const store = openStore(copy);
+  assertEquals(await store.recover(0), 40);
+  assertEquals(await store.remove("ALL"), 40);
+});
+
+for (const [what, count] of [["an empty", 0], ["a short", 2], ["a long", 60]] as const) {
+  test(
+    `somebody else's full disk leaves space for changes, with ${what} log`,
+    async (directory, disk) => {
+      const first = openStore(directory);
+      const old = await Array.fromAsync({ length: 60 }, () => add(first));
+      await first.close();
+      const store = openStore(directory);
+      const all = [...old, ...await Array.fromAsync({ length: count }, () => add(store))];
+      // As an intake that looks at the free space each second.
+      for (let looks = 0; looks < 10; looks++) store.room();
+      disk.fill();
+      await assertRejects(() => add(store), FullDisk);
+      for (const queueId of all) await store.commit(batch({ removed: [queueId] }));
+      assertEquals(await countsOf(store), QUEUED);
+    },
+  );
+}
+
+test(
+  "what is kept for changes is not for new mail, and is kept again when there is room",
+  async (directory, disk, warnings) => {
+    const store = openStore(directory);
+    const kept = reserveOf(directory);
+    assert(kept > 0 && store.room().disk > 0);
+    const queueId = await add(store);
+    disk.fill();
+    await assertRejects(() => add(store), FullDisk);
+    assertEquals(reserveOf(directory), kept);
+    assertEquals([store.strained, warnings], [false, []]);
+
+    await store.commit(batch({ removed: [queueId] }));
+    assertEquals(store.strained, true);
+    assertEquals(warnings, [
+      "queue: the disk is full: changes get the space that was kept for them",
+    ]);
+    assert(store.room().disk < 0);
+    assertEquals(store.strained, true);
+
+    disk.empty();
+    assert(store.room().disk > 0);
+    assertEquals(store.strained, false);
+    assert(reserveOf(directory) >= kept);
+  },
+);
