@@ -26,7 +26,7 @@ export function placeProblems(configuration: Configuration, host: Host): PlacePr
   const pids = dirname(pidFile(queue, configuration.value("process_id_directory")));
   const looks: readonly [string, () => string | undefined][] = [
     ["queue_directory", () => queueProblem(queue, host) ?? enclosureProblem(configuration, host)],
-    ["process_id_directory", () => host.root ? rootsAlone(pids) : undefined],
+    ["process_id_directory", () => pidsProblem(pids, queue, host)],
     ["maillog_file", () => logProblem(configuration.value("maillog_file"), host)],
     ["virtual_mailbox_base", () => mailboxProblem(configuration, host)],
   ];
@@ -49,6 +49,12 @@ function said(look: () => string | undefined): string | undefined {
   } catch (error) {
     return error instanceof Deno.errors.NotCapable ? undefined : reason(error);
   }
+}
+
+/** Inside a queue that cannot be used, the queue's sentence is enough. */
+function pidsProblem(path: string, queue: string, host: Host): string | undefined {
+  if (!host.root || (path.startsWith(`${queue}/`) && queueProblem(queue, host))) return undefined;
+  return rootsAlone(path);
 }
 
 /** Without bubblewrap, a role that runs as another user must be able to get to its sockets and files. */
