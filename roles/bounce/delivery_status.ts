@@ -12,30 +12,27 @@ type Recipient = Report["recipients"][number];
 /** The fields of the message, then those of each recipient; CRLF text, ASCII unless the report is for SMTPUTF8. */
 export function deliveryStatus(report: Report, reporter: Reporter): string {
   const { envelope, recipients } = report;
-  const token = reporter.mailName.replace(/[^A-Za-z0-9-]+/g, "-") || "Postern";
+  const token = tokenOf(reporter);
   const utf8 = envelope.smtputf8;
-  const groups = [
-    [
-      `Reporting-MTA: dns; ${reporter.myhostname}`,
-      envelope.envid && `Original-Envelope-Id: ${fromXtext(envelope.envid)}`,
-      `X-${token}-Queue-ID: ${envelope.queueId}`,
-      envelope.sender && `X-${token}-Sender: ${typed(envelope.sender, utf8)}`,
-      `Arrival-Date: ${mailDate(envelope.arrived)}`,
-    ],
-    ...recipients.map((recipient) => recipientFields(recipient, report, token)),
-  ];
-  const text = groups.map((fields) => fields.filter(Boolean).map((field) => `${fold(field)}\r\n`))
-    .map((fields) => fields.join("")).join("\r\n");
-  return utf8 ? text : text.replace(/[^\0-\x7f]/gu, "?");
+  const ofMessage = lines([
+    `Reporting-MTA: dns; ${reporter.myhostname}`,
+    envelope.envid && `Original-Envelope-Id: ${fromXtext(envelope.envid)}`,
+    `X-${token}-Queue-ID: ${envelope.queueId}`,
+    envelope.sender && `X-${token}-Sender: ${typed(envelope.sender, utf8)}`,
+    `Arrival-Date: ${mailDate(envelope.arrived)}`,
+  ], utf8);
+  return ofMessage + recipients.map((each) => recipientStatus(each, report, reporter)).join("");
 }
 
-function recipientFields(recipient: Recipient, report: Report, token: string): string[] {
+/** What is said of one recipient. */
+export function recipientStatus(recipient: Recipient, report: Report, reporter: Reporter): string {
   const { outcome, address, original, orcpt } = recipient;
   const utf8 = report.envelope.smtputf8;
+  const token = tokenOf(reporter);
   const what = action(report, recipient);
   // As the client's ORCPT would be.
   const from = orcpt ? fromXtext(orcpt) : original && typed(original, utf8, ";");
-  return [
+  return "\r\n" + lines([
     `Final-Recipient: ${typed(address, utf8)}`,
     from && `Original-Recipient: ${from}`,
     `Action: ${what}`,
@@ -49,7 +46,18 @@ function recipientFields(recipient: Recipient, report: Report, token: string): s
     what === "delayed" && report.retryUntil
       ? `Will-Retry-Until: ${mailDate(report.retryUntil)}`
       : "",
-  ];
+  ], utf8);
+}
+
+/** Fields as the lines that they take; empty ones are left out. */
+function lines(fields: readonly string[], utf8: boolean): string {
+  const text = fields.filter(Boolean).map((field) => `${fold(field)}\r\n`).join("");
+  return utf8 ? text : text.replace(/[^\0-\x7f]/gu, "?");
+}
+
+/** The name of this system, as fields and types of its own begin with it. */
+function tokenOf({ mailName }: Reporter): string {
+  return mailName.replace(/[^A-Za-z0-9-]+/g, "-") || "Postern";
 }
 
 /** RFC 3464 2.3.3; deliverable and undeliverable are Postfix's. */

@@ -98,10 +98,15 @@ ${WORDING[report.kind](report, reporter)}
 
                    The mail system
 `.replaceAll("\n", "\r\n");
-  const paragraphs = report.recipients.map(({ address, original, outcome }) => {
-    const from = original && original !== address ? ` (expanded from <${external(original)}>)` : "";
-    const text = withoutControls(`<${external(address)}>${from}: ${reasonOf(report, outcome)}`);
-    return `\r\n${fold(text)}\r\n`;
-  });
-  return head + paragraphs.join("");
+  return head + report.recipients.map((recipient) => paragraph(report, recipient)).join("");
+}
+
+/** What is said of one recipient. */
+export function paragraph(
+  report: Report,
+  { address, original, outcome }: Report["recipients"][number],
+): string {
+  const from = original && original !== address ? ` (expanded from <${external(original)}>)` : "";
+  const text = withoutControls(`<${external(address)}>${from}: ${reasonOf(report, outcome)}`);
+  return `\r\n${fold(text)}\r\n`;
 }

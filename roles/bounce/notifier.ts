@@ -11,12 +11,13 @@ import { isNotifier } from "../../shared/mail/address.ts";
 import { NO_CLIENT } from "../../shared/mail/envelope.ts";
 import type { bounceParameters } from "../../shared/parameters/bounce.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
-import { copySource, type Report } from "../../shared/protocols/bounce.ts";
+import { madeSources, type Report } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
 import { stopAt } from "../../shared/stop_points.ts";
-import { reportMessage } from "./report_message.ts";
+import { fit } from "./fit.ts";
 import type { Reader } from "./notice.ts";
-import { headersOf, type Original, readOriginal } from "./original.ts";
+import { onlyHeaders, type Original, readOriginal } from "./original.ts";
+import { type Parts, type ReportMessage, reportMessage } from "./report_message.ts";
 
 type Params = Values<typeof bounceParameters>;
 export type CleanupClient = Client<typeof cleanupService.calls>;
@@ -47,22 +48,29 @@ export class Notifier {
   }
 
   /**
-   * Tells whoever is to be told; the queue id of the report, empty when nobody is. Throws StorageError when cleanup does not
-   * take the report: then it has to be asked for again.
+   * Tells whoever is to be told; the queue id of the report, empty when nobody is, and of how many recipients. Throws
+   * StorageError when cleanup does not take the report: then it has to be asked for again.
    */
-  async report(report: Report, content: Content): Promise<{ queueId: string }> {
-    const { kind, envelope, size } = report;
+  async report(report: Report, content: Content): Promise<{ queueId: string; told: number }> {
+    const { kind, envelope, size, source } = report;
+    const asked = report.recipients.length;
     const [first, copy] = this.#notifications(report);
-    if (!first) return { queueId: "" };
-    const limit = this.params.bounceSizeLimit;
-    const whole = kind === "failure" && envelope.ret !== "HDRS" && size <= limit;
-    const original = await readOriginal(content, limit, whole);
-    const queueId = await this.#send(first, report, original, report.source);
-    if (!copy) return { queueId };
-    const source = report.source && copySource(report.source);
-    // The sender has been told: a copy that is lost must not tell it twice.
-    await this.#send(copy, report, original, source).catch((error) => warning(reason(error)));
-    return { queueId };
+    if (!first) return { queueId: "", told: asked };
+    const { bounceSizeLimit, messageSizeLimit } = this.params;
+    const whole = kind === "failure" && envelope.ret !== "HDRS" && size <= bounceSizeLimit;
+    const original = await readOriginal(content, bounceSizeLimit, whole);
+    const message = fit(this.#parts(first, report, original), messageSizeLimit);
+    const told = message.parts.report.recipients.length;
+    const sources = source ? madeSources(source, told, asked) : undefined;
+    const queueId = await this.#send(first.from, message, sources?.report);
+    if (copy) {
+      // The postmaster learns that there was a message, not what it said.
+      const parts = this.#parts(copy, message.parts.report, onlyHeaders(message.parts.original));
+      // The sender has been told: a copy that is lost must not tell it twice.
+      const copying = this.#send(copy.from, reportMessage(parts), sources?.copy);
+      await copying.catch((error) => warning(reason(error)));
+    }
+    return { queueId, told };
   }
 
   /** The report that must arrive, and its copy. */
@@ -89,21 +97,16 @@ export class Notifier {
     return [sender];
   }
 
-  async #send(
-    { reader, to, from }: Notification,
-    report: Report,
-    original: Original,
-    source?: string,
-  ): Promise<string> {
-    const about = report.envelope.queueId, name = notification(reader, report.kind);
+  #parts({ reader, to }: Notification, report: Report, original: Original): Parts {
     const queueId = this.nextQueueId(), now = this.now();
-    // The postmaster learns that there was a message, not what it said.
-    const quoted = reader === "postmaster" && report.envelope.sender && original.whole
-      ? { bytes: headersOf(original.bytes), whole: false }
-      : original;
-    const parts = { report, original: quoted, reporter: this.params, queueId, now, to, reader };
-    const { bytes, eightBit } = reportMessage(parts);
-    const submission = submissionOf({ queueId, from, to, now, eightBit }, report);
+    return { report, original, reporter: this.params, queueId, now, to, reader };
+  }
+
+  /** Submits a message; the queue id under which it is in the queue. */
+  async #send(from: string, message: ReportMessage, source?: string): Promise<string> {
+    const { bytes, parts: { report, queueId, reader } } = message;
+    const about = report.envelope.queueId, name = notification(reader, report.kind);
+    const submission = submissionOf(from, message);
     const request = source ? { ...submission, source: { id: source, settled: [] } } : submission;
     const reply: Reply = await this.cleanup.call("submit", request, bytes).then(
       (answered) => answered.reply,
@@ -122,10 +125,9 @@ export class Notifier {
 
 /** The envelope of a report. */
 function submissionOf(
-  about: { queueId: string; from: string; to: string; now: number; eightBit: boolean },
-  { envelope }: Report,
+  from: string,
+  { parts: { queueId, to, now, report: { envelope } }, eightBit }: ReportMessage,
 ): RequestOf<typeof cleanupService.calls, "submit"> {
-  const { queueId, from, to, now, eightBit } = about;
   return {
     envelope: {
       queueId,

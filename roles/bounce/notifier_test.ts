@@ -4,12 +4,12 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { StorageError } from "../../shared/errors.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { mailDate } from "../../shared/mail/date.ts";
-import { copySource } from "../../shared/protocols/bounce.ts";
+import { madeSources } from "../../shared/protocols/bounce.ts";
 import { NOW, ORIGINAL, QUEUE_ID, report, scene } from "./test_scene.ts";
 
 Deno.test("report() tells the sender of a failure, with the null sender", async () => {
   const { report: ask, sent, log } = scene();
-  assertEquals(await ask(report({}, { envid: "a+2Bb" })), { queueId: "4dXyZ12341z1" });
+  assertEquals(await ask(report({}, { envid: "a+2Bb" })), { queueId: "4dXyZ12341z1", told: 1 });
   const { submission, text } = sent[0]!;
   assertEquals([submission.envelope.sender, submission.envelope.body, submission.local], [
     "",
@@ -83,7 +83,7 @@ Return-Path: <joe@example.org>
 Deno.test("report() answers no null sender", async () => {
   for (const kind of ["failure", "delay", "success"] as const) {
     const { report: ask, sent } = scene({ notify_classes: "bounce, delay" });
-    assertEquals(await ask(report({ kind }, { sender: "" })), { queueId: "" });
+    assertEquals(await ask(report({ kind }, { sender: "" })), { queueId: "", told: 1 });
     assertEquals(sent, []);
   }
 });
@@ -104,7 +104,7 @@ Deno.test("report() tells the postmaster of a double bounce when 2bounce says so
 Deno.test("report() answers no postmaster notification", async () => {
   const { report: ask, sent, log } = scene({ notify_classes: "2bounce, bounce" });
   const sender = "Double-Bounce@example.net";
-  assertEquals(await ask(report({}, { sender })), { queueId: "" });
+  assertEquals(await ask(report({}, { sender })), { queueId: "", told: 1 });
   assertEquals(sent, []);
   assertEquals(log, [`warning: ${QUEUE_ID}: undeliverable postmaster notification discarded`]);
 });
@@ -117,7 +117,7 @@ for (
 ) {
   Deno.test(`report() copies the headers of a ${kind} to the postmaster when asked to`, async () => {
     const { report: ask, sent } = scene({ notify_classes: "bounce, delay" });
-    assertEquals(await ask(report({ kind })), { queueId: "4dXyZ12341z1" });
+    assertEquals(await ask(report({ kind })), { queueId: "4dXyZ12341z1", told: 1 });
     assertEquals(sent.map(({ submission }) => submission.envelope.sender), ["", "double-bounce"]);
     assertStringIncludes(sent[1]!.text, `Subject: ${subject}\r\n`);
     assert(!sent[1]!.text.includes("body"));
@@ -141,7 +141,7 @@ Deno.test("report() names report and copy so that neither is queued twice, and b
   const ids = sent.map(({ submission }) => submission.source.id);
   assertEquals(ids.slice(0, 2), ids.slice(2, 4));
   assertEquals(new Set(ids).size, 4);
-  assertEquals(ids[1], copySource("a".repeat(64)));
+  assertEquals(ids[1], madeSources("a".repeat(64), 1, 1).copy);
 });
 
 Deno.test("report() succeeds when only the postmaster's copy is not taken", async () => {
@@ -152,6 +152,6 @@ Deno.test("report() succeeds when only the postmaster's copy is not taken", asyn
         ? { queued: false, code: 451, dsn: "4.3.0", text: "no" }
         : undefined,
   );
-  assertEquals(await ask(report()), { queueId: "4dXyZ12341z1" });
+  assertEquals(await ask(report()), { queueId: "4dXyZ12341z1", told: 1 });
   assertEquals(log.at(-1)?.startsWith("warning: "), true);
 });

@@ -1,6 +1,6 @@
 /** What a report quotes of the message that it is about. */
 
-import { concat } from "../../shared/bytes.ts";
+import { concat, EMPTY } from "../../shared/bytes.ts";
 import type { Content } from "../../shared/ipc/content.ts";
 import { FieldNames, HeaderScanner } from "../../shared/mail/header.ts";
 
@@ -25,6 +25,18 @@ export async function readOriginal(
     return { bytes: ended ? bytes : concat([bytes, CRLF]), whole: true };
   }
   return { bytes: headersOf(bytes), whole: false };
+}
+
+/** All of what is quoted, then less of it: only its headers, then nothing. */
+export function* lessAndLess(original: Original): Generator<Original> {
+  yield original;
+  if (original.whole) yield onlyHeaders(original);
+  yield { bytes: EMPTY, whole: false };
+}
+
+/** Its headers without its body. */
+export function onlyHeaders({ bytes, whole }: Original): Original {
+  return { bytes: whole ? headersOf(bytes) : bytes, whole: false };
 }
 
 /** The header section; a header that was cut off in its middle is left out. */

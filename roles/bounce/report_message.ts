@@ -28,14 +28,22 @@ const MAX_BOUNDARY = 70;
 /** RFC 5322 2.1.1, without the line end. */
 const MAX_LINE_BYTES = 998;
 
-/** The message, CRLF text, and whether it needs 8-bit. Message-Id and the domain of From are cleanup's to add. */
-export function reportMessage(parts: Parts): { bytes: Uint8Array; eightBit: boolean } {
+/** A report: CRLF text, whether it needs 8-bit, and what it is made of. */
+export interface ReportMessage {
+  readonly parts: Parts;
+  readonly bytes: Uint8Array;
+  readonly eightBit: boolean;
+}
+
+/** The message. Message-Id and the domain of From are cleanup's to add. */
+export function reportMessage(parts: Parts): ReportMessage {
   const { report, original, reporter, queueId, now, to, reader } = parts;
   const encoder = new TextEncoder();
   const boundary = `${queueId}.${Math.floor(now / 1000)}/${reporter.myhostname}`
     .slice(0, MAX_BOUNDARY);
+  const text = notice(report, reporter);
   const sections = [
-    section(textType(report, reporter), "Notification", notice(report, reporter)),
+    section(textType(text), "Notification", text),
     section(statusType(report), "Delivery report", deliveryStatus(report, reporter)),
     section(
       originalType(report, original),
@@ -64,7 +72,7 @@ This is a MIME-encapsulated message.\r
     ...sections.flatMap((each) => [separator, encoder.encode(each.head), each.body]),
     encoder.encode(`\r\n--${boundary}--\r\n`),
   ]);
-  return { bytes, eightBit };
+  return { parts, bytes, eightBit };
 }
 
 /** The header that names the reader; no address is cut, and one that fits no line is left to the envelope. */
@@ -109,8 +117,8 @@ function statusType(report: Report): string {
   return `message/${reportType(report)}`;
 }
 
-function textType(report: Report, reporter: Reporter): string {
-  const ascii = /^[\0-\x7f]*$/.test(notice(report, reporter));
+function textType(text: string): string {
+  const ascii = /^[\0-\x7f]*$/.test(text);
   return `text/plain; charset=${ascii ? "us-ascii" : "utf-8"}`;
 }
 

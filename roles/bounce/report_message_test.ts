@@ -153,7 +153,7 @@ Deno.test("report() of a trace says by which relay, whether in words or for prog
 Deno.test("report() of a trace tells no postmaster when there is no sender", async () => {
   const { report: ask, sent } = scene({ notify_classes: "2bounce" });
   const asked = report({ kind: "trace" }, { trace: "verify", sender: "" });
-  assertEquals([await ask(asked), sent], [{ queueId: "" }, []]);
+  assertEquals([await ask(asked), sent], [{ queueId: "", told: 1 }, []]);
 });
 
 Deno.test("report() tells delivered from relayed", async () => {

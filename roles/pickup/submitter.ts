@@ -20,7 +20,7 @@ import { isVerified, worded } from "../../shared/mail/verify.ts";
 import type { Submission } from "../../shared/maildrop/file_format.ts";
 import {
   type bounceService,
-  copySource,
+  madeSources,
   RECIPIENTS_PER_REPORT,
 } from "../../shared/protocols/bounce.ts";
 import type { cleanupService } from "../../shared/protocols/cleanup.ts";
@@ -166,10 +166,9 @@ export class Submitter {
     const content = await start(submission, REPORTED_BYTES);
     const sources: string[] = [];
     this.#reports.set(submission, sources);
-    for (let at = 0; at < told.length; at += RECIPIENTS_PER_REPORT) {
+    for (let at = 0; at < told.length;) {
       // We may die before the file has gone: then the report is asked for again, and was made already.
       const source = derivedSource(sourceId(submission), `report ${modified} ${at}`);
-      sources.push(source, copySource(source));
       const report = {
         kind: verified ? "trace" as const : "failure" as const,
         envelope,
@@ -178,7 +177,10 @@ export class Submitter {
         retryUntil: 0,
         source,
       };
-      await this.options.bounce.call("report", report, content);
+      const { reply } = await this.options.bounce.call("report", report, content);
+      const made = madeSources(source, reply.told, report.recipients.length);
+      sources.push(made.report, made.copy);
+      at += reply.told;
     }
     info(
       `${queueId}: from=${bracketed(sender)}, status=bounced (${describe(refusal)}), ` +

@@ -5,7 +5,7 @@ import { CallError } from "../../shared/ipc/failure.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { QUEUE_ID } from "../../shared/mail/queue_id.ts";
 import { NotASubmission, type Submitted } from "../../shared/maildrop/file_format.ts";
-import { copySource } from "../../shared/protocols/bounce.ts";
+import { madeSources, type Report } from "../../shared/protocols/bounce.ts";
 import { textOf } from "../../tests/support/content.ts";
 import { fileOf, readBytes } from "../../tests/support/maildrop.ts";
 import { Submitter, type SubmitterOptions } from "./submitter.ts";
@@ -19,8 +19,8 @@ interface Asked {
   readonly content: string;
 }
 
-/** A submitter whose peers give these answers, and what they were asked. */
-function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
+/** A submitter whose peers give these answers, each report on so many recipients at most, and what they were asked. */
+function bench(reply: unknown, options: Partial<SubmitterOptions> = {}, most = Infinity) {
   const asked: Asked[] = [];
   const log: string[] = [];
   setSink((severity, text) => log.push(`${severity}: ${text}`));
@@ -32,6 +32,13 @@ function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
     },
     close() {},
   });
+  const reporting = {
+    async call(call: string, request: Report, content?: Sendable) {
+      asked.push({ call, request, content: await textOf(content) });
+      return { reply: { queueId: "x", told: Math.min(most, request.recipients.length) } };
+    },
+    close() {},
+  };
   const submitter = new Submitter({
     hostname: "mail.example.com",
     mailName: "Postern",
@@ -39,7 +46,7 @@ function bench(reply: unknown, options: Partial<SubmitterOptions> = {}) {
     // deno-lint-ignore no-explicit-any
     cleanup: peer(reply) as any,
     // deno-lint-ignore no-explicit-any
-    bounce: peer({ queueId: "x" }) as any,
+    bounce: reporting as any,
     now: () => NOW,
     ...options,
   });
@@ -231,7 +238,7 @@ Deno.test("a permanent refusal is reported to the sender before the file goes", 
 
 Deno.test("a report that is asked for again is known by its source, until its file has gone", async () => {
   const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
-  const recipients = Array.from({ length: 1500 }, (_, n) => `a${n}@example.com`);
+  const recipients = Array.from({ length: 750 }, (_, n) => `a${n}@example.com`);
   const { found, bytes } = await submission({ recipients });
   const sources: string[][] = [];
   // The second pickup finds what the first one left when it was killed; the third another file of the same bytes.
@@ -251,7 +258,32 @@ Deno.test("a report that is asked for again is known by its source, until its fi
   await submitter.submit({ submission: found, uid: 0, modified: NOW });
   assertEquals(
     asked.findLast(({ call }) => call === "submit")!.request.source.settled,
-    sources[0]!.flatMap((source) => [source, copySource(source)]),
+    sources[0]!.map((source) => madeSources(source, 1, 1)).flatMap((
+      { report, copy },
+    ) => [report, copy]),
+  );
+});
+
+Deno.test("recipients of whom a report does not tell are in the next one", async () => {
+  const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
+  const recipients = Array.from({ length: 5 }, (_, n) => `a${n}@example.com`);
+  const { found } = await submission({ recipients });
+  const clock = { steady: 0 };
+  const { submitter, asked } = bench(refusal, { steady: () => clock.steady }, 2);
+  await submitter.submit({ submission: found, uid: 0, modified: NOW });
+  const reports = asked.slice(1).map(({ request }) => request as Report);
+  assertEquals(
+    reports.map((report) => report.recipients.map(({ address }) => address[1]).join("")),
+    ["01234", "234", "4"],
+  );
+  submitter.settle({ submission: found, uid: 0, modified: NOW });
+  clock.steady += 60_000;
+  await submitter.submit({ submission: found, uid: 0, modified: NOW });
+  assertEquals(
+    asked.findLast(({ call }) => call === "submit")!.request.source.settled,
+    reports.map(({ source, recipients: { length } }) =>
+      madeSources(source!, Math.min(2, length), length)
+    ).flatMap(({ report, copy }) => [report, copy]),
   );
 });
 

@@ -9,7 +9,7 @@ import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts
 import { worded } from "../../shared/mail/verify.ts";
 import {
   type bounceService,
-  copySource,
+  madeSources,
   RECIPIENTS_PER_REPORT,
   type Report,
 } from "../../shared/protocols/bounce.ts";
@@ -70,12 +70,11 @@ export class Reports {
       if (hears && isDue(kind, each, each.outcome)) due.push(each);
       else heard.reported.push(each.n);
     }
-    for (let at = 0; at < due.length; at += RECIPIENTS_PER_REPORT) {
+    for (let at = 0; at < due.length;) {
       const some = due.slice(at, at + RECIPIENTS_PER_REPORT);
-      const source = await this.#sendOne(kind, message, some, retryUntil);
-      if (source === undefined) return false;
-      heard.sources.push(source, copySource(source));
-      for (const { n } of some) heard.reported.push(n);
+      const told = await this.#sendOne(kind, message, some, retryUntil, heard);
+      if (told === 0) return false;
+      at += told;
     }
     return true;
   }
@@ -90,13 +89,14 @@ export class Reports {
     return false;
   }
 
-  /** One report; its source, or undefined when it has to be tried again. */
+  /** One report, on the first of these recipients; on how many, or 0 when it has to be tried again. */
   async #sendOne(
     kind: ReportKind,
     { envelope, size }: Reported,
     due: readonly StoredRecipient[],
     retryUntil: number,
-  ): Promise<string | undefined> {
+    heard: Heard,
+  ): Promise<number> {
     // Asked for again after a crash it is the same report, and queued once. If more recipients have failed by then, it is another,
     // and who is in both is told of twice; by a name that does not say who is in it, some would never be told of.
     const numbers = due.map(({ n }) => n).join(",");
@@ -105,15 +105,21 @@ export class Reports {
     );
     const recipients = due.map((each) => reported(envelope, each));
     const content = await this.store.content(envelope.queueId);
+    const done = (told: number) => {
+      const made = madeSources(source, told, due.length);
+      heard.sources.push(made.report, made.copy);
+      for (const { n } of due.slice(0, told)) heard.reported.push(n);
+      return told;
+    };
     stopAt?.("bounce.before_notice");
     try {
-      await this.bounce.call(
+      const { reply } = await this.bounce.call(
         "report",
         { kind, envelope, size, recipients, retryUntil, source },
         content,
       );
       stopAt?.("bounce.after_notice");
-      return source;
+      return done(reply.told);
     } catch (error) {
       if (!(error instanceof PeerError || error instanceof StorageError)) throw error;
       warning(`${envelope.queueId}: bounce or trace service failure: ${reason(error)}`);
@@ -121,9 +127,9 @@ export class Reports {
       const isRefused = error instanceof CallError && error.code === "refused";
       if (kind === "trace" && !retryUntil && isRefused) {
         warning(`${envelope.queueId}: too old to be tried again: trace report given up`);
-        return source;
+        return done(due.length);
       }
-      return undefined;
+      return 0;
     }
   }
 }

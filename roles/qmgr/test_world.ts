@@ -2,13 +2,14 @@
 
 import { createServer, type Server } from "node:net";
 import { client } from "../../shared/ipc/client.ts";
+import type { ReplyOf } from "../../shared/ipc/declare.ts";
 import type { Answerer } from "../../shared/ipc/server.ts";
 import { setSink } from "../../shared/log/log.ts";
 import type { Envelope, Outcome, Recipient, Source } from "../../shared/mail/envelope.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { qmgrParameters } from "../../shared/parameters/qmgr.ts";
-import type { Report } from "../../shared/protocols/bounce.ts";
+import type { bounceService, Report } from "../../shared/protocols/bounce.ts";
 import type { DeliveryReply, DeliveryRequest, Handed } from "../../shared/protocols/delivery.ts";
 import {
   bodiesService,
@@ -40,8 +41,8 @@ export interface Options {
   /** Real agents instead, by transport. */
   readonly clientOf?: (transport: string) => DeliveryClient;
   readonly resolve?: (address: string) => Resolved | Promise<Resolved>;
-  /** The queue id of the report, or a failure. */
-  readonly bounce?: (report: Report) => Promise<string>;
+  /** The queue id of the report on all recipients, the reply of another one, or a failure. */
+  readonly bounce?: (report: Report) => Promise<string | ReportReply>;
   /** The queue of a former world. */
   readonly directory?: string;
   readonly graceMs?: number;
@@ -50,6 +51,8 @@ export interface Options {
   /** Stands between qmgr and its store. */
   readonly around?: (store: SqliteStore) => SqliteStore;
 }
+
+type ReportReply = ReplyOf<typeof bounceService.calls, "report">;
 
 const nextId = queueIdSource();
 
@@ -274,11 +277,11 @@ export class World implements AsyncDisposable {
 
   #bounce(): BounceClient {
     const call = async (_name: string, report: Report) => {
-      const queueId = await (this.options.bounce ?? (() => Promise.resolve("4dXyZ12345z1")))(
-        report,
-      );
+      const bounce = this.options.bounce ?? (() => Promise.resolve("4dXyZ12345z1"));
+      const answered = await bounce(report);
       this.reports.push(report);
-      return { reply: { queueId } };
+      const told = report.recipients.length;
+      return { reply: typeof answered === "string" ? { queueId: answered, told } : answered };
     };
     return { call, close() {} } as unknown as BounceClient;
   }

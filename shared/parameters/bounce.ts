@@ -1,7 +1,7 @@
 /** Parameters of bounce: what reports quote, and what postmasters hear of. */
 
 import { int, text } from "./declare.ts";
-import { identity } from "./global.ts";
+import { identity, sizes } from "./global.ts";
 import { words } from "./parsers.ts";
 import { qmgrParameters } from "./qmgr.ts";
 
@@ -36,5 +36,6 @@ export const bounceParameters = {
   mydomain: identity.mydomain,
   doubleBounceSender: qmgrParameters.doubleBounceSender,
   delayWarningTime: qmgrParameters.delayWarningTime,
+  messageSizeLimit: sizes.messageSizeLimit,
   ...reports,
 };

@@ -5,8 +5,8 @@ import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import { derivedSource } from "../mail/derived_source.ts";
 import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId } from "../mail/envelope.ts";
 
-/** Recipients of one report: with whatever servers said of them it fits into a call, and is a message that the queue takes. */
-export const RECIPIENTS_PER_REPORT = 1000;
+/** Recipients that one report is asked for: whatever servers said of them fits into a call. */
+export const RECIPIENTS_PER_REPORT = 500;
 
 export const Report = shape({
   /** `success` reports delivered recipients for NOTIFY=SUCCESS; `trace` all recipients, as the envelope's `trace` asks. */
@@ -25,16 +25,30 @@ export const Report = shape({
 });
 export type Report = Static<typeof Report>;
 
-/** The source of the copy that a postmaster may get of the report with this one. */
-export function copySource(source: string): string {
-  return derivedSource(source, "postmaster copy");
+/**
+ * The sources of what was made when a report with this one was asked for, but told only of the first recipients: of the report,
+ * and of the copy that a postmaster may get.
+ */
+export function madeSources(
+  source: string,
+  told: number,
+  asked: number,
+): { report: string; copy: string } {
+  const report = told === asked ? source : derivedSource(source, `first ${told}`);
+  return { report, copy: derivedSource(report, "postmaster copy") };
 }
 
 export const bounceService = service("bounce", {
-  /** Content: the original, whole or its first `bounce_size_limit` bytes. `queueId` is empty when no report is due. */
+  /**
+   * Content: the original, whole or its first `bounce_size_limit` bytes. `queueId` is empty when no report is due. `told` is how
+   * many of the recipients are dealt with, from the first on: one message takes only so much, and the others need another.
+   */
   report: call({
     request: Report,
-    reply: shape({ queueId: line(40) }),
+    reply: shape({
+      queueId: line(40),
+      told: Type.Integer({ minimum: 1, maximum: MAX_RECIPIENTS }),
+    }),
     contentIn: true,
     deadlineSeconds: 600,
     headerBytes: ENVELOPE_HEADER_BYTES,
