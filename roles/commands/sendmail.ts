@@ -7,13 +7,19 @@ import { userInfo } from "node:os";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { maildropDirectory, socketPath } from "../../shared/layout.ts";
-import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
+import { MAX_ADDRESS, MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
 import { addressList, isNullAddress } from "../../shared/maildrop/address_list.ts";
 import { Drop } from "../../shared/maildrop/drop.ts";
-import { SubmissionWriter, type Submitted } from "../../shared/maildrop/file_format.ts";
+import {
+  MAX_RECIPIENTS_BYTES,
+  recipientBytes,
+  SubmissionWriter,
+  type Submitted,
+} from "../../shared/maildrop/file_format.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import { sendmailParameters } from "../../shared/parameters/pickup.ts";
 import { bracketed } from "../../shared/log/lines.ts";
+import { printable } from "../../shared/log/printable.ts";
 import { reply } from "../../shared/smtp/reply.ts";
 import { FILE_TOO_BIG, WRITE_ERROR } from "../../shared/smtp/standard_replies.ts";
 import { pickupService } from "../../shared/protocols/pickup.ts";
@@ -33,6 +39,8 @@ type Params = Values<typeof sendmailParameters>;
 const WAKE_MS = 2000;
 /** The message goes to the file in steps of this. */
 const STEP_BYTES = 64 * 1024;
+/** So much of an address that is refused is shown. */
+const SHOWN_CHARS = 100;
 
 /** Tables are read from their text: where others make a database, there is nothing to do, and that is no failure. */
 const NO_ALIASES = "newaliases: no alias database to make: tables are read from their text; " +
@@ -226,8 +234,12 @@ function toEnvelope(
   recipients: readonly string[],
   io: CommandIo,
 ): Submitted {
-  const long = recipients.find((address) => address.length > MAX_ADDRESS);
-  if (long) throw new NotSaved(`recipient address too long: ${long.slice(0, 100)}...`);
+  mustFit("sender", sender);
+  for (const recipient of recipients) mustFit("recipient", recipient);
+  const bytes = recipients.reduce((sum, each) => sum + recipientBytes(each), 0);
+  if (recipients.length > MAX_RECIPIENTS || bytes > MAX_RECIPIENTS_BYTES) {
+    throw new NotSaved(`too many recipients: ${recipients.length}`);
+  }
   const all = [sender, ...recipients].join("");
   return {
     sender,
@@ -242,6 +254,13 @@ function toEnvelope(
     ...(options.trace ? { trace: options.trace } : {}),
     nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),
   };
+}
+
+/** Throws for an address that no submission has room for. */
+function mustFit(what: string, address: string): void {
+  if (address.length <= MAX_ADDRESS) return;
+  const shown = printable(address.slice(0, SHOWN_CHARS));
+  throw new NotSaved(`${what} address too long: ${shown}...`);
 }
 
 /** The sender of -f, else whoever calls. Pickup logs the user who owns the file, whatever is claimed here. */

@@ -8,81 +8,7 @@ import { readBytes } from "../../tests/support/maildrop.ts";
 import { newaliases } from "./newaliases.ts";
 import { sendmail } from "./sendmail.ts";
 import { HeaderRecipients } from "./sendmail_header.ts";
-import { messageLines, type MessageOptions } from "./sendmail_message.ts";
 import { parseSendmail, UsageError } from "./sendmail_options.ts";
-
-const DEFAULTS: MessageOptions = { fixLineEndings: "always", dotEnds: true };
-
-/** The message as the queue gets it, from chunks of input. */
-async function message(chunks: string[], options: Partial<MessageOptions> = {}): Promise<string> {
-  async function* input() {
-    for (const chunk of chunks) yield await Promise.resolve(new TextEncoder().encode(chunk));
-  }
-  const parts: Uint8Array[] = [];
-  for await (const part of messageLines(input(), { ...DEFAULTS, ...options })) {
-    parts.push(part.slice());
-  }
-  return await new Blob(parts as BlobPart[]).text();
-}
-
-const MESSAGES: [string, string, Partial<MessageOptions>, string][] = [
-  ["LF becomes CRLF", "a\nb\n", {}, "a\r\nb\r\n"],
-  ["CRLF stays CRLF", "a\r\nb\r\n", {}, "a\r\nb\r\n"],
-  ["the last line gets an end", "a\nb", {}, "a\r\nb\r\n"],
-  ["a stray CR becomes a space", "a\rb\n", {}, "a b\r\n"],
-  ["of two CR one is stray", "a\r\r\n", {}, "a \r\n"],
-  ["an empty message stays empty", "", {}, ""],
-  ["empty lines stay", "a\n\n\nb\n", {}, "a\r\n\r\n\r\nb\r\n"],
-  ["a lone dot ends the message", "a\n.\nb\n", {}, "a\r\n"],
-  ["a lone dot with CRLF ends it", "a\r\n.\r\nb\r\n", {}, "a\r\n"],
-  ["a lone dot at the end of input ends it", "a\n.", {}, "a\r\n"],
-  ["with -i a lone dot is text", "a\n.\nb\n", { dotEnds: false }, "a\r\n.\r\nb\r\n"],
-  ["two dots are text", "..\n", {}, "..\r\n"],
-  [
-    "From_ lines before the header go",
-    "From me Sat\n>From you\nA: b\n\nFrom x\n",
-    {},
-    "A: b\r\n\r\nFrom x\r\n",
-  ],
-  ["From: is no From_ line", "From: a\n", {}, "From: a\r\n"],
-  ["never: a CR before LF is stray", "a\r\n", { fixLineEndings: "never" }, "a \r\n"],
-  [
-    "strict: as the first line, CRLF",
-    "a\r\nb\r\nc\n",
-    { fixLineEndings: "strict" },
-    "a\r\nb\r\nc\r\n",
-  ],
-  ["strict: as the first line, LF", "a\nb\r\n", { fixLineEndings: "strict" }, "a\r\nb \r\n"],
-  ["NUL stays", "a\0b\n", {}, "a\0b\r\n"],
-];
-
-for (const [what, input, options, expected] of MESSAGES) {
-  Deno.test(`messageLines(): ${what}`, async () => {
-    assertEquals(await message([input], options), expected);
-    assertEquals(await message([...input], options), expected, "byte by byte");
-  });
-}
-
-Deno.test("messageLines() gives the same whatever the chunks, and no bare CR or LF", async () => {
-  const text = fc.string({ unit: fc.constantFrom(..."a.\r\n\n F"), maxLength: 40 });
-  const cut = fc.array(fc.nat(40), { maxLength: 5 });
-  await fc.assert(fc.asyncProperty(text, cut, async (text, cut) => {
-    const at = [0, ...cut.filter((n) => n < text.length).sort((a, b) => a - b), text.length];
-    const chunks = at.slice(1).map((end, n) => text.slice(at[n], end));
-    const whole = await message([text]);
-    assertEquals(await message(chunks), whole);
-    assertEquals(/\r(?!\n)|(?<!\r)\n/.test(whole), false);
-    assertEquals(whole === "" || whole.endsWith("\r\n"), true);
-  }));
-});
-
-Deno.test("messageLines() passes a line of many megabytes on in parts", async () => {
-  const chunks = Array(200).fill("x".repeat(50_001));
-  assertEquals(
-    await message([...chunks, "\r", "\nend\n"]),
-    "x".repeat(200 * 50_001) + "\r\nend\r\n",
-  );
-});
 
 function recipientsOf(header: string): string[] {
   const recipients = new HeaderRecipients();
@@ -255,6 +181,10 @@ Deno.test("sendmail warns of a sender that is several, and takes the first", asy
   assertMatch(err, /^sendmail: warning: -f option specified malformed sender: a@b <c@d>, e@f\n$/);
 });
 
+function recipients(count: number, address: string): string {
+  return Array.from({ length: count }, (_, n) => `${n}${address}`).join(",\n ");
+}
+
 const FAILURES: [string, string[], string, string, number, RegExp][] = [
   [
     "no recipient",
@@ -282,6 +212,30 @@ const FAILURES: [string, string[], string, string, number, RegExp][] = [
   ],
   ["an unknown option", ["-Z", "a@x"], "x\n", "", 64, /invalid option -- 'Z'/],
   ["an address too long", [`${"a".repeat(2000)}@x`], "x\n", "", 65, /recipient address too long/],
+  [
+    "a sender too long",
+    ["-f", `${"a".repeat(2000)}@x`, "a@x"],
+    "x\n",
+    "",
+    65,
+    /fatal: tester\(\d+\): sender address too long: a{100}\.\.\.\n$/,
+  ],
+  [
+    "too many recipients",
+    ["-t"],
+    `Bcc: ${recipients(50_001, "a@x.test")}\n\n`,
+    "",
+    65,
+    /: too many recipients: 50001\n$/,
+  ],
+  [
+    "recipients of too many bytes",
+    ["-t"],
+    `Bcc: ${recipients(4550, `${"a".repeat(900)}@x.test`)}\n\n`,
+    "",
+    65,
+    /: too many recipients: 4550\n$/,
+  ],
   ["-bl", ["-bl"], "", "", 64, /not supported: -bl: start the system with "postern start"/],
 ];
 
