@@ -23,6 +23,7 @@ import type { Addresses } from "./aliases.ts";
 import { RecipientRules } from "./recipients.ts";
 import {
   CROWDED,
+  HEADER_TOO_BIG,
   NO_RECIPIENTS,
   NO_SPACE,
   PROTOCOL_ERROR,
@@ -87,8 +88,8 @@ export class Cleanup {
     let head = await readHead(content, local ? localNames : remoteNames, share);
     if (!head) return CROWDED;
     stopAt?.("cleanup.received");
-    const looping = this.#checkHops(envelope.queueId, head);
-    if (looping) return looping;
+    const refusal = this.#checkHead(envelope.queueId, head);
+    if (refusal) return refusal;
     try {
       const sender = await this.#sender(envelope.sender);
       const { recipients: named } = submission;
@@ -119,16 +120,23 @@ export class Cleanup {
     }
   }
 
-  /** A message without Received is not from one of our roles; one with too many is in a loop (RFC 5321 6.3). */
-  #checkHops(queueId: string, head: Head): Refusal | undefined {
+  /**
+   * A message without Received is not from one of our roles; one with too many is in a loop (RFC 5321 6.3). Of a header that was
+   * not looked at to its end nobody could take Bcc out, or say what it lacks.
+   */
+  #checkHead(queueId: string, head: Head): Refusal | undefined {
     const hops = this.#headers.hops(head);
     if (hops === 0) {
       warning(`${queueId}: message rejected: no Received: header`);
       return PROTOCOL_ERROR;
     }
-    if (hops < this.params.hopcountLimit) return undefined;
-    warning(`${queueId}: message rejected: hopcount exceeded`);
-    return TOO_MANY_HOPS;
+    if (hops >= this.params.hopcountLimit) {
+      warning(`${queueId}: message rejected: hopcount exceeded`);
+      return TOO_MANY_HOPS;
+    }
+    if (head.scanner.ending !== "limit") return undefined;
+    warning(`${queueId}: message rejected: header too big`);
+    return HEADER_TOO_BIG;
   }
 
   /** The sender in standard form; mail from MAILER-DAEMON has the null sender, so that nobody answers it. */

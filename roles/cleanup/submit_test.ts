@@ -199,13 +199,12 @@ Deno.test("submit() refuses 10,000 Received headers at once", async () => {
 for (
   const [why, text] of [
     ["a header line of 1 MB", `X: ${"x".repeat(1_000_000)}\r\nBcc: a\r\n\r\n`],
-    ["a header line of 2 MB", `X: ${"x".repeat(2_000_000)}\r\n\r\n`],
     ["NUL bytes", "X: a\0b\r\n\r\n\0\0\r\n"],
     ["a NUL in a header's name", "X\0: a\r\n\r\n"],
     ["a header named __proto__", "__proto__: x\r\nconstructor: y\r\n\r\n"],
     ["bytes that are no text", "To: \xff\xfe@\x80\r\nSubject: \xff\r\n\r\n\xff\r\n"],
     ["a message that is one line", "x\r\n"],
-    ["a million empty folded lines", `X: y\r\n${" \r\n".repeat(1_000_000)}\r\n`],
+    ["300,000 empty folded lines", `X: y\r\n${" \r\n".repeat(300_000)}\r\n`],
   ] as const
 ) {
   Deno.test(`submit() keeps the content of a message with ${why}`, async () => {

@@ -5,7 +5,7 @@
 
 import { byteText } from "../bytes.ts";
 
-/** Beyond this the rest is taken for body: an attacker could make us hold a message of any size. */
+/** A longer section is looked at no further: an attacker could make us hold a message of any size. */
 const MAX_HEADER_SECTION_BYTES = 1 << 20;
 
 /** More fields that somebody has to look at are nobody's, and each is an object many times as large as its bytes. */
@@ -68,7 +68,7 @@ export interface Field {
 
 /**
  * How a header section ends: an empty line, a line that is no header (an empty line belongs before it), the end of the
- * message, or a limit, where nothing may be changed in what follows.
+ * message; or a limit, behind which nobody knows what else it has.
  */
 export type HeaderEnd = "empty line" | "text" | "end of message" | "limit";
 
@@ -77,14 +77,13 @@ export class HeaderScanner {
   readonly fields: Field[] = [];
   /** Any field whose name begins with this counts as `resent`. */
   resent = false;
-  /** Where the section ends: at the empty line, or after the last field. */
+  /** Where the section ends: at the empty line, or after the last field; at a limit, how far it was looked at. */
   end = 0;
   ending: HeaderEnd = "limit";
   /** Start of the first line that has not been looked at. */
   #at = 0;
   /** The field that the last line belongs to: null for one nobody asked for, undefined before the first. */
   #open: Field | null | undefined;
-  #openStart = 0;
 
   constructor(readonly names: FieldNames, readonly limitBytes = MAX_HEADER_SECTION_BYTES) {}
 
@@ -95,19 +94,18 @@ export class HeaderScanner {
       if (at >= content.length) return last ? this.#ended("end of message", at) : false;
       let next = content.indexOf(LF, at) + 1;
       if (next === 0) {
-        if (!last) return content.length > this.limitBytes && this.#overLimit(content);
+        // The CR of an empty line may be the last that has come.
+        if (!last && content.length <= this.limitBytes + 1) return false;
         next = content.length;
       }
-      if (next > this.limitBytes) return this.#overLimit(content);
-      const first = content[at]!;
-      if (first === SPACE || first === TAB) {
-        if (this.#open === undefined) return this.#ended("text", at);
-        if (this.#open) this.#open.end = next;
-      } else if (first === CR && next - at === 2) {
-        return this.#ended("empty line", at);
-      } else if (this.fields.length === MAX_FIELDS) {
-        return this.#ended("limit", at);
-      } else if (!this.#field(content, at, next)) return this.#ended("text", at);
+      const first = content[at]!, folded = first === SPACE || first === TAB;
+      if (first === CR && next - at === 2) return this.#ended("empty line", at);
+      // However long a line is, its first byte may show that it is no header.
+      if (folded ? this.#open === undefined : !isNameByte(first)) return this.#ended("text", at);
+      if (next > this.limitBytes) return this.#ended("limit", at);
+      if (!folded && !this.#field(content, at, next)) return this.#ended("text", at);
+      if (folded && this.#open) this.#open.end = next;
+      if (this.fields.length > MAX_FIELDS) return this.#ended("limit", at);
       this.#at = next;
     }
   }
@@ -121,7 +119,6 @@ export class HeaderScanner {
     if (nameEnd === start || content[at] !== COLON || at >= next) return false;
     this.resent ||= nameEnd - start > 7 && isResent(content, start);
     const name = this.names.find(content, start, nameEnd) ?? (at > nameEnd ? APART : undefined);
-    this.#openStart = start;
     this.#open = name === undefined
       ? null
       : { name, start, nameEnd, valueStart: at + 1, end: next };
@@ -133,14 +130,6 @@ export class HeaderScanner {
     this.ending = ending;
     this.end = at;
     return true;
-  }
-
-  /** A field that reaches over the limit is not part of the section: nobody knows where it ends. */
-  #overLimit(content: Uint8Array): boolean {
-    const first = content[this.#at]!;
-    const folded = this.#open !== undefined && (first === SPACE || first === TAB);
-    if (folded && this.#open) this.fields.pop();
-    return this.#ended("limit", folded ? this.#openStart : this.#at);
   }
 }
 

@@ -56,16 +56,20 @@ for (
   });
 }
 
-Deno.test("scan() leaves a field that reaches over the limit out of the section", () => {
-  const head = "Bcc: a\r\n";
-  assertEquals(scan(head + "Bcc: " + "x".repeat(100) + "\r\n\r\n", 50), {
-    ending: "limit",
-    head,
-    fields: [["bcc", "a"]],
-    resent: false,
+for (
+  const [why, text, ending, end] of [
+    ["a field that reaches over it", "Bcc: " + "x".repeat(100) + "\r\n\r\n", "limit", 8],
+    ["a folded line behind it", "Bcc: b\r\n" + " x\r\n".repeat(100), "limit", 48],
+    ["a name that is cut by it", "X: " + "x".repeat(34) + "\r\nBcc: b\r\n\r\n", "limit", 47],
+    ["an empty line there", "X: " + "x".repeat(37) + "\r\n\r\nx", "empty line", 50],
+    ["a long line that is no header", "\0".repeat(100), "text", 8],
+  ] as const
+) {
+  Deno.test(`scan() finds ${ending} at the limit where there is ${why}`, () => {
+    const found = scan(`Bcc: a\r\n${text}`, 50);
+    assertEquals([found.ending, found.head.length], [ending, end]);
   });
-  assertEquals(scan(head + "Bcc: b\r\n" + " x\r\n".repeat(100), 50).head, head);
-});
+}
 
 Deno.test("scan() knows a message that was sent again", () => {
   assertEquals(scan("Resent-Date: x\r\n\r\n").resent, true);
@@ -108,7 +112,8 @@ Deno.test("unfold() joins folded lines and keeps their white space", () => {
   assertEquals(unfold(" a\r\n b\r\n\tc \r\n"), "a b\tc");
 });
 
-Deno.test("scan() leaves what follows a thousand fields that it was asked for out of the section", () => {
+Deno.test("scan() goes no further than a thousand fields that it was asked for", () => {
+  assertEquals(scan("Bcc: a\r\n".repeat(1000) + "X: y\r\n\r\n").ending, "empty line");
   const found = scan("X: y\r\n" + "Bcc: a\r\n".repeat(1001) + "X: y\r\n\r\n");
-  assertEquals([found.ending, found.head.length, found.fields.length], ["limit", 8006, 1000]);
+  assertEquals([found.ending, found.head.length, found.fields.length], ["limit", 8006, 1001]);
 });
