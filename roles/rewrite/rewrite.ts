@@ -28,13 +28,16 @@ export function rewriteExposed(params: Params, text: string): string {
 function toStandard(params: Params, rules: Rules, text: string, exposed: boolean): string {
   if (text === "") return "";
   if (text === "@") return "";
-  let address = withoutRoute(text);
+  let address = exposed ? withoutRoute(text) : text;
   if (!address.includes("@")) address = withDomain(params, rules, address, exposed);
   if (params.appendDotMydomain && rules.domain) address = withDot(address, rules.domain);
   return withoutTrailingDot(address);
 }
 
-/** `@one,@two:user@domain` is user@domain (RFC 5321 3.6.1); only where something follows the colon. */
+/**
+ * `@one,@two:user@domain` is user@domain (RFC 5321 3.6.1); only where something follows the colon. Whoever reads addresses
+ * leaves routes out, so that in internal form only a quoted local part begins like one.
+ */
 function withoutRoute(address: string): string {
   if (!address.startsWith("@")) return address;
   const colon = address.indexOf(":");

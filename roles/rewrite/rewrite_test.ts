@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
-import { rewrite } from "./rewrite.ts";
+import { rewrite, rewriteExposed } from "./rewrite.ts";
 import { settingsOf } from "./testing.ts";
 
 type Case = [address: string, expected: string, texts?: Record<string, string>];
@@ -15,11 +15,10 @@ const local: Case[] = [
   ["", ""],
   // (2) a lone @
   ["@", ""],
-  // (3) source routes
-  ["@one,@two:user@other.example", "user@other.example"],
-  ["@one:user", "user@example.com"],
-  ["@one:", "@one:"],
-  ["@one:a:b@c.example", "a:b@c.example"],
+  // (3) a source route is left out where an address is read: what looks like one here was quoted
+  ["@x:y@other.example", "@x:y@other.example"],
+  ["@one,@two:user@other.example", "@one,@two:user@other.example"],
+  ["@other", "@other.example.com", DOT],
   // (4) no domain: bang, percent, origin
   ["user", "user@example.com"],
   ["user", "user", NO_ORIGIN],
@@ -60,6 +59,18 @@ for (const [address, expected, texts] of local) {
     : "";
   Deno.test(`rewrite() makes "${address}" into "${expected}"${how}`, () => {
     assertEquals(rewrite(settingsOf(texts).params, "local", address), expected);
+  });
+}
+
+const exposed: Case[] = [
+  ["@one,@two:user@other.example", "user@other.example"],
+  ["@one:user", "user@example.com"],
+  ["@one:", "@one:"],
+  ["@one:a:b@c.example", "a:b@c.example"],
+];
+for (const [text, expected] of exposed) {
+  Deno.test(`rewriteExposed() makes "${text}" into "${expected}"`, () => {
+    assertEquals(rewriteExposed(settingsOf().params, text), expected);
   });
 }
 
