@@ -216,7 +216,10 @@ export class To7Bit {
     if (name === undefined) {
       // No header: the body has begun without an empty line.
       if (this.#endHeader()) this.#pass(encoder.encode("\r\n"));
-      return this.#bodyLine(piece, last);
+      // That of a message begins with a header, or again without one.
+      return this.#section === "header"
+        ? this.#headerLine(piece, fresh, last)
+        : this.#bodyLine(piece, last);
     }
     this.#head.begun = true;
     const found = NAMES.find(piece, 0, name);

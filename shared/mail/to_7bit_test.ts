@@ -198,6 +198,17 @@ Deno.test("To7Bit puts an empty line before a body that has begun without one", 
   );
 });
 
+Deno.test("To7Bit takes nothing for a header of a message that has begun without an empty line", () => {
+  const text = lines(
+    "Content-Type: message/rfc822",
+    "no header",
+    "Content-Transfer-Encoding: 8bit",
+    "",
+    "\xe4",
+  );
+  assertEquals(convert(text), text);
+});
+
 Deno.test("To7Bit ends an inner multipart at the boundary of the outer one", () => {
   const text = lines(
     "Content-Type: multipart/mixed; boundary=outer",
