@@ -1,12 +1,11 @@
 /** For tests: messages as text, one character for each byte, on their way through To7Bit. */
 
-import { concat } from "../bytes.ts";
+import { byteText, concat } from "../bytes.ts";
 import { To7Bit } from "./to_7bit.ts";
 
 export const LIMITS = { nesting: 100, boundaryBytes: 2048 };
 
 const bytesOf = (text: string) => Uint8Array.from(text, (each) => each.charCodeAt(0));
-const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
 
 /** What comes out of it when it is put in whole, or cut into pieces of these lengths. */
 export function convert(text: string, limits = LIMITS, cuts: readonly number[] = []): string {
@@ -16,7 +15,7 @@ export function convert(text: string, limits = LIMITS, cuts: readonly number[] =
     parts.push(converter.push(bytes.subarray(at, at + length)).slice());
     at = Math.min(bytes.length, at + length);
   }
-  return textOf(concat([...parts, converter.end()]));
+  return byteText(concat([...parts, converter.end()]));
 }
 
 /** As text with line ends. */

@@ -14,7 +14,7 @@
  * | between  | before, after and between a multipart's parts | a boundary                       |
  */
 
-import { concat, EMPTY } from "../bytes.ts";
+import { byteText, concat, EMPTY } from "../bytes.ts";
 import { parseContentType, parseEncoding } from "./content_type.ts";
 import { FieldNames } from "./header.ts";
 import { QuotedPrintable } from "./quoted_printable.ts";
@@ -38,7 +38,6 @@ const TYPE = "content-type", ENCODING = "content-transfer-encoding";
 const TEXT = "text/plain", MESSAGE = "message/rfc822";
 const EIGHT_BIT: ReadonlySet<string> = new Set(["8bit", "binary"]);
 const NAMES = new FieldNames([TYPE, ENCODING]);
-const decoder = new TextDecoder("latin1");
 const encoder = new TextEncoder();
 
 /** A field that may tell something, as far as it has come. */
@@ -243,7 +242,7 @@ export class To7Bit {
     const field = this.#field;
     if (!field) return;
     this.#field = undefined;
-    const text = decoder.decode(concat(field.parts)), value = text.slice(text.indexOf(":") + 1);
+    const text = byteText(concat(field.parts)), value = text.slice(text.indexOf(":") + 1);
     if (field.name === TYPE && !this.#head.typed) {
       Object.assign(this.#head, parseContentType(value), { typed: true });
     } else if (field.name === ENCODING) {

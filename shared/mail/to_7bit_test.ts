@@ -82,8 +82,8 @@ const convertedPart = (text: string) =>
   text.replace(": 8BIT (eight)", ": 7bit").replace(": 8bit", ": quoted-printable")
     .replace("\xe4", "=E4");
 
-for (const boundary of ["----=_NextPart_000_0001", "a/b:c?d@e"]) {
-  Deno.test(`To7Bit finds the boundary ${boundary} that should have been quoted`, () => {
+for (const boundary of ["----=_NextPart_000_0001", "a/b:c?d@e", "\x80\x9f"]) {
+  Deno.test(`To7Bit finds the boundary ${JSON.stringify(boundary)}, which is against the rules`, () => {
     const type = `Content-Type: multipart/mixed; boundary=${boundary}`;
     const text = multipart(type, [`--${boundary}`, `--${boundary}--`]);
     assertEquals(convert(text), convertedPart(text));
