@@ -1,5 +1,6 @@
 /** `postcat -q`: show a message of the queue, in the layout of Postfix's. */
 
+import { utf8Bytes } from "../../shared/bytes.ts";
 import { EX } from "../../shared/errors.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
 import type { Recipient } from "../../shared/mail/envelope.ts";
@@ -11,13 +12,18 @@ import { CommandError, openForReading, QUEUE_ID_WORD, queueCommand } from "./que
 import { arrival } from "./queue_listing.ts";
 
 const USAGE = "usage: postcat [-b (body text)] [-c config_dir] [-e (envelope records)] " +
-  "[-h (header text)] [-q (access queue)] [-v] [queue_id(s)...]";
+  "[-h (header text)] [-o (offsets)] [-q (access queue)] [-v] [queue_id(s)...]";
 
 interface Parts {
   readonly envelope: boolean;
   readonly header: boolean;
   readonly body: boolean;
+  /** Before each line of the message, how many bytes of it are before that; the envelope is in no file, and has none. */
+  readonly offsets: boolean;
 }
+
+/** Wide enough for any message; the text of a line begins in the same column everywhere. */
+const OFFSET_WIDTH = 9;
 
 /** Shows messages whole, or their envelope (-e), header (-h) and body (-b). Exit code 1 for one that is not there. */
 export function postcat(args: string[], io: CommandIo): Promise<number> {
@@ -31,7 +37,7 @@ export function postcat(args: string[], io: CommandIo): Promise<number> {
 function parse(args: readonly string[]): { parts: Parts; ids: string[] } {
   const ids = args.filter((arg) => !arg.startsWith("-"));
   const letters = args.filter((arg) => arg.startsWith("-")).map((arg) => arg.slice(1)).join("");
-  if (!/^[behqv]*$/.test(letters)) throw new CommandError(USAGE, 1);
+  if (!/^[behoqv]*$/.test(letters)) throw new CommandError(USAGE, 1);
   if (!letters.includes("q")) {
     throw new CommandError("the queue has no message files: name a queue ID, postcat -q ID", 1);
   }
@@ -39,7 +45,8 @@ function parse(args: readonly string[]): { parts: Parts; ids: string[] } {
   if (wrong !== undefined) throw new CommandError(`bad mail queue id: ${wrong}`, 1);
   const all = !/[beh]/.test(letters);
   const has = (letter: string) => all || letters.includes(letter);
-  return { parts: { envelope: has("e"), header: has("h"), body: has("b") }, ids };
+  const parts = { envelope: has("e"), header: has("h"), body: has("b") };
+  return { parts: { ...parts, offsets: letters.includes("o") }, ids };
 }
 
 async function show(
@@ -48,20 +55,22 @@ async function show(
   queueDirectory: string,
   io: CommandIo,
 ): Promise<void> {
+  const say = (text: string) =>
+    io.out(parts.offsets ? text.replace(/^(?=.)/gm, " ".repeat(OFFSET_WIDTH + 1)) : text);
   const reader = openForReading(queueDirectory);
   try {
     const shown = await (reader && showMessage(reader, id));
     if (!shown) throw new CommandError(`open queue file ${id}: No such file or directory`, 1);
     const place = `${shown.message.queue}/${id}`;
     if (parts.envelope) {
-      io.out(`*** ENVELOPE RECORDS ${place} ***\n${envelopeText(shown)}`);
-      io.out(`*** MESSAGE CONTENTS ${place} ***\n`);
+      say(`*** ENVELOPE RECORDS ${place} ***\n${envelopeText(shown)}`);
+      say(`*** MESSAGE CONTENTS ${place} ***\n`);
     }
     const out = io.outBytes?.bind(io) ??
       ((bytes: Uint8Array) => io.out(new TextDecoder().decode(bytes)));
     await writeContent(shown.content, parts, out);
     if (parts.envelope) {
-      io.out(`*** HEADER EXTRACTED ${place} ***\n*** MESSAGE FILE END ${place} ***\n`);
+      say(`*** HEADER EXTRACTED ${place} ***\n*** MESSAGE FILE END ${place} ***\n`);
     }
   } finally {
     await reader?.close();
@@ -123,21 +132,32 @@ const CR = 13, LF = 10;
 /** The wanted parts of the message with the line ends of files; the empty line between belongs to the body. */
 async function writeContent(
   content: Sendable,
-  parts: Pick<Parts, "header" | "body">,
+  parts: Pick<Parts, "header" | "body" | "offsets">,
   out: (bytes: Uint8Array) => void,
 ): Promise<void> {
   const chunks = content instanceof Uint8Array ? [content] : content;
-  let inHeader = true, lineStart = true;
+  let inHeader = true, lineStart = true, at = 0, begin = 0;
   for await (const chunk of chunks) {
     const kept = new Uint8Array(chunk.length);
     let length = 0;
+    const flush = () => {
+      if (length) out(kept.subarray(0, length));
+      length = 0;
+    };
     for (const byte of chunk) {
+      at++;
       // Content has no CR but in CRLF.
       if (byte === CR) continue;
       if (inHeader && lineStart && byte === LF) inHeader = false;
+      const isWanted = inHeader ? parts.header : parts.body;
+      if (isWanted && lineStart && parts.offsets) {
+        flush();
+        out(utf8Bytes(`${String(begin).padStart(OFFSET_WIDTH)} `));
+      }
       lineStart = byte === LF;
-      if (inHeader ? parts.header : parts.body) kept[length++] = byte;
+      if (lineStart) begin = at;
+      if (isWanted) kept[length++] = byte;
     }
-    if (length) out(kept.subarray(0, length));
+    flush();
   }
 }

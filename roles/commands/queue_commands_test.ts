@@ -227,6 +227,23 @@ for (const [flags, expected] of PARTS) {
     }));
 }
 
+Deno.test("postcat -oq says where in the message each line begins", () =>
+  withQueue(async (io) => {
+    assertEquals(await postcat(["-ohbq", IDS[2]], io), 0);
+    assertEquals(
+      io.written.out,
+      `        0 Subject: x
+       12 To: y
+       19${" "}
+       21 body
+       27${" "}
+       29 end
+`,
+    );
+    await postcat(["-oeq", IDS[2]], io);
+    assertMatch(io.written.out, /\n {10}sender: me@example\.com\n/);
+  }));
+
 Deno.test("postcat -eq tells which client a message came from", () =>
   withQueue(async (io) => {
     await postcat(["-eq", IDS[2]], io);
