@@ -72,6 +72,8 @@ async function asked(
     control = client(controlService, { path });
     return await run(control, path);
   } catch (error) {
+    // Whoever reads our output has seen enough: `status | head`.
+    if (error instanceof Deno.errors.BrokenPipe) return EX.OK;
     io.err(`${name}: ${reason(error)}\n`);
     return EX.UNAVAILABLE;
   } finally {

@@ -84,6 +84,21 @@ export async function role(given: string[], io: CommandIo): Promise<number> {
   }
 }
 
+/** When nobody reads what it shows any more, a role ends as after Ctrl-C, and leaves nothing behind. */
+function whileRead(io: CommandIo): CommandIo {
+  return {
+    ...io,
+    out(text) {
+      try {
+        io.out(text);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        Deno.kill(Deno.pid, "SIGTERM");
+      }
+    },
+  };
+}
+
 async function start(
   wanted: Wanted,
   loaded: Configuration,
@@ -117,17 +132,18 @@ async function start(
   Deno.chmodSync(directory, 0o755);
   const configuration = given.with(changes(wanted.row, stub, directory));
   const alone: Alone = { configuration, wanted: listening, host, layers, directory, inspect };
+  const screen = whileRead(io);
   let scene: Scene | undefined;
   if (stub) {
     prepare(configuration, host);
     const owner = grantAlone(alone).user ?? { uid: Deno.uid()!, gid: Deno.gid()! };
-    temporary.defer(await startStubs(directory, called, host, owner, (text) => io.out(text)));
+    temporary.defer(await startStubs(directory, called, host, owner, (text) => screen.out(text)));
     scene = await makeScene(wanted.row, directory);
     temporary.defer(() => scene?.end());
   }
   const shown = { ...options, nexthop, scene: scene?.text, called };
   return await runAlone(alone, {
-    ready: () => io.out(welcome(alone, shown, io)),
+    ready: () => screen.out(welcome(alone, shown, screen)),
     want: (service) => running && want(control, service, io),
   });
 }
