@@ -29,8 +29,8 @@ export const LOOKUP_PARAMETERS = [
   "virtual_gid_maps",
 ] as const;
 
-/** The longest value that an answer has: as many members as an alias may have, of the usual length. */
-export const MAX_VALUE_LENGTH = 100_000;
+/** The longest value that an answer has: some thousand members of an alias. A hundred of them are under way at once. */
+export const MAX_VALUE_LENGTH = 256 * 1024;
 /** JSON's escapes are the longest form of a character, and the extension is as long as an address at most. */
 const LOOKUP_BYTES = 6 * (MAX_VALUE_LENGTH + MAX_ADDRESS) + 100;
 

@@ -19,8 +19,8 @@ const TICK_MS = 20;
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What the decoder puts in place of bytes that are not UTF-8. */
 const REPLACEMENT = "\u{fffd}";
-/** A longer logical line is no table entry: it would not fit the reply to a lookup. */
-export const MAX_LINE_LENGTH = 100_000;
+/** A longer logical line makes the file fail: the expressions that take lines apart need memory for each character. */
+export const MAX_LINE_LENGTH = 4 * 1024 * 1024;
 /** More than this many warnings about one version of a file do not help a log. */
 const MAX_WARNINGS = 10;
 
@@ -163,9 +163,13 @@ function says(error: unknown): string {
   return reason(error);
 }
 
-/** The logical lines of a table or list that can be any (postmap(1)). */
+/** The logical lines of a table or list that can be any (postmap(1)); throws StorageError where one is too long. */
 export function tableLines(text: string, remarks: Remarks): LogicalLine[] {
   return logicalLines(text).filter(({ text, line }) => {
+    // Without it, the addresses that it has would be refused for good.
+    if (text.length > MAX_LINE_LENGTH) {
+      throw new StorageError(`line ${line}: longer than ${MAX_LINE_LENGTH} characters`);
+    }
     const what = lineProblem(text);
     if (what) remarks.wrong(line, what);
     return !what;
@@ -173,7 +177,6 @@ export function tableLines(text: string, remarks: Remarks): LogicalLine[] {
 }
 
 function lineProblem(text: string): string | undefined {
-  if (text.length > MAX_LINE_LENGTH) return `longer than ${MAX_LINE_LENGTH} characters`;
   if (text.includes(REPLACEMENT)) return "not UTF-8";
   return startsWithSpace(text) ? "starts with white space but continues nothing" : undefined;
 }
