@@ -1,4 +1,7 @@
-/** No mail is taken when the queue's file system runs full (reference 7.1). */
+/**
+ * No mail is taken when the queue's file system runs full (reference 7.1). One look at it is good for a second, less what is let in
+ * meanwhile: a burst would use up all that is to be left.
+ */
 
 import { FullError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
@@ -8,7 +11,10 @@ import type { QueueStore } from "../../shared/queue/store.ts";
 const FRESH_MS = 1000;
 
 export class FreeSpace {
+  /** As seen, less what has been let in since. */
   #free = Infinity;
+  /** Let in, and not yet where a look can see it. */
+  #pending = 0;
   #lookedAt = -Infinity;
   /** Looking fails: said once, until it works again. */
   #failing = false;
@@ -21,12 +27,47 @@ export class FreeSpace {
     public limits: { minimum: number; messageSize: number },
   ) {}
 
-  /** Throws FullError when there is less than `queue_minfree`, or than one and a half of the largest message. */
-  check(): void {
+  /**
+   * Throws FullError when there is less than `queue_minfree`, or than one and a half of the largest message; for a message that
+   * has `begun`, which may use what was there for it, when there is less than that without the largest message.
+   */
+  check(begun = false): void {
     if (this.now() - this.#lookedAt >= FRESH_MS || this.store.strained) this.look();
     const { minimum, messageSize } = this.limits;
-    if (this.#free < Math.max(minimum, messageSize * 1.5)) {
+    const margin = Math.max(minimum, messageSize * 1.5);
+    if (this.#free < (begun ? margin - messageSize : margin)) {
       throw new FullError(`not enough free space in mail queue: ${this.#free} bytes`);
+    }
+  }
+
+  /** So many bytes are about to be written. */
+  hold(bytes: number): void {
+    this.#free -= bytes;
+    this.#pending += bytes;
+  }
+
+  /** They are. */
+  release(bytes: number): void {
+    this.#pending -= bytes;
+  }
+
+  /** The content of a message that has begun, while it is written; throws FullError when there is no room for more of it. */
+  async *counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let size = 0, held = 0;
+    try {
+      for await (const chunk of content) {
+        size += held = chunk.length;
+        this.hold(held);
+        this.check(true);
+        yield chunk;
+        this.release(held);
+        held = 0;
+      }
+      size = 0;
+    } finally {
+      // What breaks off is not kept, which may let others go on.
+      this.release(held);
+      this.#free += size;
     }
   }
 
@@ -35,7 +76,7 @@ export class FreeSpace {
     this.#lookedAt = this.now();
     if (this.#blind) return;
     try {
-      this.#free = this.store.room().disk;
+      this.#free = this.store.room().disk - this.#pending;
       this.#failing = false;
     } catch (error) {
       // What was seen before says nothing of now: a full disk is noticed by the commit that fails.

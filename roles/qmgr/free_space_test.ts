@@ -36,6 +36,57 @@ Deno.test("check() looks at the disk at most once a second, and takes mail when 
   assertEquals(scene.looks, 2);
 });
 
+Deno.test("check() counts what was let in since the last look", () => {
+  const { scene, space: each } = space(() => 1000, 100, 0);
+  each.check();
+  each.hold(900);
+  each.release(900);
+  each.check();
+  each.hold(1);
+  assertThrows(() => each.check(), StorageError, "99 bytes");
+  scene.now = 1000;
+  each.check();
+});
+
+Deno.test("check() counts what was let in before the last look and is not written yet", () => {
+  const { scene, space: each } = space(() => 1000, 100, 0);
+  each.check();
+  each.hold(901);
+  scene.now = 1000;
+  assertThrows(() => each.check(), StorageError, "99 bytes");
+  each.release(901);
+  scene.now = 2000;
+  each.check();
+});
+
+Deno.test("check() leaves to a message that has begun the room of the largest one", () => {
+  for (
+    const [free, minimum, begun, refused] of [
+      [1499, 0, false, true],
+      [1499, 0, true, false],
+      [500, 0, true, false],
+      [499, 0, true, true],
+      [4000, 5000, true, false],
+      [3999, 5000, true, true],
+    ] as const
+  ) {
+    const { space: each } = space(() => free, minimum, 1000);
+    if (refused) assertThrows(() => each.check(begun), StorageError, `${free} bytes`);
+    else each.check(begun);
+  }
+});
+
+Deno.test("check() looks anew while changes need what is kept for them", () => {
+  let free = 1000;
+  const { scene, store, space: each } = space(() => free, 100, 0);
+  each.check();
+  free = 0;
+  each.check();
+  store.strained = true;
+  assertThrows(() => each.check(), StorageError, "0 bytes");
+  assertEquals(scene.looks, 2);
+});
+
 Deno.test("check() takes mail where it may not look, and warns once", () => {
   const warnings: string[] = [];
   setSink((_severity, text) => warnings.push(text));

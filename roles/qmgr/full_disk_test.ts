@@ -1,11 +1,17 @@
 /** What qmgr does on a disk that runs full. */
 
 import { assert, assertRejects } from "@std/assert";
+import { statfsSync } from "node:fs";
 import { hasSmallDisks, SmallDisk } from "../../tests/support/disk.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { Gate, World } from "./test_world.ts";
 
 const MIB = 1024 * 1024;
+
+function freeOf({ directory }: SmallDisk): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
+}
 
 /** A test with a queue on a small disk, and agents that wait. */
 function test(
@@ -41,3 +47,25 @@ test("deliveries that end on a full disk leave the queue", async (world, disk, g
   world.qmgr.scan();
   assert(!world.store.strained);
 });
+
+for (const [what, bytes] of [["small", 4000], ["middling", 100_000], ["large", 400_000]] as const) {
+  test(
+    `a burst of ${what} messages leaves room for half of the largest one`,
+    async (world, disk, gate) => {
+      const content = new Uint8Array(bytes).fill(65);
+      const offer = (_: unknown, n: number) =>
+        world.enqueue([`a@${n}.x`], { content }).then(() => 1, (error) => {
+          assert(error instanceof CallError && error.code === "full", error);
+          return 0;
+        });
+      const replies = await Promise.all(Array.from({ length: 4_000_000 / bytes * 10 }, offer));
+      const taken = replies.reduce((sum, each) => sum + each, 0);
+      assert(taken * bytes > 2_000_000 && taken < replies.length, `${taken} taken`);
+      // One and a half of the largest message has to be there for one to begin.
+      assert(freeOf(disk) > MIB / 2, `${freeOf(disk)} bytes free`);
+      const timer = setInterval(() => gate.open(), 10);
+      await world.untilEmpty();
+      clearInterval(timer);
+    },
+  );
+}

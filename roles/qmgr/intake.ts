@@ -27,6 +27,10 @@ const HEADER_ALLOWANCE_BYTES = 1024 * 1024;
 const MAX_HEADS_BYTES = 64 * 1024 * 1024;
 /** So much each of them always may. */
 const FREE_HEAD_BYTES = 128 * 1024;
+/** How often the disk has what goes into the database: there, in its log, and in what is kept for moving it from log to database. */
+const COPIES = 3;
+/** What a message takes of the database besides its content, without and for each recipient. */
+const MESSAGE_BYTES = 4096, RECIPIENT_BYTES = 1024;
 
 type Request = RequestOf<typeof intakeService.calls, "enqueue">;
 type Reply = ReplyOf<typeof intakeService.calls, "enqueue">;
@@ -79,16 +83,20 @@ export class Intake {
   ): Promise<Reply> {
     stopAt?.("intake.content_written");
     let already: string | undefined;
+    const bytes = databaseBytes(content instanceof Uint8Array ? content : head, recipients.length);
+    this.space.hold(bytes);
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
     if (active) this.activeQueue.reserved++;
     try {
+      this.space.check(true);
       const queue = active ? "active" : "incoming";
       already = await this.committer.add({ envelope, recipients, head, content, queue, source });
     } catch (error) {
       await this.store.discard(content);
       throw error;
     } finally {
+      this.space.release(bytes);
       if (active) this.activeQueue.reserved--;
     }
     if (already !== undefined) {
@@ -136,9 +144,10 @@ export class Intake {
     return content.length * 2 >= content.buffer.byteLength ? content : content.slice();
   }
 
+  /** Content on its way to the disk: not more than may be, nor than there is room for. */
   async *#limited(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let size = 0;
-    for await (const chunk of content) {
+    for await (const chunk of this.space.counted(content)) {
       size += chunk.length;
       if (size > this.messageSizeLimit + HEADER_ALLOWANCE_BYTES) {
         throw new PeerError(`enqueue: content exceeds ${this.messageSizeLimit} bytes by far`);
@@ -158,6 +167,11 @@ async function headOf(content: Content, share: Share): Promise<Uint8Array> {
     parts.push(part);
   }
   return parts.length === 1 ? parts[0]! : concat(parts);
+}
+
+/** What the disk has to have for what goes into the database. */
+function databaseBytes(content: Uint8Array | undefined, recipients: number): number {
+  return COPIES * ((content?.length ?? 0) + MESSAGE_BYTES + RECIPIENT_BYTES * recipients);
 }
 
 function sizeOf(content: Kept): number {

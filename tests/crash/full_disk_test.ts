@@ -73,23 +73,22 @@ test("a disk that runs full at any write refuses or keeps each message", async (
   await using scene = await Scene.start({ main: BLIND, queue: disk.directory });
   const accepted: string[] = [];
   let refused = 0;
-  const step = async (id: string, length: number) => {
-    if (await offer(scene, id, length)) return void accepted.push(id);
-    refused++;
-    // So long smtpd refuses mail without a try.
+  const step = async (id: string, pages: number, length: number) => {
+    disk.empty();
+    // So long smtpd refuses mail without a try, and qmgr takes what it has seen of the disk for what is there.
     await pause(REFUSE_MS + 100);
+    assert(await offer(scene, `before-${id}`));
+    accepted.push(`before-${id}`);
+    disk.fill(pages * PAGE_BYTES);
+    if (await offer(scene, id, length)) accepted.push(id);
+    else refused++;
   };
-  for (let pages = 0; pages < 24; pages += 2) {
-    disk.fill(pages * PAGE_BYTES);
-    await step(`small-${pages}`, 10_000);
-  }
-  for (let pages = 0; pages <= 160; pages += 16) {
-    disk.fill(pages * PAGE_BYTES);
-    await step(`large-${pages}`, LARGE);
-  }
+  for (let pages = 0; pages < 24; pages += 2) await step(`small-${pages}`, pages, 10_000);
+  for (let pages = 0; pages <= 160; pages += 16) await step(`large-${pages}`, pages, LARGE);
   disk.empty();
   await untilTaken(scene);
   assert(accepted.length > 0 && refused > 0, `${accepted.length} accepted, ${refused} refused`);
+  assertMatch(scene.system.output, /queue file write error: .*full/);
   await allArrived(scene, accepted);
 });
 
