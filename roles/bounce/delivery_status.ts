@@ -4,7 +4,7 @@ import { withoutControls } from "../../shared/log/printable.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
-import { fold } from "./fold.ts";
+import { fitsLine, fold } from "./fold.ts";
 import { reasonOf, type Reporter } from "./notice.ts";
 
 type Recipient = Report["recipients"][number];
@@ -33,26 +33,36 @@ export function recipientStatus(recipient: Recipient, report: Report, reporter: 
   // As the client's ORCPT would be.
   const from = orcpt ? fromXtext(orcpt) : original && typed(original, utf8, ";");
   return "\r\n" + lines([
-    `Final-Recipient: ${typed(address, utf8)}`,
+    finalRecipient(address, utf8),
     from && `Original-Recipient: ${from}`,
     `Action: ${what}`,
     `Status: ${outcome.dsn}`,
     outcome.remoteMta && withoutControls(`Remote-MTA: dns; ${outcome.remoteMta}`),
-    withoutControls(
+    fold(withoutControls(
       outcome.diagnostic
         ? `Diagnostic-Code: smtp; ${outcome.diagnostic}`
         : `Diagnostic-Code: X-${token}; ${reasonOf(report, outcome)}`,
-    ),
+    )),
     what === "delayed" && report.retryUntil
       ? `Will-Retry-Until: ${mailDate(report.retryUntil)}`
       : "",
   ], utf8);
 }
 
-/** Fields as the lines that they take; empty ones are left out. */
+/**
+ * Fields as they are: a name or an address that was folded, or lost a space, would be another one. Empty ones are left out,
+ * and those that no line takes.
+ */
 function lines(fields: readonly string[], utf8: boolean): string {
-  const text = fields.filter(Boolean).map((field) => `${fold(field)}\r\n`).join("");
-  return utf8 ? text : text.replace(/[^\0-\x7f]/gu, "?");
+  return fields.map((field) => utf8 ? field : field.replace(/[^\0-\x7f]/gu, "?"))
+    .filter((field) => field && field.split("\r\n").every(fitsLine))
+    .map((field) => `${field}\r\n`).join("");
+}
+
+/** The field that each recipient has to have; an address that fits no line is only in words. */
+function finalRecipient(address: string, utf8: boolean): string {
+  const field = `Final-Recipient: ${typed(address, utf8)}`;
+  return fitsLine(field) ? field : "Final-Recipient: rfc822; undisclosed-recipients:;";
 }
 
 /** The name of this system, as fields and types of its own begin with it. */

@@ -1,15 +1,24 @@
-/** Long lines made short, for people and for RFC 5322 2.1.1. */
+/** Long lines made short, for people and for RFC 5322 2.1.1. Only prose: what programs read is changed by it. */
+
+import { utf8Bytes } from "../../shared/bytes.ts";
 
 const WIDTH = 79;
 const INDENT = "    ";
-/** No line of a message may be longer than 998 bytes: a word beyond this is cut. */
-const MAX_WORD = 200;
+/** RFC 5322 2.1.1, without the line end. */
+const MAX_LINE_BYTES = 998;
+/** A word is cut after so many characters, of four bytes at most. */
+const CUTS = /.{1,200}/gsu;
+
+/** True for what may be a line of a message. */
+export function fitsLine(text: string): boolean {
+  return utf8Bytes(text).length <= MAX_LINE_BYTES;
+}
 
 /** The text on lines of up to 79 characters where its spaces allow; all but the first are indented. Runs of spaces are one. */
 export function fold(text: string): string {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ").filter(Boolean).flatMap(shortWords)) {
+  for (const word of text.split(" ").filter(Boolean).flatMap((word) => word.match(CUTS)!)) {
     const longer = line ? `${line} ${word}` : word;
     if (longer.length <= WIDTH || !line) line = longer;
     else {
@@ -18,12 +27,4 @@ export function fold(text: string): string {
     }
   }
   return [...lines, line].join("\r\n");
-}
-
-function shortWords(word: string): string[] {
-  const parts: string[] = [];
-  for (let at = 0; at === 0 || at < word.length; at += MAX_WORD) {
-    parts.push(word.slice(at, at + MAX_WORD));
-  }
-  return parts;
 }

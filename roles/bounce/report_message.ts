@@ -4,6 +4,7 @@ import { concat } from "../../shared/bytes.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
+import { fitsLine } from "./fold.ts";
 import { notice, type Reader, type Reporter, subject } from "./notice.ts";
 import type { Original } from "./original.ts";
 import { deliveryStatus } from "./delivery_status.ts";
@@ -24,9 +25,6 @@ export interface Parts {
 
 /** A boundary is at most 70 characters (RFC 2046 5.1.1). */
 const MAX_BOUNDARY = 70;
-
-/** RFC 5322 2.1.1, without the line end. */
-const MAX_LINE_BYTES = 998;
 
 /** A report: CRLF text, whether it needs 8-bit, and what it is made of. */
 export interface ReportMessage {
@@ -78,17 +76,13 @@ This is a MIME-encapsulated message.\r
 /** The header that names the reader; no address is cut, and one that fits no line is left to the envelope. */
 function addressed(to: string): string {
   const header = `To: ${external(to)}`;
-  return fits(header) ? header : "To: undisclosed-recipients:;";
+  return fitsLine(header) ? header : "To: undisclosed-recipients:;";
 }
 
 /** What the message would have on top if it had been delivered (RFC 5321 4.4). */
 function returnPath({ envelope }: Report): string {
   const header = `Return-Path: <${external(envelope.sender)}>`;
-  return fits(header) ? `${header}\r\n` : "";
-}
-
-function fits(header: string): boolean {
-  return new TextEncoder().encode(header).length <= MAX_LINE_BYTES;
+  return fitsLine(header) ? `${header}\r\n` : "";
 }
 
 interface Section {

@@ -4,15 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { textBytes } from "../../shared/bytes.ts";
 import { mailDate } from "../../shared/mail/date.ts";
-import type { Report } from "../../shared/protocols/bounce.ts";
-import { NOW, ORIGINAL, recipient, report, scene } from "./test_scene.ts";
-
-/** The text of the report for this, without notice and head. */
-async function fields(asked: Report): Promise<string> {
-  const { report: ask, sent } = scene();
-  await ask(asked);
-  return sent[0]!.text.split("delivery-status\r\n\r\n")[1]!.split("\r\n\r\n--")[0]!;
-}
+import { fields, NOW, ORIGINAL, recipient, report, scene } from "./test_scene.ts";
 
 Deno.test("report() gives ORCPT as it came, decoded and without controls", async () => {
   const from = (orcpt: string) => fields(report({ recipients: [recipient({ orcpt })] }));

@@ -79,3 +79,10 @@ export function scene(texts: Record<string, string> = {}, fails?: (sent: Sent) =
       notifier.report(asked, new Content(textBytes(original), false, () => {})),
   };
 }
+
+/** The fields of the report for this. */
+export async function fields(asked: Report): Promise<string> {
+  const { report: ask, sent } = scene();
+  await ask(asked);
+  return sent[0]!.text.split("delivery-status\r\n\r\n")[1]!.split("\r\n\r\n--")[0]!;
+}

@@ -87,6 +87,10 @@ const PARSERS = new Map([
 const NOT_FOREIGN = new Map([
   ["policies/probe.ts", "arguments of the probes that policies/attempts.ts lists"],
   ["roles/bounce/fold.ts", "writes: report() is held by roles/bounce/report_message_test.ts"],
+  [
+    "roles/bounce/delivery_status.ts",
+    "writes: report() is held by roles/bounce/report_message_test.ts",
+  ],
   ["roles/commands/command_log.ts", "the host's name, after shared/config"],
   ["roles/commands/compile.ts", "what deno compile prints"],
   ["roles/commands/role.ts", "a developer's command line"],
