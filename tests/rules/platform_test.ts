@@ -12,6 +12,7 @@ const LISTED = new Map([
   ["policies/probe.ts", "tries all that a role must not do"],
   ["roles/commands/as_owner.ts", "does root's work among another user's files as that user"],
   ["roles/commands/command_log.ts", "its process id"],
+  ["roles/commands/control.ts", "whether anybody reads what it prints"],
   ["roles/commands/compile.ts", "runs deno compile"],
   ["roles/commands/maildrop.ts", "lists the maildrop"],
   ["roles/commands/full_name.ts", "the list of users"],
