@@ -1,6 +1,6 @@
 /**
  * No mail is taken when the queue's file system runs full (reference 7.1). One look at it is good for a second, less what is let in
- * meanwhile: a burst would use up all that is to be left.
+ * meanwhile: a burst would use up all that is to be left. Before mail is refused the queue gives back what it can do without.
  */
 
 import { FullError, reason } from "../../shared/errors.ts";
@@ -16,12 +16,13 @@ export class FreeSpace {
   /** Let in, and not yet where a look can see it. */
   #pending = 0;
   #lookedAt = -Infinity;
+  #shrunkAt = -Infinity;
   /** Looking fails: said once, until it works again. */
   #failing = false;
   #blind = false;
 
   constructor(
-    readonly store: Pick<QueueStore, "room" | "strained">,
+    readonly store: Pick<QueueStore, "room" | "shrink" | "strained">,
     readonly now: () => number,
     /** queue_minfree and message_size_limit, bytes. */
     public limits: { minimum: number; messageSize: number },
@@ -32,10 +33,14 @@ export class FreeSpace {
    * has `begun`, which may use what was there for it, when there is less than that without the largest message.
    */
   check(begun = false): void {
-    if (this.now() - this.#lookedAt >= FRESH_MS || this.store.strained) this.look();
-    const { minimum, messageSize } = this.limits;
-    const margin = Math.max(minimum, messageSize * 1.5);
-    if (this.#free < (begun ? margin - messageSize : margin)) {
+    const now = this.now();
+    if (now - this.#lookedAt >= FRESH_MS || this.store.strained) this.look();
+    if (this.#isShort(begun) && now - this.#shrunkAt >= FRESH_MS) {
+      this.#shrunkAt = now;
+      this.store.shrink();
+      this.look();
+    }
+    if (this.#isShort(begun)) {
       throw new FullError(`not enough free space in mail queue: ${this.#free} bytes`);
     }
   }
@@ -86,5 +91,11 @@ export class FreeSpace {
       if (!this.#failing) warning(`free space of the queue ${state}: ${reason(error)}`);
       this.#failing = true;
     }
+  }
+
+  #isShort(begun: boolean): boolean {
+    const { minimum, messageSize } = this.limits;
+    const margin = Math.max(minimum, messageSize * 1.5);
+    return this.#free < (begun ? margin - messageSize : margin);
   }
 }

@@ -48,6 +48,20 @@ test("deliveries that end on a full disk leave the queue", async (world, disk, g
   assert(!world.store.strained);
 });
 
+test("mail is not refused for want of space that spare files have", async (world, disk, gate) => {
+  const timer = setInterval(() => gate.open(), 10);
+  for (let i = 0; i < 5; i++) {
+    await world.enqueue([`a@${i}.x`], { content: new Uint8Array(MIB) });
+  }
+  await world.untilEmpty();
+  disk.fill(MIB);
+  // So long one look at the disk is good for.
+  world.ahead += 1000;
+  await world.enqueue(["a@x"], { content: new Uint8Array(MIB) });
+  await world.untilEmpty();
+  clearInterval(timer);
+});
+
 for (const [what, bytes] of [["small", 4000], ["middling", 100_000], ["large", 400_000]] as const) {
   test(
     `a burst of ${what} messages leaves room for half of the largest one`,

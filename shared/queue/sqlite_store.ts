@@ -100,6 +100,10 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     return this.#space.room();
   }
 
+  shrink(): void {
+    this.files.clear();
+  }
+
   /** (none) -> (none), with the content at hand or in a synced file. */
   keep(queueId: string, source: Chunks, signal: AbortSignal): Promise<Kept> {
     const kept = keepContent(queueId, source, this.files, this.budget);

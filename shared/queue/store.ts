@@ -149,6 +149,8 @@ export interface QueueStore extends QueueReader {
   readonly strained: boolean;
   /** How much new mail may take now. Throws what the system says when it cannot be seen. */
   room(): Room;
+  /** Gives space back to the disk that can be done without: there is little room for new mail. */
+  shrink(): void;
   /** Takes content in with back-pressure. A source that fails, or ends before `signal` aborts, leaves nothing behind. */
   keep(
     queueId: string,
