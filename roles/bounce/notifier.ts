@@ -84,8 +84,9 @@ export class Notifier {
       return [];
     }
     if (!envelope.sender) {
-      const told = kind === "failure" && this.#classes.has("2bounce");
-      return told ? [postmaster(params.doubleBounceNoticeRecipient)] : [];
+      // Whoever wants copies of what is returned wants to hear of what cannot be returned, too.
+      const isWanted = this.#classes.has("2bounce") || this.#classes.has("bounce");
+      return kind === "failure" && isWanted ? [postmaster(params.doubleBounceNoticeRecipient)] : [];
     }
     const sender: Notification = { reader: "sender", to: envelope.sender, from: "" };
     if (kind === "failure" && this.#classes.has("bounce")) {

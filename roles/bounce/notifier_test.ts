@@ -81,25 +81,37 @@ Return-Path: <joe@example.org>
 });
 
 Deno.test("report() answers no null sender", async () => {
-  for (const kind of ["failure", "delay", "success"] as const) {
-    const { report: ask, sent } = scene({ notify_classes: "bounce, delay" });
+  for (
+    const [kind, classes] of [
+      ["failure", "delay"],
+      ["delay", "bounce, 2bounce, delay"],
+      ["success", "bounce, 2bounce, delay"],
+    ] as const
+  ) {
+    const { report: ask, sent } = scene({ notify_classes: classes });
     assertEquals(await ask(report({ kind }, { sender: "" })), { queueId: "", told: 1 });
     assertEquals(sent, []);
   }
 });
 
-Deno.test("report() tells the postmaster of a double bounce when 2bounce says so", async () => {
-  const { report: ask, sent, log } = scene({ notify_classes: "2bounce" });
-  await ask(report({}, { sender: "" }));
-  const { submission, text } = sent[0]!;
-  assertEquals([submission.envelope.sender, submission.recipients[0].address], [
-    "double-bounce",
-    "postmaster",
-  ]);
-  assertStringIncludes(text, "Subject: Postmaster Copy: Undelivered Mail\r\n");
-  assertStringIncludes(text, "Auto-Submitted: auto-generated\r\n");
-  assertEquals(log, [`${QUEUE_ID}: postmaster non-delivery notification: 4dXyZ12341z1`]);
-});
+for (const classes of ["2bounce", "bounce", "bounce, 2bounce"]) {
+  Deno.test(`report() tells the postmaster of a double bounce when notify_classes = ${classes}`, async () => {
+    const { report: ask, sent, log } = scene({
+      notify_classes: classes,
+      "2bounce_notice_recipient": "twice",
+    });
+    await ask(report({}, { sender: "" }));
+    const [{ submission, text }] = sent as [typeof sent[0]];
+    assertEquals(sent.length, 1);
+    assertEquals([submission.envelope.sender, submission.recipients[0].address], [
+      "double-bounce",
+      "twice",
+    ]);
+    assertStringIncludes(text, "Subject: Postmaster Copy: Undelivered Mail\r\n");
+    assertStringIncludes(text, "Auto-Submitted: auto-generated\r\n");
+    assertEquals(log, [`${QUEUE_ID}: postmaster non-delivery notification: 4dXyZ12341z1`]);
+  });
+}
 
 Deno.test("report() answers no postmaster notification", async () => {
   const { report: ask, sent, log } = scene({ notify_classes: "2bounce, bounce" });

@@ -22,7 +22,7 @@ const reports = {
     doc: "Who gets the headers of mail that was returned, with class bounce.",
   }),
   doubleBounceNoticeRecipient: text("2bounce_notice_recipient", "postmaster", {
-    doc: "Who gets mail that can neither be delivered nor returned, with class 2bounce.",
+    doc: "Who gets mail that can neither be delivered nor returned, with class 2bounce or bounce.",
   }),
   delayNoticeRecipient: text("delay_notice_recipient", "postmaster", {
     doc: "Who gets the headers of mail that is late, with class delay.",
