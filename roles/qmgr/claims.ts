@@ -56,6 +56,13 @@ export class Claims {
     }
   }
 
+  /** An agent has ended with these recipients, and nothing became of them: they are nobody's again. */
+  dropped(queueId: string, recipients: readonly number[]): void {
+    for (const claim of this.#byMessage.get(queueId) ?? []) {
+      if (recipients.some((n) => claim.open.has(n))) claim.ended();
+    }
+  }
+
   /** Ends every conversation about claims: qmgr itself ends. */
   end(): void {
     for (const claims of this.#byMessage.values()) for (const claim of claims) claim.ended();

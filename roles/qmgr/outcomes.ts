@@ -53,6 +53,7 @@ export function answerOutcomes(
       });
       await durable;
       claims.reported(queueId, outcomes.map(({ n }) => n));
+      if (!outcomes.length) claims.dropped(queueId, handed.recipients);
       return {};
     },
   });

@@ -95,6 +95,27 @@ Deno.test("recipients that are claimed while they are being routed are left to t
   assertEquals(world.requests.length, 0);
 });
 
+Deno.test("recipients with whom an agent has ended in vain are delivered, whatever else it has", async () => {
+  const [directory, [first, second]] = await crashed(2);
+  await using world = await World.open({ directory, graceMs: 600_000 });
+  const others = world.outcomes.call("working", world.handed(first!, 0, 1));
+  const working = world.outcomes.call("working", world.handed(second!, 0, 1));
+  await world.until(() => world.qmgr.answers.some(({ busy }) => busy === 2));
+  world.ahead += 600_000;
+  world.qmgr.scan();
+  await world.until(() => world.qmgr.activeQueue.messages.get(second!)?.withheld === 2);
+  await world.outcomes.call("report", { handed: world.handed(second!, 0, 1), outcomes: [] });
+  await world.until(() => world.requests.length === 2);
+  await working;
+  assertEquals(world.requests.map(({ envelope }) => envelope.queueId), [second, second]);
+  await world.outcomes.call("report", {
+    handed: world.handed(first!, 0, 1),
+    outcomes: [sent(0), sent(1)],
+  });
+  await others;
+  await world.untilEmpty();
+});
+
 Deno.test("the sender who asked hears of what an agent delivered for a former qmgr", async () => {
   let disk = "", queueId = "";
   {
