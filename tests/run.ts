@@ -37,10 +37,15 @@ const checks: readonly Step[] = [
 /** Where roles note the permissions that they ask for while the delivery tests run. */
 const noted = auditDirectory();
 
+/** What root does as the owner of a queue. */
+const CHANGING_USER = ["as_owner", "maildrop"].map((name) =>
+  join("roles", "commands", `${name}_test.ts`)
+);
+
 /** Every suite; several files at once, for some of them wait for a time to pass. */
 const suites: readonly Step[] = [
   { name: "rules", args: below("rules"), jobs: 2 },
-  { name: "beside the code", args: ["policies", "roles", "shared"].flatMap(testFiles), jobs: 3 },
+  { name: "beside the code", args: besideTheCode(), jobs: 3 },
   { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
   {
     // What a compiled binary does, with the dialogs that go through every role.
@@ -50,10 +55,15 @@ const suites: readonly Step[] = [
     env: { POSTERN_SANDBOX: "worker" },
   },
   { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 2 },
-  // They look at every process of the machine, or measure.
-  { name: "alone", args: below("sandbox", "scale", "soak") },
+  // They look at every process of the machine, or measure; or change the user of their own, which runs files side by side.
+  { name: "alone", args: [...below("sandbox", "scale", "soak"), ...CHANGING_USER] },
   { name: "tools", args: below("audit", "compile", "dialogs"), jobs: 2 },
 ];
+
+function besideTheCode(): string[] {
+  return ["policies", "roles", "shared"].flatMap(testFiles)
+    .filter((path) => !CHANGING_USER.includes(path));
+}
 
 function below(...folders: string[]): string[] {
   return folders.flatMap((name) => testFiles(join("tests", name)));

@@ -66,7 +66,7 @@ export async function* listQueue(
   if (state === "denied") throw notAllowed("view", "authorized_mailq_users");
   if (state === "up") {
     yield* listWaiting(queueDirectory, warn);
-    return yield* askShowq(path);
+    return yield* askShowq(queueDirectory);
   }
   warn(`Mail system is down -- accessing queue directly (no answer at ${path})`);
   const reader = openForReading(queueDirectory);
@@ -86,8 +86,9 @@ async function* listWaiting(
   if (more) warn(`maildrop: ${more} more files are not listed`);
 }
 
-async function* askShowq(path: string): AsyncGenerator<Listed> {
-  const showq = client(showqService, { path });
+/** What showq of a running system lists: all but the maildrop. */
+export async function* askShowq(queueDirectory: string): AsyncGenerator<Listed> {
+  const showq = client(showqService, { path: socketPath(queueDirectory, "showq") });
   try {
     const { content } = await showq.call("list", {});
     yield* listedLines(content);

@@ -24,10 +24,10 @@ const SYSLOG = "its own end of syslog_socket: roles/postlogd/postlogd_test.ts";
 
 /** Rights that no delivery test uses, each with why it stands. */
 const KEPT = new Map<string, string>([
-  ["rewrite calls log", WARNINGS],
-  ["dns calls log", WARNINGS],
-  ["anvil calls log", WARNINGS],
-  ["showq calls log", WARNINGS],
+  ["rewrite logs", WARNINGS],
+  ["dns logs", WARNINGS],
+  ["anvil logs", WARNINGS],
+  ["showq logs", WARNINGS],
   ["smtp calls outcomes", OUTCOMES],
   ["virtual calls outcomes", OUTCOMES],
   ["virtual sys uid", OWNERS],

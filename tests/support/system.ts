@@ -3,7 +3,7 @@
 import { join } from "@std/path";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { listQueue } from "../../roles/commands/queue_access.ts";
+import { askShowq } from "../../roles/commands/queue_access.ts";
 import { jsonLines } from "../../roles/commands/queue_listing.ts";
 import { READY } from "../../roles/supervisor/main.ts";
 import { SmtpClient } from "./smtp.ts";
@@ -219,10 +219,10 @@ export class System implements AsyncDisposable {
     }).spawn();
   }
 
-  /** The queue as `postqueue -j` lists it; without a process for each look. */
+  /** The queue of the running system as `postqueue -j` lists it; without a process for each look. */
   async listing(): Promise<{ queue_id: string; queue_name: string; sender: string }[]> {
     let text = "";
-    for await (const piece of jsonLines(listQueue(this.queue, () => {}))) text += piece;
+    for await (const piece of jsonLines(askShowq(this.queue))) text += piece;
     return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
   }
 
