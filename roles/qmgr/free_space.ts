@@ -5,6 +5,7 @@
 
 import { FullError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
+import { MAX_DATABASE_CONTENT } from "../../shared/queue/kept_content.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
 
 /** How long one look is good for. */
@@ -61,12 +62,16 @@ export class FreeSpace {
     let size = 0, held = 0;
     try {
       for await (const chunk of content) {
-        size += held = chunk.length;
-        this.hold(held);
+        const { length } = chunk;
+        size += length;
+        held += length;
+        this.hold(length);
         this.check(true);
         yield chunk;
-        this.release(held);
-        held = 0;
+        // So much may still be in memory.
+        const written = Math.max(0, held - MAX_DATABASE_CONTENT);
+        this.release(written);
+        held -= written;
       }
       size = 0;
     } finally {

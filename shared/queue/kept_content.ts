@@ -7,7 +7,7 @@ import type { ContentFiles } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 
 /** Content above this gets a file of its own: the log would write it twice. */
-const MAX_DATABASE_CONTENT = 256 * 1024;
+export const MAX_DATABASE_CONTENT = 256 * 1024;
 
 /** What content that is still arriving may take of memory, all of it together. */
 const MAX_ARRIVING_BYTES = 64 * 1024 * 1024;
