@@ -45,7 +45,7 @@ export class Bodies {
     key: string,
     { content, signal, settled }: Conversation,
   ): Promise<object> {
-    this.space.check();
+    this.space.check("large");
     const body = {
       queueId,
       content: await this.store.spool(queueId, this.limited(content), signal),

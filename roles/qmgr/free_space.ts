@@ -11,11 +11,16 @@ import type { QueueStore } from "../../shared/queue/store.ts";
 /** How long one look is good for. */
 const FRESH_MS = 1000;
 
+/** What there has to be room for: a message that the database takes, one that a file takes, or more of one that has begun. */
+export type Need = "small" | "large" | "more";
+
 export class FreeSpace {
   /** As seen, less what has been let in since. */
   #free = Infinity;
   /** Let in, and not yet where a look can see it. */
   #pending = 0;
+  /** What the store has free in what it has taken of the disk. */
+  #inside = 0;
   #lookedAt = -Infinity;
   #shrunkAt = -Infinity;
   /** Looking fails: said once, until it works again. */
@@ -30,18 +35,19 @@ export class FreeSpace {
   ) {}
 
   /**
-   * Throws FullError when there is less than `queue_minfree`, or than one and a half of the largest message; for a message that
-   * has `begun`, which may use what was there for it, when there is less than that without the largest message.
+   * Throws FullError when there is less than `queue_minfree`, or than one and a half of the largest message. A message that has
+   * begun may use what had to be there for it. The database does not give back what it takes, so that it leaves room for one
+   * more of the largest messages; but what it has free is room, too.
    */
-  check(begun = false): void {
+  check(need: Need): void {
     const now = this.now();
     if (now - this.#lookedAt >= FRESH_MS || this.store.strained) this.look();
-    if (this.#isShort(begun) && now - this.#shrunkAt >= FRESH_MS) {
+    if (this.#isShort(need) && now - this.#shrunkAt >= FRESH_MS) {
       this.#shrunkAt = now;
       this.store.shrink();
       this.look();
     }
-    if (this.#isShort(begun)) {
+    if (this.#isShort(need)) {
       throw new FullError(`not enough free space in mail queue: ${this.#free} bytes`);
     }
   }
@@ -66,7 +72,7 @@ export class FreeSpace {
         size += length;
         held += length;
         this.hold(length);
-        this.check(true);
+        this.check("more");
         yield chunk;
         // So much may still be in memory.
         const written = Math.max(0, held - MAX_DATABASE_CONTENT);
@@ -86,7 +92,9 @@ export class FreeSpace {
     this.#lookedAt = this.now();
     if (this.#blind) return;
     try {
-      this.#free = this.store.room().disk - this.#pending;
+      const { disk, inside } = this.store.room();
+      this.#free = disk - this.#pending;
+      this.#inside = inside;
       this.#failing = false;
     } catch (error) {
       // What was seen before says nothing of now: a full disk is noticed by the commit that fails.
@@ -98,9 +106,11 @@ export class FreeSpace {
     }
   }
 
-  #isShort(begun: boolean): boolean {
+  #isShort(need: Need): boolean {
     const { minimum, messageSize } = this.limits;
     const margin = Math.max(minimum, messageSize * 1.5);
-    return this.#free < (begun ? margin - messageSize : margin);
+    if (need === "large") return this.#free < margin;
+    if (need === "more") return this.#free < margin - messageSize;
+    return this.#free < 0 || this.#free + this.#inside < margin + messageSize;
   }
 }

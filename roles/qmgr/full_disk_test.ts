@@ -48,6 +48,26 @@ test("deliveries that end on a full disk leave the queue", async (world, disk, g
   assert(!world.store.strained);
 });
 
+test(
+  "a queue that was full takes small and large mail when it is empty",
+  async (world, disk, gate) => {
+    const content = new Uint8Array(100_000);
+    const fill = async () => {
+      for (let i = 0;; i++) await world.enqueue([`a@${i}.x`], { content });
+    };
+    await assertRejects(fill, CallError, "not enough free space");
+    const timer = setInterval(() => gate.open(), 10);
+    await world.untilEmpty();
+    for (const length of [100_000, MIB]) {
+      world.ahead += 1000;
+      await world.enqueue(["a@x"], { content: new Uint8Array(length) });
+      await world.untilEmpty();
+    }
+    assert(freeOf(disk) > 10 * MIB);
+    clearInterval(timer);
+  },
+);
+
 test("mail is not refused for want of space that spare files have", async (world, disk, gate) => {
   const timer = setInterval(() => gate.open(), 10);
   for (let i = 0; i < 5; i++) {

@@ -89,7 +89,7 @@ export class Intake {
     const active = this.takesNew();
     if (active) this.activeQueue.reserved++;
     try {
-      this.space.check(true);
+      this.space.check(content instanceof Uint8Array ? "small" : "more");
       const queue = active ? "active" : "incoming";
       already = await this.committer.add({ envelope, recipients, head, content, queue, source });
     } catch (error) {
@@ -112,8 +112,9 @@ export class Intake {
 
   /** Takes in what a conversation brings. */
   async #keep(queueId: string, { content, signal }: Conversation): Promise<Kept> {
-    this.space.check();
-    return content.whole ?? await this.store.keep(queueId, this.#limited(content), signal);
+    if (content.whole) return content.whole;
+    this.space.check("large");
+    return await this.store.keep(queueId, this.#limited(content), signal);
   }
 
   /** Mail that has just been committed goes on without being read back. */

@@ -5,7 +5,7 @@ import { statfsSync } from "node:fs";
 import { warning } from "../log/log.ts";
 import type { ContentFiles } from "./content_files.ts";
 import type { Reserve } from "./reserve.ts";
-import { databaseFile, logFile, PAGE_BYTES } from "./sqlite_schema.ts";
+import { BUSY_MS, databaseFile, logFile, PAGE_BYTES } from "./sqlite_schema.ts";
 import { FullDisk, type Room } from "./store.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -13,11 +13,17 @@ import type { Transactions } from "./transactions.ts";
 const CHANGES_BYTES = 8 * 1024 * 1024;
 /** Of a small disk not more than this part. */
 const CHANGES_PART = 1 / 16;
+/** Less than this is not worth a sync of the disk. */
+const WORTH_BYTES = 1024 * 1024;
+/** The database is rewritten while no more pages than these are in use, once in so long: everything else waits meanwhile. */
+const MAX_USED_PAGES = 4096, REWRITE_MS = 60_000;
 
 export class QueueSpace {
   /** What was kept had to be given up, and is not whole again. */
   strained = false;
   #pages: StatementSync;
+  #freePages: StatementSync;
+  #rewrittenAt = -Infinity;
 
   constructor(
     readonly directory: string,
@@ -27,6 +33,7 @@ export class QueueSpace {
     readonly reserve: Reserve,
   ) {
     this.#pages = db.prepare("PRAGMA page_count");
+    this.#freePages = db.prepare("PRAGMA freelist_count");
   }
 
   /** At start: begins to take what has to be kept. */
@@ -41,7 +48,7 @@ export class QueueSpace {
   /** What new mail may have now. Brings the reserve, which it may not have, to what it has to be. Throws what the system says. */
   room(): Room {
     const { free, size } = diskOf(this.directory);
-    const pages = Number(this.#pages.get()!["page_count"]);
+    const { pages, freePages } = this.#count();
     // The database's file is that much longer as soon as what is in the log is there.
     const growth = Math.max(0, pages * PAGE_BYTES - sizeOf(databaseFile(this.directory)));
     const kept = sizeOf(logFile(this.directory)) + Math.min(CHANGES_BYTES, size * CHANGES_PART);
@@ -49,7 +56,26 @@ export class QueueSpace {
     const left = (free - growth) / (this.strained ? 2 : 1);
     const missing = this.reserve.fit(Math.ceil(kept), left);
     if (!missing) this.strained = false;
-    return { disk: diskOf(this.directory).free - growth - missing };
+    const disk = diskOf(this.directory).free - growth - missing;
+    return { disk, inside: freePages * PAGE_BYTES };
+  }
+
+  /**
+   * Gives back spare files, the log, and the free pages of a database of which little is in use, as far as that goes now. SQLite
+   * could give back some pages of a full one (auto_vacuum), but then every commit writes a page more.
+   */
+  shrink(): void {
+    this.files.clear();
+    try {
+      // Nobody is waited for.
+      this.db.exec("PRAGMA busy_timeout = 0");
+      if (sizeOf(logFile(this.directory)) > WORTH_BYTES) this.#moveLog();
+      if (this.#isWorthRewriting()) this.#rewrite();
+    } catch {
+      // What cannot be given back now is left for the next time.
+    } finally {
+      this.db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    }
   }
 
   /**
@@ -64,9 +90,33 @@ export class QueueSpace {
         if (!(error instanceof FullDisk) || tries > 2) throw error;
         if (tries === 1) this.files.clear();
         else this.#giveUp();
-        this.#moveLog();
+        this.#beginLogAnew();
       }
     }
+  }
+
+  #count(): { pages: number; freePages: number } {
+    return {
+      pages: Number(this.#pages.get()!["page_count"]),
+      freePages: Number(this.#freePages.get()!["freelist_count"]),
+    };
+  }
+
+  #isWorthRewriting(): boolean {
+    const { pages, freePages } = this.#count(), used = pages - freePages;
+    const isWorth = freePages * PAGE_BYTES > WORTH_BYTES && used <= freePages;
+    return isWorth && used <= MAX_USED_PAGES && performance.now() - this.#rewrittenAt > REWRITE_MS;
+  }
+
+  #rewrite(): void {
+    this.#rewrittenAt = performance.now();
+    this.db.exec("VACUUM");
+    this.#moveLog();
+  }
+
+  /** Moves what is in the log to the database. Its space is given back, too, unless changes have no other. */
+  #moveLog(): void {
+    this.transactions.checkpoint(this.strained ? "PASSIVE" : "TRUNCATE");
   }
 
   #giveUp(): void {
@@ -75,9 +125,9 @@ export class QueueSpace {
     warning("queue: the disk is full: changes get the space that was kept for them");
   }
 
-  #moveLog(): void {
+  #beginLogAnew(): void {
     try {
-      this.transactions.checkpoint();
+      this.transactions.checkpoint("PASSIVE");
     } catch {
       // The next try says what is the matter.
     }

@@ -83,6 +83,25 @@ test("a queue on a full disk can be opened after a crash, and emptied", async (d
   assertEquals(await store.remove("ALL"), 40);
 });
 
+test(
+  "shrink() gives the free pages of a database back when few are in use",
+  async (directory) => {
+    const store = openStore(directory), { disk: free } = store.room();
+    const taken = await fill(store, "incoming");
+    const half = taken.length >> 1;
+    await store.remove(taken.slice(0, half - 1));
+    store.shrink();
+    const { inside } = store.room();
+    assert(inside > CONTENT.length * (half - 2), `${inside} bytes inside`);
+    await store.remove(taken.slice(half - 1, half + 2));
+    store.shrink();
+    assertEquals(store.room().inside, 0);
+    assertEquals((await countsOf(store)).incoming, taken.length - half - 2);
+    await store.remove("ALL");
+    assert(store.room().disk + store.room().inside > free - 1_000_000);
+  },
+);
+
 for (const [what, count] of [["an empty", 0], ["a short", 2], ["a long", 60]] as const) {
   test(
     `somebody else's full disk leaves space for changes, with ${what} log`,
@@ -126,5 +145,22 @@ test(
     assert(store.room().disk > 0);
     assertEquals(store.strained, false);
     assert(reserveOf(directory) >= kept);
+  },
+);
+
+test(
+  "changes go on when somebody else takes what was given up for them",
+  async (directory, disk) => {
+    const store = openStore(directory);
+    const all = await Array.fromAsync({ length: 40 }, () => add(store));
+    store.room();
+    disk.fill();
+    for (const queueId of all) {
+      await store.commit(batch({ removed: [queueId] }));
+      store.shrink();
+      disk.fill();
+    }
+    assert(store.strained);
+    assertEquals(await countsOf(store), QUEUED);
   },
 );

@@ -7,7 +7,7 @@ import { ConfigError, reason, StorageError } from "../errors.ts";
 /** What readers need has been there since this version. */
 const READABLE_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
-const BUSY_MS = 2000;
+export const BUSY_MS = 2000;
 export const PAGE_BYTES = 4096;
 /** Pages in the log before they are moved to the database: fewer, larger checkpoints. */
 const CHECKPOINT_PAGES = 4000;

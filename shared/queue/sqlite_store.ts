@@ -101,7 +101,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   shrink(): void {
-    this.files.clear();
+    this.#space.shrink();
   }
 
   /** (none) -> (none), with the content at hand or in a synced file. */

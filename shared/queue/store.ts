@@ -113,6 +113,8 @@ export interface Committed {
 export interface Room {
   /** Of the disk; below zero while what is kept for changes is not whole. */
   readonly disk: number;
+  /** Beyond that, inside what the store has of the disk already; for content that is at hand. */
+  readonly inside: number;
 }
 
 /** A page of due messages, earliest first; `next` continues after it and is undefined at the end. */

@@ -66,7 +66,7 @@ export class Transactions {
   }
 
   /** Moves what is in the log to the database, so that the log can begin anew. Throws what the system and SQLite say. */
-  checkpoint(mode: "PASSIVE" | "TRUNCATE" = "PASSIVE"): void {
+  checkpoint(mode: "PASSIVE" | "TRUNCATE"): void {
     this.settle();
     // exec() would keep SQLite's code to itself.
     this.db.prepare(`PRAGMA wal_checkpoint(${mode})`).get();

@@ -113,6 +113,7 @@ const NOT_FOREIGN = new Map([
   ["roles/supervisor/tls_material.ts", "the administrator's own keys, by OpenSSL"],
   ["shared/parameters/bounce.ts", "a list of its own"],
   ["shared/parameters/virtual.ts", "whether two lists of main.cf are one number each"],
+  ["shared/queue/queue_space.ts", "SQL of its own"],
   ["shared/queue/sqlite_reader.ts", "rows of our own database, by record.ts"],
   ["shared/queue/sqlite_schema.ts", "SQL of its own"],
   ["shared/queue/sqlite_store.ts", "SQL of its own, and rows by record.ts"],
