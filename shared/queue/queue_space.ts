@@ -69,13 +69,18 @@ export class QueueSpace {
     try {
       // Nobody is waited for.
       this.db.exec("PRAGMA busy_timeout = 0");
-      if (sizeOf(logFile(this.directory)) > WORTH_BYTES) this.#moveLog();
+      if (sizeOf(logFile(this.directory)) > WORTH_BYTES) this.moveLog();
       if (this.#isWorthRewriting()) this.#rewrite();
     } catch {
       // What cannot be given back now is left for the next time.
     } finally {
       this.db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
     }
+  }
+
+  /** Moves what is in the log to the database. Its space is given back, too, unless changes have no other. Throws what SQLite says. */
+  moveLog(): void {
+    this.transactions.checkpoint(this.strained ? "PASSIVE" : "TRUNCATE");
   }
 
   /**
@@ -111,12 +116,7 @@ export class QueueSpace {
   #rewrite(): void {
     this.#rewrittenAt = performance.now();
     this.db.exec("VACUUM");
-    this.#moveLog();
-  }
-
-  /** Moves what is in the log to the database. Its space is given back, too, unless changes have no other. */
-  #moveLog(): void {
-    this.transactions.checkpoint(this.strained ? "PASSIVE" : "TRUNCATE");
+    this.moveLog();
   }
 
   #giveUp(): void {

@@ -164,3 +164,28 @@ test(
     assertEquals(await countsOf(store), QUEUED);
   },
 );
+
+test(
+  "close() uses what is kept for changes, and says what it must leave in the log",
+  async (directory, disk, warnings) => {
+    const store = openStore(directory);
+    await add(store);
+    disk.fill();
+    await store.close();
+    assertEquals(warnings, [
+      "queue: the disk is full: changes get the space that was kept for them",
+    ]);
+    disk.empty();
+
+    const next = openStore(directory);
+    for (let i = 0; i < 40; i++) await add(next);
+    Deno.removeSync(`${directory}/reserve`);
+    disk.fill();
+    await next.close();
+    const left =
+      "queue: what is in the log is left to the next start: queue: database or disk is full";
+    assertEquals(warnings.slice(1), [left]);
+    disk.empty();
+    assertEquals(await openStore(directory).recover(0), 41);
+  },
+);

@@ -26,6 +26,7 @@
  *   done      final, and the sender was told        done                       (removed with the message)
  */
 
+import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
@@ -240,12 +241,17 @@ export class SqliteStore extends SqliteReader implements QueueStore {
 
   /**
    * Leaves the connection to the end of the process: SQLite would remove the log with it, and without one a reader that
-   * may not write cannot open the database.
+   * may not write cannot open the database. What cannot be moved there is safe in the log, and no reason not to stop.
    */
-  override close(): Promise<void> {
+  override async close(): Promise<void> {
     this.files.clear();
-    this.guard(() => this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
-    return Promise.resolve();
+    try {
+      await this.#transactions.sync();
+      this.#space.make(() => this.guard(() => this.#space.moveLog()));
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      warning(`queue: what is in the log is left to the next start: ${error.message}`);
+    }
   }
 
   /** Writes a batch down, or nothing of it; `unnamed` are messages whose content file is of no use any more. */
