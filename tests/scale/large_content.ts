@@ -16,11 +16,14 @@ export class LargeMessage {
   readonly header: string;
   /** SHA-256 of the body, by how its lines end. */
   readonly digests: { readonly crlf: string; readonly lf: string };
-  #stuffed: Uint8Array;
+  /** The block as it is sent. */
+  #block: Uint8Array;
 
   constructor(readonly id: string, readonly bytes: number, readonly oneLine: boolean) {
     this.header = `${ID_HEADER}: ${id}\r\nSubject: large\r\n\r\n`;
     const block = oneLine ? randomText(BLOCK_BYTES) : randomLines(BLOCK_BYTES);
+    // The only line that begins in it, as some of the others do.
+    if (oneLine) block[0] = DOT;
     const { crlf, lf } = { crlf: createHash("sha256"), lf: createHash("sha256") };
     const bare = block.filter((byte) => byte !== CR);
     for (let n = 0; n < this.#blocks; n++) {
@@ -32,7 +35,7 @@ export class LargeMessage {
       lf.update("\n");
     }
     this.digests = { crlf: crlf.digest("hex"), lf: lf.digest("hex") };
-    this.#stuffed = stuffed(block);
+    this.#block = oneLine ? block : stuffed(block);
   }
 
   get #blocks(): number {
@@ -41,8 +44,10 @@ export class LargeMessage {
 
   /** The body as it is sent after DATA, the final dot included. */
   *wire(): Generator<Uint8Array> {
-    for (let n = 0; n < this.#blocks; n++) yield this.#stuffed;
-    yield new TextEncoder().encode(this.oneLine ? "\r\n.\r\n" : ".\r\n");
+    const encoder = new TextEncoder();
+    if (this.oneLine) yield encoder.encode(".");
+    for (let n = 0; n < this.#blocks; n++) yield this.#block;
+    yield encoder.encode(this.oneLine ? "\r\n.\r\n" : ".\r\n");
   }
 }
 
