@@ -34,7 +34,7 @@ import {
 } from "./directories.ts";
 import { readHost } from "./host.ts";
 import { alreadyRunning, takePidFile } from "./pid_file.ts";
-import { grantsInUse, placeProblems } from "./places.ts";
+import { placeProblems, writersOf } from "./places.ts";
 import { logsToService } from "./plans.ts";
 import { chooseLayers, describeLayers, findRuntime, reachable, SOURCE } from "./runtime.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -89,19 +89,22 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
   control.close();
 }
 
-/** Makes every directory and file that a role of this configuration needs. Throws ConfigError, first of all for what must stay as it is. */
+/**
+ * Makes every directory and file that a role of this configuration needs. Throws ConfigError, first of all for what must
+ * stay as it is.
+ */
 export function prepare(configuration: Configuration, host: Host): void {
   const queue = configuration.value("queue_directory");
   refusePlaces(configuration, host);
-  const grants = grantsInUse(configuration, host);
+  const mailboxWriters = writersOf("mailboxes", configuration, host);
+  const logWriters = writersOf("maillog", configuration, host);
   makeDirectories(queue, host);
-  for (const grant of grants) {
-    const { row, writes, user } = grant;
-    if (row.writes?.includes("mailboxes")) writes.forEach((path) => makeMailboxBase(path, grant));
-    if (row.writes?.includes("maillog")) {
-      const makeLog = configuration.value("maillog_file") ? makeLogFile : makeOwned;
-      writes.forEach((path) => makeLog(path, user));
-    }
+  for (const grant of mailboxWriters) {
+    for (const path of grant.writes) makeMailboxBase(path, grant);
+  }
+  const makeLog = configuration.value("maillog_file") ? makeLogFile : makeOwned;
+  for (const { writes, user } of logWriters) {
+    for (const path of writes) makeLog(path, user);
   }
   // The umask may have closed what was made.
   refusePlaces(configuration, host);

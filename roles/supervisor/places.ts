@@ -3,6 +3,7 @@
 import { dirname } from "@std/path";
 import { isThere } from "../../policies/bwrap.ts";
 import { type Grant, grantOf, type Host } from "../../policies/grant.ts";
+import type { Place } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { pidFile } from "../../shared/layout.ts";
@@ -36,10 +37,11 @@ export function placeProblems(configuration: Configuration, host: Host): PlacePr
   });
 }
 
-/** The grants of the roles that this configuration starts. Throws ConfigError for one that the policy refuses. */
-export function grantsInUse(configuration: Configuration, host: Host): Grant[] {
+/** The grants of the roles that this configuration starts and that write there. Throws ConfigError for one that the policy refuses. */
+export function writersOf(place: Place, configuration: Configuration, host: Host): Grant[] {
   const settings = settingsOf(configuration);
-  return rowsInUse(configuration).map((row) => grantOf(row, row.role, settings, host));
+  return rowsInUse(configuration).filter((row) => row.writes?.includes(place))
+    .map((row) => grantOf(row, row.role, settings, host));
 }
 
 /** Somewhere on the way there may be no directory, or none that we may enter; where Deno lets nobody, nothing is made. */
@@ -78,19 +80,13 @@ function logProblem(path: string, { root, mailOwner }: Host): string | undefined
 }
 
 function mailboxProblem(configuration: Configuration, host: Host): string | undefined {
-  const writers = grantsFor(configuration, host).filter(({ row }) =>
-    row.writes?.includes("mailboxes")
-  );
-  return writers.flatMap((grant) => grant.writes.map((path) => mailboxBaseProblem(path, grant)))
-    .find(Boolean);
-}
-
-/** What the policy refuses is told elsewhere. */
-function grantsFor(configuration: Configuration, host: Host): Grant[] {
   try {
-    return grantsInUse(configuration, host);
+    const writers = writersOf("mailboxes", configuration, host);
+    return writers.flatMap((grant) => grant.writes.map((path) => mailboxBaseProblem(path, grant)))
+      .find(Boolean);
   } catch (error) {
-    if (error instanceof ConfigError) return [];
+    // What the policy refuses is told elsewhere.
+    if (error instanceof ConfigError) return undefined;
     throw error;
   }
 }
