@@ -76,3 +76,9 @@ export function isAscii(text: string): boolean {
   // deno-lint-ignore no-control-regex
   return /^[\u0000-\u007f]*$/.test(text);
 }
+
+/** True for text with a control character of ASCII: no name, path or address has one. */
+export function hasControl(text: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return /[\u0000-\u001f\u007f]/.test(text);
+}

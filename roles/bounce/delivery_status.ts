@@ -1,5 +1,6 @@
 /** The part of a report that programs read: message/delivery-status (RFC 3464 2, RFC 6533 3). */
 
+import { isAscii } from "../../shared/bytes.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
@@ -92,7 +93,7 @@ function action({ kind, retryUntil }: Report, { outcome }: Recipient): string {
  */
 function typed(address: string, utf8: boolean, separator = "; "): string {
   const text = external(address);
-  if (/^[\0-\x7f]*$/.test(text)) return `rfc822${separator}${text}`;
+  if (isAscii(text)) return `rfc822${separator}${text}`;
   const escaped = text.replace(/[^!-~]|\\/gu, (char) => {
     if (utf8 && char !== "\\" && withoutControls(char) === char) return char;
     const code = char.codePointAt(0)!.toString(16).toUpperCase();

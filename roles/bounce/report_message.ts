@@ -1,6 +1,6 @@
 /** A report as a message: multipart/report with notice, delivery status and original (RFC 6522, RFC 3464, RFC 6533). */
 
-import { concat } from "../../shared/bytes.ts";
+import { concat, isAscii } from "../../shared/bytes.ts";
 import { external } from "../../shared/mail/address.ts";
 import { mailDate } from "../../shared/mail/date.ts";
 import type { Report } from "../../shared/protocols/bounce.ts";
@@ -49,7 +49,7 @@ export function reportMessage(parts: Parts): ReportMessage {
       concat([encoder.encode(returnPath(report)), original.bytes]),
     ),
   ];
-  const eightBit = sections.some((each) => each.eightBit) || !isAscii(encoder.encode(to));
+  const eightBit = sections.some((each) => each.eightBit) || !isAscii(to);
   const head = `Received: by ${reporter.myhostname} (${reporter.mailName})\r
 \tid ${queueId}; ${mailDate(now)}\r
 Date: ${mailDate(now)}\r
@@ -93,13 +93,13 @@ interface Section {
 
 function section(type: string, description: string, content: string | Uint8Array): Section {
   const body = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const eightBit = !isAscii(body);
+  const eightBit = !is7Bit(body);
   const encoding = eightBit ? "Content-Transfer-Encoding: 8bit\r\n" : "";
   const head = `Content-Description: ${description}\r\nContent-Type: ${type}\r\n${encoding}\r\n`;
   return { head, body, eightBit };
 }
 
-function isAscii(bytes: Uint8Array): boolean {
+function is7Bit(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte < 0x80);
 }
 
@@ -112,8 +112,7 @@ function statusType(report: Report): string {
 }
 
 function textType(text: string): string {
-  const ascii = /^[\0-\x7f]*$/.test(text);
-  return `text/plain; charset=${ascii ? "us-ascii" : "utf-8"}`;
+  return `text/plain; charset=${isAscii(text) ? "us-ascii" : "utf-8"}`;
 }
 
 function originalType({ envelope }: Report, { whole }: Original): string {

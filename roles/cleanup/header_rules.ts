@@ -1,6 +1,6 @@
 /** What is done to a header section: hops counted, headers dropped, completed and rewritten (reference 5.4). */
 
-import { byteText, textBytes, utf8Bytes, utf8Text } from "../../shared/bytes.ts";
+import { byteText, hasControl, textBytes, utf8Bytes, utf8Text } from "../../shared/bytes.ts";
 import { parseEncoding } from "../../shared/mail/content_type.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
 import { type Field, FieldNames, fieldText, unfold } from "../../shared/mail/header.ts";
@@ -112,12 +112,10 @@ export class HeaderRules {
 }
 
 const ADDRESS_NAMES = new Set(ADDRESS_HEADERS);
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\x00-\x1f\x7f]/;
 
 /** An address in text of one char a byte, rewritten as the text that it means; what is no text stays as it is. */
 function rewriteBytes(address: string, rewrite: RewriteHeaderAddress): string | Promise<string> {
-  if (address.length > MAX_ADDRESS || CONTROL.test(address)) return address;
+  if (address.length > MAX_ADDRESS || hasControl(address)) return address;
   let text: string;
   try {
     text = ASCII.test(address) ? address : utf8Text(textBytes(address));

@@ -3,6 +3,7 @@
  * header. Not the reader of headers, which leaves alone what it cannot read: here that would be somebody who gets no mail.
  */
 
+import { hasControl } from "../../shared/bytes.ts";
 import { type Token, Tokens } from "../../shared/mail/header_address.ts";
 
 /** What a table has of an alias. */
@@ -94,7 +95,7 @@ function toAddress(tokens: readonly Token[]): string | undefined {
   let last: Token | undefined;
   for (const token of tokens) {
     const { kind, text } = token, word = !isJoint(token);
-    if (word && (afterWord || CONTROL.test(text))) return undefined;
+    if (word && (afterWord || hasControl(text))) return undefined;
     if (kind === "quoted" && inDomain) return undefined;
     if (kind === "literal" && !(last && isAt(last))) return undefined;
     if (isAt(token)) {
@@ -108,6 +109,3 @@ function toAddress(tokens: readonly Token[]): string | undefined {
   }
   return named ? address : undefined;
 }
-
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\x00-\x1f\x7f]/;

@@ -1,5 +1,7 @@
 /** Lets other messages go on while one with many recipients is worked on. */
 
+import { othersTurn } from "../../shared/timer.ts";
+
 /** Steps in a row: some milliseconds. */
 const STEPS = 3000;
 
@@ -11,6 +13,6 @@ export class Pace {
     this.#left -= count;
     if (this.#left > 0) return undefined;
     this.#left = STEPS;
-    return new Promise((resolve) => setImmediate(resolve));
+    return othersTurn();
   }
 }

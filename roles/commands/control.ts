@@ -6,7 +6,11 @@ import { probe } from "../../shared/ipc/probe.ts";
 import { socketPath } from "../../shared/layout.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { controlService, type ServiceStatus } from "../../shared/protocols/control.ts";
+import { sleep } from "../../shared/timer.ts";
 import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+
+/** Between two looks whether a system that was told to stop is gone. */
+const LOOK_MS = 100;
 
 /** Prints one line per service: state, process ids, restarts, and why it is not running. */
 export function status(args: string[], io: CommandIo): Promise<number> {
@@ -42,7 +46,7 @@ export function reload(args: string[], io: CommandIo): Promise<number> {
 export function stop(args: string[], io: CommandIo): Promise<number> {
   return asked("stop", args, io, async (control, path) => {
     await control.call("stop", {});
-    while (await probe(path) === "up") await new Promise((resolve) => setTimeout(resolve, 100));
+    while (await probe(path) === "up") await sleep(LOOK_MS);
     return EX.OK;
   });
 }

@@ -4,6 +4,7 @@
  */
 
 import { userInfo } from "node:os";
+import { isAscii } from "../../shared/bytes.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { maildropDirectory, socketPath } from "../../shared/layout.ts";
@@ -248,8 +249,7 @@ function toEnvelope(
     notify: options.notify,
     ret: options.ret,
     envid: options.envid,
-    // deno-lint-ignore no-control-regex
-    smtputf8: options.smtputf8 || /[^\u0000-\u007f]/.test(all),
+    smtputf8: options.smtputf8 || !isAscii(all),
     gateway: options.gateway,
     ...(options.trace ? { trace: options.trace } : {}),
     nonce: crypto.getRandomValues(new Uint8Array(16)).toHex(),

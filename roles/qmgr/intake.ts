@@ -27,7 +27,7 @@ const HEADER_ALLOWANCE_BYTES = 1024 * 1024;
 const MAX_HEADS_BYTES = 64 * 1024 * 1024;
 /** So much each of them always may. */
 const FREE_HEAD_BYTES = 128 * 1024;
-/** How often the disk has what goes into the database: there, in its log, and in what is kept for moving it from log to database. */
+/** How often the disk has what goes into the database: there, in its log, and in what is kept for moving it over. */
 const COPIES = 3;
 /** What a message takes of the database besides its content, without and for each recipient. */
 const MESSAGE_BYTES = 4096, RECIPIENT_BYTES = 1024;

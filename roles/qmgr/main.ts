@@ -8,8 +8,8 @@
  * Trusts   nothing in a message, and no agent blindly; only its own database.
  * Talks to rewrite, bounce, the delivery agents; answers intake, outcomes, queue, flush.
  * Keeps    queue.db, content files and space for a full disk in its directory: no other process writes them.
- * Fails    a full disk stops intake with 4xx, and nothing else; a damaged record goes to corrupt, or stays where it is if not even that can
- *          be written; what cannot be written while other changes can waits by itself.
+ * Fails    a full disk stops intake with 4xx, and nothing else; a damaged record goes to corrupt, or stays where it is if
+ *          not even that can be written; what cannot be written while other changes can waits by itself.
  */
 
 import { databaseDirectory } from "../../shared/layout.ts";

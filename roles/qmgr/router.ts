@@ -15,6 +15,7 @@ import type { Delivery } from "../../shared/log/lines.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
+import { sleep } from "../../shared/timer.ts";
 import type { NumberedRecipient } from "./active_message.ts";
 import type { Group } from "./scheduler/scheduler.ts";
 
@@ -82,7 +83,7 @@ export class Router {
       } catch (error) {
         if (!(error instanceof PeerError) || attempt === ATTEMPTS) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await sleep(PAUSE_MS);
       answer = this.resolver.resolve(sender, address);
     }
   }

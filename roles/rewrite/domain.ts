@@ -1,6 +1,7 @@
 /** Which domains an address may have. */
 
 import { toASCII } from "tr46";
+import { isAscii } from "../../shared/bytes.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { parseAddress } from "../../shared/net/network.ts";
 
@@ -11,8 +12,7 @@ export function isNumeric(domain: string): boolean {
 
 /** True for a hostname that could be looked up; in Unicode if `smtputf8`. */
 export function isDomain(domain: string, smtputf8: boolean): boolean {
-  // deno-lint-ignore no-control-regex
-  if (!/[^\x00-\x7f]/.test(domain)) return isHostname(domain);
+  if (isAscii(domain)) return isHostname(domain);
   const ascii = smtputf8 ? toASCII(domain, { transitionalProcessing: false }) : null;
   return ascii !== null && isHostname(ascii);
 }

@@ -1,5 +1,6 @@
 /** Which class a domain is of, and where each class goes (reference 5.1, 5.2). */
 
+import { hasControl } from "../../shared/bytes.ts";
 import { StorageError } from "../../shared/errors.ts";
 import { external } from "../../shared/mail/address.ts";
 import { MAX_ADDRESS } from "../../shared/mail/envelope.ts";
@@ -122,8 +123,7 @@ function sound(route: Route): Route {
   if (!transport || transport.length > MAX_TRANSPORT || /[^\x21-\x7e]/.test(transport)) {
     throw new StorageError(`bad transport name: "${transport}"`);
   }
-  // deno-lint-ignore no-control-regex
-  if (nexthop.length > MAX_ADDRESS || /[\x00-\x1f\x7f]/.test(nexthop)) {
+  if (nexthop.length > MAX_ADDRESS || hasControl(nexthop)) {
     throw new StorageError(`bad next hop: "${nexthop}"`);
   }
   return route;

@@ -1,5 +1,6 @@
 /** The commands of a mail transaction, and what they may not carry (RFC 5321 3.3, RFC 1870, RFC 3461, RFC 6152, RFC 6531). */
 
+import { isAscii } from "../../shared/bytes.ts";
 import { external } from "../../shared/mail/address.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { Features } from "./features.ts";
@@ -8,8 +9,6 @@ type RequestedRecipient = DeliveryRequest["recipients"][number];
 
 /** Outside quotes these would end the path and begin parameters. */
 const UNSAFE_DOMAIN = /[\s<>"\\,;]/;
-// deno-lint-ignore no-control-regex
-const ASCII = /^[\u0000-\u007f]*$/;
 /** xtext and its kin (RFC 3461 4): anything else is not passed on. */
 const PRINTABLE = /^[!-~]+$/;
 /** What xtext leaves as it is. */
@@ -18,10 +17,6 @@ const XTEXT = /^[!-*,-<>-~]+$/;
 /** An address that cannot be written between angle brackets. */
 export function isUnsafe(address: string): boolean {
   return UNSAFE_DOMAIN.test(address.slice(address.lastIndexOf("@") + 1)) && address.includes("@");
-}
-
-export function isAscii(text: string): boolean {
-  return ASCII.test(text);
 }
 
 /** `MAIL FROM:<...>` with the parameters that the server offered. `utf8` asks for SMTPUTF8. */

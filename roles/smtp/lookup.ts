@@ -130,7 +130,7 @@ export class Lookup {
       .slice(0, MAX_MX_HOSTS);
   }
 
-  /** Addresses of exchangers of one preference, with those of the last few maybe more than wanted; what kept others from having one. */
+  /** Addresses of exchangers of one preference, maybe some more than wanted, and what kept others from having one. */
   async #addressesOf(
     level: Exchanger[],
     port: number,

@@ -1,12 +1,13 @@
 /** One mail transaction on an open session: MAIL, RCPT, DATA, the content, and who was taken. */
 
+import { isAscii } from "../../shared/bytes.ts";
 import { info } from "../../shared/log/log.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
 import type { SmtpSettings } from "../../shared/parameters/smtp.ts";
 import type { Reply } from "../../shared/smtp/reply_parser.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { SevenBitStuffer, Stuffer, stuffWhole } from "./body.ts";
-import { isAscii, isUnsafe, mailCommand, rcptCommand } from "./commands.ts";
+import { isUnsafe, mailCommand, rcptCommand } from "./commands.ts";
 import type { Job, Open } from "./job.ts";
 import type { Session } from "./session.ts";
 import { type Phase, replyTrouble, StaleError, StreamError, type Trouble } from "./trouble.ts";

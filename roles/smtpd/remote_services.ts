@@ -11,6 +11,7 @@ import { type DnsAnswer, dnsService } from "../../shared/protocols/dns.ts";
 import { bodiesService } from "../../shared/protocols/queue.ts";
 import { rewriteService } from "../../shared/protocols/rewrite.ts";
 import { RewriteCache } from "../../shared/rewrite_cache.ts";
+import { sleep } from "../../shared/timer.ts";
 import { ClientNames } from "./client_names.ts";
 import type { Anvil, Clock, Services } from "./services.ts";
 import { Space } from "./space.ts";
@@ -30,7 +31,7 @@ const FREE_RECIPIENTS_BYTES = 16 * 1024;
 const clock: Clock = {
   now: Date.now,
   steady: () => performance.now(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  sleep,
 };
 
 /** The services of this process; `service` is its name in master.cf. */

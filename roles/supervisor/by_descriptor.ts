@@ -61,6 +61,11 @@ export function othersMayChange(
   return uid !== 0 || (mode! & 0o022) !== 0;
 }
 
+/** A file's mode as chmod takes it: `0755`. */
+export function modeText(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, "0");
+}
+
 function refuse(why: string | undefined): void {
   if (why) throw new Error(why);
 }

@@ -22,7 +22,7 @@ import {
   socketDirectory,
   socketPath,
 } from "../../shared/layout.ts";
-import { othersMayChange, withOpened } from "./by_descriptor.ts";
+import { modeText, othersMayChange, withOpened } from "./by_descriptor.ts";
 import { bindUnix, type Handle } from "./handles.ts";
 
 /** Makes what is missing and sets what is wrong; nothing outside the configured directories. */
@@ -74,8 +74,9 @@ export function mailboxBaseProblem(path: string, writer: MailboxWriter): string 
   if (!found.isDirectory) return `must be a directory: is "${path}"`;
   if (capabilities.includes("dac_override") || mayWrite(path, found, user)) return undefined;
   const name = user?.name ?? "the user who starts the system";
-  const mode = (found.mode! & 0o7777).toString(8).padStart(4, "0");
-  return `${path} belongs to ${found.uid}:${found.gid}, its mode is ${mode}, and ${name} has to write there: ` +
+  return `${path} belongs to ${found.uid}:${found.gid}, its mode is ${
+    modeText(found.mode!)
+  }, and ${name} has to write there: ` +
     `give it to ${name} with mode 0700, or name a directory that is not there yet`;
 }
 

@@ -9,6 +9,7 @@ import { reason } from "../../shared/errors.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { MAX_COUNTERS, type ServiceStatus } from "../../shared/protocols/control.ts";
+import { sleep } from "../../shared/timer.ts";
 import { Hearing } from "./hearing.ts";
 import { type Handover, Member, type MemberEvents } from "./member.ts";
 import type { ChildProcess } from "node:child_process";
@@ -54,6 +55,8 @@ const REPLACE_MS = 20_000;
 const FINISH_MS = 1_500;
 /** How long the kernel may take to end a process that was killed. */
 const KILLED_MS = 500;
+/** Between two looks at processes that come or go. */
+const LOOK_MS = 10;
 
 export class Keeper {
   #members = new Set<Member>();
@@ -150,9 +153,9 @@ export class Keeper {
   async #gone(members: readonly Member[], ms: number): Promise<void> {
     const left = () => members.some((member) => member.state !== "gone");
     const end = performance.now() + ms;
-    while (left() && performance.now() < end) await pause();
+    while (left() && performance.now() < end) await sleep(LOOK_MS);
     for (const member of members) member.kill();
-    while (left() && performance.now() < end + KILLED_MS) await pause();
+    while (left() && performance.now() < end + KILLED_MS) await sleep(LOOK_MS);
   }
 
   /** Tells every process to finish; resolves when all are gone or after `ms`, when they are killed. */
@@ -292,14 +295,9 @@ export class Keeper {
       if (gone) return gone.fatal?.text ?? "it ended at start";
       if (fresh.every((member) => member.state === "ready")) return undefined;
       if (performance.now() > end) return "it was not ready in time";
-      await pause();
+      await sleep(LOOK_MS);
     }
   }
-}
-
-/** Between two looks at processes that come or go. */
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Host } from "../../policies/grant.ts";
 import { databaseDirectory, maildropDirectory, syslogDirectory } from "../../shared/layout.ts";
 import { lockFile } from "../../shared/queue/queue_lock.ts";
 import { contentDirectory, databaseFile, logFile } from "../../shared/queue/sqlite_schema.ts";
-import { othersMayChange, unfit } from "./by_descriptor.ts";
+import { modeText, othersMayChange, unfit } from "./by_descriptor.ts";
 import { changeableLink } from "./changeable_link.ts";
 import { userName } from "./host.ts";
 
@@ -47,8 +47,9 @@ export function rootsAlone(path: string): string | undefined {
 function writableText(path: string): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found || !othersMayChange(found)) return undefined;
-  const mode = (found.mode & 0o7777).toString(8).padStart(4, "0");
-  return `others may write to ${path}, whose mode is ${mode}: look at what it holds, then chmod go-w ${path}`;
+  return `others may write to ${path}, whose mode is ${
+    modeText(found.mode)
+  }: look at what it holds, then chmod go-w ${path}`;
 }
 
 function innerOf(queue: string): string[] {

@@ -1,6 +1,7 @@
 /** Where a recipient's mail goes, and whose it is: what the tables say, believed only as far as it is safe. */
 
 import process from "node:process";
+import { hasControl } from "../../shared/bytes.ts";
 import { reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
@@ -86,8 +87,7 @@ function toComponents(path: string, address: string): string[] {
       "mbox delivery is not built yet",
     );
   }
-  // deno-lint-ignore no-control-regex
-  if (/[\x00-\x1f\x7f]/.test(path)) throw refuse("control character in path");
+  if (hasControl(path)) throw refuse("control character in path");
   const components = path.split("/").filter((name) => name !== "" && name !== ".");
   if (components.includes("..")) throw refuse("path that leads up");
   if (!components.length) throw refuse("empty path");

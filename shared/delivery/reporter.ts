@@ -7,6 +7,7 @@ import { warning } from "../log/log.ts";
 import type { Outcome } from "../mail/envelope.ts";
 import type { Handed } from "../protocols/delivery.ts";
 import type { outcomesService } from "../protocols/queue.ts";
+import { sleep } from "../timer.ts";
 
 /** One delivery request whose outcomes no qmgr has made durable yet. */
 export interface Unsettled {
@@ -157,8 +158,4 @@ export class Reporter {
       this.#wake = done;
     });
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,6 +1,7 @@
 /** Whether somebody answers at a unix socket, before there is anything to ask. */
 
 import { PeerError, reason } from "../errors.ts";
+import { sleep } from "../timer.ts";
 
 const { ConnectionRefused, ConnectionReset, NotFound, PermissionDenied, WouldBlock } = Deno.errors;
 
@@ -25,7 +26,7 @@ export async function probe(path: string): Promise<"up" | "down" | "denied"> {
       if (!(error instanceof ConnectionReset) || looks === LOOKS) {
         throw new PeerError(`connect to ${path}: ${reason(error)}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await sleep(AGAIN_MS);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** A nexthop as the routes name it, taken apart (reference 3b): hosts in the order in which they are tried. */
 
 import { isIP } from "node:net";
+import { isAscii } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 import { portOf } from "./port.ts";
 
@@ -50,8 +51,7 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
 
 /** A-labels of an internationalized domain: the URL parser is the platform's own UTS 46. */
 function ascii(host: string): string {
-  // deno-lint-ignore no-control-regex
-  if (/^[\u0000-\u007f]*$/.test(host)) return host;
+  if (isAscii(host)) return host;
   try {
     return new URL(`http://${host}/`).hostname;
   } catch {

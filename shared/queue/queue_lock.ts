@@ -6,6 +6,7 @@
 import { closeSync, fchownSync, fstatSync, openSync } from "node:fs";
 import { join } from "@std/path";
 import { ConfigError } from "../errors.ts";
+import { sleep } from "../timer.ts";
 
 /** A former qmgr whose supervisor was killed may need so long to notice, and postsuper to do what it was asked. */
 const PATIENCE_MS = 5000;
@@ -29,7 +30,7 @@ export async function lockQueue(directory: string, patienceMs = PATIENCE_MS): Pr
         `queue_directory: another qmgr, or postsuper, keeps ${directory}: stop that mail system first`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await sleep(RETRY_MS);
   }
 }
 

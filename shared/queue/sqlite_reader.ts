@@ -3,6 +3,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { reason, StorageError } from "../errors.ts";
 import type { Listed } from "../protocols/queue.ts";
+import { othersTurn } from "../timer.ts";
 import { ContentFiles } from "./content_files.ts";
 import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./record.ts";
 import { contentDirectory, openReadOnly } from "./sqlite_schema.ts";
@@ -73,7 +74,7 @@ export class SqliteReader implements QueueReader {
       if (!rows.length) return;
       for (const row of rows) yield this.#listed(row);
       last = rows.at(-1)!.id;
-      await new Promise((resolve) => setImmediate(resolve));
+      await othersTurn();
     }
   }
 

@@ -30,6 +30,7 @@ import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
+import { othersTurn } from "../timer.ts";
 import {
   type Chunks,
   contentBudget,
@@ -160,7 +161,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       );
       changed += page;
       if (page < COMMAND_PAGE) return changed;
-      await new Promise((resolve) => setImmediate(resolve));
+      await othersTurn();
     }
   }
 
@@ -353,7 +354,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       at += COMMAND_PAGE;
       const more = which === "ALL" ? rows.length === COMMAND_PAGE : at < which.length;
       if (!more) break;
-      await new Promise((resolve) => setImmediate(resolve));
+      await othersTurn();
     }
     await this.#transactions.sync();
     return changed;

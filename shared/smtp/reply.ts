@@ -3,12 +3,11 @@
  * session writes it to the client.
  */
 
+import { isAscii } from "../bytes.ts";
 import { withoutControls } from "../log/printable.ts";
 
 /** Text of more bytes than this is cut: RFC 5321 4.5.3.1.5 gives a reply line 512. */
 const MAX_TEXT_BYTES = 510;
-// deno-lint-ignore no-control-regex
-const ASCII = /^[\u0000-\u007f]*$/;
 const encoder = new TextEncoder();
 
 /** One reply. */
@@ -58,7 +57,7 @@ export function reply(code: number, dsn: string, text: string | readonly string[
 
 function fit(text: string): string {
   const cut = withoutControls(text.slice(0, MAX_TEXT_BYTES));
-  if (ASCII.test(cut)) return cut;
+  if (isAscii(cut)) return cut;
   const { read } = encoder.encodeInto(cut, new Uint8Array(MAX_TEXT_BYTES));
   return cut.slice(0, read);
 }

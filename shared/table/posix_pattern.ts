@@ -4,7 +4,7 @@
  * Postfix matches bytes.
  */
 
-import { byteText, textBytes, utf8Bytes } from "../bytes.ts";
+import { byteText, isAscii, textBytes, utf8Bytes } from "../bytes.ts";
 import { bracket } from "./posix_bracket.ts";
 import { type Notice, Unsupported } from "./rules.ts";
 
@@ -43,13 +43,13 @@ export function posixPattern(
 
 /** Text with a character for each byte of its UTF-8. */
 export function bytesOf(text: string): string {
-  if (/^[\0-\x7f]*$/.test(text)) return text;
+  if (isAscii(text)) return text;
   return byteText(utf8Bytes(text));
 }
 
 /** The text of which `bytesOf()` made this; half a character becomes U+FFFD. */
 export function textOf(bytes: string): string {
-  if (/^[\0-\x7f]*$/.test(bytes)) return bytes;
+  if (isAscii(bytes)) return bytes;
   return new TextDecoder().decode(textBytes(bytes));
 }
 
