@@ -6,10 +6,8 @@ import { setup } from "./test_keeper.ts";
 setSink(() => {});
 
 Deno.test("Keeper keeps the old processes when only some of the new ones can be launched", async () => {
-  const { children, keeper, plan } = setup({ count: 2 });
-  const started = keeper.start();
-  for (const child of children) child.begin();
-  await started;
+  const { children, keeper, plan, start } = setup({ count: 2 });
+  await start();
   const launch = () => {
     if (children.length === 3) throw new Error("no more processes");
     return plan.launch({});
@@ -20,10 +18,8 @@ Deno.test("Keeper keeps the old processes when only some of the new ones can be 
 });
 
 Deno.test("Keeper drains the old process only when the new one is ready", async () => {
-  const { children, keeper, plan } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup();
+  await start();
   const replaced = keeper.replace({ ...plan });
   await turn();
   assertEquals(children.length, 2);
@@ -37,10 +33,8 @@ Deno.test("Keeper drains the old process only when the new one is ready", async 
 });
 
 Deno.test("Keeper keeps the old process when the new one does not start", async () => {
-  const { children, keeper, plan } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup();
+  await start();
   const replaced = assertRejects(() => keeper.replace({ ...plan }), Error, "smtp: bad restriction");
   await turn();
   children[1]!.say({ type: "fatal", text: "bad restriction", config: true });
@@ -52,10 +46,8 @@ Deno.test("Keeper keeps the old process when the new one does not start", async 
 });
 
 Deno.test("Keeper reloads a role in place when there must be only one", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup({ fixed: "as it was" });
+  await start();
   await keeper.replace({ ...plan });
   assertEquals(children.length, 1);
   assertEquals(children[0]!.heard.at(-1)!.type, "reload");
@@ -79,10 +71,8 @@ Deno.test("Keeper reloads a role that starts when it is ready, with what was ask
 });
 
 Deno.test("Keeper ends the only one before it starts one with other rights", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup({ fixed: "as it was" });
+  await start();
   const replaced = keeper.replace({ ...plan, fixed: "other rights" });
   await turn();
   assertEquals(children[0]!.heard.at(-1)!.type, "drain");
@@ -95,10 +85,8 @@ Deno.test("Keeper ends the only one before it starts one with other rights", asy
 });
 
 Deno.test("Keeper starts the only one as before when the next one cannot even be launched", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup({ fixed: "as it was" });
+  await start();
   const launch = () => {
     throw new Error("no such program");
   };
@@ -126,10 +114,8 @@ Deno.test("Keeper starts no second one while the only one is replaced, whoever w
 });
 
 Deno.test("Keeper starts the only one as before when it does not start with other rights", async () => {
-  const { children, keeper, plan } = setup({ fixed: "as it was" });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup({ fixed: "as it was" });
+  await start();
   const other = { ...plan, fixed: "other rights" };
   const replaced = assertRejects(() => keeper.replace(other), Error, "smtp: no such table");
   while (children.length < 2) await turn();

@@ -9,10 +9,8 @@ import { turn } from "../../tests/support/waiting.ts";
 setSink(() => {});
 
 Deno.test("Keeper hands over listeners, then parameters, then says go", async () => {
-  const { children, keeper } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, start } = setup();
+  await start();
   assertEquals(children[0]!.heard.map((each) => each.type), ["listen", "start", "go"]);
   assertEquals(children[0]!.heard[1], {
     ...keeper.plan.handover.start,
@@ -41,10 +39,8 @@ Deno.test("Keeper ends a role whose socket is not there", async () => {
 Deno.test("Keeper tells why a role was ended, in one line, and starts another", async () => {
   const lines: string[] = [];
   setSink((_severity, text) => lines.push(text));
-  const { children, keeper } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, start } = setup();
+  await start();
   for (let i = 0; i < 100; i++) children[0]!.say({ type: "up" });
   setSink(() => {});
   const why = 'said "up" out of turn';
@@ -56,10 +52,8 @@ Deno.test("Keeper tells why a role was ended, in one line, and starts another", 
 });
 
 Deno.test("Keeper adds up counters of any name, and gives a reason of one line", async () => {
-  const { children, keeper } = setup({ count: 2 });
-  const started = keeper.start();
-  for (const child of children) child.begin();
-  await started;
+  const { children, keeper, start } = setup({ count: 2 });
+  await start();
   keeper.beat(performance.now());
   const said = [{ constructor: 1, a: Number.MAX_SAFE_INTEGER }, { constructor: 2, a: 5, b: 7 }];
   said.forEach((counters, n) => children[n]!.say({ type: "pong", counters, quiet: [] }));
@@ -78,10 +72,8 @@ Deno.test("Keeper adds up counters of any name, and gives a reason of one line",
 });
 
 Deno.test("Keeper gives a status that fits, whatever each process of a service says that it counts", async () => {
-  const { children, keeper } = setup({ count: 2 });
-  const started = keeper.start();
-  for (const child of children) child.begin();
-  await started;
+  const { children, keeper, start } = setup({ count: 2 });
+  await start();
   keeper.beat(performance.now());
   for (const child of children) {
     const names = Array.from(
@@ -99,10 +91,8 @@ Deno.test("Keeper gives a status that fits, whatever each process of a service s
 });
 
 Deno.test("Keeper starts a process that died again after a pause", async () => {
-  const { children, keeper } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, start } = setup();
+  await start();
   children[0]!.emit("exit", null, "SIGKILL");
   assertEquals(keeper.status().state, "waiting");
   assertEquals(keeper.status().reason, "killed by signal SIGKILL");
@@ -155,10 +145,8 @@ Deno.test("Keeper gives up for a while when a process cannot be launched again a
 });
 
 Deno.test("Keeper kills a process whose event loop does not answer", async () => {
-  const { children, keeper } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, start } = setup();
+  await start();
   keeper.beat(performance.now() + 29_000);
   assertEquals(children[0]!.heard.at(-1), { type: "ping" });
   assertEquals(keeper.status().state, "running");
@@ -170,10 +158,8 @@ Deno.test("Keeper kills a process whose event loop does not answer", async () =>
 Deno.test("Keeper kills a process that lives on and takes no connection, and starts another", async () => {
   const knocks: string[] = [];
   const knock = (service: string) => void knocks.push(service);
-  const { children, keeper } = setup({ answers: ["intake", "bodies"], knock });
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, start } = setup({ answers: ["intake", "bodies"], knock });
+  await start();
   for (let i = 0; i < 3; i++) {
     keeper.beat(performance.now());
     assertEquals(keeper.status().state, "running");
@@ -185,10 +171,8 @@ Deno.test("Keeper kills a process that lives on and takes no connection, and sta
 });
 
 Deno.test("Keeper starts nothing once it is stopped", async () => {
-  const { children, keeper, plan } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, plan, start } = setup();
+  await start();
   await keeper.stop(100);
   await keeper.replace({ ...plan });
   keeper.wanted();
@@ -208,10 +192,8 @@ Deno.test("Keeper starts a rare role when it is wanted, and again when a want me
 });
 
 Deno.test("Keeper passes wants on", async () => {
-  const { children, keeper, wants } = setup();
-  const started = keeper.start();
-  children[0]!.begin();
-  await started;
+  const { children, keeper, start, wants } = setup();
+  await start();
   children[0]!.say({ type: "want", service: "dns" });
   assertEquals(wants, ["dns"]);
   await keeper.stop(100);

@@ -77,11 +77,18 @@ export function setup(change: Partial<Plan> = {}) {
     ...change,
   };
   const wants: string[] = [];
+  const keeper = new Keeper(plan, 60_000, (_, service) => wants.push(service));
   return {
     children,
     plan,
     wants,
-    keeper: new Keeper(plan, 60_000, (_, service) => wants.push(service)),
+    keeper,
+    /** Starts the keeper, whose processes begin well. */
+    async start() {
+      const started = keeper.start();
+      for (const child of children) child.begin();
+      await started;
+    },
   };
 }
 
