@@ -46,7 +46,7 @@ export function installSink(next: SinkOptions): void {
   const ordered = Object.keys(next.log).length > 0;
   const joinMs = ordered ? JOIN_MS : 0;
   setSink((severity: Severity, text, fields, program = self) => {
-    const voice = voiceOf(program, next);
+    const voice = voices.get(program) ?? newVoice(program, next);
     if (!ordered && voice !== last) flushLog();
     last = voice;
     voice.say(severity, text, fields);
@@ -55,14 +55,12 @@ export function installSink(next: SinkOptions): void {
   });
 }
 
-function voiceOf(program: string, { log, ...origin }: SinkOptions): Voice {
-  const known = voices.get(program);
-  if (known) return known;
+function newVoice(program: string, { log, ...origin }: SinkOptions): Voice {
   // `postfix/error` in the place of `postfix/qmgr`.
   const process = origin.process.slice(0, origin.process.lastIndexOf("/") + 1) + program;
-  const made = new Voice({ ...origin, process }, log[program]);
-  voices.set(program, made);
-  return made;
+  const voice = new Voice({ ...origin, process }, log[program]);
+  voices.set(program, voice);
+  return voice;
 }
 
 /** JSON lines or text, from now on (`maillog_format`). */
