@@ -12,7 +12,11 @@ import { allArrived, BLIND, LARGE, offer, untilTaken } from "./storage.ts";
 import { withSmallDisks } from "./user_namespace.ts";
 
 /** How many tests are here: each takes a small disk. */
-const DISKS = 4;
+const DISKS = 6;
+/** A queue on a small disk takes mail up to this size. */
+const LIMITED = "message_size_limit = 1048576";
+/** Clients that send at once. */
+const SESSIONS = 8;
 
 /** Declares a test where there are small disks. */
 function test(name: string, fn: () => Promise<void>): void {
@@ -58,12 +62,55 @@ test("a full disk of mailboxes defers, keeps no piece of a message, and takes it
 test("too little free space is answered by 4xx before content is taken", async () => {
   using disk = new SmallDisk();
   await using scene = await Scene.start({
-    main: "message_size_limit = 1048576",
+    main: LIMITED,
     queue: disk.directory,
   });
   disk.fill(1024 * 1024);
   await scene.system.until(async () => !await offer(scene, "refused"));
   await scene.system.until(() => scene.system.output.includes("not enough free space"));
+  disk.empty();
+  await untilTaken(scene);
+});
+
+/** Messages that are accepted until each client was refused. */
+async function burst(scene: Scene): Promise<string[]> {
+  const accepted: string[] = [];
+  const session = async (_: unknown, n: number) => {
+    const lengths = n % 2 ? [1000, 50_000, 200_000] : [LARGE];
+    for (let i = 0;; i++) {
+      const id = `burst-${n}-${i}`;
+      if (!await offer(scene, id, lengths[i % lengths.length])) return;
+      accepted.push(id);
+    }
+  };
+  await Promise.all(Array.from({ length: SESSIONS }, session));
+  return accepted;
+}
+
+test("a queue that a burst has filled drains when the destination comes back, and takes mail again", async () => {
+  using disk = new SmallDisk();
+  await using scene = await Scene.start({ main: LIMITED, queue: disk.directory });
+  scene.server.isBusy = true;
+  const accepted = await burst(scene);
+  assert(accepted.length > SESSIONS, `${accepted.length} accepted`);
+  scene.server.isBusy = false;
+  await allArrived(scene, accepted);
+  await untilTaken(scene);
+  await scene.system.until(() => offer(scene, "large", LARGE));
+});
+
+test("a queue on a disk that others have filled starts and drains, while new mail hears 4xx", async () => {
+  using disk = new SmallDisk();
+  await using scene = await Scene.start({ main: LIMITED, queue: disk.directory });
+  scene.server.isBusy = true;
+  const accepted = await burst(scene);
+  disk.fill();
+  await scene.system.killEverything();
+  await scene.system.start();
+  scene.server.isBusy = false;
+  assertEquals(await offer(scene, "refused"), false);
+  await allArrived(scene, accepted);
+  assertEquals(scene.delivered.has("refused"), false);
   disk.empty();
   await untilTaken(scene);
 });

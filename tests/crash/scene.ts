@@ -46,15 +46,22 @@ export class Scene implements AsyncDisposable {
   readonly reported = new Map<string, string[]>();
   #seen = new Set<string>();
 
-  private constructor(readonly sink: Sink, readonly system: System) {}
+  private constructor(
+    readonly sink: Sink,
+    readonly system: System,
+    /** While it is busy the server tells everybody to come again. */
+    readonly server: { isBusy: boolean },
+  ) {}
 
   static async start(options: SceneOptions = {}): Promise<Scene> {
     const { main = "", log = false, stopAt, queue, without = [] } = options;
     const deferred = new Set<string>();
     let transaction = "";
+    const server = { isBusy: false };
     const sink = await Sink.start({
       answer(line) {
         if (line.startsWith("MAIL")) transaction = line;
+        if (server.isBusy && line.startsWith("RCPT")) return "450 4.3.2 not now";
         if (line.startsWith(`RCPT TO:<${REFUSED}>`)) return "550 5.1.1 nobody of that name";
         if (!line.startsWith("RCPT TO:<deferred") || deferred.has(transaction + line)) return;
         deferred.add(transaction + line);
@@ -66,7 +73,7 @@ export class Scene implements AsyncDisposable {
     const maillog = log ? `maillog_file = ${system.directory}/log/maillog\n` : "";
     await system.configure({ sink: relay, without, main: `${QUICK}\n${maillog}${main}` });
     if (log) await system.logDirectory();
-    const scene = new Scene(sink, system);
+    const scene = new Scene(sink, system, server);
     try {
       await system.start(stopAt ? { POSTERN_STOP_AT: stopAt } : {});
     } catch (error) {
