@@ -73,15 +73,29 @@ class Line {
     const end = Date.now() + patience;
     for (;;) {
       this.#hear();
-      if (this.closed && !this.oracle.over) throw new Error("the server hung up without a word");
+      if (this.closed && !this.oracle.over) return this.#hungUp();
       if (this.closed || what()) return;
       if (Date.now() >= end) return this.#silence();
       await this.#client.more(end - Date.now());
     }
   }
 
+  /**
+   * Deno drops what was received and not read when a write fails: the 220 for STARTTLS too, which the server hangs up after when
+   * more in the clear follows in the place of a handshake.
+   */
+  #hungUp(): void {
+    if (!this.oracle.asksForTls) throw new Error("the server hung up without a word");
+    this.#deaf();
+  }
+
   #silence(): void {
     if (this.tls !== "secured") throw new Error(`silence: ${this.oracle.due} is due`);
+    this.#deaf();
+  }
+
+  /** What the server says is not heard any more. */
+  #deaf(): void {
     this.tls = "silent";
     this.oracle.over = true;
   }

@@ -52,6 +52,11 @@ export class Oracle {
     return this.#input.length < end + 1 + chunkSize(this.#line(end)) ? "chunk" : "reply";
   }
 
+  /** There is a STARTTLS among what has no reply yet. */
+  get asksForTls(): boolean {
+    return /^starttls[ \t\r]*$/im.test(this.#input);
+  }
+
   /** Bytes that the chunk under way still needs. */
   get missing(): number {
     const end = this.#input.indexOf("\n");
