@@ -12,9 +12,9 @@ const EMPTY_MS = 120_000;
 /** Delivered mail is taken out of the Maildirs as users would. */
 const FETCH_MS = 1000;
 /** A process's first minutes do not count, or a part of a short run. */
-const WARM_UP_MINUTES = 2, WARM_UP_PART = 0.25;
-/** Parts of the run from one reload or kill to the next: most processes live much longer than they warm up. */
-const RELOAD_PART = 0.4, KILL_PART = 0.1;
+const WARM_UP_MINUTES = 4, WARM_UP_PART = 0.25;
+/** Parts of the run from one reload or kill to the next; after the last of them processes grow old for the rest of it. */
+const RELOAD_PART = 0.2, KILL_PART = 0.05, UNREST_PART = 0.5;
 
 export interface Soaked {
   readonly growth: readonly Growth[];
@@ -39,6 +39,7 @@ export async function soak(minutes: number): Promise<Soaked> {
       makeTrouble(system, {
         reloadSeconds: seconds * RELOAD_PART,
         killSeconds: seconds * KILL_PART,
+        unrestSeconds: seconds * UNREST_PART,
         commandSeconds: 10,
       }, signal),
     ]);

@@ -18,6 +18,8 @@ const COMMANDS: readonly (readonly string[])[] = [
 export interface TroublePlan {
   readonly reloadSeconds: number;
   readonly killSeconds: number;
+  /** So long there are reloads and kills. */
+  readonly unrestSeconds: number;
   readonly commandSeconds: number;
 }
 
@@ -38,11 +40,12 @@ export async function makeTrouble(
       return false;
     }
   };
+  const unrest = AbortSignal.any([signal, AbortSignal.timeout(plan.unrestSeconds * 1000)]);
   await Promise.all([
-    every(plan.reloadSeconds, signal, async () => {
+    every(plan.reloadSeconds, unrest, async () => {
       if (await command(["reload"])) done.reloads++;
     }),
-    every(plan.killSeconds, signal, (n) => {
+    every(plan.killSeconds, unrest, (n) => {
       done.kills += system.kill(KILLED[n % KILLED.length]!);
     }),
     every(plan.commandSeconds, signal, async (n) => {
