@@ -80,24 +80,25 @@ class Line {
     }
   }
 
-  /**
-   * Deno drops what was received and not read when a write fails: the 220 for STARTTLS too, which the server hangs up after when
-   * more in the clear follows in the place of a handshake.
-   */
+  /** Only what stands in the place of a handshake, and is none, needs no word. */
   #hungUp(): void {
-    if (!this.oracle.asksForTls) throw new Error("the server hung up without a word");
-    this.#deaf();
+    if (this.oracle.due !== "handshake") throw new Error("the server hung up without a word");
+    this.tls = "broken";
+    this.oracle.over = true;
   }
 
   #silence(): void {
     if (this.tls !== "secured") throw new Error(`silence: ${this.oracle.due} is due`);
-    this.#deaf();
-  }
-
-  /** What the server says is not heard any more. */
-  #deaf(): void {
     this.tls = "silent";
     this.oracle.over = true;
+  }
+
+  /**
+   * Hears what becomes of a STARTTLS that was written, before more is. The server may hang up when that is no handshake, and Deno
+   * drops what it has received and not read when a write fails: the 220, and the replies before it.
+   */
+  async hearOfTls(): Promise<void> {
+    await this.until(() => this.done || this.oracle.due !== "reply" || !this.oracle.asksForTls);
   }
 
   /** Nothing more is to be expected. */
@@ -176,6 +177,7 @@ async function speak(line: Line, random: Random, text: string): Promise<void> {
     line.write(text.slice(from, to));
     from = to;
     if (random.chance(0.3)) await pause(random.below(3));
+    await line.hearOfTls();
     await line.handshake(random);
   }
 }

@@ -121,16 +121,15 @@ export class Oracle {
     this.#reset();
   }
 
-  /** RFC 5321 4.1.1.4: CRLF.CRLF ends content, and nothing else does. */
   #contentEnd(): number {
-    return `\r\n${this.#input}`.indexOf("\r\n.\r\n");
+    return contentEnd(this.#input);
   }
 
   #takeContent(): string {
-    const end = this.#contentEnd(), content = this.#input.slice(0, end);
-    this.#input = this.#input.slice(end + 3);
+    const content = contentOf(this.#input)!;
+    this.#input = this.#input.slice(this.#contentEnd() + 3);
     this.#inContent = false;
-    return withCrlf(`\n${content}`.replace(/\n\./g, "\n").slice(1));
+    return content;
   }
 
   #reset(): void {
@@ -138,6 +137,18 @@ export class Oracle {
     this.#recipients = [];
     this.#chunks = "";
   }
+}
+
+/** What the content is that was sent after DATA, up to its end; undefined when it has none. */
+export function contentOf(sent: string): string | undefined {
+  const end = contentEnd(sent);
+  if (end < 0) return undefined;
+  return withCrlf(`\n${sent.slice(0, end)}`.replace(/\n\./g, "\n").slice(1));
+}
+
+/** RFC 5321 4.1.1.4: CRLF.CRLF ends content, and nothing else does. */
+function contentEnd(sent: string): number {
+  return `\r\n${sent}`.indexOf("\r\n.\r\n");
 }
 
 function chunkSize(line: string): number {
