@@ -40,7 +40,7 @@ export function onlyHeaders({ bytes, whole }: Original): Original {
 }
 
 /** The header section; a header that was cut off in its middle is left out. */
-export function headersOf(bytes: Uint8Array): Uint8Array {
+function headersOf(bytes: Uint8Array): Uint8Array {
   const scanner = new HeaderScanner(NO_NAMES, bytes.length);
   scanner.scan(bytes, true);
   return bytes.subarray(0, bytes.subarray(0, scanner.end).lastIndexOf(10) + 1);

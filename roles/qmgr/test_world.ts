@@ -302,6 +302,12 @@ export class Gate {
   open(outcome = sent): void {
     for (const { request, reply } of this.waiting.splice(0)) reply(all(request, outcome));
   }
+
+  /** Whoever comes is let through, until this is disposed of. */
+  keepOpen(): Disposable {
+    const timer = setInterval(() => this.open(), 10);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
 }
 
 /** A test with a world of its own. */

@@ -258,10 +258,10 @@ function withoutReceived(content: string): string {
 
 /** The client did not hear of this one: what was taken must be all of it, as it is or as its damage is read. */
 function wasSent(content: string, id: string, written: string): boolean {
-  const at = written.indexOf(`${ID_HEADER}: ${id}`);
+  if (isWhole(content)) return true;
+  const at = written.indexOf(`${ID_HEADER}: ${id}\r\n`);
   const sent = at < 0 ? undefined : contentOf(written.slice(at));
-  return isWhole(content) ||
-    (sent !== undefined && cleaned(sent) === withoutReceived(content));
+  return sent !== undefined && cleaned(sent) === withoutReceived(content);
 }
 
 function isWhole(content: string): boolean {

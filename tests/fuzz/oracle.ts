@@ -46,7 +46,7 @@ export class Oracle {
 
   get due(): Due {
     if (this.#handshake) return "handshake";
-    if (this.#inContent) return this.#contentEnd() < 0 ? "content" : "reply";
+    if (this.#inContent) return contentEnd(this.#input) < 0 ? "content" : "reply";
     const end = this.#input.indexOf("\n");
     if (end < 0) return this.#input ? "line" : "nothing";
     return this.#input.length < end + 1 + chunkSize(this.#line(end)) ? "chunk" : "reply";
@@ -121,13 +121,9 @@ export class Oracle {
     this.#reset();
   }
 
-  #contentEnd(): number {
-    return contentEnd(this.#input);
-  }
-
   #takeContent(): string {
     const content = contentOf(this.#input)!;
-    this.#input = this.#input.slice(this.#contentEnd() + 3);
+    this.#input = this.#input.slice(contentEnd(this.#input) + 3);
     this.#inContent = false;
     return content;
   }

@@ -3,6 +3,8 @@
  * the small ones in a user namespace (`user_namespace.ts`).
  */
 
+import { statfsSync } from "node:fs";
+
 /** In the environment: directories that are small disks already, with colons between them. */
 export const MOUNTED = "POSTERN_SMALL_DISKS";
 /** Room enough for a queue and a few messages. */
@@ -38,12 +40,17 @@ export class SmallDisk implements Disposable {
     this.#filler = `${this.directory}/filler`;
   }
 
+  get free(): number {
+    const { bavail, bsize } = statfsSync(this.directory);
+    return bavail * bsize;
+  }
+
   /** Leaves so many bytes free, in whole pages. */
   fill(left = 0): void {
     this.empty();
     using file = Deno.openSync(this.#filler, { write: true, create: true });
     const page = new Uint8Array(PAGE_BYTES);
-    const free = Number(run("stat", "-f", "-c", "%a", this.directory)) * page.length;
+    const { free } = this;
     for (let size = 0; size + left < free; size += page.length) {
       try {
         file.writeSync(page);
@@ -130,7 +137,6 @@ function unmount(directory: string): void {
 }
 
 /** A program's output, when it succeeds. */
-
 function run(program: string, ...args: string[]): string {
   const { success, stdout, stderr } = new Deno.Command(program, { args }).outputSync();
   const text = new TextDecoder();
