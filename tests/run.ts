@@ -42,23 +42,30 @@ const CHANGING_USER = ["as_owner", "maildrop"].map((name) =>
   join("roles", "commands", `${name}_test.ts`)
 );
 
-/** Every suite; several files at once, for some of them wait for a time to pass. */
-const suites: readonly Step[] = [
-  { name: "rules", args: below("rules"), jobs: 2 },
-  { name: "beside the code", args: besideTheCode(), jobs: 3 },
-  { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
-  {
-    // What a compiled binary does, with the dialogs that go through every role.
-    name: "delivery, workers",
-    args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
-    jobs: 2,
-    env: { POSTERN_SANDBOX: "worker" },
-  },
-  { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 2 },
-  // They look at every process of the machine, or measure; or change the user of their own, which runs files side by side.
-  { name: "alone", args: [...below("sandbox", "scale", "soak"), ...CHANGING_USER] },
-  { name: "tools", args: below("audit", "compile", "dialogs"), jobs: 2 },
+/** Suites one after the other, several files of each at once; the lanes run side by side, for most tests wait now and then. */
+const lanes: readonly (readonly Step[])[] = [
+  [
+    { name: "beside the code", args: besideTheCode(), jobs: 2 },
+    // The user of the process is that of every file that it runs.
+    { name: "another user", args: CHANGING_USER },
+    {
+      // What a compiled binary does, with the dialogs that go through every role.
+      name: "delivery, workers",
+      args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
+      jobs: 2,
+      env: { POSTERN_SANDBOX: "worker" },
+    },
+    { name: "tools", args: below("audit", "compile", "dialogs", "soak"), jobs: 2 },
+  ],
+  [
+    { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
+    { name: "trouble", args: below("crash", "fuzz", "peers", "role", "sandbox"), jobs: 2 },
+  ],
 ];
+
+/** Suites that measure, or come before all others: each runs alone. */
+const rules: Step = { name: "rules", args: below("rules"), jobs: 2 };
+const limits: Step = { name: "limits", args: below("scale") };
 
 function besideTheCode(): string[] {
   return ["policies", "roles", "shared"].flatMap(testFiles)
@@ -72,7 +79,7 @@ function below(...folders: string[]): string[] {
 /** Counts as one: whether a file of tests is in no suite. */
 // deno-lint-ignore require-await
 async function complete(step: Step): Promise<Result> {
-  const run = new Set(suites.flatMap(({ args }) => args));
+  const run = new Set([rules, limits, ...lanes.flat()].flatMap(({ args }) => args));
   const folders = [...Deno.readDirSync(".")].filter(({ name, isDirectory }) =>
     isDirectory && !/^(\..*|node_modules|var)$/.test(name)
   );
@@ -174,8 +181,12 @@ if (Deno.args.length) {
 }
 const results = await Promise.all(checks.map((step) => timed(step, check)));
 results.push(await timed({ name: "every test file", args: [] }, complete));
-for (const step of suites) results.push(await timed(step, suite));
+results.push(await timed(rules, suite));
+await Promise.all(lanes.map(async (lane) => {
+  for (const step of lane) results.push(await timed(step, suite));
+}));
 results.push(await timed({ name: "rights used", args: [] }, rights));
+results.push(await timed(limits, suite));
 
 for (const result of results) {
   for (const name of result.skipped) console.log(`${"skipped".padEnd(NAME_COLUMNS)} ${name}`);

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { anyCharacter } from "../../tests/support/hostile.ts";
 import { reply } from "./reply.ts";
 
 Deno.test("reply() writes code, enhanced code and text", () => {
@@ -37,7 +38,7 @@ Deno.test("closes is true for 421 and 521 alone", () => {
 });
 
 const hostile = fc.tuple(
-  fc.string({ unit: "binary", maxLength: 600 }),
+  fc.string({ unit: anyCharacter, maxLength: 600 }),
   fc.constantFrom("", "\x9b", "\r\n250 ", "é", "\u{1f4ec}", "\ud800"),
   fc.nat({ max: 600 }),
 ).map(([text, more, times]) => text + more.repeat(times));

@@ -7,14 +7,13 @@ import { System } from "../support/system.ts";
 import { pause } from "../support/waiting.ts";
 import { REFUSE_MS } from "../../roles/smtpd/space.ts";
 import { hasSmallDisks, PAGE_BYTES, SmallDisk } from "../support/disk.ts";
+import { STRIDE } from "./extent.ts";
 import { AUTHOR, DEFERRED, Scene } from "./scene.ts";
 import { allArrived, BLIND, LARGE, offer, untilTaken } from "./storage.ts";
 import { withSmallDisks } from "./user_namespace.ts";
 
 /** How many tests are here: each takes a small disk. */
 const DISKS = 6;
-/** In CI a disk runs full at every second place. */
-const STRIDE = Deno.env.get("POSTERN_CRASH") === "long" ? 1 : 2;
 /** A queue on a small disk takes mail up to this size. */
 const LIMITED = "message_size_limit = 1048576";
 /** Clients that send at once. */

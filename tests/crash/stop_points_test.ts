@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { STOP_POINTS, type StopPoint } from "../../shared/stop_points.ts";
 import { ID_HEADER } from "../support/load.ts";
+import { KILLS_ALL, STRIDE } from "./extent.ts";
 import { AUTHOR, DEFERRED, REFUSED, Scene } from "./scene.ts";
 
 /**
@@ -114,10 +115,7 @@ const OPTIONS: Partial<Record<Kind, string>> = { submitted: "-i", traced: "-v", 
 /** More than qmgr keeps in its database. */
 const LARGE = 400 * 1024;
 
-/** `test:crash` also kills everything at once at each point; a test run kills the role alone. */
-const VICTIMS: readonly Victim[] = Deno.env.get("POSTERN_CRASH") === "long"
-  ? ["it alone", "everything"]
-  : ["it alone"];
+const VICTIMS: readonly Victim[] = KILLS_ALL ? ["it alone", "everything"] : ["it alone"];
 /** Every role on the way starts within this, on a machine that does other work as well. */
 const REACHED_MS = 60_000;
 /** Systems at once: each mostly waits for a retry. */
@@ -132,8 +130,9 @@ interface Run {
 }
 
 function runs(): Run[] {
+  const tried = rows.filter((_, n) => n % STRIDE === 0);
   return VICTIMS.flatMap((victim) =>
-    [...Map.groupBy(rows, ({ role }) => role).values()].flatMap((rows) => {
+    [...Map.groupBy(tried, ({ role }) => role).values()].flatMap((rows) => {
       // Whoever starts again after all were killed asks for no stop.
       const each = victim === "everything" ? 1 : ROWS_EACH;
       const chunks = Array.from({ length: Math.ceil(rows.length / each) }, (_, n) => n * each);
@@ -151,7 +150,7 @@ Deno.test("a message survives a kill between any two steps", async (t) => {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 });
 
-Deno.test("each stop point is tested", () => {
+Deno.test("each stop point has a row", () => {
   const tested = new Set(rows.map(({ point }) => point.split(":")[0]));
   assertEquals(Object.keys(STOP_POINTS).filter((point) => !tested.has(point)), []);
 });

@@ -1,6 +1,6 @@
 /** Start, reload and stop under traffic: no refused and no broken connection, nothing lost. */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ID_HEADER, load } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { SmtpClient } from "../support/smtp.ts";
@@ -104,12 +104,4 @@ Deno.test("a stop waits for a delivery to a slow server, which is not made again
   assertEquals(sink.count, 1);
   await system.start();
   assertEquals(await system.listing(), []);
-});
-
-Deno.test("the process id is in process_id_directory while it runs", async () => {
-  await using system = await System.start({ main: "process_id_directory = elsewhere" });
-  const file = `${system.queue}/elsewhere/master.pid`;
-  assert(Number(await Deno.readTextFile(file)) > 1);
-  await system.stop();
-  await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
 });

@@ -1,6 +1,6 @@
 /** The system in the background: `start` returns when mail can be sent, and says why when it cannot. */
 
-import { assertRejects } from "@std/assert";
+import { assert, assertRejects } from "@std/assert";
 import { System } from "../support/system.ts";
 
 /** A system with a log file: nobody sees what one in the background prints. */
@@ -8,16 +8,18 @@ async function prepared(): Promise<System> {
   const system = await System.prepare();
   await system.logDirectory();
   await system.configure({
-    main:
-      `maillog_file = ${system.directory}/log/maillog\nmaillog_file_prefixes = ${system.directory}`,
+    main: `maillog_file = ${system.directory}/log/maillog\n` +
+      `maillog_file_prefixes = ${system.directory}\nprocess_id_directory = elsewhere`,
   });
   return system;
 }
 
-Deno.test("start returns when the system is ready, which stays until it is stopped", async () => {
+Deno.test("start returns when the system is ready, which stays, and its process id in its file, until it is stopped", async () => {
   await using system = await prepared();
+  const pidFile = `${system.queue}/elsewhere/master.pid`;
   await system.command(["start"]);
   try {
+    assert(Number(await Deno.readTextFile(pidFile)) > 1);
     await system.send("u1@box.test");
     await system.until(() => system.maildir("u1").length === 1);
     await assertRejects(() => system.command(["start"]), Error, "is already running");
@@ -25,6 +27,7 @@ Deno.test("start returns when the system is ready, which stays until it is stopp
     await system.command(["stop"]);
   }
   await assertRejects(() => system.command(["status"]), Error, "not running");
+  await assertRejects(() => Deno.stat(pidFile), Deno.errors.NotFound);
 });
 
 Deno.test("start says what serve would say of a configuration that cannot be used", async () => {

@@ -228,7 +228,7 @@ function compare(
 function same(addresses: readonly string[]): string {
   const plain = addresses.map((each) => {
     const bare = each.replace(/^\s*@[^:]*:/, "").replace(/[\s"\\]/g, "")
-      .replace(/@mx\.postern\.test$/, "").toLowerCase();
+      .replace(/(?<=[^.@])\.$/, "").replace(/@mx\.postern\.test$/, "").toLowerCase();
     if (bare.includes("@")) return bare;
     if (bare.includes("!")) return bare.replace(/^([^!]*)!(.*)$/s, "$2@$1");
     return bare.replace(/%([^%]*)$/, "@$1");

@@ -20,6 +20,8 @@ export const assertMatch: (actual: string, expected: RegExp, msg?: string) => vo
   impl.assertMatch;
 export const assertNotEquals: <T>(actual: T, expected: T, msg?: string) => void =
   impl.assertNotEquals;
+export const assertNotMatch: (actual: string, expected: RegExp, msg?: string) => void =
+  impl.assertNotMatch;
 export const assertRejects: <E extends Error = Error>(
   fn: () => PromiseLike<unknown>,
   errorClass?: ErrorClass<E>,
