@@ -28,6 +28,7 @@ interface Result {
 const STEP_MINUTES = 10;
 const NAME_COLUMNS = 17;
 
+const rules: Step = { name: "rules", args: below("rules"), jobs: 2 };
 const checks: readonly Step[] = [
   { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint"] },
@@ -45,7 +46,7 @@ const CHANGING_USER = ["as_owner", "maildrop"].map((name) =>
 /** Suites one after the other, several files of each at once; the lanes run side by side, for most tests wait now and then. */
 const lanes: readonly (readonly Step[])[] = [
   [
-    { name: "beside the code", args: besideTheCode(), jobs: 2 },
+    { name: "beside the code", args: besideTheCode(), jobs: 3 },
     // The user of the process is that of every file that it runs.
     { name: "another user", args: CHANGING_USER },
     {
@@ -63,8 +64,7 @@ const lanes: readonly (readonly Step[])[] = [
   ],
 ];
 
-/** Suites that measure, or come before all others: each runs alone. */
-const rules: Step = { name: "rules", args: below("rules"), jobs: 2 };
+/** Measures, and so runs alone. */
 const limits: Step = { name: "limits", args: below("scale") };
 
 function besideTheCode(): string[] {
@@ -179,9 +179,11 @@ if (Deno.args.length) {
   console.error("usage: deno task test; one file: deno test -A FILE");
   Deno.exit(64);
 }
-const results = await Promise.all(checks.map((step) => timed(step, check)));
-results.push(await timed({ name: "every test file", args: [] }, complete));
-results.push(await timed(rules, suite));
+const results = await Promise.all([
+  ...checks.map((step) => timed(step, check)),
+  timed(rules, suite),
+  timed({ name: "every test file", args: [] }, complete),
+]);
 await Promise.all(lanes.map(async (lane) => {
   for (const step of lane) results.push(await timed(step, suite));
 }));

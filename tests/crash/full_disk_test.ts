@@ -1,6 +1,6 @@
 /** The disk of the queue is full: the client hears 4xx, nothing accepted is lost, and mail flows again after. */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { namesIn } from "../support/files.ts";
 import { ID_HEADER } from "../support/load.ts";
 import { System } from "../support/system.ts";
@@ -31,13 +31,24 @@ test("a full disk is answered by 4xx until there is room again", async () => {
   disk.fill();
   assertEquals(await offer(scene, "full"), false);
   assertEquals(await offer(scene, "full-large", LARGE), false);
-  const submission = () =>
-    scene.system.command(["sendmail", "-f", AUTHOR, "u1@sink.test"], `${ID_HEADER}: sub\n\nx\n`);
-  assertMatch((await assertRejects(submission, Error)).message, /exit 7[1345]/);
+  let n = 0;
+  const submit = () =>
+    scene.system.command(
+      ["sendmail", "-f", AUTHOR, "u1@sink.test"],
+      `${ID_HEADER}: sub-${n}\n\nx\n`,
+    );
+  // The queue may give some room back, which is taken too.
+  await scene.system.until(async () => {
+    disk.fill();
+    n++;
+    const refusal = await submit().then(() => "", (error) => error.message);
+    if (refusal) assertMatch(refusal, /exit 7[1345]/);
+    return refusal !== "";
+  });
   disk.empty();
   await untilTaken(scene);
   await allArrived(scene, ["deferred"]);
-  assertEquals(["full", "full-large", "sub"].filter((id) => scene.delivered.has(id)), []);
+  assertEquals(["full", "full-large", `sub-${n}`].filter((id) => scene.delivered.has(id)), []);
 });
 
 test("a full disk of mailboxes defers, keeps no piece of a message, and takes it when there is room", async () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fuzz } from "./fuzz.ts";
 
-const SECONDS = 15;
+const SECONDS = 8;
 
 Deno.test("no fuzzed SMTP session crashes a role, yields a message of its own, or leaves state behind", async () => {
   const seed = Math.floor(Math.random() * 1e9);

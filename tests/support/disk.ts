@@ -45,10 +45,9 @@ export class SmallDisk implements Disposable {
     return bavail * bsize;
   }
 
-  /** Leaves so many bytes free, in whole pages. */
+  /** Leaves no more than so many bytes free, in whole pages. */
   fill(left = 0): void {
-    this.empty();
-    using file = Deno.openSync(this.#filler, { write: true, create: true });
+    using file = Deno.openSync(this.#filler, { append: true, create: true });
     const page = new Uint8Array(PAGE_BYTES);
     const { free } = this;
     for (let size = 0; size + left < free; size += page.length) {
