@@ -1,5 +1,5 @@
 /**
- * The `test` task: format, lint, types, then every suite. Ends with exactly one line, `N passed, N failed`, in which
+ * The `test` task: format, lint, types and every suite. Ends with exactly one line, `N passed, N failed`, in which
  * format, lint and types count as one each, like the two looks at the suites as a whole.
  */
 
@@ -28,7 +28,6 @@ interface Result {
 const STEP_MINUTES = 10;
 const NAME_COLUMNS = 17;
 
-const rules: Step = { name: "rules", args: below("rules"), jobs: 2 };
 const checks: readonly Step[] = [
   { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint"] },
@@ -43,9 +42,10 @@ const CHANGING_USER = ["as_owner", "maildrop"].map((name) =>
   join("roles", "commands", `${name}_test.ts`)
 );
 
-/** Suites one after the other, several files of each at once; the lanes run side by side, for most tests wait now and then. */
+/** Suites one after the other, several files of each at once; lanes and checks run side by side: most tests wait now and then. */
 const lanes: readonly (readonly Step[])[] = [
   [
+    { name: "rules", args: below("rules") },
     { name: "beside the code", args: besideTheCode(), jobs: 3 },
     // The user of the process is that of every file that it runs.
     { name: "another user", args: CHANGING_USER },
@@ -56,11 +56,12 @@ const lanes: readonly (readonly Step[])[] = [
       jobs: 2,
       env: { POSTERN_SANDBOX: "worker" },
     },
+    { name: "sandbox", args: below("sandbox"), jobs: 2 },
     { name: "tools", args: below("audit", "compile", "dialogs", "soak"), jobs: 2 },
   ],
   [
     { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
-    { name: "trouble", args: below("crash", "fuzz", "peers", "role", "sandbox"), jobs: 2 },
+    { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 3 },
   ],
 ];
 
@@ -79,7 +80,7 @@ function below(...folders: string[]): string[] {
 /** Counts as one: whether a file of tests is in no suite. */
 // deno-lint-ignore require-await
 async function complete(step: Step): Promise<Result> {
-  const run = new Set([rules, limits, ...lanes.flat()].flatMap(({ args }) => args));
+  const run = new Set([limits, ...lanes.flat()].flatMap(({ args }) => args));
   const folders = [...Deno.readDirSync(".")].filter(({ name, isDirectory }) =>
     isDirectory && !/^(\..*|node_modules|var)$/.test(name)
   );
@@ -179,16 +180,19 @@ if (Deno.args.length) {
   console.error("usage: deno task test; one file: deno test -A FILE");
   Deno.exit(64);
 }
-const results = await Promise.all([
-  ...checks.map((step) => timed(step, check)),
-  timed(rules, suite),
-  timed({ name: "every test file", args: [] }, complete),
+const results: Result[] = [];
+const run = async (step: Step, how: (step: Step) => Promise<Result>) => {
+  results.push(await timed(step, how));
+};
+await Promise.all([
+  ...checks.map((step) => run(step, check)),
+  run({ name: "every test file", args: [] }, complete),
+  ...lanes.map(async (lane) => {
+    for (const step of lane) await run(step, suite);
+  }),
 ]);
-await Promise.all(lanes.map(async (lane) => {
-  for (const step of lane) results.push(await timed(step, suite));
-}));
-results.push(await timed({ name: "rights used", args: [] }, rights));
-results.push(await timed(limits, suite));
+await run({ name: "rights used", args: [] }, rights);
+await run(limits, suite);
 
 for (const result of results) {
   for (const name of result.skipped) console.log(`${"skipped".padEnd(NAME_COLUMNS)} ${name}`);
