@@ -42,27 +42,26 @@ const CHANGING_USER = ["as_owner", "maildrop"].map((name) =>
   join("roles", "commands", `${name}_test.ts`)
 );
 
-/** Suites one after the other, several files of each at once; lanes and checks run side by side: most tests wait now and then. */
-const lanes: readonly (readonly Step[])[] = [
-  [
-    { name: "rules", args: below("rules") },
-    { name: "beside the code", args: besideTheCode(), jobs: 3 },
-    // The user of the process is that of every file that it runs.
-    { name: "another user", args: CHANGING_USER },
-    {
-      // What a compiled binary does, with the dialogs that go through every role.
-      name: "delivery, workers",
-      args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
-      jobs: 2,
-      env: { POSTERN_SANDBOX: "worker" },
-    },
-    { name: "sandbox", args: below("sandbox"), jobs: 2 },
-    { name: "tools", args: below("audit", "compile", "dialogs", "soak"), jobs: 2 },
-  ],
-  [
-    { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
-    { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 3 },
-  ],
+/** So many suites run at once, beside the checks: most tests wait now and then. */
+const AT_ONCE = 2;
+
+/** The longest first. */
+const suites: readonly Step[] = [
+  { name: "beside the code", args: besideTheCode(), jobs: 3 },
+  { name: "trouble", args: below("crash", "fuzz", "peers", "role"), jobs: 3 },
+  { name: "delivery", args: below("delivery"), jobs: 2, env: { POSTERN_AUDIT_DIR: noted } },
+  {
+    // What a compiled binary does, with the dialogs that go through every role.
+    name: "delivery, workers",
+    args: ["receive", "lifecycle"].map((name) => join("tests", "delivery", `${name}_test.ts`)),
+    jobs: 2,
+    env: { POSTERN_SANDBOX: "worker" },
+  },
+  { name: "sandbox", args: below("sandbox"), jobs: 2 },
+  // The user of the process is that of every file that it runs.
+  { name: "another user", args: CHANGING_USER },
+  { name: "rules", args: below("rules"), jobs: 2 },
+  { name: "tools", args: below("audit", "compile", "dialogs", "soak"), jobs: 2 },
 ];
 
 /** Measures, and so runs alone. */
@@ -80,7 +79,7 @@ function below(...folders: string[]): string[] {
 /** Counts as one: whether a file of tests is in no suite. */
 // deno-lint-ignore require-await
 async function complete(step: Step): Promise<Result> {
-  const run = new Set([limits, ...lanes.flat()].flatMap(({ args }) => args));
+  const run = new Set([...suites, limits].flatMap(({ args }) => args));
   const folders = [...Deno.readDirSync(".")].filter(({ name, isDirectory }) =>
     isDirectory && !/^(\..*|node_modules|var)$/.test(name)
   );
@@ -184,12 +183,14 @@ const results: Result[] = [];
 const run = async (step: Step, how: (step: Step) => Promise<Result>) => {
   results.push(await timed(step, how));
 };
+const waiting = [...suites];
+const work = async () => {
+  for (let step = waiting.shift(); step; step = waiting.shift()) await run(step, suite);
+};
 await Promise.all([
   ...checks.map((step) => run(step, check)),
   run({ name: "every test file", args: [] }, complete),
-  ...lanes.map(async (lane) => {
-    for (const step of lane) await run(step, suite);
-  }),
+  ...Array.from({ length: AT_ONCE }, work),
 ]);
 await run({ name: "rights used", args: [] }, rights);
 await run(limits, suite);
