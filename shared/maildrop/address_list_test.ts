@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { assertQuick } from "../../tests/support/hostile.ts";
 import { addressList } from "./address_list.ts";
 
 const LISTS: [string, string[]][] = [
@@ -46,26 +47,6 @@ Deno.test("addressList() ends, whatever it is given, and lets no control charact
 });
 
 Deno.test("addressList() takes time in proportion to its text", () => {
-  for (
-    const part of [
-      "(",
-      '"',
-      "<",
-      "a,",
-      "a ",
-      "\\",
-      "a. ",
-      "a@ ",
-      "a . ",
-      '"a"b',
-      '"\\',
-      "@",
-      '"' + "a".repeat(1e6),
-    ]
-  ) {
-    const started = performance.now();
-    addressList(part.repeat(part.length > 9 ? 1 : 200_000));
-    const seconds = (performance.now() - started) / 1000;
-    assertEquals(seconds < 2, true, `${JSON.stringify(part)} took ${seconds} s`);
-  }
+  const parts = ["(", '"', "<", "a", "a,", "a ", "\\", "a. ", "a@ ", "a . ", '"a"b', '"\\', "@"];
+  assertQuick(addressList, parts, { around: ["", '"'] });
 });
