@@ -64,6 +64,7 @@ smtpd_client_connection_count_limit = 0
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
 queue_run_delay = 1s
+max_idle = 1h
 lmtp_destination_concurrency_failed_cohort_limit = 0
 ${
   ["connect", "lhlo", "mail", "rcpt", "data_init", "data_done", "rset", "quit"]
@@ -96,7 +97,11 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     .catch(() => {});
   const received = sink.received.slice(1).filter((each) => !isReport(each));
   faults.push(...compare(received, expected, maybe));
-  faults.push(...openPromises(toOdd, odd, sink.received).map((each) => `lost: ${each}`));
+  for (const each of openPromises(toOdd, odd, sink.received)) {
+    const [queueId] = each.split(" ");
+    const log = system.output.split("\n").filter((line) => line.includes(`${queueId}: `));
+    faults.push(["lost: " + each, ...log].join("\n"));
+  }
   ROLES.forEach((role, n) => {
     // Under load more may have come; none may have gone.
     const now = system.processes(role);
@@ -200,10 +205,12 @@ function compare(
   const byId = new Map(promised.map((each) => [each.queueId, each]));
   const faults: string[] = [];
   for (const { from, to, content } of received) {
-    const queueId = queueIdOf(content), id = header(content, ID_HEADER);
+    const queueId = queueIdOf(content);
     const one = byId.get(queueId);
     byId.delete(queueId);
     if (!one) {
+      // The first there is, also where damage stands before it: another one is of mail that this content has swallowed.
+      const id = new RegExp(`${ID_HEADER}: (\\S*)`).exec(content)?.[1] ?? "";
       const written = maybe.get(id.split(".")[0]!);
       if (written === undefined || !wasSent(content, id, written)) {
         faults.push(`nobody was promised ${content.slice(0, 500)}`);
@@ -260,7 +267,7 @@ function withoutReceived(content: string): string {
 function wasSent(content: string, id: string, written: string): boolean {
   if (isWhole(content)) return true;
   const at = written.indexOf(`${ID_HEADER}: ${id}\r\n`);
-  const sent = at < 0 ? undefined : contentOf(written.slice(at));
+  const sent = at < 0 ? undefined : contentOf(written.slice(written.lastIndexOf("\n", at) + 1));
   return sent !== undefined && cleaned(sent) === withoutReceived(content);
 }
 

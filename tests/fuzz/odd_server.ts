@@ -8,10 +8,12 @@ import type { AddressInfo } from "node:net";
 import type { Random } from "../support/random.ts";
 
 const CODES = [200, 220, 250, 251, 299, 354, 421, 450, 451, 452, 500, 503, 550, 552, 554, 599];
+/** The first line of a reply whose others do not come. */
+const UNENDED = "250-";
 const JUNK = [
   "",
   "250",
-  "250-",
+  UNENDED,
   "250-more\r\n451 is different",
   "25 0 ok",
   "999 9.9.9 no",
@@ -135,8 +137,8 @@ class OddSession {
       if (/^2\d\d/.test(reply)) server.kept.add(`${this.#sender} ${recipient}`);
       replies.push(reply);
     }
-    // Where some are missing, a client would take these for them.
-    const complete = replies.length === this.#recipients.length;
+    // Where some are missing, or one goes on in the next, a client would take these for them.
+    const complete = replies.length === this.#recipients.length && !replies.includes(UNENDED);
     if (complete && server.does("too many", 0.1)) {
       replies.push("250 2.0.0 kept", "250 2.0.0 kept");
     }
