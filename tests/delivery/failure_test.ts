@@ -50,7 +50,6 @@ Deno.test("mail waits for a server that is down, or that refuses it for now", as
       const all = await system.listing();
       return all.length > 0 && all.every((each) => each.queue_name === "deferred");
     });
-  const isEmpty = () => system.until(async () => (await system.listing()).length === 0);
 
   await t.step("until it is flushed", async () => {
     const id = await system.send("later@sink.test");
@@ -64,7 +63,7 @@ Deno.test("mail waits for a server that is down, or that refuses it for now", as
     await using sink = await Sink.start({ port });
     await system.command(["postqueue", "-f"]);
     await system.until(() => sink.received.length === 1);
-    await isEmpty();
+    await system.untilEmpty();
   });
 
   await t.step("until it is released, if it is held; deleted mail is gone", async () => {
@@ -79,7 +78,7 @@ Deno.test("mail waits for a server that is down, or that refuses it for now", as
     await system.command(["postsuper", "-H", kept]);
     await system.command(["postqueue", "-f"]);
     await system.until(() => sink.received.length === 1);
-    await isEmpty();
+    await system.untilEmpty();
   });
 
   await t.step("and is never bounced, but tried again", async () => {

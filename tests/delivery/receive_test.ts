@@ -64,7 +64,7 @@ Deno.test("mail of any size and number arrives", async (t) => {
     assertEquals([relayed!.from, relayed!.to], ["s@src.test", ["someone@sink.test"]]);
     assertStringIncludes(relayed!.content, `(Postern) with ESMTP id ${id}`);
     assertStringIncludes(relayed!.content, "\r\n\r\n.dots\r\n..and\r\n\r\nlines\r\n");
-    await system.until(async () => (await system.listing()).length === 0);
+    await system.untilEmpty();
   });
 
   await t.step("nothing is added to the header of mail from other hosts", async () => {

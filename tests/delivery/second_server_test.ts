@@ -58,7 +58,7 @@ Deno.test("a large message goes to the next server when one breaks off in its mi
   });
   const id = await system.send("u1@sink.test", LARGE);
   await system.until(() => second.received.length === 1);
-  await system.until(async () => (await system.listing()).length === 0);
+  await system.untilEmpty();
   assertEquals(breaking.sessions, 1);
   const { content } = second.received[0]!;
   const got = content.slice(content.indexOf("Subject:")).replaceAll("\r\n", "\n");

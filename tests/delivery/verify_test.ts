@@ -90,7 +90,7 @@ Deno.test("sendmail -bv reports on each recipient, and no server is sent any con
     true,
   ]);
   assertEquals(system.maildir("u2"), []);
-  await system.until(async () => (await system.listing()).length === 0);
+  await system.untilEmpty();
   assertEquals(system.maildir("u1").length, 1);
   assertMatch(
     system.output,

@@ -39,7 +39,7 @@ peerTest(
       `127.0.0.1:${system.port}`,
     ]);
     await system.until(() => sink.count >= 100);
-    await system.until(async () => (await system.listing()).length === 0);
+    await system.untilEmpty();
     assertEquals(sink.count, 100);
   },
 );

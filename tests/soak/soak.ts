@@ -44,7 +44,7 @@ export async function soak(minutes: number): Promise<Soaked> {
       }, signal),
     ]);
     watch.stop();
-    await system.until(async () => (await system.listing()).length === 0, EMPTY_MS);
+    await system.untilEmpty(EMPTY_MS);
     fetchMail(system);
     return { growth: watch.growth(), mail, trouble, left: leftovers(system) };
   } finally {

@@ -233,6 +233,11 @@ export class System implements AsyncDisposable {
     return pids.length;
   }
 
+  /** Waits until nothing is in the queue. */
+  untilEmpty(milliseconds = WITHIN_MS): Promise<void> {
+    return this.until(async () => (await this.listing()).length === 0, milliseconds);
+  }
+
   /** Processes of a role of this system, the sandbox around them left out. */
   processes(role: string): number[] {
     const supervisor = this.#child?.pid;
