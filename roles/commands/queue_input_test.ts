@@ -8,6 +8,7 @@ import { MAX_LINE_BYTES } from "../../shared/queue/show.ts";
 import { Check } from "typebox/schema";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { near } from "../../tests/support/hostile.ts";
+import { worked } from "../../tests/support/work.ts";
 import { postqueue } from "./postqueue.ts";
 import { postsuper } from "./postsuper.ts";
 import { listedLines } from "./queue_access.ts";
@@ -55,11 +56,11 @@ Deno.test("postsuper takes no id that ends in half a character", async () => {
 });
 
 Deno.test("postsuper reads a megabyte of ids, and a line of a megabyte, in time", async () => {
-  const began = performance.now();
+  const began = worked();
   const { code, err } = await run(postsuper, ["-d", "-"], "x".repeat(1e6));
   assertEquals([code, err.split("\n").length], [0, 3]);
   assertEquals((await run(postsuper, ["-d", "-"], `${"\n \r\t".repeat(25e4)}-`)).code, 0);
-  assert(performance.now() - began < 10_000);
+  assert(worked() - began < 10_000);
 });
 
 Deno.test("postsuper and postqueue read any command line, or say how they are used", async () => {

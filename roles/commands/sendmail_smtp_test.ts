@@ -5,6 +5,7 @@ import { reply } from "../../shared/smtp/reply.ts";
 import { fakeIo } from "../../tests/support/fake_io.ts";
 import { namesIn } from "../../tests/support/files.ts";
 import { disguised } from "../../tests/support/hostile.ts";
+import { worked } from "../../tests/support/work.ts";
 import { sendmail } from "./sendmail.ts";
 import { type SmtpMessage, smtpSession } from "./sendmail_smtp.ts";
 import { Incomplete } from "./sendmail_smtp_input.ts";
@@ -183,10 +184,10 @@ Deno.test("-bs knows no verb that only looks like one, and no line is long to it
   const verbs = [...disguised("RSET"), ...disguised("QUIT"), ...disguised("MAIL FROM:<a@x>")];
   const { codes } = await session(["EHLO x", ...verbs, "QUIT"].join("\r\n") + "\r\n");
   assertEquals(codes, [220, 250, ...verbs.map(() => 500), 221]);
-  const began = performance.now();
+  const began = worked();
   const long = [" ", "a ", " <", "MAIL FROM:<", '"', "@a,", "a."].map((part) =>
     part.repeat(11_000 / part.length)
   );
   await session(long.map((text) => `MAIL FROM:${text}x\r\nNOOP${text}\r\n${text}x\r\n`).join(""));
-  assertEquals(performance.now() - began < 5000, true);
+  assertEquals(worked() - began < 5000, true);
 });

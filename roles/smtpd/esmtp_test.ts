@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { anyCharacter } from "../../tests/support/hostile.ts";
+import { worked } from "../../tests/support/work.ts";
 import { Check } from "typebox/schema";
 import { shape } from "../../shared/ipc/schema.ts";
 import { Envelope, Recipient } from "../../shared/mail/envelope.ts";
@@ -89,7 +90,7 @@ for (
 
 Deno.test("an ORCPT that fails at its end is refused at once", () => {
   const text = `ORCPT=utf-8;${"\\x{A}".repeat(190)}+`;
-  const began = performance.now();
+  const began = worked();
   assertEquals(recipientParameters(text, { orcpt: "", notify: [] }, settings)?.code, 501);
-  assert(performance.now() - began < 1000);
+  assert(worked() - began < 1000);
 });

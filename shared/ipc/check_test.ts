@@ -4,6 +4,7 @@ import { PeerError } from "../errors.ts";
 import { deliveryService } from "../protocols/delivery.ts";
 import { services } from "../protocols/mod.ts";
 import { anyCharacter, attempt, PROTOTYPE_NAMES } from "../../tests/support/hostile.ts";
+import { worked } from "../../tests/support/work.ts";
 import { callTable, Checker, encodeHeader, headerLimit } from "./check.ts";
 import { count, line, shape, Type } from "./schema.ts";
 import { Kind } from "./frame.ts";
@@ -68,9 +69,9 @@ const BAD: [why: string, header: string][] = [
 ];
 for (const [why, header] of BAD) {
   Deno.test(`Checker refuses ${why}, at once`, () => {
-    const began = performance.now();
+    const began = worked();
     assertThrows(() => sampleChecker.decode(encoder.encode(header)), PeerError);
-    assert(performance.now() - began < 5000);
+    assert(worked() - began < 5000);
     assertEquals(({} as { name?: string }).name, undefined);
   });
 }

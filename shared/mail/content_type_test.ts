@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { assertQuick } from "../../tests/support/hostile.ts";
+import { worked } from "../../tests/support/work.ts";
 import { parseContentType, parseEncoding } from "./content_type.ts";
 
 for (
@@ -60,12 +61,12 @@ Deno.test("parseContentType() reads any text", () => {
 });
 
 Deno.test("parseContentType() is quick with half a megabyte of brackets", () => {
-  const before = performance.now();
+  const before = worked();
   parseContentType("multipart/mixed;" + "(".repeat(500_000));
   parseContentType("multipart/mixed;" + "\\".repeat(500_000));
   parseEncoding("(".repeat(500_000));
   // Minutes if it were quadratic.
-  assertEquals(performance.now() - before < 10_000, true);
+  assertEquals(worked() - before < 10_000, true);
 });
 
 Deno.test("parseContentType() and parseEncoding() take time in proportion to their text", () => {

@@ -5,6 +5,7 @@ import { MAX_IF_NESTING } from "./rules.ts";
 import { DomainList } from "./match_list.ts";
 import { TableList } from "./table.ts";
 import { Bench } from "./testing.ts";
+import { worked } from "../../tests/support/work.ts";
 
 const answers: [string, string, string, string, string | null][] = [
   ["a rule", "regexp", "/^a/ x", "abc", "x"],
@@ -170,10 +171,10 @@ Deno.test("a table that excepts skips no line: it fails until it is repaired", (
 Deno.test("a pattern that makes others backtrack takes no time", () => {
   using bench = new Bench();
   const table = bench.table("pcre", "/^(a+)+$/ x");
-  const start = performance.now();
+  const start = worked();
   assertEquals(table.lookup("a".repeat(5000) + "!"), null);
   // Backtracking would not end within the age of the universe.
-  assert(performance.now() - start < 60_000);
+  assert(worked() - start < 10_000);
 });
 
 Deno.test("rules of any text are read or refused with StorageError", () => {

@@ -2,6 +2,7 @@
 
 import { assert } from "@std/assert";
 import fc from "fast-check";
+import { worked } from "./work.ts";
 
 /** Letters and signs that look like ASCII, or become ASCII in another case: none may be taken for it. */
 export const LOOK_ALIKES = [
@@ -68,7 +69,7 @@ export function attempt<T>(parse: () => T, ...declared: readonly ErrorClass[]): 
 
 /** What a parser is given at once. */
 const LONG_CHARS = 60_000;
-/** A hundred times what one look at each character takes; a look at all of them for each takes many times as long. */
+/** Of work: ten times what the slowest takes that looks at each once; a look at all of them for each takes many times as long. */
 const LIMIT_MS = 1000;
 
 /**
@@ -87,20 +88,11 @@ export function assertQuick(
     const body = part.repeat(Math.ceil(LONG_CHARS / part.length));
     for (const before of around) {
       for (const text of [before + body, `${before}${body}x\x01`, `${before}${body}\u2028"`]) {
-        // Another try is for the machine that was busy.
-        const took = Math.min(...repeatWhileSlow(() => attempt(() => parse(text), ...declared)));
-        assert(took < LIMIT_MS, `${JSON.stringify(before + part)}... took ${Math.round(took)} ms`);
+        const began = worked();
+        attempt(() => parse(text), ...declared);
+        const took = Math.round(worked() - began);
+        assert(took < LIMIT_MS, `${JSON.stringify(before + part)}... took ${took} ms`);
       }
     }
   }
-}
-
-function repeatWhileSlow(run: () => unknown): number[] {
-  const times: number[] = [];
-  while (times.length < 2 && (times.at(-1) ?? LIMIT_MS) >= LIMIT_MS) {
-    const began = performance.now();
-    run();
-    times.push(performance.now() - began);
-  }
-  return times;
 }
