@@ -2,6 +2,7 @@
 
 import { dirname } from "@std/path";
 import { ConfigError, reason } from "../../shared/errors.ts";
+import { warning } from "../../shared/log/log.ts";
 import { isSame, unfit } from "./by_descriptor.ts";
 
 /** What every second supervisor says. */
@@ -21,8 +22,7 @@ export function takePidFile(queue: string, path: string, root: boolean): () => v
       file.close();
       throw alreadyRunning(queue);
     }
-    file.truncateSync();
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+    note(file, path);
     return () => {
       if (isAt(path, file)) Deno.removeSync(path);
       file.close();
@@ -30,6 +30,16 @@ export function takePidFile(queue: string, path: string, root: boolean): () => v
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`process_id_directory: cannot write ${path}: ${reason(error)}`);
+  }
+}
+
+/** A full disk is no reason not to start: the lock is what counts, and the queue can drain. */
+function note(file: Deno.FsFile, path: string): void {
+  try {
+    file.truncateSync();
+    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+  } catch (error) {
+    warning(`${path}: the process id is not in it: ${reason(error)}`);
   }
 }
 

@@ -4,15 +4,17 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { statfsSync } from "node:fs";
 import { warning } from "../log/log.ts";
 import type { ContentFiles } from "./content_files.ts";
-import type { Reserve } from "./reserve.ts";
+import { lengthen, type Reserve } from "./reserve.ts";
 import { BUSY_MS, databaseFile, logFile, PAGE_BYTES } from "./sqlite_schema.ts";
 import { FullDisk, type Room } from "./store.ts";
 import type { Transactions } from "./transactions.ts";
 
-/** What changes may need of the log, or a start, while there is none that begins anew: a thousand removals. */
+/** How long the log is at least, for what changes write before it begins anew: a thousand removals. */
 const CHANGES_BYTES = 8 * 1024 * 1024;
 /** Of a small disk not more than this part. */
 const CHANGES_PART = 1 / 16;
+/** With less free than this many times what is kept, somebody else may fill the disk at any time. */
+const SCARCE = 4;
 /** Less than this is not worth a sync of the disk. */
 const WORTH_BYTES = 1024 * 1024;
 /** The database is rewritten while no more pages than these are in use, once in so long: everything else waits meanwhile. */
@@ -21,6 +23,7 @@ const MAX_USED_PAGES = 4096, REWRITE_MS = 60_000;
 export class QueueSpace {
   /** What was kept had to be given up, and is not whole again. */
   strained = false;
+  #isScarce = false;
   #pages: StatementSync;
   #freePages: StatementSync;
   #rewrittenAt = -Infinity;
@@ -40,24 +43,37 @@ export class QueueSpace {
   prepare(): void {
     try {
       this.room();
+      this.moveGrowth();
     } catch {
       // Whoever asks for room hears why it cannot be seen.
     }
   }
 
-  /** What new mail may have now. Brings the reserve, which it may not have, to what it has to be. Throws what the system says. */
+  /**
+   * What new mail may have now. Brings what is kept, which it may not have, to what it has to be: a log that changes find place in
+   * when it begins anew, and for that as much as it holds beside the database. Throws what the system says.
+   */
   room(): Room {
-    const { free, size } = diskOf(this.directory);
-    const { pages, freePages } = this.#count();
-    // The database's file is that much longer as soon as what is in the log is there.
-    const growth = Math.max(0, pages * PAGE_BYTES - sizeOf(databaseFile(this.directory)));
-    const kept = sizeOf(logFile(this.directory)) + Math.min(CHANGES_BYTES, size * CHANGES_PART);
+    const disk = diskOf(this.directory), growth = this.#growth();
     // What was given up is not taken back from the changes that needed it before there is twice as much.
-    const left = (free - growth) / (this.strained ? 2 : 1);
-    const missing = this.reserve.fit(Math.ceil(kept), left);
+    const left = (disk.free - growth) / (this.strained ? 2 : 1);
+    const log = logFile(this.directory), changes = changesBytes(disk);
+    const ofLog = lengthen(log, changes, left);
+    const kept = Math.max(changes, sizeOf(log));
+    const missing = ofLog + this.reserve.fit(kept, left - ofLog);
     if (!missing) this.strained = false;
-    const disk = diskOf(this.directory).free - growth - missing;
-    return { disk, inside: freePages * PAGE_BYTES };
+    this.#isScarce = left < SCARCE * kept;
+    const { free } = diskOf(this.directory);
+    return { disk: free - growth - missing, inside: this.#count().freePages * PAGE_BYTES };
+  }
+
+  /** After changes: on a scarce disk the database becomes as long as it has to be while it can. */
+  moveGrowth(): void {
+    try {
+      if (this.#isScarce && this.#growth() > 0) this.transactions.checkpoint("PASSIVE");
+    } catch {
+      // The reserve is for what cannot be moved.
+    }
   }
 
   /**
@@ -69,7 +85,8 @@ export class QueueSpace {
     try {
       // Nobody is waited for.
       this.db.exec("PRAGMA busy_timeout = 0");
-      if (sizeOf(logFile(this.directory)) > WORTH_BYTES) this.moveLog();
+      const log = sizeOf(logFile(this.directory));
+      if (log > changesBytes(diskOf(this.directory)) + WORTH_BYTES) this.moveLog();
       if (this.#isWorthRewriting()) this.#rewrite();
     } catch {
       // What cannot be given back now is left for the next time.
@@ -78,26 +95,34 @@ export class QueueSpace {
     }
   }
 
-  /** Moves what is in the log to the database. Its space is given back, too, unless changes have no other. Throws what SQLite says. */
+  /** Moves what is in the log to the database, and gives back what the log has beyond what changes need. Throws what SQLite says. */
   moveLog(): void {
-    this.transactions.checkpoint(this.strained ? "PASSIVE" : "TRUNCATE");
+    // Changes that had to have some of the reserve may have no other space than this.
+    if (this.strained) return this.transactions.checkpoint("PASSIVE");
+    this.transactions.checkpoint("TRUNCATE");
+    lengthen(logFile(this.directory), changesBytes(diskOf(this.directory)), Infinity);
   }
 
   /**
    * What `run` answers, a change that has to be made: where it throws FullDisk it is tried again, with the log begun anew, without
-   * spare files, and at last without the reserve.
+   * spare files, and at last with less and less of the reserve.
    */
   make<T>(run: () => T): T {
     for (let tries = 1;; tries++) {
       try {
         return run();
       } catch (error) {
-        if (!(error instanceof FullDisk) || tries > 2) throw error;
+        if (!(error instanceof FullDisk)) throw error;
         if (tries === 1) this.files.clear();
-        else this.#giveUp();
+        else if (!this.#giveUp()) throw error;
         this.#beginLogAnew();
       }
     }
+  }
+
+  /** By how much the database's file is longer as soon as what is in the log is there. */
+  #growth(): number {
+    return Math.max(0, this.#count().pages * PAGE_BYTES - sizeOf(databaseFile(this.directory)));
   }
 
   #count(): { pages: number; freePages: number } {
@@ -109,8 +134,12 @@ export class QueueSpace {
 
   #isWorthRewriting(): boolean {
     const { pages, freePages } = this.#count(), used = pages - freePages;
-    const isWorth = freePages * PAGE_BYTES > WORTH_BYTES && used <= freePages;
-    return isWorth && used <= MAX_USED_PAGES && performance.now() - this.#rewrittenAt > REWRITE_MS;
+    if (used > Math.min(freePages, MAX_USED_PAGES) || freePages * PAGE_BYTES <= WORTH_BYTES) {
+      return false;
+    }
+    // All that is in use goes through the log.
+    const fits = used * PAGE_BYTES < diskOf(this.directory).free;
+    return fits && performance.now() - this.#rewrittenAt > REWRITE_MS;
   }
 
   #rewrite(): void {
@@ -119,10 +148,13 @@ export class QueueSpace {
     this.moveLog();
   }
 
-  #giveUp(): void {
-    if (!this.reserve.giveUp()) return;
+  #giveUp(): boolean {
+    if (!this.reserve.giveUp()) return false;
+    if (!this.strained) {
+      warning("queue: the disk is full: changes get the space that was kept for them");
+    }
     this.strained = true;
-    warning("queue: the disk is full: changes get the space that was kept for them");
+    return true;
   }
 
   #beginLogAnew(): void {
@@ -134,7 +166,17 @@ export class QueueSpace {
   }
 }
 
-function diskOf(directory: string): { free: number; size: number } {
+interface Disk {
+  /** Bytes. */
+  readonly free: number;
+  readonly size: number;
+}
+
+function changesBytes({ size }: Disk): number {
+  return Math.ceil(Math.min(CHANGES_BYTES, size * CHANGES_PART));
+}
+
+function diskOf(directory: string): Disk {
   const { bavail, blocks, bsize } = statfsSync(directory);
   return { free: Number(bavail) * Number(bsize), size: Number(blocks) * Number(bsize) };
 }

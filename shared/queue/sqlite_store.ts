@@ -144,6 +144,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       }
     });
     stopAt?.("store.committed");
+    this.#space.moveGrowth();
     // A crash before this leaves orphans, which the next start removes.
     for (const queueId of unnamed) this.#removeFile(queueId);
     return { refused, already };
