@@ -1,11 +1,17 @@
 /** What the queue takes of its disk: how much of the rest new mail may have, and what is kept for when there is no rest. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { statfsSync } from "node:fs";
 import { warning } from "../log/log.ts";
 import type { ContentFiles } from "./content_files.ts";
-import { lengthen, type Reserve } from "./reserve.ts";
-import { BUSY_MS, databaseFile, logFile, PAGE_BYTES } from "./sqlite_schema.ts";
+import { type Disk, diskOf, lengthen, type Reserve } from "./reserve.ts";
+import {
+  beginLog,
+  BUSY_MS,
+  databaseFile,
+  FRAME_BYTES,
+  logFile,
+  PAGE_BYTES,
+} from "./sqlite_schema.ts";
 import { FullDisk, type Room } from "./store.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -56,13 +62,13 @@ export class QueueSpace {
   room(): Room {
     const disk = diskOf(this.directory), growth = this.#growth();
     // What was given up is not taken back from the changes that needed it before there is twice as much.
-    const left = (disk.free - growth) / (this.strained ? 2 : 1);
-    const log = logFile(this.directory), changes = changesBytes(disk);
-    const ofLog = lengthen(log, changes, left);
-    const kept = Math.max(changes, sizeOf(log));
-    const missing = ofLog + this.reserve.fit(kept, left - ofLog);
+    const left = (free: number) => (free - growth) / (this.strained ? 2 : 1);
+    const changes = changesBytes(disk);
+    const ofLog = this.#lengthenLog(changes, left(disk.free));
+    const kept = Math.max(changes, sizeOf(logFile(this.directory)));
+    const missing = ofLog + this.reserve.fit(kept, left(diskOf(this.directory).free) - ofLog);
     if (!missing) this.strained = false;
-    this.#isScarce = left < SCARCE * kept;
+    this.#isScarce = disk.free - growth < SCARCE * kept;
     const { free } = diskOf(this.directory);
     return { disk: free - growth - missing, inside: this.#count().freePages * PAGE_BYTES };
   }
@@ -72,7 +78,8 @@ export class QueueSpace {
     try {
       if (this.#isScarce && this.#growth() > 0) this.transactions.checkpoint("PASSIVE");
     } catch {
-      // The reserve is for what cannot be moved.
+      // The reserve is for what cannot be moved. Until the next look it need not be tried again.
+      this.#isScarce = false;
     }
   }
 
@@ -99,8 +106,9 @@ export class QueueSpace {
   moveLog(): void {
     // Changes that had to have some of the reserve may have no other space than this.
     if (this.strained) return this.transactions.checkpoint("PASSIVE");
+    const bytes = sizeOf(logFile(this.directory));
     this.transactions.checkpoint("TRUNCATE");
-    lengthen(logFile(this.directory), changesBytes(diskOf(this.directory)), Infinity);
+    this.#lengthenLog(Math.min(bytes, changesBytes(diskOf(this.directory))), Infinity);
   }
 
   /**
@@ -118,6 +126,17 @@ export class QueueSpace {
         this.#beginLogAnew();
       }
     }
+  }
+
+  /** As `lengthen`. A reader that may not write opens no database beside a log that has something in it, but not SQLite's header. */
+  #lengthenLog(bytes: number, free: number): number {
+    const log = logFile(this.directory);
+    try {
+      if (sizeOf(log) === 0 && free >= bytes) this.transactions.run(() => beginLog(this.db));
+    } catch {
+      return bytes;
+    }
+    return lengthen(log, bytes, free);
   }
 
   /** By how much the database's file is longer as soon as what is in the log is there. */
@@ -138,12 +157,13 @@ export class QueueSpace {
       return false;
     }
     // All that is in use goes through the log.
-    const fits = used * PAGE_BYTES < diskOf(this.directory).free;
-    return fits && performance.now() - this.#rewrittenAt > REWRITE_MS;
+    const room = Math.max(sizeOf(logFile(this.directory)), diskOf(this.directory).free);
+    return used * FRAME_BYTES < room && performance.now() - this.#rewrittenAt > REWRITE_MS;
   }
 
   #rewrite(): void {
     this.#rewrittenAt = performance.now();
+    this.#beginLogAnew();
     this.db.exec("VACUUM");
     this.moveLog();
   }
@@ -166,19 +186,8 @@ export class QueueSpace {
   }
 }
 
-interface Disk {
-  /** Bytes. */
-  readonly free: number;
-  readonly size: number;
-}
-
 function changesBytes({ size }: Disk): number {
   return Math.ceil(Math.min(CHANGES_BYTES, size * CHANGES_PART));
-}
-
-function diskOf(directory: string): Disk {
-  const { bavail, blocks, bsize } = statfsSync(directory);
-  return { free: Number(bavail) * Number(bsize), size: Number(blocks) * Number(bsize) };
 }
 
 function sizeOf(path: string): number {

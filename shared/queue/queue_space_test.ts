@@ -1,9 +1,10 @@
 /** What becomes of the queue on a disk that runs full, by its own doing or by somebody else's. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { countsOf } from "../../tests/support/queue_counts.ts";
-import { hasSmallDisks, SmallDisk } from "../../tests/support/disk.ts";
+import { hasSmallDisks, ReadOnlyView, SmallDisk } from "../../tests/support/disk.ts";
 import { setSink } from "../log/log.ts";
+import { openReader } from "./sqlite_reader.ts";
 import { openStore, type SqliteStore } from "./sqlite_store.ts";
 import { FullDisk, type NewMessage } from "./store.ts";
 import { batch, envelope, recipient } from "./test_stores.ts";
@@ -94,19 +95,22 @@ test("a queue on a full disk can be opened after a crash, and emptied", async (d
 
 test(
   "shrink() gives the free pages of a database back when few are in use",
-  async (directory) => {
+  async (directory, smallDisk) => {
     const store = openStore(directory), { disk: free } = store.room();
     const taken = await fill(store, "incoming");
-    const most = taken.length - 20, half = taken.length >> 1;
+    const most = taken.length - 15, half = taken.length >> 1;
     await store.remove(taken.slice(0, half + 2));
     store.shrink();
     const { inside, disk } = store.room();
     // What is left would not fit into the log.
     assert(inside > CONTENT.length * half && disk < CONTENT.length * half, `${inside} inside`);
     await store.remove(taken.slice(half + 2, most));
+    // Then it does, also where somebody else has the rest of the disk.
+    smallDisk.fill();
     store.shrink();
     assertEquals(store.room().inside, 0);
-    assertEquals((await countsOf(store)).incoming, 20);
+    assertEquals((await countsOf(store)).incoming, 15);
+    smallDisk.empty();
     await store.remove("ALL");
     assert(store.room().disk + store.room().inside > free - 1_000_000);
   },
@@ -198,3 +202,33 @@ test(
     assertEquals(await openStore(directory).recover(0), 41);
   },
 );
+
+test("who may not write can read a queue that was closed", async (directory) => {
+  const store = openStore(directory);
+  const queueId = await add(store, "incoming");
+  await store.close();
+  assert(Deno.statSync(`${directory}/queue.db-wal`).size > 500_000);
+  // As when nobody has it open any more.
+  const copy = `${directory}-copy`;
+  Deno.mkdirSync(copy);
+  for (const file of ["queue.db", "queue.db-wal", "queue.db-shm"]) {
+    Deno.copyFileSync(`${directory}/${file}`, `${copy}/${file}`);
+  }
+  using view = new ReadOnlyView(copy);
+  const reader = openReader(view.directory);
+  assertEquals((await reader.find(queueId))?.queue, "incoming");
+  await reader.close();
+});
+
+test("what is kept leaves a disk that is too small for it as it is", async (directory, disk) => {
+  // The log needs 1 MiB, and as much is kept beside it.
+  for (const [left, log] of [[1_500_000, 1024 * 1024], [500_000, 0]] as const) {
+    disk.empty();
+    disk.fill(left);
+    const place = `${directory}-${left}`, store = openStore(place);
+    await store.close();
+    const used = left - disk.free;
+    assert(used >= log && used < log + 150_000, `${used} bytes used`);
+    assertThrows(() => reserveOf(place), Deno.errors.NotFound);
+  }
+});

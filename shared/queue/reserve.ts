@@ -3,7 +3,8 @@
  * has to find place in the database before the log can begin anew, and a start makes files.
  */
 
-import { join } from "@std/path";
+import { statfsSync } from "node:fs";
+import { dirname, join } from "@std/path";
 import { ConfigError } from "../errors.ts";
 
 /** So much is written at a time: everything else waits meanwhile. */
@@ -11,6 +12,8 @@ const STEP_BYTES = 8 * 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 /** What is left is given up by halves, but not by less than this. */
 const LEAST_BYTES = 128 * 1024;
+/** Where less is free a start may have failed for want of it. */
+const FULL_BYTES = 1024 * 1024;
 
 export class Reserve {
   readonly #path: string;
@@ -21,30 +24,43 @@ export class Reserve {
 
   /** Brings it nearer to `bytes`, as `lengthen` does, or to no more than these; answers how many are missing still. */
   fit(bytes: number, free: number): number {
-    if (sizeOf(this.#path) > bytes) Deno.truncateSync(this.#path, bytes);
+    if (sizeOf(this.#path) > bytes) this.#cut(bytes);
     return lengthen(this.#path, bytes, free);
   }
 
   /** Gives half of what is left back to the disk, where somebody else may take it at once; false when there is none. */
   giveUp(): boolean {
     const half = sizeOf(this.#path) >> 1;
+    return half >= LEAST_BYTES && this.#cut(half) || this.#remove();
+  }
+
+  /** What `open` answers, tried again with less of the reserve where the disk is full: it has many names at a start. */
+  behind<T>(open: () => T): T {
+    for (;;) {
+      try {
+        return open();
+      } catch (error) {
+        const isFull = diskOf(dirname(this.#path)).free < FULL_BYTES;
+        if (error instanceof ConfigError || !isFull || !this.giveUp()) throw error;
+      }
+    }
+  }
+
+  #cut(bytes: number): boolean {
     try {
-      if (half < LEAST_BYTES) Deno.removeSync(this.#path);
-      else Deno.truncateSync(this.#path, half);
+      Deno.truncateSync(this.#path, bytes);
       return true;
     } catch {
       return false;
     }
   }
 
-  /** What `open` answers, tried again with less of the reserve when it fails: a full disk has many names at a start. */
-  behind<T>(open: () => T): T {
-    for (;;) {
-      try {
-        return open();
-      } catch (error) {
-        if (error instanceof ConfigError || !this.giveUp()) throw error;
-      }
+  #remove(): boolean {
+    try {
+      Deno.removeSync(this.#path);
+      return true;
+    } catch {
+      return false;
     }
   }
 }
@@ -70,6 +86,18 @@ function append(path: string, bytes: number): void {
   for (let left = bytes; left > 0;) {
     left -= file.writeSync(piece.subarray(0, Math.min(left, PIECE_BYTES)));
   }
+}
+
+/** A file system's bytes: those that there are, and those that whoever is not root may have. */
+export interface Disk {
+  readonly size: number;
+  readonly free: number;
+}
+
+/** The disk that holds `directory`. Throws what the system says. */
+export function diskOf(directory: string): Disk {
+  const { bavail, blocks, bsize } = statfsSync(directory);
+  return { free: Number(bavail) * Number(bsize), size: Number(blocks) * Number(bsize) };
 }
 
 /** A file's bytes; 0 where there is none. */

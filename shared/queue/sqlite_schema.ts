@@ -9,6 +9,8 @@ const READABLE_VERSION = 1;
 /** How long another process may hold the database, a sqlite3 shell for example, before we give up. */
 export const BUSY_MS = 2000;
 export const PAGE_BYTES = 4096;
+/** What the log takes for a page. */
+export const FRAME_BYTES = PAGE_BYTES + 24;
 /** Pages in the log before they are moved to the database: fewer, larger checkpoints. */
 const CHECKPOINT_PAGES = 4000;
 /** The log is cut to this when it has been moved. */
@@ -132,6 +134,11 @@ export function openReadOnly(directory: string): DatabaseSync {
     if (error instanceof ConfigError) throw error;
     throw new StorageError(`open ${path}: ${reason(error)}`);
   }
+}
+
+/** Writes what changes nothing, with which the log has its header. To be called in a transaction. */
+export function beginLog(db: DatabaseSync): void {
+  db.exec(`PRAGMA user_version = ${VERSIONS.length}`);
 }
 
 function versionOf(db: DatabaseSync): number {

@@ -181,8 +181,15 @@ async function run(t: Deno.TestContext, { victim, rows }: Run): Promise<void> {
 async function takeNext({ system }: Scene, role: string, n: number): Promise<void> {
   const said = (what: string) => system.output.split(`POSTERN_STOP_AT: ${role} ${what}`).length - 1;
   await system.until(() => said("goes on") === n);
+  await system.until(() => allAnswered(system.output.slice(system.output.lastIndexOf("goes on"))));
   assert(system.kill(role) > 0);
   await system.until(() => said("will stop") === n + 1);
+}
+
+/** Whether agents heard that qmgr has their outcomes: they would tell the next qmgr, which would stop for these. */
+function allAnswered(log: string): boolean {
+  const ids = log.matchAll(/qmgr\[\d+\]: (\w+): from=.*queue active/g).map(([, id]) => id);
+  return ids.every((id) => log.includes(`: ${id}: removed`));
 }
 
 async function crash(scene: Scene, row: Row, victim: Victim, copies: readonly number[]) {

@@ -123,6 +123,20 @@ export class FailingDisk implements Disposable {
   }
 }
 
+/** What a directory looks like to those who may not write: a mount of it. Only root can make one. */
+export class ReadOnlyView implements Disposable {
+  readonly directory = mountPoint();
+
+  constructor(of: string) {
+    run("mount", "--bind", of, this.directory);
+    run("mount", "-o", "remount,bind,ro", this.directory);
+  }
+
+  [Symbol.dispose](): void {
+    unmount(this.directory);
+  }
+}
+
 function mountPoint(): string {
   const directory = Deno.makeTempDirSync({ prefix: "postern-disk-" });
   Deno.chmodSync(directory, 0o755);
