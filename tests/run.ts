@@ -37,10 +37,14 @@ const checks: readonly Step[] = [
 /** Where roles note the permissions that they ask for while the delivery tests run. */
 const noted = auditDirectory();
 
-/** What root does as the owner of a queue. */
-const CHANGING_USER = ["as_owner", "maildrop"].map((name) =>
-  join("roles", "commands", `${name}_test.ts`)
-);
+/** What changes, or counts, what belongs to the whole process: its user, its umask, its descriptors. */
+const OF_PROCESS = [
+  join("roles", "commands", "as_owner_test.ts"),
+  join("roles", "commands", "maildrop_test.ts"),
+  join("roles", "supervisor", "member_test.ts"),
+  join("roles", "virtual", "directories_test.ts"),
+  join("shared", "maildrop", "drop_test.ts"),
+];
 
 /** So many suites run at once, beside the checks: most tests wait now and then. */
 const AT_ONCE = 2;
@@ -58,8 +62,7 @@ const suites: readonly Step[] = [
     env: { POSTERN_SANDBOX: "worker" },
   },
   { name: "sandbox", args: below("sandbox"), jobs: 2 },
-  // The user of the process is that of every file that it runs.
-  { name: "another user", args: CHANGING_USER },
+  { name: "one at a time", args: OF_PROCESS },
   { name: "rules", args: below("rules"), jobs: 2 },
   { name: "tools", args: below("audit", "compile", "dialogs", "soak"), jobs: 2 },
 ];
@@ -69,7 +72,7 @@ const limits: Step = { name: "limits", args: below("scale") };
 
 function besideTheCode(): string[] {
   return ["policies", "roles", "shared"].flatMap(testFiles)
-    .filter((path) => !CHANGING_USER.includes(path));
+    .filter((path) => !OF_PROCESS.includes(path));
 }
 
 function below(...folders: string[]): string[] {

@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { pause } from "../../tests/support/waiting.ts";
 import type { Said } from "../../shared/log/said.ts";
 import { Merge } from "./merge.ts";
 
@@ -21,12 +20,15 @@ Deno.test("add() puts lines of several roles in the order in which they were sai
 
 Deno.test("add() writes what was said before when it comes later, and waits for no more", async () => {
   const log: string[] = [];
-  const merge = new Merge((lines) => log.push(...lines));
+  let now = 0;
+  const merge = new Merge((lines) => log.push(...lines), () => now);
   const first = merge.add(said(5_000, ["late", 0]));
-  await pause(100);
+  now = 100;
   const second = merge.add(said(2_000, ["early", 0], ["later still", 10_000]));
+  now = 200;
   await first;
   assertEquals(log, ["early", "late"]);
+  now = 300;
   await second;
   assertEquals(log, ["early", "late", "later still"]);
 });

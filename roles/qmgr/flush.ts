@@ -11,7 +11,7 @@ import type { ActiveQueue } from "./active_queue.ts";
 import type { Feeder } from "./feed.ts";
 import type { Mutex } from "./mutex.ts";
 
-/** The least rest, and the rest after a long run as a multiple of it. */
+/** The least rest between two runs, and the rest after a long run as a multiple of it. */
 const REST_MS = 1000;
 const RESTS_PER_RUN = 4;
 /** Whoever names more than this for one run means everything. A site costs a look at all deferred mail, an id does not. */
@@ -34,6 +34,8 @@ class Wanted {
 }
 
 export class Flusher {
+  /** The least rest. */
+  restMs = REST_MS;
   readonly answerer: Answerer = answer(flushService, {
     flush: async ({ id, site }) => ({ count: await this.#ask(id, site) }),
   }, ANY_USER);
@@ -88,7 +90,7 @@ export class Flusher {
       return await this.mutex.run(() => this.#retry(wanted));
     } finally {
       const ended = performance.now();
-      const rest = Math.max(REST_MS, (ended - started) * RESTS_PER_RUN);
+      const rest = Math.max(this.restMs, (ended - started) * RESTS_PER_RUN);
       this.#restUntil = Math.max(this.#restUntil, ended + rest);
     }
   }

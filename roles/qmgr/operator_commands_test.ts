@@ -102,11 +102,15 @@ test("flushing in a loop is one run a second, and each of it is answered", {
   await world.untilIn(queueId, "deferred");
   const asked = Array.from({ length: 8 }, () => world.flush.call("flush", { id: "", site: "" }));
   const counts = (await Promise.all(asked)).map(({ reply }) => reply.count);
-  assert(performance.now() - started >= 1000);
-  assertEquals([runs, new Set(counts)], [2, new Set([1])]);
+  const seconds = (performance.now() - started) / 1000;
+  assert(seconds >= 1);
+  // More than two where the machine has done something else for so long.
+  assert(runs >= 2 && runs <= 1 + seconds, `${runs} runs`);
+  assertEquals(Math.max(...counts), 1);
 });
 
 test("a flush that rests is refused when qmgr stops, which waits for none", {}, async (world) => {
+  world.qmgr.flusher.restMs = 60_000;
   await world.flush.call("flush", { id: "", site: "" });
   const resting = assertRejects(
     () => world.flush.call("flush", { id: "", site: "" }),
@@ -117,7 +121,7 @@ test("a flush that rests is refused when qmgr stops, which waits for none", {}, 
   const started = performance.now();
   await world.qmgr.drain();
   await resting;
-  assert(performance.now() - started < 900);
+  assert(performance.now() - started < 30_000);
 });
 
 test("ids and sites that are flushed together are one run each", {
@@ -126,6 +130,7 @@ test("ids and sites that are flushed together are one run each", {
   const ids: string[] = [];
   for (const site of ["a", "b", "c"]) ids.push(await world.enqueue([`x@${site}.example`]));
   for (const id of ids) await world.untilIn(id, "deferred");
+  world.qmgr.flusher.restMs = 3000;
   const asked: unknown[] = [];
   const retry = world.store.retry.bind(world.store);
   world.store.retry = (which, site) => (asked.push([which, site]), retry(which, site));

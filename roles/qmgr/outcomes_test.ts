@@ -1,7 +1,7 @@
 /** What agents say to a restarted qmgr, when it comes in numbers, or while their recipients are being routed. */
 
 import { assert, assertEquals } from "@std/assert";
-import { type Options, resolvedTo, sent, World } from "./test_world.ts";
+import { GRACE_MS, type Options, resolvedTo, sent, World } from "./test_world.ts";
 
 /** The disk of a qmgr that was killed while it delivered so many messages of two recipients, and their queue ids. */
 async function crashed(count: number, options: Options = {}): Promise<[string, string[]]> {
@@ -19,7 +19,7 @@ Deno.test("outcomes that come together are committed together, and nobody gets m
   let commits = 0;
   await using world = await World.open({
     directory,
-    graceMs: 600_000,
+    graceMs: GRACE_MS,
     around: (store) => {
       const commit = store.commit.bind(store);
       store.commit = (batch) => (commits++, commit(batch));
@@ -97,7 +97,7 @@ Deno.test("recipients that are claimed while they are being routed are left to t
 
 Deno.test("recipients with whom an agent has ended in vain are delivered, whatever else it has", async () => {
   const [directory, [first, second]] = await crashed(2);
-  await using world = await World.open({ directory, graceMs: 600_000 });
+  await using world = await World.open({ directory, graceMs: GRACE_MS });
   const others = world.outcomes.call("working", world.handed(first!, 0, 1));
   const working = world.outcomes.call("working", world.handed(second!, 0, 1));
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy === 2));
@@ -124,7 +124,7 @@ Deno.test("the sender who asked hears of what an agent delivered for a former qm
     disk = world.crash();
     world.qmgr.drainMs = 0;
   }
-  await using world = await World.open({ directory: disk, graceMs: 600_000 });
+  await using world = await World.open({ directory: disk, graceMs: GRACE_MS });
   const working = world.outcomes.call("working", world.handed(queueId, 0));
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy > 0));
   world.ahead += 600_000;

@@ -59,7 +59,7 @@ export class Qmgr {
   #reports: Reports;
   #router: Router;
   #intake: Intake;
-  #flusher: Flusher;
+  readonly flusher: Flusher;
   #space: FreeSpace;
   #claims: Claims;
   #clock: Clock;
@@ -95,7 +95,7 @@ export class Qmgr {
     );
     this.feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
     this.feeder.longestPause = params.maximalBackoffTime * 1000;
-    this.#flusher = new Flusher(this.activeQueue, store, this.feeder, mutex);
+    this.flusher = new Flusher(this.activeQueue, store, this.feeder, mutex);
     this.#space = new FreeSpace(store, steady, spaceLimits(params));
     this.#intake = new Intake(
       store,
@@ -112,7 +112,7 @@ export class Qmgr {
       this.#intake.bodies.answerer,
       answerOutcomes(this.activeQueue, store, committer, this.#claims, seals, mutex),
       answerQueue(this.activeQueue, store, this.feeder, mutex),
-      this.#flusher.answerer,
+      this.flusher.answerer,
     ];
     this.#setRunDelay(params);
   }
@@ -147,7 +147,7 @@ export class Qmgr {
     clearInterval(this.#runTimer);
     for (const timer of this.#timers) clearTimeout(timer);
     this.feeder.stop();
-    this.#flusher.stop();
+    this.flusher.stop();
     this.#draining = true;
     await this.activeQueue.stop(this.drainMs);
     this.#claims.end();

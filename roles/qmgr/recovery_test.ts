@@ -7,7 +7,7 @@ import { StorageError } from "../../shared/errors.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import type { SqliteStore } from "../../shared/queue/sqlite_store.ts";
-import { all, bounced, deferred, type Options, sent, World } from "./test_world.ts";
+import { all, bounced, deferred, GRACE_MS, type Options, sent, World } from "./test_world.ts";
 import { pause } from "../../tests/support/waiting.ts";
 import { countsOf } from "../../tests/support/queue_counts.ts";
 
@@ -31,10 +31,11 @@ Deno.test("mail that was in delivery when qmgr was killed is delivered by the ne
 
 Deno.test("mail that was in delivery waits for the grace, new mail does not", async () => {
   const [directory, [old]] = await crashed(1);
-  await using world = await World.open({ directory, graceMs: 400 });
+  await using world = await World.open({ directory, graceMs: GRACE_MS });
   const fresh = await world.enqueue(["a@x"]);
   await world.until(() => world.lines(fresh).includes("removed"));
   assertEquals(world.lines(old!), []);
+  world.endGrace();
   await world.untilEmpty();
 });
 
@@ -147,20 +148,12 @@ Deno.test("every recipient of accepted mail is sent, reported or queued, whereve
   }
 });
 
-/** The test ends the grace itself: the machine may be slow. */
-const GRACE_MS = 600_000;
-
-function endGrace(world: World): void {
-  world.ahead += GRACE_MS;
-  world.qmgr.scan();
-}
-
 Deno.test("recipients that an agent still delivers are left to it, and its report is taken", async () => {
   const [directory, [queueId]] = await crashed(1);
   await using world = await World.open({ directory, graceMs: GRACE_MS });
   const working = world.outcomes.call("working", world.handed(queueId!, 0));
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy > 0));
-  endGrace(world);
+  world.endGrace();
   await world.until(() => world.requests.length === 1);
   assertEquals(world.requests[0]!.recipients.map(({ n }) => n), [1]);
   await pause(50);
@@ -179,7 +172,7 @@ Deno.test("recipients are delivered from here when the agent that claimed them i
   await using world = await World.open({ directory, graceMs: GRACE_MS });
   world.outcomes.call("working", world.handed(queueId!, 0, 1)).catch(() => {});
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy > 0));
-  endGrace(world);
+  world.endGrace();
   await world.until(() => world.qmgr.activeQueue.messages.get(queueId!)?.withheld === 2);
   assertEquals(world.requests.length, 0);
   world.outcomes.close();
@@ -194,14 +187,14 @@ Deno.test("a report that comes before the message is active counts", async () =>
     handed: world.handed(queueId!, 0, 1),
     outcomes: [sent(0), bounced(1)],
   });
-  endGrace(world);
+  world.endGrace();
   await world.untilEmpty();
   assertEquals([world.requests.length, world.reports.length], [0, 1]);
 });
 
 Deno.test("nobody speaks for recipients, or reads content, that qmgr did not hand over", async () => {
   const [directory, [queueId, other]] = await crashed(2);
-  await using world = await World.open({ directory, graceMs: 60_000 });
+  await using world = await World.open({ directory, graceMs: GRACE_MS });
   const { seal } = world.handed(queueId!, 0);
   const wrong = [
     { queueId: other!, recipients: [0], seal },

@@ -4,7 +4,17 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { CallError } from "../../shared/ipc/failure.ts";
 import type { Outcome } from "../../shared/mail/envelope.ts";
-import { all, bounced, deferred, gated, resolvedTo, sent, test, World } from "./test_world.ts";
+import {
+  all,
+  bounced,
+  deferred,
+  gated,
+  GRACE_MS,
+  resolvedTo,
+  sent,
+  test,
+  World,
+} from "./test_world.ts";
 
 function deliverable(n: number): Outcome {
   return { ...sent(n), status: "deliverable" };
@@ -144,11 +154,12 @@ Deno.test("a former agent's word on what it was to verify is taken, and reported
   });
   const queueId = await world.enqueue(["a@x"], { trace: "verify" });
   await world.untilEmpty();
-  await using next = await World.open({ directory: disk, graceMs: 500 });
+  await using next = await World.open({ directory: disk, graceMs: GRACE_MS });
   await next.outcomes.call("report", {
     handed: next.handed(queueId, 0),
     outcomes: [undeliverable(0)],
   });
+  next.endGrace();
   await next.untilEmpty();
   assertEquals(next.requests, []);
   assertEquals(reported(next), [["trace", ["a@x undeliverable 5.1.1"]]]);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { until } from "../../tests/support/waiting.ts";
+import { pause, until } from "../../tests/support/waiting.ts";
 import type { Again } from "./job.ts";
 import {
   content,
@@ -238,7 +238,7 @@ Deno.test("deliver() takes a refusal that comes before the end of data", async (
   await using server = await new StubServer({ DATA: "354 go\r\n552 5.3.4 too much" }).listen();
   const made = streamed(["a\r\n".repeat(1000)], true);
   // The rest comes after the early reply has had time to arrive.
-  const slow = slowly(made, 50);
+  const slow = slowly(made, () => pause(50));
   const reply = await deliverer().deliver(request(server.nexthop), slow);
   assertEquals(reply.outcomes[0]!.status, "bounced");
   assertEquals(

@@ -13,6 +13,7 @@ import {
   streamed,
   StubServer,
 } from "./stub_test_server.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 const H = "127.0.0.1[127.0.0.1]";
 
@@ -110,7 +111,7 @@ Deno.test("deliver() keeps few of the replies that pour in while content is sent
     });
   });
   const made = streamed(["a\r\n"]);
-  const slow = slowly(made, 1500);
+  const slow = slowly(made, () => pause(1500));
   const agent = deliverer();
   const asked = request(await speaker.listen());
   const reply = await agent.deliver(asked, slow);
@@ -171,7 +172,7 @@ Deno.test("deliver() believes no 250 that comes before the content is through", 
   await using server = await new StubServer({ DATA: "354 go\r\n250 2.0.0 got it already" })
     .listen();
   const made = streamed(["a\r\n".repeat(1000)]);
-  const slow = slowly(made, 100);
+  const slow = slowly(made, () => pause(100));
   const agent = deliverer();
   const reply = await agent.deliver(request(server.nexthop), slow);
   agent.pool.close();
@@ -179,15 +180,23 @@ Deno.test("deliver() believes no 250 that comes before the content is through", 
 });
 
 Deno.test("deliver() believes no 250 that comes between the last of the content and its end", async () => {
+  const early = Promise.withResolvers<void>();
   await using server = await new StubServer({
     DATA: () => {
-      setTimeout(() => server.sockets.forEach((each) => each.write("250 2.0.0 early\r\n")), 30);
+      setTimeout(() => {
+        for (const each of server.sockets) each.write("250 2.0.0 early\r\n", () => early.resolve());
+      }, 30);
       return "354 go";
     },
     ".": "550 5.7.1 no",
   }).listen();
   const agent = deliverer();
-  const reply = await agent.deliver(request(server.nexthop), slowly(streamed([]), 150));
+  const slow = slowly(streamed([]), async () => {
+    await early.promise;
+    // Until it is read, however long the machine does other things: sockets have their turn between timers.
+    for (let turns = 0; turns < 20; turns++) await pause(5);
+  });
+  const reply = await agent.deliver(request(server.nexthop), slow);
   agent.pool.close();
   assertEquals([reply.outcomes[0]!.status, reply.outcomes[0]!.dsn], ["deferred", "4.5.0"]);
   assertEquals(server.contents, []);

@@ -12,6 +12,7 @@ import {
   streamed,
   StubServer,
 } from "./stub_test_server.ts";
+import { pause } from "../../tests/support/waiting.ts";
 
 /** One reply or parts of several: nobody knows. */
 const MALFORMED: [why: string, reply: string][] = [
@@ -85,7 +86,7 @@ for (
 Deno.test("deliver() believes nothing that follows a malformed reply in the content", async () => {
   const early = "354 go\r\nnoise\r\n550 5.7.1 no";
   await using server = await new StubServer({ DATA: early }).listen();
-  const slow = slowly(streamed(["b\r\n"]), 100);
+  const slow = slowly(streamed(["b\r\n"]), () => pause(100));
   const { outcomes } = await deliverer().deliver(request(server.nexthop), slow);
   assertEquals(outcomes.map(({ status, dsn }) => [status, dsn]), [["deferred", "4.5.0"]]);
 });

@@ -173,7 +173,6 @@ Deno.test({
   async fn() {
     const { reply, inside, outside, lines, port } = await withTls({}, true, {
       smtp_tls_security_level: "may",
-      smtp_helo_timeout: "2s",
     });
     assertEquals(reply.outcomes[0]!.text, "250 2.0.0 secured");
     assertEquals(outside, [["EHLO me.test", "STARTTLS"]]);

@@ -33,7 +33,7 @@ class Sink implements AsyncDisposable {
     const { port } = probe.addr as Deno.NetAddr;
     probe.close();
     const sink = new Sink(port, args);
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 3000; i++) {
       try {
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
         return sink;
@@ -125,7 +125,7 @@ Deno.test({
     const chunks = Array.from({ length: 7 }, () => `${"x".repeat(70)}\r\n`.repeat(900));
     // Far more than the buffers on the way can hold.
     const much = async function* () {
-      for (let i = 0; i < 200; i++) yield* streamed(chunks);
+      for (let i = 0; i < 3000; i++) yield* streamed(chunks);
     };
     const made = { whole: undefined, [Symbol.asyncIterator]: much } as unknown as ReturnType<
       typeof streamed

@@ -13,7 +13,6 @@ import {
 import type { DnsAnswer } from "../../shared/protocols/dns.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { testEnvelope } from "../../tests/support/envelope.ts";
-import { pause } from "../../tests/support/waiting.ts";
 import { Deliverer } from "./deliver.ts";
 import type { Again } from "./job.ts";
 import type { Ask } from "./lookup.ts";
@@ -138,6 +137,9 @@ export function settings(
     lmtp_lhlo_name: "me.test",
     smtp_tcp_port: "25",
     inet_protocols: "ipv4",
+    // No slow machine ends a session that is to be used again.
+    smtp_connection_cache_time_limit: "1h",
+    lmtp_connection_cache_time_limit: "1h",
     ...changed,
   });
   return smtpSettings(parseAll(smtpParameters, texts), protocol);
@@ -181,13 +183,13 @@ export function streamed(chunks: string[], end = true): Content {
   return made;
 }
 
-/** The same content, of which the rest comes so many milliseconds after the first line. */
-export function slowly(rest: Content, milliseconds: number): Content {
+/** The same content, of which the rest comes when `wait` after the first line is over. */
+export function slowly(rest: Content, wait: () => Promise<void>): Content {
   const slow = {
     whole: undefined,
     async *[Symbol.asyncIterator]() {
       yield new TextEncoder().encode("a\r\n");
-      await pause(milliseconds);
+      await wait();
       yield* rest;
     },
   };

@@ -16,7 +16,8 @@ const echo = service("echo", {
     reply: shape({ text: line(100) }),
     deadlineSeconds: 5,
   }),
-  wait: call({ request: shape({ for: count() }), reply: shape({}), deadlineSeconds: 1 }),
+  wait: call({ request: shape({ for: count() }), reply: shape({}), deadlineSeconds: 60 }),
+  hurry: call({ request: shape({}), reply: shape({}), deadlineSeconds: 1 }),
   keep: call({
     request: shape({}),
     reply: shape({}),
@@ -42,6 +43,7 @@ function handlers(own: Partial<EchoHandlers> = {}): EchoHandlers {
   return {
     say: ({ text }) => Promise.resolve({ text }),
     wait: () => never,
+    hurry: () => never,
     keep: () => Promise.resolve({}),
     both: () => Promise.resolve({ bytes: 0 }),
     ...own,
@@ -168,7 +170,7 @@ Deno.test("a call that is not answered fails at its deadline, and its handler is
   await stage.answer(
     echo,
     handlers({
-      wait: (_, { signal }) => {
+      hurry: (_, { signal }) => {
         signal.addEventListener("abort", () => aborted = true);
         return never;
       },
@@ -176,7 +178,7 @@ Deno.test("a call that is not answered fails at its deadline, and its handler is
   );
   const client = stage.client(echo);
   const began = Date.now();
-  assertEquals(await failure(client.call("wait", { for: 1 })), "deadline");
+  assertEquals(await failure(client.call("hurry", {})), "deadline");
   assert(Date.now() - began >= 990, "not before its deadline");
   await until(() => aborted);
   assertEquals((await client.call("say", { text: "still here" })).reply.text, "still here");

@@ -29,7 +29,10 @@ const MAX_USED_PAGES = 4096, REWRITE_MS = 60_000;
 export class QueueSpace {
   /** What was kept had to be given up, and is not whole again. */
   strained = false;
+  /** As the last look found it. */
   #isScarce = false;
+  /** Since the last look the database could not be made longer. */
+  #isFutile = false;
   #pages: StatementSync;
   #freePages: StatementSync;
   #rewrittenAt = -Infinity;
@@ -45,7 +48,7 @@ export class QueueSpace {
     this.#freePages = db.prepare("PRAGMA freelist_count");
   }
 
-  /** At start: begins to take what has to be kept. */
+  /** At a start and a stop: takes what has to be kept, as far as it can now. */
   prepare(): void {
     try {
       this.room();
@@ -69,6 +72,7 @@ export class QueueSpace {
     const missing = ofLog + this.reserve.fit(kept, left(diskOf(this.directory).free) - ofLog);
     if (!missing) this.strained = false;
     this.#isScarce = disk.free - growth < SCARCE * kept;
+    this.#isFutile = false;
     const { free } = diskOf(this.directory);
     return { disk: free - growth - missing, inside: this.#count().freePages * PAGE_BYTES };
   }
@@ -76,10 +80,11 @@ export class QueueSpace {
   /** After changes: on a scarce disk the database becomes as long as it has to be while it can. */
   moveGrowth(): void {
     try {
-      if (this.#isScarce && this.#growth() > 0) this.transactions.checkpoint("PASSIVE");
+      if (!this.#isScarce || this.#isFutile || this.#growth() === 0) return;
+      this.transactions.checkpoint("PASSIVE");
     } catch {
-      // The reserve is for what cannot be moved. Until the next look it need not be tried again.
-      this.#isScarce = false;
+      // The reserve is for what cannot be moved.
+      this.#isFutile = true;
     }
   }
 
@@ -92,8 +97,9 @@ export class QueueSpace {
     try {
       // Nobody is waited for.
       this.db.exec("PRAGMA busy_timeout = 0");
-      const log = sizeOf(logFile(this.directory));
-      if (log > changesBytes(diskOf(this.directory)) + WORTH_BYTES) this.moveLog();
+      const log = sizeOf(logFile(this.directory)), changes = changesBytes(diskOf(this.directory));
+      // Changes that had to have some of the reserve may have no other space than this.
+      if (log > changes + WORTH_BYTES && !this.strained) this.#emptyLog();
       if (this.#isWorthRewriting()) this.#rewrite();
     } catch {
       // What cannot be given back now is left for the next time.
@@ -102,13 +108,11 @@ export class QueueSpace {
     }
   }
 
-  /** Moves what is in the log to the database, and gives back what the log has beyond what changes need. Throws what SQLite says. */
+  /** Moves what is in the log to the database. Throws what SQLite says. */
   moveLog(): void {
-    // Changes that had to have some of the reserve may have no other space than this.
-    if (this.strained) return this.transactions.checkpoint("PASSIVE");
-    const bytes = sizeOf(logFile(this.directory));
-    this.transactions.checkpoint("TRUNCATE");
-    this.#lengthenLog(Math.min(bytes, changesBytes(diskOf(this.directory))), Infinity);
+    // On a scarce disk somebody else could take what it has.
+    if (this.strained || this.#isScarce) this.transactions.checkpoint("PASSIVE");
+    else this.#emptyLog();
   }
 
   /**
@@ -126,6 +130,13 @@ export class QueueSpace {
         this.#beginLogAnew();
       }
     }
+  }
+
+  /** The same, and gives back what the log has beyond what changes need. */
+  #emptyLog(): void {
+    const bytes = sizeOf(logFile(this.directory));
+    this.transactions.checkpoint("TRUNCATE");
+    this.#lengthenLog(Math.min(bytes, changesBytes(diskOf(this.directory))), Infinity);
   }
 
   /** As `lengthen`. A reader that may not write opens no database beside a log that has something in it, but not SQLite's header. */

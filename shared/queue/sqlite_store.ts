@@ -249,6 +249,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.files.clear();
     try {
       await this.#transactions.sync();
+      this.#space.prepare();
       this.#space.make(() => this.guard(() => this.#space.moveLog()));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;

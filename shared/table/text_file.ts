@@ -14,7 +14,7 @@ const SETTLE_MS = 1500;
 /** A file that never stays the same is taken as it is after so long. */
 const MAX_UNSETTLED_MS = 30_000;
 /** The file system's clock may tick as seldom as this: what is written twice within it has the same time of change. */
-const TICK_MS = 20;
+export const TICK_MS = 20;
 /** A larger table belongs in a database; reading it would fill the memory of the role. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** What the decoder puts in place of bytes that are not UTF-8. */

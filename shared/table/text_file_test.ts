@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { StorageError } from "../errors.ts";
-import { CHECK_MS } from "./text_file.ts";
+import { CHECK_MS, TICK_MS } from "./text_file.ts";
 import { openTable } from "./table.ts";
 import { Bench } from "./testing.ts";
 
@@ -74,9 +74,13 @@ Deno.test("a file that never stays the same is taken in the end", () => {
 
 Deno.test("a file that was read while it was written is read again, although it looks the same", () => {
   using bench = new Bench();
-  const { path, look } = watched(bench);
-  assertEquals(look(), "one");
-  const { mtime } = Deno.statSync(path);
+  // A machine that does other things may come too late for the first look.
+  let mtime, path, look;
+  do {
+    ({ path, look } = watched(bench));
+    assertEquals(look(), "one");
+    ({ mtime } = Deno.statSync(path));
+  } while (Date.now() - mtime!.getTime() >= TICK_MS);
   bench.write("table", "a two\n");
   Deno.utimeSync(path, mtime!, mtime!);
   assertEquals([look(), look()].at(-1), "two");

@@ -3,11 +3,11 @@ import { crashRounds } from "./rounds.ts";
 
 /** `test:crash` has two hundred: here each victim has its turn once. */
 const ROUNDS = 14;
+/** The moments of the kills differ all the same. */
+const SEED = 20_261_122;
 
 Deno.test(`no accepted message is lost or doubled in ${ROUNDS} rounds of kills`, async () => {
-  const seed = Date.now() % 1_000_000;
-  console.log(`seed ${seed}`);
-  const counts = await crashRounds({ rounds: ROUNDS, seed, messages: 200 });
+  const counts = await crashRounds({ rounds: ROUNDS, seed: SEED, messages: 200 });
   console.log(JSON.stringify(counts));
   const { accepted, delivered, bounced, queued, lost, doubled, kills } = counts;
   assertEquals(lost, []);

@@ -138,7 +138,7 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Waits until nothing is in the queue or the maildrop, then counts. */
-  async untilQuiet(milliseconds = 30_000): Promise<void> {
+  async untilQuiet(milliseconds = 120_000): Promise<void> {
     await this.system.until(
       async () => this.maildrop().length === 0 && await this.queued() === 0,
       milliseconds,

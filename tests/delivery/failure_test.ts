@@ -89,10 +89,7 @@ Deno.test("mail waits for a server that is down, or that refuses it for now", as
     });
     const id = await system.send("full@sink.test", undefined, "u1@box.test");
     await allDeferred();
-    assertMatch(
-      system.output,
-      new RegExp(`${id}: to=<full@sink.test>.* dsn=4.2.2, status=deferred`),
-    );
+    await system.untilSaid(`${id}: to=<full@sink.test>.* dsn=4.2.2, status=deferred`);
     full = false;
     await system.command(["postqueue", "-i", id]);
     // The DATA that went with the refused RCPT ended in a message for nobody.

@@ -28,7 +28,7 @@ Deno.test("LMTP delivers to a unix socket, and takes one outcome for each recipi
   await client.message("s@src.test", ["u1@sink.test", "u2@sink.test"], "Subject: two\n\nhello");
   await system.until(() => sink.received.length === 1);
   await system.until(async () => (await system.listing())[0]?.queue_name === "deferred");
-  assertMatch(system.output, /to=<u1@sink\.test>.* status=sent/);
-  assertMatch(system.output, /to=<u2@sink\.test>.* dsn=4\.2\.2, status=deferred/);
+  await system.untilSaid(/to=<u1@sink\.test>.* status=sent/);
+  await system.untilSaid(/to=<u2@sink\.test>.* dsn=4\.2\.2, status=deferred/);
   await Deno.remove(directory, { recursive: true });
 });

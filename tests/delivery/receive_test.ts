@@ -97,6 +97,7 @@ Deno.test("mail of any size and number arrives", async (t) => {
       sink.received.flatMap(({ content }) => /^X-Load-Id: (\S+)/m.exec(content)?.[1] ?? []);
     await system.until(() => ids().length >= 200);
     assertEquals(ids().toSorted(), accepted.toSorted());
+    await system.untilEmpty();
     assert(await system.command(["mailq"]).then((text) => text.includes("Mail queue is empty")));
   });
 });

@@ -1,6 +1,7 @@
 /** The system in the background: `start` returns when mail can be sent, and says why when it cannot. */
 
 import { assert, assertRejects } from "@std/assert";
+import { existsSync } from "node:fs";
 import { System } from "../support/system.ts";
 
 /** A system with a log file: nobody sees what one in the background prints. */
@@ -27,7 +28,7 @@ Deno.test("start returns when the system is ready, which stays, and its process 
     await system.command(["stop"]);
   }
   await assertRejects(() => system.command(["status"]), Error, "not running");
-  await assertRejects(() => Deno.stat(pidFile), Deno.errors.NotFound);
+  await system.until(() => !existsSync(pidFile));
 });
 
 Deno.test("start says what serve would say of a configuration that cannot be used", async () => {

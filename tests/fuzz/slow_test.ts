@@ -8,13 +8,10 @@ import { peerTest } from "../support/peers.ts";
 import { peakKib } from "../support/processes.ts";
 import { freePort, System } from "../support/system.ts";
 
-/** What stress makes of the defaults, shorter still. */
-const MAIN = `
-smtpd_timeout = 2s
-smtpd_per_request_deadline = yes
-smtpd_min_data_rate = 500
-smtpd_client_connection_count_limit = 0
-smtpd_forbid_unauth_pipelining = no
+/** What stress makes of the defaults, shorter still, on a port for these clients alone: a busy machine is slow, too. */
+const HURRIED = `smtpd
+  -o smtpd_timeout=2s -o smtpd_per_request_deadline=yes -o smtpd_min_data_rate=500
+  -o smtpd_client_connection_count_limit=0 -o smtpd_forbid_unauth_pipelining=no
 `;
 const ENVELOPE = "MAIL FROM:<s@src.test>\r\nRCPT TO:<u1@box.test>\r\n";
 /** A byte in this time, for ever. */
@@ -81,8 +78,11 @@ function drip(
 }
 
 Deno.test("a client that is slow in any phase hears 421, leaves no message, and holds up nobody", async (t) => {
-  await using system = await System.start({ main: MAIN });
-  const slow = PHASES.map(([, before, byte]) => drip(system.port, before.split(/(?<=\n)/), byte));
+  const port = await freePort();
+  await using system = await System.start({
+    master: `127.0.0.1:${port} inet n - n - - ${HURRIED}`,
+  });
+  const slow = PHASES.map(([, before, byte]) => drip(port, before.split(/(?<=\n)/), byte));
   await system.send("u2@box.test");
   for (const [n, [phase]] of PHASES.entries()) {
     await t.step(`a client that ${phase}`, async () => {
@@ -118,7 +118,10 @@ peerTest(
     const { key, chain } = certificate(keys)!;
     const wrapped = await freePort();
     await using system = await System.start({
-      main: `${MAIN}smtpd_tls_security_level = may
+      main: `smtpd_per_request_deadline = yes
+smtpd_min_data_rate = 500
+smtpd_client_connection_count_limit = 0
+smtpd_tls_security_level = may
 smtpd_starttls_timeout = 3s
 smtpd_tls_chain_files = ${key}, ${chain}`,
       master: `127.0.0.1:${wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes`,
@@ -159,8 +162,13 @@ smtpd_tls_chain_files = ${key}, ${chain}`,
 peerTest("a client that is slow within TLS hears 421 there", ["openssl"], async ({ openssl }) => {
   const keys = await Deno.makeTempDir({ prefix: "postern-keys-" });
   const { key, chain } = certificate(keys)!;
+  // Time enough for openssl to come as far as TLS.
   await using system = await System.start({
-    main: `${MAIN}smtpd_tls_security_level = may\nsmtpd_tls_chain_files = ${key}, ${chain}`,
+    main: `smtpd_timeout = 8s
+smtpd_per_request_deadline = yes
+smtpd_min_data_rate = 500
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = ${key}, ${chain}`,
   });
   const args = ["s_client", "-quiet", "-starttls", "smtp", "-connect", `127.0.0.1:${system.port}`];
   const child = new Deno.Command(openssl, {
@@ -185,9 +193,12 @@ const UNREAD = {
 };
 
 Deno.test("clients that do not read their replies are given up, and cost bounded memory", async () => {
-  await using system = await System.start({ main: MAIN });
+  const port = await freePort();
+  await using system = await System.start({
+    master: `127.0.0.1:${port} inet n - n - - ${HURRIED}`,
+  });
   for (const [verb, commands] of Object.entries(UNREAD)) {
-    const socket = connect(system.port, "127.0.0.1");
+    const socket = connect(port, "127.0.0.1");
     socket.on("error", () => {});
     socket.pause();
     socket.write(commands);
@@ -195,8 +206,7 @@ Deno.test("clients that do not read their replies are given up, and cost bounded
     await system.until(() => givenUp.test(system.output), PATIENCE_MS);
     socket.destroy();
   }
-  const [pid] = system.processes("smtpd");
-  const mebibytes = peakKib(pid!) / 1024;
+  const mebibytes = Math.max(...system.processes("smtpd").map(peakKib)) / 1024;
   assert(mebibytes < 200, `smtpd needed ${mebibytes} MiB`);
   await system.send("u1@box.test");
 });

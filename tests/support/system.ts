@@ -2,7 +2,6 @@
 
 import { join } from "@std/path";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { askShowq } from "../../roles/commands/queue_access.ts";
 import { jsonLines } from "../../roles/commands/queue_listing.ts";
 import { READY } from "../../roles/supervisor/main.ts";
@@ -233,6 +232,12 @@ export class System implements AsyncDisposable {
     return pids.length;
   }
 
+  /** Waits until the log, in which roles are heard a little later, has a line like this. */
+  untilSaid(line: string | RegExp): Promise<void> {
+    const pattern = new RegExp(line);
+    return this.until(() => pattern.test(this.output));
+  }
+
   /** Waits until nothing is in the queue. */
   untilEmpty(milliseconds = WITHIN_MS): Promise<void> {
     return this.until(async () => (await this.listing()).length === 0, milliseconds);
@@ -322,11 +327,19 @@ function ancestors(pid: number): (number | undefined)[] {
   return found;
 }
 
-/** A port of 127.0.0.1 that nobody listens on now. */
+/** Below the ports that the kernel gives out, one of which may be given to others before it is used. */
+const PORTS = { from: 10_000, to: 32_000 };
+
+/** A TCP port of 127.0.0.1 that nobody listens on. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    const server = createServer();
+    const listens = await new Promise<boolean>((resolve) => {
+      server.on("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (listens) return port;
+  }
 }
