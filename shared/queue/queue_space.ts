@@ -115,6 +115,13 @@ export class QueueSpace {
     else this.#emptyLog();
   }
 
+  /** The same, and gives back what it has beyond what changes need. */
+  #emptyLog(): void {
+    const bytes = sizeOf(logFile(this.directory));
+    this.transactions.checkpoint("TRUNCATE");
+    this.#lengthenLog(Math.min(bytes, changesBytes(diskOf(this.directory))), Infinity);
+  }
+
   /**
    * What `run` answers, a change that has to be made: where it throws FullDisk it is tried again, with the log begun anew, without
    * spare files, and at last with less and less of the reserve.
@@ -130,13 +137,6 @@ export class QueueSpace {
         this.#beginLogAnew();
       }
     }
-  }
-
-  /** The same, and gives back what the log has beyond what changes need. */
-  #emptyLog(): void {
-    const bytes = sizeOf(logFile(this.directory));
-    this.transactions.checkpoint("TRUNCATE");
-    this.#lengthenLog(Math.min(bytes, changesBytes(diskOf(this.directory))), Infinity);
   }
 
   /** As `lengthen`. A reader that may not write opens no database beside a log that has something in it, but not SQLite's header. */
