@@ -5,7 +5,7 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { Compile } from "typebox/schema";
-import { BugError, ConfigError, EX, reason } from "../errors.ts";
+import { BugError, ConfigError, EX, reason, StorageError } from "../errors.ts";
 import { type Client, client } from "../ipc/client.ts";
 import type { Calls, Service } from "../ipc/declare.ts";
 import type { Answerer } from "../ipc/server.ts";
@@ -138,13 +138,10 @@ class Host {
   /** Tells the supervisor and the log why this role ends, and ends it. */
   fail(error: unknown): void {
     const config = error instanceof ConfigError;
-    const text = config || !(error instanceof Error) || !(error instanceof BugError)
-      ? reason(error)
-      : error.stack ?? error.message;
-    if (config) fatal(text);
-    else {panic(
-        error instanceof Error ? (error.stack ?? error.message).replaceAll("\n", " ") : text,
-      );}
+    const text = error instanceof BugError ? error.stack ?? error.message : reason(error);
+    // What the operator or the disk has to mend is no fault of the program.
+    if (config || error instanceof StorageError) fatal(text);
+    else panic((error instanceof Error && error.stack || text).replaceAll("\n", " "));
     this.control.say({ type: "fatal", text: text.slice(0, 2000), config });
     flushLog();
     setTimeout(() => this.control.exit(config ? EX.CONFIG : EX.SOFTWARE), 50);

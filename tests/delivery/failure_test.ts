@@ -1,8 +1,9 @@
 /** What happens to mail that cannot be delivered: later, or back to its sender. */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { peerTest, run } from "../support/peers.ts";
 import { Sink } from "../support/sink.ts";
+import { databaseDirectory } from "../../shared/layout.ts";
 import { freePort, System } from "../support/system.ts";
 
 /** Prints what a mail reader finds in a report, as JSON. */
@@ -96,4 +97,17 @@ Deno.test("mail waits for a server that is down, or that refuses it for now", as
     await system.until(() => sink.received.some(({ to }) => to.length === 1));
     assertEquals(system.maildir("u1"), []);
   });
+});
+
+Deno.test("a queue that is no database is told in one line, and mail hears 4xx", async () => {
+  await using system = await System.start();
+  await system.stop();
+  const directory = databaseDirectory(system.queue);
+  await Deno.remove(`${directory}/queue.db-wal`);
+  await Deno.writeTextFile(`${directory}/queue.db`, "no database\n".repeat(1000));
+  await system.start();
+  await system.untilSaid(/qmgr\[\d+\]: fatal: open \S+\/queue\.db: file is not a database\n/);
+  using client = await system.client();
+  const told = await assertRejects(() => client.message("s@src.test", ["u1@box.test"], "x"), Error);
+  assertMatch(told.message, /: 4\d\d /);
 });
