@@ -35,7 +35,7 @@ test("a queue that becomes read-only is answered by 4xx, and all is there after 
   assert(await offer(scene, "before", 10, DEFERRED));
   disk.readOnly();
   assertEquals(await offer(scene, "during"), false);
-  await scene.system.until(() => READ_ONLY.test(scene.system.output));
+  await scene.system.untilSaid(READ_ONLY);
   await scene.system.stop();
   disk.repair();
   await scene.system.start();

@@ -96,18 +96,17 @@ Deno.test("a reload", async (t) => {
   });
 
   await t.step("logs each warning of the configuration, and why it fails", async () => {
-    const logged = (line: RegExp) => system.until(() => line.test(system.output));
     await system.configure({ main: "no_such = 1\nmaillog_file_prefixes = /var" });
     await system.command(["reload"]);
-    await logged(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: no_such: /);
-    await logged(
+    await system.untilSaid(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: no_such: /);
+    await system.untilSaid(
       /postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: maillog_file_prefixes: /,
     );
-    await logged(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
+    await system.untilSaid(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
 
     await system.configure({ main: "mynetworks = 300.1.1.1/8" });
     await assertRejects(() => system.command(["reload"]));
-    await logged(
+    await system.untilSaid(
       /master\[\d+\]: warning: reload: \S+\/main\.cf, line \d+: mynetworks: must be a network/,
     );
   });

@@ -26,7 +26,7 @@ Deno.test("mail goes out although smtp is killed while the server thinks about i
     await system.until(() => connections > 0);
     assertEquals(system.kill("smtp"), 1);
     await system.until(() => sink.received.length === 1);
-    await system.until(() => system.output.includes(`${id}: removed`));
+    await system.untilSaid(`${id}: removed`);
     assertEquals(system.output.includes("status=deferred"), false);
   }
   for (const socket of sockets) socket.destroy();

@@ -50,7 +50,7 @@ Deno.test("a submission arrives once although pickup is killed before it removes
   assertEquals(maildrop(), 1);
   assertEquals(system.kill("pickup") > 0, true);
   await system.until(() => maildrop() === 0);
-  await system.until(() => / was queued already, as \w+\n/.test(system.output));
+  await system.untilSaid(/ was queued already, as \w+\n/);
   await system.command(["sendmail", "-f", "s@src.test", "u2@box.test"], MESSAGE);
   await system.until(() => system.maildir("u2").length === 1);
   assertEquals(system.maildir("u1").length, 1);

@@ -283,13 +283,14 @@ Deno.test("a transport named like a prototype's property defers mail, and harms 
   await using here = await scene({ main: `transport_maps = inline:{ ${entries} }` });
   for (const name of names) await here.system.send(`u@${name.toLowerCase()}.sink.test`);
   for (const name of names) {
-    const missing = new RegExp(`warning: connect to transport ${name}: .* does not call ${name}`);
-    await here.system.until(() => missing.test(here.system.output));
+    await here.system.untilSaid(
+      `warning: connect to transport ${name}: .* does not call ${name}`,
+    );
     const deferred = new RegExp(
       `to=<u@${name}\\.sink\\.test>.*status=deferred \\(mail transport unavailable`,
       "i",
     );
-    await here.system.until(() => deferred.test(here.system.output));
+    await here.system.untilSaid(deferred);
   }
   assertUnhurt(here);
 });

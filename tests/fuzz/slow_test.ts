@@ -202,8 +202,7 @@ Deno.test("clients that do not read their replies are given up, and cost bounded
     socket.on("error", () => {});
     socket.pause();
     socket.write(commands);
-    const givenUp = new RegExp(`timeout after ${verb} (\\(\\d+ bytes\\) )?from`);
-    await system.until(() => givenUp.test(system.output), PATIENCE_MS);
+    await system.untilSaid(`timeout after ${verb} (\\(\\d+ bytes\\) )?from`, PATIENCE_MS);
     socket.destroy();
   }
   const mebibytes = Math.max(...system.processes("smtpd").map(peakKib)) / 1024;

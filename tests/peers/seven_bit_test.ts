@@ -48,7 +48,7 @@ peerTest(
       await using system = await System.start({ sink: `smtp:[127.0.0.1]:${port}` });
       using client = await system.client();
       await client.message("s@src.test", ["u1@sink.test"], CONTENT);
-      await system.until(() => /to=<u1@sink\.test>.* status=sent/.test(system.output));
+      await system.untilSaid(/to=<u1@sink\.test>.* status=sent/);
       const bytes = await Deno.readFile(`${dump}/mail`);
       assertEquals(bytes.filter((byte) => byte > 127).length, 0);
       const text = new TextDecoder().decode(bytes);

@@ -3,7 +3,7 @@
  * the small ones in a user namespace (`user_namespace.ts`).
  */
 
-import { statfsSync } from "node:fs";
+import { diskOf } from "../../shared/queue/reserve.ts";
 
 /** In the environment: directories that are small disks already, with colons between them. */
 export const MOUNTED = "POSTERN_SMALL_DISKS";
@@ -41,8 +41,7 @@ export class SmallDisk implements Disposable {
   }
 
   get free(): number {
-    const { bavail, bsize } = statfsSync(this.directory);
-    return bavail * bsize;
+    return diskOf(this.directory).free;
   }
 
   /** Leaves no more than so many bytes free, in whole pages. */

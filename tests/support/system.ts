@@ -233,9 +233,9 @@ export class System implements AsyncDisposable {
   }
 
   /** Waits until the log, in which roles are heard a little later, has a line like this. */
-  untilSaid(line: string | RegExp): Promise<void> {
+  untilSaid(line: string | RegExp, milliseconds = WITHIN_MS): Promise<void> {
     const pattern = new RegExp(line);
-    return this.until(() => pattern.test(this.output));
+    return this.until(() => pattern.test(this.output), milliseconds);
   }
 
   /** Waits until nothing is in the queue. */
