@@ -237,26 +237,23 @@ Deno.test("query() asks once for all who ask the same at the same time", async (
 });
 
 Deno.test("query() answers while another zone is slow, and fails for what is too much of that one", async () => {
-  const slowness = Promise.withResolvers<void>();
-  let held = 0;
-  await using stub = await new Stub(async (query) => {
+  let isSlow = true, held = 0;
+  await using stub = await new Stub((query) => {
     const { name } = query.questions[0];
-    if (name.endsWith("slow.test")) {
-      held++;
-      await slowness.promise;
-    }
-    return { answers: [A(name)] };
+    if (!isSlow || !name.endsWith("slow.test")) return { answers: [A(name)] };
+    held++;
+    return undefined;
   }).listen();
-  const dns = resolver([stub.name], { dns_attempts: "1", dns_timeout: "30s" });
+  const dns = resolver([stub.name], { dns_attempts: "1", dns_timeout: "3s" });
   const slow = Array.from({ length: 1200 }, (_, i) => dns.query(`n${i}.slow.test`, "A"));
   assertEquals((await dns.query("quick.example", "A")).status, "ok");
   assertEquals(held <= 100, true);
   const { status, text, own } = await slow.at(-1)!;
   assertEquals([status, text, own], ["fail", "too many questions at once", true]);
-  slowness.resolve();
+  isSlow = false;
   // What waited has its turn when others have ended.
   const answered = (await Promise.all(slow)).filter((each) => each.status === "ok");
-  assertEquals(answered.length, 1100);
+  assertEquals(answered.length, 1000);
 });
 
 Deno.test("query() takes a null MX, and drops names that no host can have", async () => {

@@ -11,7 +11,6 @@ import { Resolver } from "./resolver.ts";
 // deno-lint-ignore no-explicit-any
 export type Query = any;
 type Answer = Record<string, unknown> | Uint8Array | undefined;
-type Udp = (query: Query) => Answer | Promise<Answer>;
 
 /** A name server on loopback, UDP and TCP on one port; `udp` and `tcp` make the reply to a query. */
 export class Stub implements AsyncDisposable {
@@ -19,10 +18,10 @@ export class Stub implements AsyncDisposable {
   #udp = createSocket("udp4");
   #tcp = createServer((socket) => {
     socket.on("error", () => {});
-    socket.on("data", async (data: Uint8Array) => {
+    socket.on("data", (data: Uint8Array) => {
       const query = packet.decode(Buffer.from(data).subarray(2));
       this.queries.push({ query, port: socket.remotePort!, tcp: true });
-      const reply = encode(query, await (this.tcp ?? this.udp)(query));
+      const reply = encode(query, (this.tcp ?? this.udp)(query));
       if (!reply) return;
       const framed = new Uint8Array(reply.length + 2);
       new DataView(framed.buffer).setUint16(0, reply.length);
@@ -33,11 +32,11 @@ export class Stub implements AsyncDisposable {
     });
   });
 
-  constructor(readonly udp: Udp, readonly tcp?: (query: Query) => Answer) {
-    this.#udp.on("message", async (data, from) => {
+  constructor(readonly udp: (query: Query) => Answer, readonly tcp?: (query: Query) => Answer) {
+    this.#udp.on("message", (data, from) => {
       const query = packet.decode(Buffer.from(data));
       this.queries.push({ query, port: from.port, tcp: false });
-      const reply = encode(query, await this.udp(query));
+      const reply = encode(query, this.udp(query));
       if (reply) this.#udp.send(reply, from.port, from.address);
     });
   }

@@ -92,6 +92,10 @@ test("flush by site tries only mail for that site", {
 test("flushing in a loop is one run a second, and each of it is answered", {
   agent: (request) => all(request, deferred),
 }, async (world) => {
+  const { flusher } = world.qmgr;
+  assertEquals(flusher.restMs, 1000);
+  // Longer here, for a machine that does something else for a second.
+  flusher.restMs = 3000;
   const queueId = await world.enqueue(["a@a.example"]);
   await world.untilIn(queueId, "deferred");
   let runs = 0;
@@ -102,11 +106,8 @@ test("flushing in a loop is one run a second, and each of it is answered", {
   await world.untilIn(queueId, "deferred");
   const asked = Array.from({ length: 8 }, () => world.flush.call("flush", { id: "", site: "" }));
   const counts = (await Promise.all(asked)).map(({ reply }) => reply.count);
-  const seconds = (performance.now() - started) / 1000;
-  assert(seconds >= 1);
-  // More than two where the machine has done something else for so long.
-  assert(runs >= 2 && runs <= 1 + seconds, `${runs} runs`);
-  assertEquals(Math.max(...counts), 1);
+  assert(performance.now() - started >= flusher.restMs);
+  assertEquals([runs, new Set(counts)], [2, new Set([1])]);
 });
 
 test("a flush that rests is refused when qmgr stops, which waits for none", {}, async (world) => {
@@ -121,7 +122,7 @@ test("a flush that rests is refused when qmgr stops, which waits for none", {}, 
   const started = performance.now();
   await world.qmgr.drain();
   await resting;
-  assert(performance.now() - started < 30_000);
+  assert(performance.now() - started < 10_000);
 });
 
 test("ids and sites that are flushed together are one run each", {

@@ -33,8 +33,7 @@ Deno.test("outcomes that come together are committed together, and nobody gets m
     })
   ));
   assert(commits < count / 2, `${commits} commits for ${count} reports`);
-  world.ahead += 600_000;
-  world.qmgr.scan();
+  world.endGrace();
   await world.untilEmpty();
   assertEquals(world.requests.length, 0);
 });
@@ -101,8 +100,7 @@ Deno.test("recipients with whom an agent has ended in vain are delivered, whatev
   const others = world.outcomes.call("working", world.handed(first!, 0, 1));
   const working = world.outcomes.call("working", world.handed(second!, 0, 1));
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy === 2));
-  world.ahead += 600_000;
-  world.qmgr.scan();
+  world.endGrace();
   await world.until(() => world.qmgr.activeQueue.messages.get(second!)?.withheld === 2);
   await world.outcomes.call("report", { handed: world.handed(second!, 0, 1), outcomes: [] });
   await world.until(() => world.requests.length === 2);
@@ -127,8 +125,7 @@ Deno.test("the sender who asked hears of what an agent delivered for a former qm
   await using world = await World.open({ directory: disk, graceMs: GRACE_MS });
   const working = world.outcomes.call("working", world.handed(queueId, 0));
   await world.until(() => world.qmgr.answers.some(({ busy }) => busy > 0));
-  world.ahead += 600_000;
-  world.qmgr.scan();
+  world.endGrace();
   await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.withheld === 1);
   await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
   await working;

@@ -1,6 +1,12 @@
 /** With a log file and table files: what every role on a message's way has to say is in the one, what they ask for in the other. */
 
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { client } from "../../shared/ipc/client.ts";
 import { logServiceOf, socketPath } from "../../shared/layout.ts";
 import { roleLogService } from "../../shared/protocols/log.ts";
@@ -79,8 +85,10 @@ const DELIVERED_BY_QMGR = [
 
 /** The order in which Postfix says what happens to a message, whoever says it. */
 const ORDER = [/ client=/, / message-id=/, / from=.*queue active/, / status=sent/, / removed/];
+/** Rounds of mail, where a machine is too busy for the first five. */
+const MOST_ROUNDS = 20;
 
-Deno.test("each message has its lines, with the times in the order in which things happened", async () => {
+Deno.test("the lines of each message are in the order in which things happened", async () => {
   await using sink = await Sink.start();
   await using system = await System.prepare();
   const log = `${system.directory}/log/maillog`;
@@ -90,27 +98,30 @@ Deno.test("each message has its lines, with the times in the order in which thin
       `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\nmaillog_format = json`,
   });
   await system.start();
-  const ids: string[] = [];
-  for (let round = 0; round < 5; round++) {
-    const to = (n: number) => n % 2 ? "u1@box.test" : "u1@sink.test";
-    const sends = Array.from({ length: 10 }, (_, n) => system.send(to(n)));
-    ids.push(...await Promise.all(sends));
-  }
-  let text = "";
-  await system.until(() => {
-    text = Deno.readTextFileSync(log);
-    return text.endsWith("\n") && text.split(': removed"').length > ids.length;
-  });
-  const lines: { time: string; text: string }[] = text.trimEnd().split("\n")
-    .map((line) => JSON.parse(line));
   const whole = ORDER.map((_, n) => n);
-  for (const id of ids) {
-    const own = lines.filter(({ text }) => text.includes(`${id}: `));
-    const steps = own.map(({ text }) => ORDER.findIndex((each) => each.test(text)));
-    assertEquals(steps.toSorted(), whole, id);
-    const told = whole.map((step) => own[steps.indexOf(step)]!.time);
-    assertEquals(told, told.toSorted(), id);
+  let count = 0, inOrder = 0;
+  // Lines wait a fifth of a second for those of a role that the machine lets wait longer now and then.
+  for (let round = 0; round < 5 || inOrder <= count / 2 && round < MOST_ROUNDS; round++) {
+    const to = (n: number) => n % 2 ? "u1@box.test" : "u1@sink.test";
+    const ids = await Promise.all(Array.from({ length: 10 }, (_, n) => system.send(to(n))));
+    count += ids.length;
+    let text = "";
+    await system.until(() => {
+      text = Deno.readTextFileSync(log);
+      return text.endsWith("\n") && text.split(': removed"').length > count;
+    });
+    const lines: { time: string; text: string }[] = text.trimEnd().split("\n")
+      .map((line) => JSON.parse(line));
+    for (const id of ids) {
+      const own = lines.filter(({ text }) => text.includes(`${id}: `));
+      const steps = own.map(({ text }) => ORDER.findIndex((each) => each.test(text)));
+      assertEquals(steps.toSorted(), whole, id);
+      const told = whole.map((step) => own[steps.indexOf(step)]!.time);
+      assertEquals(told, told.toSorted(), id);
+      if (steps.join() === whole.join()) inOrder++;
+    }
   }
+  assert(inOrder > count / 2, `${inOrder} of ${count} are in order`);
 });
 
 Deno.test("postsuper leaves its trace in the log file", async () => {

@@ -69,8 +69,8 @@ export function attempt<T>(parse: () => T, ...declared: readonly ErrorClass[]): 
 
 /** What a parser is given at once. */
 const LONG_CHARS = 60_000;
-/** Of work: fourteen times what the slowest takes that looks at each once; a look at all of them for each takes many times as long. */
-const LIMIT_MS = 2000;
+/** Of work: seven times what the slowest takes that looks at each once; a look at all of them for each takes many times as long. */
+const LIMIT_MS = 1000;
 
 /**
  * Gives a parser `LONG_CHARS` characters of each part again and again, bare, in what `around` says, and with something odd at
