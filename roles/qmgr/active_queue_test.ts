@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
-import { MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
+import { MAX_REASON, MAX_RECIPIENTS } from "../../shared/mail/envelope.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { OPEN } from "../../shared/queue/store.ts";
 import { Random } from "../../tests/support/random.ts";
@@ -240,6 +240,20 @@ Deno.test("a message that is held between two pages of recipients ends once", as
   await world.until(() => activeQueue.messages.size === 0);
   await pause(20);
   assertEquals([moved, activeQueue.contentBytes], [["hold"], 0]);
+});
+
+gated("however long a site's reason is, what waits for it is tried again", async (world, gate) => {
+  const ids = [];
+  for (let n = 0; n < 5; n++) ids.push(await world.enqueue([`a${n}@x`]));
+  await world.until(() => gate.waiting.length === 2);
+  const text = "x".repeat(MAX_REASON);
+  for (const { request, reply } of gate.waiting.splice(0)) {
+    reply({ ...all(request, (n) => deferred(n, text)), siteProblem: { ...PROBLEM, text } });
+  }
+  for (const id of ids) await world.untilIn(id, "deferred");
+  using _ = gate.keepOpen();
+  await world.flush.call("flush", { id: "", site: "" });
+  await world.untilEmpty();
 });
 
 gated(

@@ -1,12 +1,12 @@
 /** Outcomes that no agent came to: worded as fits the message, with the line that an agent would have written. */
 
 import { delivered, type Delivery } from "../../shared/log/lines.ts";
-import type { Outcome } from "../../shared/mail/envelope.ts";
+import { MAX_REASON, type Outcome } from "../../shared/mail/envelope.ts";
 import { worded } from "../../shared/mail/verify.ts";
 import type { ActiveMessage, NumberedRecipient } from "./active_message.ts";
 import type { Entry } from "./scheduler/scheduler.ts";
 
-/** One that was `made` at the time `now`; `agent` is in whose name. */
+/** One that was `made` at the time `now`, with as much of its text as is kept; `agent` is in whose name. */
 export function ownOutcome(
   message: ActiveMessage,
   recipient: NumberedRecipient,
@@ -15,7 +15,7 @@ export function ownOutcome(
   now: number,
 ): Outcome {
   const { queueId, activeAt, envelope } = message;
-  const outcome = worded(envelope, made);
+  const outcome = worded(envelope, { ...made, text: made.text.slice(0, MAX_REASON) });
   delivered({
     queueId,
     recipient: recipient.address,

@@ -83,14 +83,16 @@ export const Source = shape({
 });
 export type Source = Static<typeof Source>;
 
+/** An enhanced status code (RFC 3463). */
+export const Dsn = Type.String({ pattern: "^[245]\\.[0-9]{1,3}\\.[0-9]{1,3}$" });
+
 /** What became of one recipient in one attempt. */
 export const Outcome = shape({
   /** The recipient's number within its message. */
   n: count(MAX_RECIPIENTS),
   /** The last two of a message that is only verified, the others of every other message: see `verify.ts`. */
   status: Type.Enum(["sent", "deferred", "bounced", "deliverable", "undeliverable"]),
-  /** Enhanced status code, RFC 3463. */
-  dsn: Type.String({ pattern: "^[245]\\.[0-9]{1,3}\\.[0-9]{1,3}$" }),
+  dsn: Dsn,
   /** The last reply, or the local reason. */
   text: line(MAX_REASON),
   /** The remote server's name when its reply decided, for Remote-MTA; empty otherwise. */

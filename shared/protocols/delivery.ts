@@ -3,6 +3,7 @@
 import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
 import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import {
+  Dsn,
   Envelope,
   MAX_ADDRESS,
   MAX_REASON,
@@ -45,7 +46,7 @@ export const DeliveryReply = shape({
   /** Exactly one for each recipient that was handed over. */
   outcomes: Type.Array(Outcome, { maxItems: 5000 }),
   /** The destination itself failed (refused, greeting 4xx, timed out): the scheduler lowers its concurrency. */
-  siteProblem: Type.Union([Type.Null(), shape({ dsn: line(16), text: line(MAX_REASON) })]),
+  siteProblem: Type.Union([Type.Null(), shape({ dsn: Dsn, text: line(MAX_REASON) })]),
 });
 export type DeliveryReply = Static<typeof DeliveryReply>;
 
