@@ -18,14 +18,22 @@ export function answerQueue(
   feeder: Feeder,
   mutex: Mutex,
 ): Answerer {
-  /** The running deliveries of an active message go on; what is to become of it is done when they have ended. */
-  const judge = async (which: Which, disposition: Disposition): Promise<number> => {
+  /**
+   * The running deliveries of an active message go on; what is to become of it is done when they have ended. What an operator
+   * heard of as deleted nothing else is done with.
+   */
+  const judge = async (
+    which: Which,
+    disposition: Disposition,
+    concerns = (_: ActiveMessage) => true,
+  ): Promise<number> => {
     const ids = which === "ALL" ? [...activeQueue.messages.keys()] : new Set(which);
     const late: ActiveMessage[] = [];
     let count = 0;
     for (const id of ids) {
       const message = activeQueue.messages.get(id);
-      if (!message) continue;
+      const isDeleted = message?.disposition === "delete" && disposition !== "delete";
+      if (!message || isDeleted || !concerns(message)) continue;
       if (activeQueue.judge(message, disposition)) count++;
       else late.push(message);
     }
@@ -40,7 +48,8 @@ export function answerQueue(
       command(async () => await judge(which, "delete") + await store.remove(which)),
     release: ({ which }) =>
       command(async () => {
-        const count = await store.release(which);
+        const isToBeHeld = ({ disposition }: ActiveMessage) => disposition === "hold";
+        const count = await judge(which, "requeue", isToBeHeld) + await store.release(which);
         feeder.want("incoming");
         return count;
       }),

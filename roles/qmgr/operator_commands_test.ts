@@ -64,6 +64,33 @@ gated("delete removes everything, what is in delivery when that ends", async (wo
   assertEquals(world.requests.length, 3);
 });
 
+for (const second of ["hold", "requeue"] as const) {
+  gated(`what is to be deleted is not touched by ${second}`, async (world, gate) => {
+    const queueId = await world.enqueue(["a@x"]);
+    await world.until(() => gate.waiting.length === 1);
+    assertEquals((await world.queue.call("delete", { which: [queueId] })).reply, { count: 1 });
+    assertEquals((await world.queue.call(second, { which: "ALL" })).reply, { count: 0 });
+    gate.open(deferred);
+    await world.untilEmpty();
+    assertEquals(world.requests.length, 1);
+  });
+}
+
+gated("release lets mail in delivery go on that was to be held", async (world, gate) => {
+  const queueId = await world.enqueue(["a@x"]), other = await world.enqueue(["b@x"]);
+  await world.until(() => gate.waiting.length === 2);
+  await world.queue.call("hold", { which: [queueId] });
+  assertEquals((await world.queue.call("release", { which: [queueId, other] })).reply, {
+    count: 1,
+  });
+  gate.open(deferred);
+  await world.untilIn(other, "deferred");
+  await world.until(() => gate.waiting.length === 1);
+  assertEquals(gate.waiting[0]!.request.envelope.queueId, queueId);
+  gate.open(sent);
+  await world.until(() => world.lines(queueId).includes("removed"));
+});
+
 gated("requeue routes mail anew", async (world, gate) => {
   const { waiting, later } = await busy(world, gate);
   assertEquals((await world.queue.call("requeue", { which: [waiting, later] })).reply, {
