@@ -37,8 +37,9 @@ export class ActiveMessage {
   /** The very last one is on its way: what is to become of the message is not changed any more. */
   decided = false;
   disposition: Disposition | undefined;
-  /** How often recipients were tried again at once because their agent died. */
-  retries = 0;
+  /** How often agents died that had recipients of it, and when last. */
+  #losses = 0;
+  #lostAt = -Infinity;
 
   constructor(
     readonly envelope: Envelope,
@@ -119,6 +120,13 @@ export class ActiveMessage {
       else if (status === "bounced") this.failed = true;
       else if (status === "deferred") this.deferred = true;
     }
+  }
+
+  /** An agent died that had recipients of it; answers how often that happened: all that is lost before they rested is one. */
+  countLoss(now: number, restMs: number): number {
+    if (now - this.#lostAt < restMs / 2) return this.#losses;
+    this.#lostAt = now;
+    return ++this.#losses;
   }
 
   isRunning(n: number): boolean {

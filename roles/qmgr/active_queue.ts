@@ -167,7 +167,7 @@ export class ActiveQueue {
     if (recipients.length) this.#route(message, recipients);
   }
 
-  /** Outcomes that a former qmgr's agent reports for a recipient that is not being delivered from here. */
+  /** Outcomes that an agent reports which had lost us, or a former qmgr, for recipients that no other agent has. */
   async report(message: ActiveMessage, outcomes: readonly Outcome[]): Promise<void> {
     const { queueId } = message;
     // Its end is being written: the store still takes what is better than a deferral.
@@ -182,15 +182,26 @@ export class ActiveQueue {
       // Whether somebody wanted to hear of those is looked up when the message is complete.
       message.wantsSuccess ||= message.delivered;
     }
-    const accepted: Outcome[] = [];
+    const accepted: Outcome[] = [], late: Outcome[] = [];
     for (const outcome of outcomes) {
+      // Another agent has it, whose word counts.
       if (message.isRunning(outcome.n)) continue;
-      const entryIsEmpty = this.scheduler.withdrawRecipient(message, outcome.n);
-      if (entryIsEmpty) message.end();
-      const withheld = message.takeBack(outcome.n);
-      if (withheld || entryIsEmpty !== undefined) accepted.push(outcome);
+      if (this.#takeOut(message, outcome.n)) accepted.push(outcome);
+      // It was deferred meanwhile.
+      else if (outcome.n < nextRecipient && outcome.status !== "deferred") late.push(outcome);
+    }
+    if (late.length) {
+      await this.#record(message, late);
+      message.note(late);
     }
     await this.#conclude(message, accepted);
+  }
+
+  /** Takes a recipient out of the schedule; false when it is not there. */
+  #takeOut(message: ActiveMessage, n: number): boolean {
+    const entryIsEmpty = this.scheduler.withdrawRecipient(message, n);
+    if (entryIsEmpty) message.end();
+    return message.takeBack(n) !== undefined || entryIsEmpty !== undefined;
   }
 
   #take(message: ActiveMessage, recipients: readonly NumberedRecipient[]): void {
@@ -283,11 +294,10 @@ export class ActiveQueue {
   #triesAgain(entry: Entry<ActiveMessage>, { lost, unlogged }: Attempt): boolean {
     const { message, recipients } = entry;
     if (lost && !this.#stopped) warning(`transport ${entry.destination.transport}: ${lost}`);
-    const isSoon = lost && message.retries < MAX_RETRIES;
+    const isSoon = lost && message.countLoss(this.parts.steady(), this.retryMs) <= MAX_RETRIES;
     if (message.disposition || !(this.#stopped ? unlogged : isSoon)) return false;
     for (const recipient of recipients) message.withhold(recipient);
     if (this.#stopped) return true;
-    message.retries++;
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
       this.release(message, recipients.map(({ n }) => n));

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
 import type { DeliveryRequest } from "../../shared/protocols/delivery.ts";
-import { all, sent, World } from "./test_world.ts";
+import { all, deferred, Gate, sent, World } from "./test_world.ts";
 import { pause } from "../../tests/support/waiting.ts";
 
 /** The next deliveries end with the death of their agent. */
@@ -78,6 +78,39 @@ Deno.test("a report that comes while recipients rest is taken", async () => {
   endRest(world, queueId, 0, 1);
   await world.untilEmpty();
   assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0, 1], [1]]);
+});
+
+Deno.test("whatever one death takes of a message rests", async () => {
+  await using world = await World.open({ agent: mortal(8) });
+  world.qmgr.activeQueue.retryMs = NEVER_MS;
+  const numbers = Array.from({ length: 8 }, (_, n) => n);
+  const queueId = await world.enqueue(numbers.map((n) => `a@site${n}`));
+  await world.until(() => world.qmgr.activeQueue.messages.get(queueId)?.withheld === 8);
+  endRest(world, queueId, ...numbers);
+  await world.untilEmpty();
+  assertEquals(world.requests.length, 16);
+});
+
+Deno.test("what an agent reports of a recipient that was deferred meanwhile counts", async () => {
+  const gate = new Gate();
+  const agent = (request: DeliveryRequest) =>
+    request.nexthop === "slow" ? gate.agent(request) : mortal(Infinity)(request);
+  await using world = await World.open({ agent });
+  world.qmgr.activeQueue.retryMs = 10;
+  const queueId = await world.enqueue(["a@x", "b@slow"]);
+  await world.until(() => world.lines(queueId).some((line) => line.includes("status=deferred")));
+  await world.outcomes.call("report", { handed: world.handed(queueId, 0), outcomes: [sent(0)] });
+  assertEquals((await world.store.tally(queueId)).sent, 1);
+  gate.open(deferred);
+  await world.untilIn(queueId, "deferred");
+  using _ = gate.keepOpen();
+  await world.flush.call("flush", { id: "", site: "" });
+  await world.untilEmpty();
+  assertEquals(world.requests.map(({ nexthop }) => nexthop).sort(), [
+    "slow",
+    "slow",
+    ...Array(4).fill("x"),
+  ]);
 });
 
 Deno.test("of deliveries that end with qmgr nothing is said: the next one takes them up", async () => {
