@@ -36,6 +36,16 @@ function run(world: World): void {
   world.qmgr.scan();
 }
 
+Deno.test("mail that waits in incoming does not wait for a clock that was set back", async () => {
+  await using world = await World.open();
+  // As while it ends.
+  await world.qmgr.activeQueue.stop(0);
+  await world.enqueue(["a@x"]);
+  await using next = await World.open({ directory: world.crash(), leap: -3600_000 });
+  await next.untilEmpty();
+  assertEquals(next.requests.length, 1);
+});
+
 for (const [how, leap] of LEAPS) {
   Deno.test(`a clock set ${how} bounces nothing, and what waits is delivered when its time has come`, async () => {
     const { world, ready } = await waiting();

@@ -46,8 +46,8 @@ export class Feeder {
   /** Milliseconds. */
   troubleMs = TROUBLE_MS;
   #scans: Record<Source, Scan> = { incoming: newScan(), deferred: newScan() };
-  /** maximal_backoff_time, milliseconds: nothing that waits rightly waits longer. */
-  longestPause = Infinity;
+  /** Nothing that waits rightly waits longer, milliseconds. */
+  readonly longestPause: Record<Source, number> = { incoming: Infinity, deferred: Infinity };
   /** Messages that are due again while what took them out of the active queue is being synced: they are looked for then. */
   #leaving = new Map<string, Source>();
   #turn: Source = "deferred";
@@ -184,7 +184,7 @@ export class Feeder {
     };
     if (source === "deferred") await this.store.forget(now).catch(failed);
     // A clock that was ahead has put these off until then.
-    await this.store.hasten(source, now, now + this.longestPause).catch(failed);
+    await this.store.hasten(source, now, now + this.longestPause[source]).catch(failed);
   }
 
   /** Takes messages in; answers for each why it could not become active, if so. */

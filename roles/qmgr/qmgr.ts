@@ -94,7 +94,8 @@ export class Qmgr {
       activeLimits(params),
     );
     this.feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
-    this.feeder.longestPause = params.maximalBackoffTime * 1000;
+    this.feeder.longestPause.incoming = world.graceMs;
+    this.feeder.longestPause.deferred = params.maximalBackoffTime * 1000;
     this.flusher = new Flusher(this.activeQueue, store, this.feeder, mutex);
     this.#space = new FreeSpace(store, steady, spaceLimits(params));
     this.#intake = new Intake(
@@ -136,7 +137,7 @@ export class Qmgr {
     this.#completer.settings = retrySettings(params);
     this.#space.limits = spaceLimits(params);
     this.#intake.messageSizeLimit = params.messageSizeLimit;
-    this.feeder.longestPause = params.maximalBackoffTime * 1000;
+    this.feeder.longestPause.deferred = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
     this.feeder.want("incoming");
     this.activeQueue.changed();
