@@ -55,11 +55,10 @@ export async function keepContent(
   files: ContentFiles,
   budget: Budget,
 ): Promise<Kept> {
-  const share = new Share(budget);
+  const share = new Share(budget), chunks = source[Symbol.asyncIterator]();
   try {
     const parts: Uint8Array[] = [];
     let size = 0;
-    const chunks = source[Symbol.asyncIterator]();
     for (;;) {
       const { done, value } = await chunks.next();
       if (done) return concat(parts, size);
@@ -71,6 +70,8 @@ export async function keepContent(
     share.release();
     return await spoolContent(queueId, continued(parts, chunks), files);
   } finally {
+    // Where a file cannot be written, the rest is not asked for.
+    await chunks.return?.();
     share.release();
   }
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Budget } from "../budget.ts";
 import { concat } from "../bytes.ts";
+import { StorageError } from "../errors.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
 import { until } from "../../tests/support/waiting.ts";
 import { setSink } from "../log/log.ts";
@@ -58,4 +59,18 @@ test("keepContent() gives back what content took that breaks off", async (files,
     await assertRejects(() => keepContent(nextId(), broken, files, budget), Error, "lost");
     assertEquals(budget.taken, 0);
   }
+});
+
+test("keepContent() ends its source where no file can be written", async (files, budget) => {
+  Deno.removeSync(files.directory, { recursive: true });
+  let ended = 0;
+  async function* source() {
+    try {
+      yield* pieces([200 * KIB, 100 * KIB, 100 * KIB]);
+    } finally {
+      ended++;
+    }
+  }
+  await assertRejects(() => keepContent(nextId(), source(), files, budget), StorageError);
+  assertEquals([ended, budget.taken], [1, 0]);
 });
