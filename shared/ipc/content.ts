@@ -229,6 +229,7 @@ export async function sendContent(
   await sender.send(content instanceof Uint8Array ? once(content) : content);
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+/** Bytes at hand as a stream. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

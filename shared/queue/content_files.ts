@@ -8,6 +8,7 @@
 
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
+import { warning } from "../log/log.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
 import { SharedSync } from "./shared_sync.ts";
 import { SpareFiles, tryToRemove } from "./spare_files.ts";
@@ -83,13 +84,19 @@ export class ContentFiles {
     this.#spares.clear();
   }
 
-  /** Removes every file that no message names; returns how many there were. */
+  /** Removes every file that no message names, as far as that can be done; returns how many there were. */
   sweep(isNamed: (queueId: string) => boolean): number {
     let removed = 0;
-    for (const { name } of Deno.readDirSync(this.directory)) {
-      if (QUEUE_ID.test(name) && isNamed(name)) continue;
-      Deno.removeSync(join(this.directory, name));
-      removed++;
+    for (const { name, isDirectory } of Deno.readDirSync(this.directory)) {
+      // As lost+found is.
+      if (isDirectory || QUEUE_ID.test(name) && isNamed(name)) continue;
+      const path = join(this.directory, name);
+      try {
+        Deno.removeSync(path);
+        removed++;
+      } catch (error) {
+        warning(`remove ${path}, which no message names: ${reason(error)}`);
+      }
     }
     return removed;
   }

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "../bytes.ts";
 import { StorageError } from "../errors.ts";
+import { once } from "../ipc/content.ts";
 import { namesIn } from "../../tests/support/files.ts";
 import { until } from "../../tests/support/waiting.ts";
 import { queueIdSource } from "../mail/queue_id.ts";
@@ -9,10 +10,6 @@ import { DamagedRecord } from "./store.ts";
 
 const nextId = queueIdSource();
 const text = (bytes: number, fill: string) => new Uint8Array(bytes).fill(fill.charCodeAt(0));
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
-}
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
@@ -84,6 +81,14 @@ test("sweep() removes what a crash left of removed files", async (files) => {
   files.remove(id);
   assertEquals(new ContentFiles(files.directory).sweep(() => true), 1);
   assertEquals(namesIn(files.directory), []);
+});
+
+test("sweep() leaves directories alone", async (files) => {
+  Deno.mkdirSync(`${files.directory}/lost+found/x`, { recursive: true });
+  const id = nextId();
+  await files.write(id, once(text(10, "a")));
+  assertEquals(files.sweep(() => false), 1);
+  assertEquals(namesIn(files.directory), ["lost+found"]);
 });
 
 test("write() leaves no file under the id when its source fails", async (files) => {
