@@ -98,13 +98,14 @@ export class Flusher {
   async #retry({ all, ids, sites }: Wanted): Promise<number> {
     this.activeQueue.scheduler.revive();
     let count = 0;
-    if (all) count = await this.store.retry("ALL");
-    else {
+    try {
+      if (all) return await this.store.retry("ALL");
       if (ids.size) count += await this.store.retry([...ids]);
       for (const site of sites) count += await this.store.retry("ALL", site);
+      return count;
+    } finally {
+      this.feeder.want("incoming");
+      this.activeQueue.changed();
     }
-    this.feeder.want("incoming");
-    this.activeQueue.changed();
-    return count;
   }
 }

@@ -42,23 +42,20 @@ export function answerQueue(
     return count;
   };
   const command = (work: () => Promise<number>) => mutex.run(async () => ({ count: await work() }));
+  /** Whatever fails, what was changed is looked for. */
+  const incoming = (work: () => Promise<number>) =>
+    command(() => work().finally(() => feeder.want("incoming")));
   return answer(queueService, {
     hold: ({ which }) => command(async () => await judge(which, "hold") + await store.hold(which)),
     delete: ({ which }) =>
       command(async () => await judge(which, "delete") + await store.remove(which)),
     release: ({ which }) =>
-      command(async () => {
+      incoming(async () => {
         const isToBeHeld = ({ disposition }: ActiveMessage) => disposition === "hold";
-        const count = await judge(which, "requeue", isToBeHeld) + await store.release(which);
-        feeder.want("incoming");
-        return count;
+        return await judge(which, "requeue", isToBeHeld) + await store.release(which);
       }),
     requeue: ({ which }) =>
-      command(async () => {
-        const count = await judge(which, "requeue") + await store.requeue(which);
-        feeder.want("incoming");
-        return count;
-      }),
+      incoming(async () => await judge(which, "requeue") + await store.requeue(which)),
   });
 }
 

@@ -1,11 +1,13 @@
 /**
- * Which messages are due, active, or on their way to a site. A page of the database that is malformed, or that the disk
- * does not give back, costs the messages on it, and no others, as long as it is not one of an index.
+ * Which messages are due, active, named by an operator, or on their way to a site. A page of the database that is
+ * malformed, or that the disk does not give back, costs the messages on it, and no others, as long as it is not one of an
+ * index.
  */
 
 import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import { domainOf } from "../mail/address.ts";
+import type { Which } from "../protocols/queue.ts";
 import { messageOf, type MessageRow } from "./record.ts";
 import { MESSAGE_COLUMNS } from "./sqlite_reader.ts";
 import { DamagedRecord, isOfOnePart, type QueuedMessage } from "./store.ts";
@@ -97,8 +99,40 @@ export function activeIds(rows: Rows): number[] {
   return undamaged(all, ({ id }) => rows<{ id: number }>(sql, id)).flat().map(({ id }) => id);
 }
 
+/**
+ * The next messages, by number, that an operator names of those in these queues (a list for SQL), and where to go on;
+ * that is a number of ALL, or a place in the list of queue ids.
+ */
+export function namedIds(
+  rows: Rows,
+  which: Which,
+  queues: string,
+  limit: number,
+  from: number,
+): { ids: number[]; next: number | undefined } {
+  const readAll = (sql: string, values: readonly (string | number)[]) =>
+    undamaged(values, (value) => rows<{ id: number }>(sql, value)).flat().map(({ id }) => id);
+  const among = `SELECT id FROM messages WHERE queue IN (${queues})`;
+  if (which !== "ALL") {
+    const next = from + limit < which.length ? from + limit : undefined;
+    return { ids: readAll(`${among} AND queue_id = ?`, which.slice(from, from + limit)), next };
+  }
+  let places: { id: number }[], ids;
+  try {
+    places = rows(`${among} AND id > ? ORDER BY id LIMIT ?`, from, limit);
+    ids = places.map(({ id }) => id);
+  } catch (error) {
+    if (!isOfOnePart(error)) throw error;
+    // As above.
+    places = rows<{ id: number }>("SELECT id FROM messages ORDER BY queue_id")
+      .filter(({ id }) => id > from).toSorted((a, b) => a.id - b.id).slice(0, limit);
+    ids = readAll(`${among} AND id = ?`, places.map(({ id }) => id));
+  }
+  return { ids, next: places.length === limit ? places.at(-1)!.id : undefined };
+}
+
 /** What `run` makes of each, but for those on a damaged page. */
-function undamaged<T, Result>(all: readonly T[], run: (each: T) => Result): Result[] {
+export function undamaged<T, Result>(all: readonly T[], run: (each: T) => Result): Result[] {
   const results: Result[] = [];
   for (const each of all) {
     try {

@@ -195,9 +195,10 @@ test(
     Deno.removeSync(`${directory}/reserve`);
     disk.fill();
     await next.close();
-    const left =
-      "queue: what is in the log is left to the next start: queue: database or disk is full";
-    assertEquals(warnings.slice(1), [left]);
+    assertEquals(warnings.slice(1), [
+      "queue: what is in the log is left to the next start: " +
+      `${directory}/queue.db: database or disk is full`,
+    ]);
     disk.empty();
     assertEquals(await openStore(directory).recover(0), 41);
   },

@@ -1,12 +1,15 @@
 /** Submissions that may be made again, remembered in the transaction that queues them: the table `sources`. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { reason } from "../errors.ts";
+import { seldom } from "../log/seldom.ts";
 import type { Source } from "../mail/envelope.ts";
+import { type Batch, isOfOnePart } from "./store.ts";
 
 /** So many are looked at in one go for those that are to be forgotten. */
 export const SOURCES_PAGE = 1000;
 
-/** The caller has a transaction open, and makes errors of SQLite its own. */
+/** Whoever changes something has a transaction open, and makes errors of SQLite its own. */
 export class Sources {
   #find: StatementSync;
   #add: StatementSync;
@@ -15,8 +18,10 @@ export class Sources {
   #page: StatementSync;
   /** Where the last page ended. */
   #last = "";
+  #warn = seldom();
 
-  constructor(db: DatabaseSync) {
+  /** `guard` makes errors of SQLite the store's. */
+  constructor(db: DatabaseSync, readonly guard: (run: () => void) => void) {
     this.#find = db.prepare("SELECT queue_id FROM sources WHERE source = ?");
     this.#add = db.prepare("INSERT INTO sources (source, queue_id, added) VALUES (?, ?, ?)");
     this.#remove = db.prepare("DELETE FROM sources WHERE source = ?");
@@ -34,6 +39,21 @@ export class Sources {
   /** Remembers a source that is not there yet. */
   add({ id }: Source, queueId: string, time: number): void {
     this.#add.run(id, queueId, time);
+  }
+
+  /** What a batch settles, but for what is on a damaged page: that would end the transaction, and does no harm. */
+  forgettable({ added, settled = [] }: Batch): readonly string[] {
+    const ids = added.flatMap(({ source }) => source?.settled ?? []);
+    return [...ids, ...settled].filter((id) => {
+      try {
+        this.guard(() => this.#find.get(id));
+        return true;
+      } catch (error) {
+        if (!isOfOnePart(error)) throw error;
+        this.#warn(`forget submissions: ${reason(error)}`);
+        return false;
+      }
+    });
   }
 
   /** Forgets those that will not come again. */

@@ -6,7 +6,7 @@ import type { Listed } from "../protocols/queue.ts";
 import { othersTurn } from "../timer.ts";
 import { ContentFiles } from "./content_files.ts";
 import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./record.ts";
-import { contentDirectory, openReadOnly } from "./sqlite_schema.ts";
+import { contentDirectory, databaseFile, openReadOnly } from "./sqlite_schema.ts";
 import {
   DamagedRecord,
   FullDisk,
@@ -40,6 +40,8 @@ const PRIMARY_CODE = 0xff;
 const SQLITE_IOERR_READ = 266;
 const SQLITE_IOERR_CORRUPTFS = 8458;
 
+const MEND = " (stop the mail system; sqlite3's .recover saves what can be read)";
+
 /** Its envelope is none: it is listed as corrupt. */
 const UNREADABLE: Omit<MessageRow, "id" | "queue_id"> = {
   queue: "corrupt",
@@ -64,7 +66,7 @@ export class SqliteReader implements QueueReader {
   protected readonly files: ContentFiles;
   #statements = new Map<string, StatementSync>();
 
-  constructor(protected readonly db: DatabaseSync, directory: string, owner = false) {
+  constructor(protected readonly db: DatabaseSync, readonly directory: string, owner = false) {
     this.files = new ContentFiles(contentDirectory(directory), owner);
   }
 
@@ -179,7 +181,8 @@ export class SqliteReader implements QueueReader {
     } catch (error) {
       // A TypeError is not theirs but our own.
       if (error instanceof StorageError || error instanceof TypeError) throw error;
-      throw new (kindOf(error))(`queue: ${reason(error)}`);
+      const Kind = kindOf(error), advice = Kind === DamagedRecord ? MEND : "";
+      throw new Kind(`${databaseFile(this.directory)}: ${reason(error)}${advice}`);
     }
   }
 

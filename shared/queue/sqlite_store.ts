@@ -26,7 +26,7 @@
  *   done      final, and the sender was told        done                       (removed with the message)
  */
 
-import { StorageError } from "../errors.ts";
+import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { Which } from "../protocols/queue.ts";
 import { stopAt } from "../stop_points.ts";
@@ -39,7 +39,16 @@ import {
   spoolContent,
   unlessAborted,
 } from "./kept_content.ts";
-import { activeIds, dueRows, goesTo, messagesOf, type Position, type Rows } from "./due.ts";
+import {
+  activeIds,
+  dueRows,
+  goesTo,
+  messagesOf,
+  namedIds,
+  type Position,
+  type Rows,
+  undamaged,
+} from "./due.ts";
 import { MailRows } from "./mail_rows.ts";
 import { QueueSpace } from "./queue_space.ts";
 import { Reserve } from "./reserve.ts";
@@ -62,6 +71,8 @@ import { Transactions } from "./transactions.ts";
 
 /** Messages that one step changes before others get their turn: few enough for the space that is kept for changes. */
 const COMMAND_PAGE = 100;
+/** For SQL: what operators may requeue and remove. */
+const ANY_BUT_ACTIVE = "'incoming', 'deferred', 'hold', 'corrupt'";
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
 const NONE_ALREADY: ReadonlyMap<NewMessage, string> = new Map();
 
@@ -87,7 +98,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     );
     this.#space = new QueueSpace(directory, this.db, this.#transactions, this.files, reserve);
     this.#mail = new MailRows(this.db);
-    this.#sources = new Sources(this.db);
+    this.#sources = new Sources(this.db, (run) => this.guard(run));
     this.guard(() => this.files.prepare());
     const orphans = this.guard(() => this.files.sweep((queueId) => this.#isNamed(queueId)));
     if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
@@ -130,7 +141,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   async commit(batch: Batch): Promise<Committed> {
-    const write = () => this.#write(batch);
+    const settled = this.#sources.forgettable(batch);
+    const write = () => this.#write(batch, settled);
     // What is kept for changes is not for new mail.
     const { refused, already, unnamed } = batch.added.length
       ? this.#transaction(write)
@@ -182,7 +194,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** active -> incoming. */
   // deno-lint-ignore require-await
   async recover(nextTry: number): Promise<number> {
-    this.#must(() => this.#sources.forgetBefore(nextTry - SOURCE_AGE_MS));
+    try {
+      this.#must(() => this.#sources.forgetBefore(nextTry - SOURCE_AGE_MS));
+    } catch (error) {
+      if (!isOfOnePart(error)) throw error;
+      warning(`forget submissions: ${reason(error)}`);
+    }
     const update = "UPDATE messages SET queue = 'incoming', next_try = ? WHERE queue = 'active'";
     try {
       return this.#transaction(() => Number(this.prepare(update).run(nextTry).changes));
@@ -206,36 +223,35 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   hold(which: Which): Promise<number> {
-    return this.#command(which, "incoming, deferred", (id) => this.#enqueue(id, "hold"));
+    return this.#command(which, "'incoming', 'deferred'", (id) => this.#enqueue(id, "hold"));
   }
 
   release(which: Which): Promise<number> {
-    return this.#command(which, "hold", (id) => this.#enqueue(id, "incoming"));
+    return this.#command(which, "'hold'", (id) => this.#enqueue(id, "incoming"));
   }
 
   requeue(which: Which): Promise<number> {
-    return this.#command(
-      which,
-      "incoming, deferred, hold, corrupt",
-      (id) => this.#enqueue(id, "incoming"),
-    );
+    return this.#command(which, ANY_BUT_ACTIVE, (id) => this.#enqueue(id, "incoming"));
   }
 
   async remove(which: Which): Promise<number> {
-    const files: string[] = [];
-    const removed = await this.#command(which, "incoming, deferred, hold, corrupt", (id) => {
-      const { queue_id } = this.row<{ queue_id: string }>(
-        "SELECT queue_id FROM messages WHERE id = ?",
-        id,
-      )!;
-      if (this.#remove(queue_id)) files.push(queue_id);
-    });
-    for (const queueId of files) this.#removeFile(queueId);
-    return removed;
+    const filed = new Set<string>();
+    const remove = (id: number) => {
+      const sql = "SELECT queue_id FROM messages WHERE id = ?";
+      const { queue_id } = this.row<{ queue_id: string }>(sql, id)!;
+      if (this.#remove(queue_id)) filed.add(queue_id);
+    };
+    try {
+      return await this.#command(which, ANY_BUT_ACTIVE, remove);
+    } finally {
+      if (filed.size) await this.#transactions.sync();
+      // A change that failed has left its messages.
+      for (const queueId of filed) if (!this.#isNamed(queueId)) this.#removeFile(queueId);
+    }
   }
 
   retry(which: Which, site?: string): Promise<number> {
-    return this.#command(which, "deferred", (id) => {
+    return this.#command(which, "'deferred'", (id) => {
       if (site !== undefined && !goesTo(this.#read, id, site)) return false;
       this.#enqueue(id, "incoming");
     });
@@ -258,7 +274,10 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   /** Writes a batch down, or nothing of it; `unnamed` are messages whose content file is of no use any more. */
-  #write(batch: Batch): Committed & { readonly unnamed: readonly string[] } {
+  #write(
+    batch: Batch,
+    settled: readonly string[],
+  ): Committed & { readonly unnamed: readonly string[] } {
     const unnamed: string[] = [];
     let refused = NOTHING_REFUSED as Set<string>;
     let already = NONE_ALREADY as Map<NewMessage, string>;
@@ -271,13 +290,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
         if (refused === NOTHING_REFUSED) refused = new Set();
         refused.add(message.envelope.queueId);
       }
-      if (message.source) this.#sources.settle(message.source.settled);
     }
     for (const { queueId, outcomes } of batch.outcomes) this.#mail.record(queueId, outcomes);
     for (const { queueId, recipients } of batch.reported) this.#mail.reported(queueId, recipients);
     for (const move of batch.moved) this.#mail.move(move);
     for (const queueId of batch.removed) if (this.#remove(queueId)) unnamed.push(queueId);
-    if (batch.settled?.length) this.#sources.settle(batch.settled);
+    this.#sources.settle(settled);
     stopAt?.("store.written");
     return { refused, already, unnamed };
   }
@@ -334,32 +352,28 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     queues: string,
     change: (id: number) => boolean | void,
   ): Promise<number> {
-    const among = `queue IN (${queues.split(", ").map((name) => `'${name}'`).join(", ")})`;
     let changed = 0;
-    for (let at = 0, last = 0;;) {
-      const { rows, count } = this.#must(() => {
-        const rows = which === "ALL"
-          ? this.rows<{ id: number }>(
-            `SELECT id FROM messages WHERE ${among} AND id > ? ORDER BY id LIMIT ${COMMAND_PAGE}`,
-            last,
-          )
-          : which.slice(at, at + COMMAND_PAGE).flatMap((queueId) =>
-            this.row<{ id: number }>(
-              `SELECT id FROM messages WHERE ${among} AND queue_id = ?`,
-              queueId,
-            ) ?? []
-          );
-        return { rows, count: rows.filter(({ id }) => change(id) !== false).length };
-      });
-      changed += count;
-      last = rows.at(-1)?.id ?? last;
-      at += COMMAND_PAGE;
-      const more = which === "ALL" ? rows.length === COMMAND_PAGE : at < which.length;
-      if (!more) break;
-      await othersTurn();
+    for (let from: number | undefined = 0; from !== undefined;) {
+      this.#settle();
+      const { ids, next } = namedIds(this.#read, which, queues, COMMAND_PAGE, from);
+      changed += this.#changeEach(ids, change);
+      if (next !== undefined) await othersTurn();
+      from = next;
     }
     await this.#transactions.sync();
     return changed;
+  }
+
+  /** How many were changed: all in one go, or one by one where something is on a damaged page. */
+  #changeEach(ids: readonly number[], change: (id: number) => boolean | void): number {
+    const changeAll = (some: readonly number[]) =>
+      this.#must(() => some.filter((id) => change(id) !== false).length);
+    try {
+      return changeAll(ids);
+    } catch (error) {
+      if (!isOfOnePart(error)) throw error;
+    }
+    return undamaged(ids, (id) => changeAll([id])).reduce((sum, count) => sum + count, 0);
   }
 
   #change(sql: string, ...values: (string | number)[]): number {
