@@ -13,6 +13,7 @@ import { warning } from "../../shared/log/log.ts";
 import {
   type Batch,
   DamagedRecord,
+  isOfOnePart,
   type NewMessage,
   type QueueStore,
 } from "../../shared/queue/store.ts";
@@ -152,9 +153,24 @@ export class Committer {
     let refused = added.length ? failure : undefined;
     // It may be for a change that the mail could not be committed.
     if (left.length && refused) refused = await this.#commit(added, []);
-    if (refused) { for (const { reject } of added) reject(refused); }
+    if (refused) refused = await this.#addEach(added, refused);
     this.#failed = this.#setAside(left) ?? refused;
     if (this.#failed) warning(`queue file write error: ${this.#failed.message}`);
+  }
+
+  /** Refuses new mail that cannot be made durable: of what meets a damaged page only that. Answers why none can be, if so. */
+  async #addEach(
+    added: readonly Arrival[],
+    failure: StorageError,
+  ): Promise<StorageError | undefined> {
+    if (!isOfOnePart(failure)) {
+      for (const { reject } of added) reject(failure);
+      return failure;
+    }
+    for (const each of added) {
+      const itsOwn = added.length === 1 ? failure : await this.#commit([each], []);
+      if (itsOwn) each.reject(itsOwn);
+    }
   }
 
   /** What could not be made before is tried without anything new. */

@@ -111,6 +111,20 @@ Deno.test("Committer refuses a message whose id is taken, and only that", async 
 /** Shorter than in earnest. */
 const RETRY_MS = 30;
 
+Deno.test("Committer refuses only that of the mail that meets a damaged page", async () => {
+  const stub = new Stub(), committer = new Committer(stub);
+  unable(stub, new DamagedRecord("malformed"), "b");
+  const [first, refused, last] = ["a", "b", "c"].map((id) => committer.add(message(id)));
+  await assertRejects(() => refused!, DamagedRecord);
+  await Promise.all([first, last, committer.add(message("d"))]);
+  await assertRejects(() => committer.add(message("b")), DamagedRecord);
+  await committer.add(message("e"));
+  assertEquals(stub.batches.map((each) => idsOf(each).join("")), [
+    ...["abc", "a", "b", "c"],
+    ...["d", "b", "e"],
+  ]);
+});
+
 Deno.test("Committer commits changes without the mail that does not fit", async () => {
   setSink(() => {});
   const stub = new Stub(), committer = new Committer(stub, RETRY_MS);
