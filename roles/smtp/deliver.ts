@@ -183,7 +183,8 @@ export class Deliverer {
       } else if (error instanceof StreamError) {
         job.failedRest(streamTrouble(error, session.server));
         // After the end of data the server may have taken it: not again at once.
-        if (session.tls && error.phase !== this.#phases.end.name) return "tlsBroke";
+        const mayHave = error.phase === this.#phases.end.name;
+        if (session.tls && !session.leaving && !mayHave) return "tlsBroke";
       } else throw error;
     } finally {
       this.pool.give(job.request.nexthop, session, likely);

@@ -92,14 +92,15 @@ function certificate(): { key: string; cert: string } {
 const OFFER = "250-mx.test\r\n250-PIPELINING\r\n250 STARTTLS";
 
 /**
- * A server that offers STARTTLS; inside TLS it answers each command, but breaks off at the one that `tls` names. With false there
- * is no TLS to be had.
+ * A server that offers STARTTLS; inside TLS it answers each command, but breaks off at the one that `tls` names, with `goodbye` if
+ * there is one. With false there is no TLS to be had.
  */
 async function withTls(
   script: Script,
   tls: boolean | string,
   changed: Record<string, string>,
   age = 0,
+  goodbye = "",
 ) {
   const inside: string[] = [];
   const sockets = new Set<Socket>();
@@ -109,7 +110,9 @@ async function withTls(
     socket.on("data", (data: Uint8Array) => {
       for (const line of new TextDecoder().decode(data).split("\r\n").slice(0, -1)) {
         inside.push(line);
-        if (typeof tls === "string" && line.startsWith(tls)) return void socket.destroy();
+        if (typeof tls === "string" && line.startsWith(tls)) {
+          return void (goodbye ? socket.end(goodbye) : socket.destroy());
+        }
         if (inData && line !== ".") continue;
         const data = line === "DATA";
         inData = data;
@@ -263,6 +266,22 @@ for (
       const { reply, contents, inside } = await withTls({}, verb, changed, age);
       assertEquals(reply.outcomes.map((each) => each.dsn), [dsn]);
       assertEquals([inside.at(-1)!.split(" ")[0], contents.length], [verb, plain]);
+    },
+  });
+}
+
+for (const verb of ["EHLO", "MAIL", "RCPT", "DATA"]) {
+  Deno.test({
+    name: `deliver() defers old mail when a server says 421 to "${verb}" inside TLS, and leaves`,
+    ignore: NO_OPENSSL,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const changed = { smtp_tls_security_level: "may" };
+      const goodbye = "421 4.7.0 Too many\r\n";
+      const { reply, outside, inside } = await withTls({}, verb, changed, 301_000, goodbye);
+      assertEquals(reply.outcomes.map((each) => [each.status, each.dsn]), [["deferred", "4.7.0"]]);
+      assertEquals([inside.at(-1)!.split(" ")[0], outside.length], [verb, 1]);
     },
   });
 }

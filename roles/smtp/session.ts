@@ -25,6 +25,8 @@ export class Session {
   needsReset = false;
   /** False once it must not be used again: out of step, or the server said goodbye. */
   usable = true;
+  /** It said 421: what ends now, ends by its own will. */
+  leaving = false;
   tls = false;
   /** By the sweeper's clock: its start and its last use. */
   readonly startedAt: number;

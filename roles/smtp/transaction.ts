@@ -116,10 +116,12 @@ export class Transaction {
   }
 
   /** Sends a command unless it went out with the batch, and takes its reply. */
-  #ask(command: string, phase: Phase): Promise<Reply> {
-    const { wire } = this.session;
-    if (command) wire.send(command);
-    return wire.verdict(phase);
+  async #ask(command: string, phase: Phase): Promise<Reply> {
+    const { session } = this;
+    if (command) session.wire.send(command);
+    const reply = await session.wire.verdict(phase);
+    if (reply.code === 421) session.leaving = true;
+    return reply;
   }
 
   /** RSET where the transaction before was broken off, and MAIL. */
@@ -189,18 +191,17 @@ export class Transaction {
     stopAt?.("smtp.content_sent");
     let reply = await this.#ask("", this.phases.end);
     stopAt?.("smtp.accepted");
-    let ended = reply.code === 421;
     for (let i = 0; i < this.#accepted.length; i++) {
       if (i > 0 && this.settings.protocol === "lmtp") {
         reply = await this.#ask("", this.phases.end);
-        ended ||= reply.code === 421;
       }
       const open = this.#accepted[i]!;
       if (reply.class === 2) job.sent(open, reply, this.#success(open));
       else job.failed(open, replyTrouble(reply, END_OF_DATA, session.server));
     }
     session.needsReset = false;
-    session.usable = !ended && (reply.class === 2 || reply.class === 4 || reply.class === 5);
+    session.usable = !session.leaving &&
+      (reply.class === 2 || reply.class === 4 || reply.class === 5);
   }
 
   /** Who tells the sender of success (RFC 3461 5.2): a server with DSN, or we; LMTP hands over to the mailbox itself. */
@@ -258,7 +259,8 @@ export class Transaction {
 
   /** After 421, or a code that has no place here, the two sides may not mean the same reply any more. */
   #checkStep(reply: Reply): void {
-    if (reply.code === 421 || (reply.class !== 4 && reply.class !== 5)) this.session.usable = false;
+    const { session } = this;
+    if (session.leaving || (reply.class !== 4 && reply.class !== 5)) session.usable = false;
   }
 }
 
