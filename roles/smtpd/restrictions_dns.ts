@@ -1,5 +1,6 @@
 /** Restrictions that ask the DNS. Trouble there is never a permanent refusal. */
 
+import { asciiDomain } from "../../shared/net/nexthop.ts";
 import { reply } from "../../shared/smtp/reply.ts";
 import { domainOf, external } from "../../shared/mail/address.ts";
 import { cannotResolve, type Check, refuse, temporaryFailure, type Verdict } from "./check.ts";
@@ -32,23 +33,27 @@ async function unknownDomain(
   address: string,
   domain: string,
 ): Promise<Verdict> {
-  const mx = await check.services.query(domain, "MX");
+  const { settings } = check;
+  const dsn = list === "sender" ? "4.1.8" : "4.1.2";
+  const refused = (code: number) => refuse(check, list, code, dsn, "Domain not found");
+  // The DNS knows A-labels alone (RFC 6531 3.2).
+  const name = asciiDomain(domain);
+  if (name === undefined) return refused(settings.unknownAddressRejectCode);
+  const mx = await check.services.query(name, "MX");
   if (mx.status === "ok") {
     const isNull = mx.records.length === 1 && /^\.?$/.test(mx.records[0]!.data);
     return isNull ? refuseNullMx(list, address, domain) : "dunno";
   }
   const answers = [mx];
   for (const type of mx.status === "none" ? ["A", "AAAA"] as const : []) {
-    const found = await check.services.query(domain, type);
+    const found = await check.services.query(name, type);
     if (found.status === "ok") return "dunno";
     answers.push(found);
   }
-  const { settings } = check;
-  const dsn = list === "sender" ? "4.1.8" : "4.1.2";
   if (!answers.some(({ status }) => status === "fail")) {
-    return refuse(check, list, settings.unknownAddressRejectCode, dsn, "Domain not found");
+    return refused(settings.unknownAddressRejectCode);
   }
-  const later = refuse(check, list, 450, dsn, "Domain not found");
+  const later = refused(450);
   if (settings.unknownAddressTempfailAction === "defer") return later;
   check.deferIfPermit ??= later;
   return "dunno";

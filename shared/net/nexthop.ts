@@ -45,18 +45,14 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
   if (!host) throw bad(text);
   const mx = !lmtp && inBrackets === undefined && !isIP(host);
   const number = portOf(port ?? defaultPort);
-  if (number === undefined) throw bad(text);
-  return { text, host: ascii(host), port: number, mx };
+  const name = asciiDomain(host);
+  if (number === undefined || name === undefined) throw bad(text);
+  return { text, host: name, port: number, mx };
 }
 
-/** A-labels of an internationalized domain: the URL parser is the platform's own UTS 46. */
-function ascii(host: string): string {
-  if (isAscii(host)) return host;
-  try {
-    return new URL(`http://${host}/`).hostname;
-  } catch {
-    throw bad(host);
-  }
+/** A-labels of an internationalized domain, undefined when it has none: the URL parser is the platform's own UTS 46. */
+export function asciiDomain(domain: string): string | undefined {
+  return isAscii(domain) ? domain : URL.parse(`http://${domain}/`)?.hostname;
 }
 
 function bad(text: string): PeerError {
