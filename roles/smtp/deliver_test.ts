@@ -146,6 +146,12 @@ Deno.test("deliver() bounces what needs SMTPUTF8 where it is not offered", async
   ]);
 });
 
+Deno.test("deliver() bounces only who needs SMTPUTF8 where it is not offered", async () => {
+  const { seen, server } = await outcomes({}, {}, ["a@x.test", "jösé@x.test", "b@x.test"]);
+  assertEquals(seen.map(([, dsn]) => dsn), ["2.0.0", "5.6.7", "2.0.0"]);
+  assertEquals(server.commands[0]!.filter((line) => line.startsWith("RCPT")).length, 2);
+});
+
 Deno.test("deliver() asks for SMTPUTF8 where it is needed and offered", async () => {
   const { server, seen } = await outcomes({ EHLO: "250-x\r\n250 SMTPUTF8" }, {}, [
     "jösé@example.com",

@@ -137,9 +137,12 @@ export class Job {
     for (const open of this.open) this.#note(open, trouble);
   }
 
-  /** Notes for all that a server's offer is not enough for this message; another's may be. */
-  unfit(trouble: Trouble): void {
-    this.unreachable(trouble);
+  /** Notes for some that a server's offer is not enough; another's may be, so nothing that this one says decides. */
+  unfit(some: readonly Open[], trouble: Trouble): void {
+    for (const open of some) {
+      this.#note(open, trouble);
+      open.attempt = this.#attempt;
+    }
     this.#unlogged.add(trouble);
   }
 

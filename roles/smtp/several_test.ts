@@ -88,3 +88,23 @@ for (
     });
   }
 }
+
+for (
+  const [what, script, expected] of [
+    ["sends to", {}, ["2.0.0", "2.0.0"]],
+    ["is refused by", { MAIL: "550 5.7.1 no" }, ["5.7.1", "2.0.0"]],
+  ] as [string, Script, string[]][]
+) {
+  Deno.test(`deliver() ${what} a server without SMTPUTF8, and leaves who needs it to the next`, async () => {
+    await using first = await new StubServer({ ...LITTLE, ...script }).listen();
+    await using second = await new StubServer(MUCH).listen();
+    const agent = deliverer(), to = ["a@x.test", "\u00e4@x.test"];
+    const { outcomes } = await agent.deliver(
+      request(`${first.nexthop}, ${second.nexthop}`, to),
+      content(),
+    );
+    agent.pool.close();
+    assertEquals(outcomes.map((each) => [each.n, each.dsn]), [[0, expected[0]], [1, expected[1]]]);
+    assertEquals(second.commands[0]!.filter((line) => line.startsWith("RCPT")).length, 1);
+  });
+}

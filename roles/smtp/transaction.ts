@@ -53,14 +53,14 @@ export class Transaction {
   ) {}
 
   async run(): Promise<void> {
-    const utf8 = this.#checkAddresses();
+    this.#refuseUnsafe();
     const { job, session } = this;
     if (!job.open.length) return;
-    const unfit = this.#unfit(utf8);
-    if (unfit) return job.unfit(unfit);
+    const utf8 = this.#needsUtf8();
+    const recipients = this.#fitting(utf8);
+    if (!recipients.length) return;
     const offered = session.features, batch = offered.pipelining;
-    const recipients = job.open;
-    const mail = mailCommand(job.request, offered, utf8);
+    const mail = mailCommand(job.request, offered, utf8 || recipients.some(isUtf8));
     if (batch) {
       let commands = session.needsReset ? "RSET\r\n" + mail : mail;
       for (const { recipient } of recipients) commands += rcptCommand(recipient, offered);
@@ -82,33 +82,39 @@ export class Transaction {
     if (await this.#data(batch)) await this.#content();
   }
 
-  /** Refuses what no server may be sent; true when SMTPUTF8 must be asked for. */
-  #checkAddresses(): boolean {
-    const { job } = this, { envelope } = job.request;
-    if (isUnsafe(envelope.sender)) {
+  /** Refuses what no server may be sent. */
+  #refuseUnsafe(): void {
+    const { job } = this;
+    if (isUnsafe(job.request.envelope.sender)) {
       job.failedRest(this.#refusal("5.1.7", "bad sender address syntax"));
     }
-    let utf8 = !isAscii(envelope.sender);
     for (const open of job.open) {
-      const { address } = open.recipient;
-      utf8 ||= !isAscii(address);
-      if (!isUnsafe(address)) continue;
+      if (!isUnsafe(open.recipient.address)) continue;
       job.failed(open, this.#refusal("5.1.3", "bad recipient address syntax"));
     }
-    return utf8 || envelope.smtputf8 && (envelope.utf8Header ?? mayHaveUtf8(job.content.whole));
   }
 
-  /** Why this server need not be asked, by what it offered; another may offer more. */
-  #unfit(utf8: boolean): Trouble | undefined {
-    const { size } = this.job.request, { features, server } = this.session;
+  /** True when the message cannot be sent without SMTPUTF8, whoever it is for. */
+  #needsUtf8(): boolean {
+    const { request: { envelope }, content } = this.job;
+    return !isAscii(envelope.sender) ||
+      envelope.smtputf8 && (envelope.utf8Header ?? mayHaveUtf8(content.whole));
+  }
+
+  /** Whose mail this server can be sent, by what it offered; to the others another may offer more. */
+  #fitting(utf8: boolean): readonly Open[] {
+    const { job } = this, { size } = job.request, { features, server } = this.session;
     const { sizeLimit } = features;
     if (sizeLimit && size > sizeLimit) {
       const text = `message size ${size} exceeds size limit ${sizeLimit} of server ${server.label}`;
-      return this.#refusal("5.3.4", text);
+      job.unfit(job.open, this.#refusal("5.3.4", text));
+      return [];
     }
-    if (!utf8 || features.utf8) return undefined;
+    const unfit = features.utf8 ? [] : utf8 ? job.open : job.open.filter(isUtf8);
+    if (!unfit.length) return job.open;
     const text = `SMTPUTF8 is required, but was not offered by host ${server.label}`;
-    return this.#refusal("5.6.7", text);
+    job.unfit(unfit, this.#refusal("5.6.7", text));
+    return utf8 ? [] : job.open.filter((open) => !isUtf8(open));
   }
 
   #refusal(dsn: string, text: string): Trouble {
@@ -262,6 +268,11 @@ export class Transaction {
     const { session } = this;
     if (session.leaving || (reply.class !== 4 && reply.class !== 5)) session.usable = false;
   }
+}
+
+/** A recipient to whom nothing can be sent without SMTPUTF8. */
+function isUtf8({ recipient }: Open): boolean {
+  return !isAscii(recipient.address);
 }
 
 /**
