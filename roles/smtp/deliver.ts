@@ -144,7 +144,8 @@ export class Deliverer {
     const first = await this.#attempt(server, level, job, likely);
     const goesOn = job.open.length > 0 && job.canSend;
     if (!first.tlsBroke || !goesOn || !this.#mayGoPlain(level, job)) return first.opened;
-    const second = await this.#attempt(server, "none", job, likely);
+    // Not kept: the next mail to come may be fresh, and has to try TLS itself.
+    const second = await this.#attempt(server, "none", job, false);
     return first.opened || second.opened;
   }
 

@@ -136,3 +136,23 @@ Deno.test("deliver() uses a session no longer than smtp_connection_reuse_count_l
   assertEquals(server.commands.length, 2);
   agent.pool.close();
 });
+
+Deno.test("deliver() keeps no session that does without TLS because mail has waited", async () => {
+  await using server = await new StubServer({
+    EHLO: "250-mx.test\r\n250-PIPELINING\r\n250 STARTTLS",
+    STARTTLS: "close",
+  }).listen();
+  const agent = deliverer(settings({ smtp_tls_security_level: "may" }));
+  const seen = [];
+  for (const age of [301_000, 0]) {
+    const changed = { keep: true, arrived: Date.now() - age };
+    const { outcomes } = await agent.deliver(
+      request(server.nexthop, undefined, changed),
+      content(),
+    );
+    seen.push(outcomes[0]!.status);
+  }
+  agent.pool.close();
+  assertEquals(seen, ["sent", "deferred"]);
+  assertEquals(server.contents.length, 1);
+});
