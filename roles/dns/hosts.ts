@@ -6,6 +6,8 @@ import { canonical, isTarget } from "./packet.ts";
 
 /** Addresses of one name that are kept. */
 const MAX_ADDRESSES = 100;
+/** RFC 6761 6.3: this name never leaves the host. */
+const LOCALHOST = "localhost";
 
 export class Hosts {
   #addresses = new Map<string, string[]>();
@@ -19,8 +21,7 @@ export class Hosts {
       if (hosts[0] && !this.#names.has(address)) this.#names.set(address, hosts[0]);
       for (const host of hosts) this.#add(host, address);
     }
-    // RFC 6761 6.3: this name never leaves the host.
-    if (!this.#addresses.has("localhost")) this.#addresses.set("localhost", ["127.0.0.1", "::1"]);
+    if (!this.#addresses.has(LOCALHOST)) this.#addresses.set(LOCALHOST, ["127.0.0.1", "::1"]);
   }
 
   /** Undefined when the file does not say; for PTR `name` is an address. */
@@ -30,8 +31,10 @@ export class Hosts {
       return host === undefined ? undefined : made([host]);
     }
     if (type !== "A" && type !== "AAAA") return undefined;
-    const addresses = this.#addresses.get(canonical(name));
-    return addresses && made(addresses.filter((each) => isIP(each) === (type === "A" ? 4 : 6)));
+    const host = canonical(name), family = type === "A" ? 4 : 6;
+    const addresses = (this.#addresses.get(host) ?? []).filter((each) => isIP(each) === family);
+    // An address of one family does not say that there is none of the other.
+    return addresses.length || host === LOCALHOST ? made(addresses) : undefined;
   }
 
   #add(host: string, address: string): void {

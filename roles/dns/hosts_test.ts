@@ -51,6 +51,15 @@ Deno.test("Hosts gives back what is written, whatever the names", () => {
   }));
 });
 
+Deno.test("Hosts does not answer for the family that the file does not have, but for localhost", () => {
+  const hosts = new Hosts("2001:db8::9 six.test\n192.0.2.9 four.test\n127.0.0.1 localhost\n");
+  const statuses = ["six.test", "four.test", "localhost"].map((name) => [
+    hosts.answer(name, "A")?.status,
+    hosts.answer(name, "AAAA")?.status,
+  ]);
+  assertEquals(statuses, [[undefined, "ok"], ["ok", undefined], ["ok", "none"]]);
+});
+
 Deno.test("Hosts takes no name that only looks like one", () => {
   for (const name of disguised("kiosk.test")) {
     const hosts = new Hosts(`10.0.0.1 ${name}`);

@@ -308,7 +308,7 @@ Deno.test("query() looks into the hosts file first", async () => {
     dns_hosts: "192.0.2.9 Mail.Test mail # ours\nnonsense x\n::1 six.test",
   });
   assertEquals((await dns.query("mail.test", "A")).records[0]!.data, "192.0.2.9");
-  assertEquals((await dns.query("mail.test", "AAAA")).status, "none");
+  assertEquals((await dns.query("mail.test", "AAAA")).status, "fail");
   assertEquals((await dns.query("192.0.2.9", "PTR")).records[0]!.data, "mail.test");
   assertEquals((await dns.query("six.test", "AAAA")).records[0]!.data, "::1");
   assertEquals((await dns.query("localhost", "A")).records[0]!.data, "127.0.0.1");
