@@ -49,8 +49,6 @@ type Reply = ReplyOf<typeof cleanupService.calls, "submit">;
 const INLINE_BYTES = 120 * 1024;
 /** How far back a submission's own time is believed; a user can set it at will. */
 const MAX_AGE_MS = 24 * 3600 * 1000;
-/** A report shows so much of the message. */
-const REPORTED_BYTES = 50_000;
 
 const encoder = new TextEncoder();
 const CRLF = Uint8Array.of(13, 10);
@@ -163,7 +161,6 @@ export class Submitter {
           "nobody to be told",
       );
     }
-    const content = await start(submission, REPORTED_BYTES);
     const sources: string[] = [];
     this.#reports.set(submission, sources);
     for (let at = 0; at < told.length;) {
@@ -177,7 +174,7 @@ export class Submitter {
         retryUntil: 0,
         source,
       };
-      const { reply } = await this.options.bounce.call("report", report, content);
+      const { reply } = await this.options.bounce.call("report", report, submission.content());
       const made = madeSources(source, reply.told, report.recipients.length);
       sources.push(made.report, made.copy);
       at += reply.told;
@@ -247,16 +244,4 @@ async function* stream(header: Uint8Array, submission: Submission): AsyncGenerat
     first &&= part.length === 0;
     yield part;
   }
-}
-
-/** The first bytes of the message. */
-async function start(submission: Submission, limit: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(Math.min(submission.size, limit));
-  let at = 0;
-  for await (const part of submission.content()) {
-    bytes.set(part.subarray(0, bytes.length - at), at);
-    at += part.length;
-    if (at >= bytes.length) break;
-  }
-  return bytes;
 }

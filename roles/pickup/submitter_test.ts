@@ -236,6 +236,19 @@ Deno.test("a permanent refusal is reported to the sender before the file goes", 
   assertMatch(log[1]!, /status=bounced \(554 5\.4\.0 Loop\), returned to sender$/);
 });
 
+Deno.test("each report gets the whole of a large message: bounce knows how much it quotes", async () => {
+  const { submitter, asked } = bench(
+    { queued: false, code: 554, dsn: "5.4.0", text: "Loop" },
+    {},
+    1,
+  );
+  const message = "Subject: x\r\n\r\n" + "x\r\n".repeat(100_000);
+  const { found } = await submission({}, message);
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "done");
+  const reports = asked.slice(1).map(({ request, content }) => [request.size, content.length]);
+  assertEquals(reports, [[300_014, 300_014], [300_014, 300_014]]);
+});
+
 Deno.test("a report that is asked for again is known by its source, until its file has gone", async () => {
   const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
   const recipients = Array.from({ length: 750 }, (_, n) => `a${n}@example.com`);
