@@ -8,8 +8,8 @@ import type { Session } from "./session.ts";
 export async function connectionAllowed(session: Session): Promise<boolean> {
   const { connectionCountLimit, connectionRateLimit } = session.settings;
   if (connectionCountLimit === Infinity && connectionRateLimit === Infinity) return true;
-  session.counted = true;
-  const { connections, rate } = await session.services.anvil.connect(session.network);
+  const { connections, rate, disconnect } = await session.services.anvil.connect(session.network);
+  session.uncount = disconnect;
   if (connections > connectionCountLimit) {
     return exceeded(session, "Connection concurrency", connections);
   }

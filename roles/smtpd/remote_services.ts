@@ -69,21 +69,12 @@ function failed(text: string): DnsAnswer {
 
 function anvil(client: Clients["anvil"], service: string): Anvil {
   const quiet = (error: unknown) => warning(`cannot count clients: ${reason(error)}`);
-  /** What ends the counting of each connection that is open. */
-  const open = new Map<string, (() => void)[]>();
   return {
     connect: (network) =>
-      client.call("connect", { service, client: network }).then(({ reply, settle }) => {
-        const settles = open.get(network);
-        if (settles) settles.push(settle);
-        else open.set(network, [settle]);
-        return reply;
-      }, (error) => (quiet(error), { connections: 0, rate: 0 })),
-    disconnect: (network) => {
-      const settles = open.get(network);
-      settles?.pop()?.();
-      if (!settles?.length) open.delete(network);
-    },
+      client.call("connect", { service, client: network }).then(
+        ({ reply, settle }) => ({ ...reply, disconnect: settle }),
+        (error) => (quiet(error), { connections: 0, rate: 0, disconnect: () => {} }),
+      ),
     event: (network, kind) =>
       client.call("event", { service, client: network, kind, amount: 1 })
         .then(({ reply }) => reply.rate, (error) => (quiet(error), 0)),

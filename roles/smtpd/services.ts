@@ -24,8 +24,10 @@ export type EventKind = "message" | "recipient" | "newtls";
 
 /** Limits are a courtesy: an anvil that cannot be asked counts nothing. */
 export interface Anvil {
-  connect(client: string): Promise<{ connections: number; rate: number }>;
-  disconnect(client: string): void;
+  /** Counts a connection until `disconnect` is called. */
+  connect(
+    client: string,
+  ): Promise<{ connections: number; rate: number; disconnect: () => void }>;
   event(client: string, kind: EventKind): Promise<number>;
 }
 

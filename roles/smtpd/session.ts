@@ -64,7 +64,8 @@ export class Session {
   contentBytes = -1;
   readonly tally: Tally;
   sawBareLf = false;
-  counted = false;
+  /** Ends anvil's counting of this connection, if it counts it. */
+  uncount: (() => void) | undefined;
   /** After this reply the session ends. */
   closing = false;
   #stage: Stage = "connected";
@@ -100,7 +101,7 @@ export class Session {
       this.wire.write(this.#host(421, "4.3.0", "Server local error").wire);
     }
     this.resetTransaction("the session ended");
-    if (this.counted) this.services.anvil.disconnect(this.network);
+    this.uncount?.();
     lines.disconnected(this.client, this.tally.counts(), this.sawBareLf ? "bare_lf" : "");
     this.wire.end(this.where === "QUIT");
   }

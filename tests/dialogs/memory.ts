@@ -130,8 +130,7 @@ export function stubServices(
     space: new Space(),
     recipients: new Budget("recipients", 1 << 20, 1 << 14),
     anvil: {
-      connect: () => Promise.resolve({ connections: count, rate: count }),
-      disconnect: () => {},
+      connect: () => Promise.resolve({ connections: count, rate: count, disconnect: () => {} }),
       event: () => Promise.resolve(count),
     },
     recipient: (_sender, address) => recipient(rewrites, address),
