@@ -74,7 +74,7 @@ export class Transaction {
       if (!taken) continue;
       if (reply.class === 2 && job.isVerified) job.sent(open, reply, this.#success(open));
       else if (reply.class === 2) this.#accepted.push(open);
-      else job.failed(open, replyTrouble(reply, "RCPT TO", session.server));
+      else job.failed(open, this.#refused(reply));
     }
     session.needsReset = true;
     if (job.isVerified) return await this.#leave(batch);
@@ -151,6 +151,14 @@ export class Transaction {
     job.failedRest(replyTrouble(reply, "MAIL FROM", session.server));
     this.#checkStep(reply);
     return false;
+  }
+
+  /** Why RCPT was not taken. Behind others 552 may say that there were too many of them at once (RFC 5321 4.5.3.1.10). */
+  #refused(reply: Reply): Trouble {
+    const trouble = replyTrouble(reply, "RCPT TO", this.session.server);
+    const isTooMany = reply.code === 552 && this.#accepted.length > 0 &&
+      ["", "5.5.3"].includes(reply.enhanced);
+    return isTooMany ? { ...trouble, dsn: "4.5.3" } : trouble;
   }
 
   /** RSET in place of DATA: the server forgets what it was asked. */

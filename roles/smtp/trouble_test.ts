@@ -215,3 +215,19 @@ Deno.test("deliver() defers a nexthop that it cannot read", async () => {
   const reply = await deliverer().deliver(request("[half"), content());
   assertEquals(reply.outcomes[0]!.dsn, "4.3.5");
 });
+
+for (
+  const [reply, first, others] of [
+    ["552 5.5.3 Too many recipients", "5.5.3", "4.5.3"],
+    ["552 Too many recipients", "5.0.0", "4.5.3"],
+    ["552 5.2.2 Mailbox full", "5.2.2", "5.2.2"],
+    ["550 5.5.3 Too many recipients", "5.5.3", "5.5.3"],
+  ] as const
+) {
+  Deno.test(`deliver() knows what "${reply}" to RCPT says, of the first and of others`, async () => {
+    const script: Script = { RCPT: (line) => line.includes("more") ? reply : "250 2.1.5 Ok" };
+    const to = ["more1@x", "a@x", "more2@x", "more3@x"];
+    const { seen } = await outcomes(script, {}, to);
+    assertEquals(seen.map(([, dsn]) => dsn), [first, "2.0.0", others, others]);
+  });
+}
