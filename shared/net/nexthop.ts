@@ -52,7 +52,10 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
 
 /** A-labels of an internationalized domain, undefined when it has none: the URL parser is the platform's own UTS 46. */
 export function asciiDomain(domain: string): string | undefined {
-  return isAscii(domain) ? domain : URL.parse(`http://${domain}/`)?.hostname;
+  if (isAscii(domain)) return domain;
+  const url = URL.parse(`http://${domain}/`), name = url?.hostname;
+  // With any other part it was no domain.
+  return url?.href === `http://${name}/` ? name : undefined;
 }
 
 function bad(text: string): PeerError {

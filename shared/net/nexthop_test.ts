@@ -50,6 +50,8 @@ for (
     "a.test:constructor",
     "[]",
     "a b]",
+    "bücher/x",
+    "a?ü@bücher.example",
   ]
 ) {
   Deno.test(`parseNexthop() refuses "${nexthop}"`, () => {
