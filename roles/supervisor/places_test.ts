@@ -1,9 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Host } from "../../policies/grant.ts";
-import { Configuration } from "../../shared/config/configuration.ts";
-import { parseMainCf } from "../../shared/config/main_cf.ts";
-import { parseMasterCf } from "../../shared/config/master_cf.ts";
 import { placeProblems } from "./places.ts";
+import { configured } from "./test_configuration.ts";
 
 const ROOT: Host = {
   root: true,
@@ -24,14 +22,7 @@ function said(arrange: (top: string) => void, host = ROOT): string[] {
     const main =
       `queue_directory = ${top}/q\nsandbox = worker\nmaillog_file = ${top}/log/maillog\n` +
       `virtual_mailbox_base = ${top}/mail\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n`;
-    const facts = { hostname: "mx.example.com", repository: "/srv/clone", version: "1.2.3" };
-    const configuration = new Configuration(
-      "/conf",
-      facts,
-      parseMainCf(main, "main.cf"),
-      parseMasterCf("virtual unix - n n - - virtual\n", "master.cf"),
-    );
-    return placeProblems(configuration, host)
+    return placeProblems(configured(main, "virtual unix - n n - - virtual\n"), host)
       .map(({ parameter, text }) => `${parameter}: ${text.replaceAll(top, "")}`);
   } finally {
     Deno.removeSync(top, { recursive: true });

@@ -1,8 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Configuration } from "../../shared/config/configuration.ts";
-import { parseMainCf } from "../../shared/config/main_cf.ts";
-import { parseMasterCf } from "../../shared/config/master_cf.ts";
 import { clientLimit, connectionLimit, sessionLimit, transportLimits } from "./plans.ts";
+import { configured } from "./test_configuration.ts";
 
 for (
   const [wanted, descriptors, served] of [
@@ -30,16 +28,6 @@ for (
   Deno.test(`${what}: ${taken} connections are taken`, () => {
     assertEquals(connectionLimit(callers, services, descriptors), taken);
   });
-}
-
-function configured(main: string, master: string): Configuration {
-  const facts = { hostname: "mx.example.com", repository: "/srv/clone", version: "1.2.3" };
-  return new Configuration(
-    "/conf",
-    facts,
-    parseMainCf(main, "main.cf"),
-    parseMasterCf(master, "master.cf"),
-  );
 }
 
 for (

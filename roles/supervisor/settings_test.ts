@@ -1,0 +1,23 @@
+/** What a configuration's texts come to in the rights of the roles. */
+
+import { assertEquals } from "@std/assert";
+import { grantOf } from "../../policies/grant.ts";
+import { policies } from "../../policies/mod.ts";
+import { settingsOf } from "./settings.ts";
+import { configured } from "./test_configuration.ts";
+
+const NOBODY = { root: false, mailOwner: null, nameServers: [] };
+
+Deno.test("settingsOf() finds the files of tables and lists, and takes no other path for one", () => {
+  const configuration = configured(
+    "maillog_file = /var/log/maillog\nsyslog_socket = /run/log\nrecipient_delimiter = /\n" +
+      "mydestination = /etc/postern/domains\nlocal_recipient_maps =\nalias_maps =\n" +
+      "transport_maps = texthash:/etc/postern/transport",
+    "smtp unix - - n - - smtp",
+  );
+  const readers = policies.map((row) => grantOf(row, row.role, settingsOf(configuration), NOBODY))
+    .filter(({ row }) => row.reads?.includes("tables"));
+  assertEquals(readers.map(({ row, reads }) => [row.role, reads]), [
+    ["rewrite", ["/etc/postern/domains", "/etc/postern/transport"]],
+  ]);
+});
