@@ -144,25 +144,26 @@ export class Expander {
     throw new ConfigError(`must have ? or : after the comparison: "\${${body}}"`);
   }
 
-  /** `?text`, `:text`, `?{a}`, `:{b}` or `?{a}:{b}`; only what is chosen is expanded. */
+  /** `?text`, `:text`, `?{a}`, `:{b}` or `?{a}:{b}`; only what is chosen is expanded. White space is text but around braces. */
   #choose(truth: boolean, text: string, body: string): string {
-    const tail = trimStart(text.slice(1));
+    const after = text.slice(1), tail = trimStart(after);
     const wanted = truth === text.startsWith("?");
-    if (!tail.startsWith("{")) return wanted ? this.#expand(tail) : "";
+    if (!tail.startsWith("{")) return wanted ? this.#expand(after) : "";
     const first = braced(tail, body);
     const rest = trimStart(first.rest);
     if (rest && (text.startsWith(":") || !rest.startsWith(":"))) {
       throw new ConfigError(`must be {a}:{b}, with nothing else around: "\${${body}}"`);
     }
-    const other = rest ? alternative(trimStart(rest.slice(1)), body) : "";
+    const other = rest ? alternative(rest.slice(1), body) : "";
     return this.#expand(wanted ? first.inside : other);
   }
 }
 
 /** What follows the colon of `{a}:{b}`, with or without braces. */
 function alternative(text: string, body: string): string {
-  if (!text.startsWith("{")) return text;
-  const { inside, rest } = braced(text, body);
+  const tail = trimStart(text);
+  if (!tail.startsWith("{")) return text;
+  const { inside, rest } = braced(tail, body);
   if (trim(rest)) throw new ConfigError(`must end after {a}:{b}: "\${${body}}"`);
   return inside;
 }

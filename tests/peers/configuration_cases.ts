@@ -118,6 +118,7 @@ export const MAIN_VALUES: readonly string[] = [
   ...[
     "${one ? { a } : { b }}|",
     "${empty?{a}: b c }|",
+    "${one? a }|${empty : b }|${{a}=={a}? c}|",
     "${one?a:b}",
     "${one?{a{b}c}}",
     "${one?a}b}",
