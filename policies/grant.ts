@@ -10,6 +10,8 @@ import {
   socketPath,
   syslogDirectory,
 } from "../shared/layout.ts";
+import { valueOf } from "../shared/parameters/declare.ts";
+import { dnsParameters } from "../shared/parameters/dns.ts";
 import { onlyOwner } from "../shared/parameters/virtual.ts";
 import { commandsOf, type Place, policies, policyOfCommand, type Row } from "./mod.ts";
 import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
@@ -155,7 +157,7 @@ function syslogSockets(settings: Settings): string[] {
 
 /** The name servers to ask, as `address:port`: those of dns_servers, else those of the host. */
 export function nameServersOf(settings: Settings, host: Host): string[] {
-  const configured = settings.value("dns_servers").split(/[\s,]+/).filter(Boolean);
+  const configured = valueOf(dnsParameters.servers, settings);
   const servers = configured.length ? configured : host.nameServers;
   return servers.map((server) => {
     const [, bracketed, four, six, port = "53"] =

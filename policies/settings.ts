@@ -1,5 +1,8 @@
 /** What the policy needs to know of a configuration, and what it finds there: table files, ports, sockets. */
 
+import { valueOf } from "../shared/parameters/declare.ts";
+import { network } from "../shared/parameters/global.ts";
+import { smtpParameters } from "../shared/parameters/smtp.ts";
 import { tableFiles } from "../shared/table/spec.ts";
 
 /** One line of master.cf, as far as the policy is concerned. */
@@ -47,7 +50,7 @@ const ROUTES = [
 
 /** The hosts and sockets that delivery may connect to: the standard ports anywhere, and what the configuration names. */
 export function smtpDestinations(settings: Settings): { hosts: string[]; sockets: string[] } {
-  const ports = new Set(settings.value("smtp_allowed_ports").split(/[\s,]+/).filter(Boolean));
+  const ports = new Set(valueOf(smtpParameters.allowedPorts, settings));
   const hosts = new Set<string>();
   const sockets = new Set<string>();
   for (const text of ROUTES.flatMap((name) => routeTexts(name, settings))) {
@@ -64,7 +67,8 @@ export function smtpDestinations(settings: Settings): { hosts: string[]; sockets
     for (const [, path] of text.matchAll(/unix:(\/[^\s,}]+)/g)) sockets.add(path!);
   }
   // Deno cannot say "any IPv6 address, this port": with IPv6 wanted, the port is checked by the role alone.
-  if (settings.value("inet_protocols") !== "ipv4") return { hosts: ["*"], sockets: [...sockets] };
+  const four = valueOf(network.inetProtocols, settings).every((word) => word === "ipv4");
+  if (!four) return { hosts: ["*"], sockets: [...sockets] };
   for (const port of ports) hosts.add(`0.0.0.0/0:${port}`);
   return { hosts: [...hosts], sockets: [...sockets] };
 }

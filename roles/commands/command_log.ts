@@ -7,6 +7,8 @@ import { finished, formatJson, formatText } from "../../shared/log/format.ts";
 import type { Severity } from "../../shared/log/log.ts";
 import { printable } from "../../shared/log/printable.ts";
 import { Speech } from "../../shared/log/said.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
+import { logging } from "../../shared/parameters/global.ts";
 import { logService } from "../../shared/protocols/log.ts";
 
 /** Lines that are sent in one call. */
@@ -29,7 +31,8 @@ export class CommandLog {
       path: socketPath(configuration.value("queue_directory"), "log"),
     });
     this.#origin = { process, pid: Deno.pid, hostname: configuration.logHostname };
-    this.#format = configuration.value("maillog_format") === "json" ? formatJson : formatText;
+    const json = valueOf(logging.logFormat, configuration) === "json";
+    this.#format = json ? formatJson : formatText;
   }
 
   async say(severity: Severity, text: string): Promise<void> {

@@ -8,6 +8,8 @@ import { policies } from "../../policies/mod.ts";
 import { workerPermissions } from "../../policies/worker.ts";
 import { asJson, asMermaid, asTable, type Shown, supervisorText } from "../../policies/show.ts";
 import { EX } from "../../shared/errors.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { readHost } from "../supervisor/host.ts";
 import { commandLine } from "../supervisor/launch.ts";
 import { bindsOf } from "../supervisor/own_sockets.ts";
@@ -60,7 +62,7 @@ export async function policy(given: string[], io: CommandIo): Promise<number> {
       await verify(configuration, shown, options, io);
   }
   const runtime = findRuntime();
-  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  const layers = await chooseLayers(valueOf(supervisorParameters.sandbox, configuration), host);
   const forms: Record<string, () => string> = {
     table: () => (roles.length ? "" : supervisorText() + "\n") + asTable(shown, settings),
     flags: () => each(shown, denoFlags),

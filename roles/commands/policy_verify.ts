@@ -7,6 +7,8 @@ import { EX } from "../../shared/errors.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { socketPath } from "../../shared/layout.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
 import { readHost } from "../supervisor/host.ts";
 import { prepare } from "../supervisor/main.ts";
@@ -59,7 +61,7 @@ export async function verify(
   io: CommandIo,
 ): Promise<number> {
   const host = readHost(configuration.value("mail_owner"));
-  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  const layers = await chooseLayers(valueOf(supervisorParameters.sandbox, configuration), host);
   const queue = configuration.value("queue_directory");
   // What a running system has is in force; the configuration may be the next one.
   if (await probe(socketPath(queue, "control")) !== "up") prepare(configuration, host);

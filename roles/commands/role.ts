@@ -9,6 +9,8 @@ import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { databaseDirectory, processOfLog, socketPath } from "../../shared/layout.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { type Alone, grantAlone, printed, runAlone } from "../supervisor/alone.ts";
@@ -204,7 +206,7 @@ async function layersFor(
   { inspect }: Options,
   io: CommandIo,
 ): Promise<Layers> {
-  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  const layers = await chooseLayers(valueOf(supervisorParameters.sandbox, configuration), host);
   if (inspect === undefined) return layers;
   if (Deno.build.standalone) {
     throw new ConfigError(

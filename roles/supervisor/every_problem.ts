@@ -9,8 +9,10 @@ import { combinedProblems } from "../../shared/config/combined_problems.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { addressText, parseAddress } from "../../shared/net/network.ts";
 import { catalogue } from "../../shared/parameters/mod.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
 import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { findUser, hostAddresses, isRoot, readHost } from "./host.ts";
 import { readNetworks } from "./network_files.ts";
 import { placeProblems } from "./places.ts";
@@ -98,7 +100,7 @@ function verifyInterfaces(configuration: Configuration): Problem[] {
   const name = "inet_interfaces";
   const { file } = configuration.master;
   return [
-    ...configuration.value(name).split(/[\s,]+/).filter(isForeign)
+    ...valueOf(supervisorParameters.inetInterfaces, configuration).filter(isForeign)
       .map((word) => complain(configuration.blame(name), name, word)),
     ...configuration.services.flatMap(({ name, type, line }) => {
       const host = type === "inet" && inetName(name)?.host;

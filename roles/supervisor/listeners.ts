@@ -16,18 +16,20 @@ export interface Endpoint {
 /** The addresses that an inet service's name means: `smtp`, `2525`, `127.0.0.1:2525`, `[::1]:smtp`. */
 export function endpointsOf(
   name: string,
-  inetInterfaces: string,
-  inetProtocols: string,
+  inetInterfaces: readonly string[],
+  inetProtocols: readonly string[],
 ): Endpoint[] {
   const inet = inetName(name);
   if (!inet) throw new ConfigError(`master.cf: ${name}: must be a port, host:port or [host]:port`);
   const { host, port } = inet;
-  return addresses(host || inetInterfaces, inetProtocols).map((address) => ({ address, port }));
+  const interfaces = host ? [host] : inetInterfaces;
+  return addresses(interfaces, inetProtocols).map((address) => ({ address, port }));
 }
 
-function addresses(interfaces: string, protocols: string): string[] {
-  const four = !/^ipv6$/i.test(protocols), six = /all|ipv6/i.test(protocols);
-  return interfaces.split(/[\s,]+/).filter(Boolean).flatMap((name) => {
+function addresses(interfaces: readonly string[], protocols: readonly string[]): string[] {
+  const has = (word: string) => protocols.includes("all") || protocols.includes(word);
+  const four = has("ipv4"), six = has("ipv6");
+  return interfaces.flatMap((name) => {
     const word = name.toLowerCase();
     if (word === "all") return [...(four && !six ? ["0.0.0.0"] : []), ...(six ? ["::"] : [])];
     if (word === "loopback-only" || word === "localhost") {

@@ -1,12 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ConfigError } from "../../shared/errors.ts";
+import { splitList } from "../../shared/parameters/split_list.ts";
 import { assertQuick, attempt, near } from "../../tests/support/hostile.ts";
 import { endpointsOf } from "./listeners.ts";
 
 const cases: [string, string, string, string[]][] = [
   ["smtp", "all", "ipv4", ["0.0.0.0 25"]],
   ["smtp", "all", "all", [":: 25"]],
+  ["smtp", "all", "ipv4, ipv4", ["0.0.0.0 25"]],
+  ["smtp", "loopback-only", "ipv6 ipv4", ["127.0.0.1 25", "::1 25"]],
   ["submission", "loopback-only", "ipv4", ["127.0.0.1 587"]],
   ["2525", "loopback-only", "all", ["127.0.0.1 2525", "::1 2525"]],
   ["127.0.0.1:2525", "all", "all", ["127.0.0.1 2525"]],
@@ -16,9 +19,8 @@ const cases: [string, string, string, string[]][] = [
 
 for (const [name, interfaces, protocols, expected] of cases) {
   Deno.test(`endpointsOf() understands ${name} on ${interfaces} with ${protocols}`, () => {
-    const got = endpointsOf(name, interfaces, protocols).map(({ address, port }) =>
-      `${address} ${port}`
-    );
+    const got = endpointsOf(name, splitList(interfaces), splitList(protocols))
+      .map(({ address, port }) => `${address} ${port}`);
     assertEquals(got, expected);
   });
 }
@@ -36,7 +38,7 @@ for (
   ]
 ) {
   Deno.test(`endpointsOf() refuses "${name}"`, () => {
-    assertThrows(() => endpointsOf(name, "all", "ipv4"), ConfigError);
+    assertThrows(() => endpointsOf(name, ["all"], ["ipv4"]), ConfigError);
   });
 }
 
@@ -56,18 +58,16 @@ Deno.test("endpointsOf() has an address and a port, or ConfigError, for any name
     "0",
   );
   fc.assert(fc.property(part, part, (name, interfaces) => {
-    for (
-      const { address, port } of attempt(() => endpointsOf(name, interfaces, "all"), ConfigError) ??
-        []
-    ) {
+    const got = attempt(() => endpointsOf(name, splitList(interfaces), ["all"]), ConfigError);
+    for (const { address, port } of got ?? []) {
       assert(/^[0-9a-f:.]+$/.test(address) && port >= 1 && port <= 65535);
     }
   }));
   const around = ["", "[", "[::1]:", "a:"];
   for (
     const text of [
-      (name: string) => endpointsOf(name, "all", "all"),
-      (list: string) => endpointsOf("25", list, "all"),
+      (name: string) => endpointsOf(name, ["all"], ["all"]),
+      (list: string) => endpointsOf("25", splitList(list), ["all"]),
     ]
   ) {
     assertQuick(text, ["[", "]", ":", "1", "all ", ",", "a"], { around, declared: [ConfigError] });

@@ -20,6 +20,7 @@ import { answer } from "../../shared/ipc/server.ts";
 import { logServiceOf, pidFile, socketPath } from "../../shared/layout.ts";
 import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { flushLog, installSink } from "../../shared/role/sink.ts";
@@ -55,7 +56,7 @@ export async function supervise(options: ServeOptions): Promise<number> {
   const host = readHost(configuration.value("mail_owner"));
   const queue = configuration.value("queue_directory");
   await refuseSecond(queue);
-  const layers = await chooseLayers(configuration.value("sandbox"), host);
+  const layers = await chooseLayers(valueOf(supervisorParameters.sandbox, configuration), host);
   const pids = pidFile(queue, configuration.value("process_id_directory"));
   const release = takePidFile(queue, pids, host.root);
   // Nothing of a start that failed stays behind, whatever it failed of.
@@ -140,7 +141,7 @@ function installLog(configuration: Configuration): void {
     process,
     pid: Deno.pid,
     hostname: configuration.logHostname,
-    json: configuration.value("maillog_format") === "json",
+    json: valueOf(supervisorParameters.logFormat, configuration) === "json",
     log: service
       ? { master: socketPath(configuration.value("queue_directory"), logServiceOf(process)) }
       : {},

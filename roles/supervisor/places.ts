@@ -7,6 +7,8 @@ import type { Place } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { pidFile } from "../../shared/layout.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
+import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { unfit } from "./by_descriptor.ts";
 import { changeableLink } from "./changeable_link.ts";
 import { logOwners, mailboxBaseProblem, STDOUT } from "./directories.ts";
@@ -49,7 +51,9 @@ function said(look: () => string | undefined): string | undefined {
   try {
     return look();
   } catch (error) {
-    return error instanceof Deno.errors.NotCapable ? undefined : reason(error);
+    // Bad values, and what the policy refuses, are told elsewhere.
+    if (error instanceof ConfigError || error instanceof Deno.errors.NotCapable) return undefined;
+    return reason(error);
   }
 }
 
@@ -62,7 +66,8 @@ function pidsProblem(path: string, queue: string, host: Host): string | undefine
 /** Without bubblewrap, a role that runs as another user must be able to get to its sockets and files. */
 function enclosureProblem(configuration: Configuration, { mailOwner }: Host): string | undefined {
   const queue = configuration.value("queue_directory");
-  if (!mailOwner || !/^(deno|worker)$/.test(configuration.value("sandbox"))) return undefined;
+  const sandbox = valueOf(supervisorParameters.sandbox, configuration);
+  if (!mailOwner || !["deno", "worker"].includes(sandbox)) return undefined;
   // The queue itself is opened when the system starts.
   let above = dirname(isThere(queue) ? Deno.realPathSync(queue) : queue);
   while (!isThere(above)) above = dirname(above);
@@ -80,13 +85,7 @@ function logProblem(path: string, { root, mailOwner }: Host): string | undefined
 }
 
 function mailboxProblem(configuration: Configuration, host: Host): string | undefined {
-  try {
-    const writers = writersOf("mailboxes", configuration, host);
-    return writers.flatMap((grant) => grant.writes.map((path) => mailboxBaseProblem(path, grant)))
-      .find(Boolean);
-  } catch (error) {
-    // What the policy refuses is told elsewhere.
-    if (error instanceof ConfigError) return undefined;
-    throw error;
-  }
+  const writers = writersOf("mailboxes", configuration, host);
+  return writers.flatMap((grant) => grant.writes.map((path) => mailboxBaseProblem(path, grant)))
+    .find(Boolean);
 }

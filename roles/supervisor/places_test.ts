@@ -20,7 +20,7 @@ function said(arrange: (top: string) => void, host = ROOT): string[] {
     Deno.mkdirSync(`${top}/log`);
     arrange(top);
     const main =
-      `queue_directory = ${top}/q\nsandbox = worker\nmaillog_file = ${top}/log/maillog\n` +
+      `queue_directory = ${top}/q\nsandbox = Worker\nmaillog_file = ${top}/log/maillog\n` +
       `virtual_mailbox_base = ${top}/mail\nvirtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n`;
     return placeProblems(configured(main, "virtual unix - n n - - virtual\n"), host)
       .map(({ parameter, text }) => `${parameter}: ${text.replaceAll(top, "")}`);

@@ -14,6 +14,7 @@ import type { Configuration } from "../../shared/config/configuration.ts";
 import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { processOfLog, socketPath } from "../../shared/layout.ts";
 import { warning } from "../../shared/log/log.ts";
+import { valueOf } from "../../shared/parameters/declare.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { knock } from "./hearing.ts";
@@ -80,8 +81,8 @@ export function endpoints({ row, entry }: Wanted, settings: Settings): Endpoint[
   if (!row.inet || !entry || entry.type !== "inet") return [];
   return endpointsOf(
     entry.name,
-    settings.value("inet_interfaces"),
-    settings.value("inet_protocols"),
+    valueOf(supervisorParameters.inetInterfaces, settings),
+    valueOf(supervisorParameters.inetProtocols, settings),
   );
 }
 

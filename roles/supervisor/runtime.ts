@@ -4,6 +4,7 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import { isThere, type Runtime } from "../../policies/bwrap.ts";
 import type { Host } from "../../policies/grant.ts";
 import { ConfigError } from "../../shared/errors.ts";
+import type { Sandbox } from "../../shared/parameters/supervisor.ts";
 import type { Layers } from "./launch.ts";
 import { removeLeftStages, type Stage, stageRuntime } from "./stage.ts";
 
@@ -36,7 +37,7 @@ export function libraryDirectories(): string[] {
 }
 
 /** Chooses the layers: `auto` takes bubblewrap where a trial of it works. Throws ConfigError when `bwrap` cannot be had. */
-export async function chooseLayers(wanted: string, host: Host): Promise<Layers> {
+export async function chooseLayers(wanted: Sandbox, host: Host): Promise<Layers> {
   const setpriv = await trial("setpriv", ["--no-new-privs", "--", "true"]);
   if (host.root && setpriv) {
     throw new ConfigError(`started as root, but setpriv cannot be used: ${setpriv}`);

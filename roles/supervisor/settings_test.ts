@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { grantOf } from "../../policies/grant.ts";
-import { policies } from "../../policies/mod.ts";
+import { policies, policyOf } from "../../policies/mod.ts";
 import { settingsOf } from "./settings.ts";
 import { configured } from "./test_configuration.ts";
 
@@ -21,3 +21,21 @@ Deno.test("settingsOf() finds the files of tables and lists, and takes no other 
     ["rewrite", ["/etc/postern/domains", "/etc/postern/transport"]],
   ]);
 });
+
+for (
+  const [protocols, hosts] of [
+    ["ipv4", ["0.0.0.0/0:25"]],
+    ["IPv4", ["0.0.0.0/0:25"]],
+    ["ipv4,", ["0.0.0.0/0:25"]],
+    ["ipv4, ipv6", ["*"]],
+  ] as const
+) {
+  Deno.test(`with inet_protocols = ${protocols} smtp may connect to ${hosts}`, () => {
+    const configuration = configured(
+      `inet_protocols = ${protocols}\nsmtp_allowed_ports = {25}`,
+      "smtp unix - - n - - smtp",
+    );
+    const grant = grantOf(policyOf("smtp")!, "smtp", settingsOf(configuration), NOBODY);
+    assertEquals(grant.hosts, hosts);
+  });
+}

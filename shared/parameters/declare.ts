@@ -201,11 +201,19 @@ export function parseAll<P extends Parameters>(
   for (const [key, parameter] of Object.entries(declared)) {
     const text = texts[parameter.name];
     if (text === undefined) throw new ConfigError(`${parameter.name}: no value was handed over`);
-    try {
-      values[key] = parameter.parse(text);
-    } catch (error) {
-      throw new ConfigError(`${parameter.name}: ${(error as Error).message}`);
-    }
+    values[key] = valueOf(parameter, { value: () => text });
   }
   return values as Values<P>;
+}
+
+/** The typed value of one parameter, from whoever has the texts; throws ConfigError that names it. */
+export function valueOf<T>(
+  { name, parse }: Parameter<T>,
+  texts: { value(name: string): string },
+): T {
+  try {
+    return parse(texts.value(name));
+  } catch (error) {
+    throw new ConfigError(`${name}: ${(error as Error).message}`);
+  }
 }

@@ -2,7 +2,16 @@
 
 import { ConfigError } from "../errors.ts";
 import { parseLevel } from "../config/expand.ts";
-import { choice, int, list, type Parameter, perTransport, text, time } from "./declare.ts";
+import {
+  choice,
+  int,
+  list,
+  type Parameter,
+  perTransport,
+  text,
+  time,
+  type Values,
+} from "./declare.ts";
 import { addressing, identity, logging, network, queue } from "./global.ts";
 
 const places = {
@@ -115,3 +124,6 @@ export const supervisorParameters = {
   ...processes,
   ...keys,
 };
+
+/** What confines roles. */
+export type Sandbox = Values<typeof supervisorParameters>["sandbox"];
