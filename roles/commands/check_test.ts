@@ -7,8 +7,13 @@ const SERVICES = "127.0.0.1:2525 inet n - n - - smtpd\nsmtp unix - - n - - smtp\
 /** These lines come before those of each test. */
 const BASE = ["mail_owner = nobody", "mydestination = here.example", "local_recipient_maps ="];
 
-/** What `check` says of main.cf lines after BASE; `$directory` in them has these files. */
-async function said(lines: string, master = "", files: Record<string, string> = {}) {
+/** What `check` says of main.cf lines after BASE, and of master.cf lines after SERVICES; `$directory` in them has these files. */
+async function said(
+  lines: string,
+  master = "",
+  files: Record<string, string> = {},
+  services = SERVICES,
+) {
   const io = fakeIo();
   const directory = io.configDirectory!;
   try {
@@ -17,7 +22,7 @@ async function said(lines: string, master = "", files: Record<string, string> = 
       `${directory}/main.cf`,
       all.join("\n").replaceAll("$directory", directory),
     );
-    Deno.writeTextFileSync(`${directory}/master.cf`, SERVICES + master);
+    Deno.writeTextFileSync(`${directory}/master.cf`, services + master);
     for (const [name, text] of Object.entries(files)) {
       Deno.writeTextFileSync(`${directory}/${name}`, text);
     }
@@ -266,6 +271,25 @@ Deno.test("check asks each smtpd for itself, with its overrides", async () => {
     ].map((line) => line.slice(0, 110)),
   );
 });
+
+for (
+  const [first, second, address] of [
+    ["127.0.0.1:2525", "localhost:2525", "[127.0.0.1]:2525"],
+    ["smtp", "25", "[::]:25"],
+  ] as const
+) {
+  Deno.test(`check names ${second} beside ${first}, which is the same address`, async () => {
+    const { code, found } = await said(
+      "inet_protocols = all",
+      `${first} inet n - n - - smtpd\n${second} inet n - n - - smtpd\n`,
+      {},
+      "",
+    );
+    const expected = `must not listen on ${address}, where the service of line 1 does`;
+    assertEquals(found, [`check: fatal: DIR/master.cf, line 2: ${second}: ${expected}`]);
+    assertEquals(code, EX.CONFIG);
+  });
+}
 
 Deno.test("check reports all of it at once, by file and line", async () => {
   const { found } = await said(

@@ -2,6 +2,7 @@
 
 import { grantOf } from "../../policies/grant.ts";
 import { policyOfCommand } from "../../policies/mod.ts";
+import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { inetName } from "../../shared/config/inet_name.ts";
 import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
@@ -14,9 +15,10 @@ import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { findUser, hostAddresses, isRoot, readHost } from "./host.ts";
+import { type Endpoint, keyOf } from "./listeners.ts";
 import { readNetworks } from "./network_files.ts";
 import { placeProblems } from "./places.ts";
-import { wantedServices } from "./plans.ts";
+import { endpoints, type Wanted, wantedServices } from "./plans.ts";
 import { settingsOf } from "./settings.ts";
 import { KeyFileError, readTlsMaterial, tlsMaterialProblem } from "./tls_material.ts";
 
@@ -37,6 +39,7 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
     ...when("mail_owner", verifyRights),
     ...when("queue_directory", verifyPlaces),
     ...when("inet_interfaces", verifyInterfaces),
+    ...verifyListeners(configuration),
     ...when("mynetworks", verifyNetworks),
     ...when("smtpd_tls_chain_files", verifyTls),
   ].filter(({ parameter }) => !bad.has(parameter));
@@ -107,6 +110,31 @@ function verifyInterfaces(configuration: Configuration): Problem[] {
       return host && isForeign(host) ? [complain({ file, line }, name, host)] : [];
     }),
   ];
+}
+
+/** Of two services on one socket clients would reach either, at random, and with it its restrictions. */
+function verifyListeners(configuration: Configuration): Problem[] {
+  const settings = settingsOf(configuration), lines = new Map<string, number>();
+  return wantedServices(configuration).flatMap((wanted) => {
+    const { name = "", line = 0 } = wanted.entry ?? {};
+    const keys = endpointsOrNone(wanted, settings).map(keyOf);
+    const taken = keys.find((key) => lines.has(key));
+    const first = taken && lines.get(taken);
+    for (const key of keys) lines.set(key, line);
+    if (!first) return [];
+    const text = `must not listen on ${taken}, where the service of line ${first} does`;
+    return [problem("fatal", { file: configuration.master.file, line }, name, text)];
+  });
+}
+
+/** What cannot be an address is told elsewhere. */
+function endpointsOrNone(wanted: Wanted, settings: Settings): Endpoint[] {
+  try {
+    return endpoints(wanted, settings);
+  } catch (error) {
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
 }
 
 /** Any address of this host. */

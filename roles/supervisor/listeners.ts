@@ -87,6 +87,7 @@ export class Listeners {
   }
 }
 
-function keyOf({ address, port }: Endpoint): string {
+/** What a listening socket is known by: two services that have the same would share it. */
+export function keyOf({ address, port }: Endpoint): string {
   return `[${address}]:${port}`;
 }
