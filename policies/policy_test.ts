@@ -114,6 +114,26 @@ Deno.test("smtpDestinations() allows the standard ports and those that routes na
   );
 });
 
+for (
+  const [table, text, sockets, ports] of [
+    ["texthash:/t", "# at 10:22, see unix:/run/docker.sock\na.test:23 smtp:b.test:2525", [], [
+      2525,
+    ]],
+    ["proxy:hash:/t", "a.test\n  lmtp:unix:/run/a\n# b\nb.test\n\tsmtp:c:27", ["/run/a"], [27]],
+    ["regexp:/t", "if /a:23/\n!/unix:\\/run.b :24/x smtp:b.test:2525\nendif", [], [2525]],
+    ["unionmap:{ pcre:/t }", "#!a:23!\n!a:23! smtp:b.test:2525", [], []],
+    ["unionmap:{ pcre:/t }", "%a:23% smtp:b.test:2525\n:bad:24", [], [2525]],
+  ] as const
+) {
+  Deno.test(`smtpDestinations() finds what ${table} answers, nothing else in "${text}"`, () => {
+    const named = { ...settings({ transport_maps: table }), readTable: () => text };
+    assertEquals(smtpDestinations(named), {
+      hosts: [25, 587, ...ports].map((port) => `0.0.0.0/0:${port}`),
+      sockets: [...sockets],
+    });
+  });
+}
+
 Deno.test("grantOf() lets dns talk to the name servers alone", () => {
   assertEquals(
     grant("dns").hosts.filter((each) => !each.startsWith("0.0.0.0:") && !each.startsWith("[::]:")),

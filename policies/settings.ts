@@ -3,6 +3,7 @@
 import { valueOf } from "../shared/parameters/declare.ts";
 import { network } from "../shared/parameters/global.ts";
 import { smtpParameters } from "../shared/parameters/smtp.ts";
+import { resultsOf } from "../shared/table/results.ts";
 import { tableFiles } from "../shared/table/spec.ts";
 
 /** One line of master.cf, as far as the policy is concerned. */
@@ -75,5 +76,5 @@ export function smtpDestinations(settings: Settings): { hosts: string[]; sockets
 
 function routeTexts(name: string, settings: Settings): string[] {
   const text = settings.value(name);
-  return [text, ...tableFiles(text).map((file) => settings.readTable(file))];
+  return [text, ...resultsOf(text, settings.readTable)];
 }

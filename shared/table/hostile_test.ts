@@ -2,10 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { logicalLines } from "../config/logical_lines.ts";
 import { ConfigError, StorageError } from "../errors.ts";
 import { assertQuick, attempt, near, PROTOTYPE_NAMES } from "../../tests/support/hostile.ts";
 import { specProblem, SYSTEM_FILES, tableFiles, tablesOf, typeAndName } from "./spec.ts";
 import { domainKeys, DomainList } from "./match_list.ts";
+import { resultsOf } from "./results.ts";
 import { openTable } from "./table.ts";
 import { Bench } from "./testing.ts";
 
@@ -31,7 +33,13 @@ for (const [type, parts, around] of FILES) {
       const found = attempt(() => bench.table(type, text).lookup(key), StorageError);
       assert(found === undefined || found === null || typeof found === "string");
     };
+    const results = (text: string) => resultsOf(`${type}:/x`, () => text);
+    assertQuick((text) => results(longLine(text)), parts, { around });
     const text = near(...parts, ...around, "\n");
+    fc.assert(fc.property(text, (text) => {
+      const lines = logicalLines(text);
+      for (const each of results(text)) assert(lines.some(({ text }) => text.endsWith(each)));
+    }));
     fc.assert(fc.property(fc.record({ text, key: near(...parts) }), reader), { numRuns: 60 });
   });
 }

@@ -7,7 +7,15 @@ import { RE2JS } from "re2js";
 import { reason } from "../errors.ts";
 import { TextFile } from "./text_file.ts";
 import { bytesOf, posixPattern, textOf } from "./posix_pattern.ts";
-import { firstMatch, negation, type Notice, parseRules, type Rule, Unsupported } from "./rules.ts";
+import {
+  delimited,
+  firstMatch,
+  negation,
+  type Notice,
+  parseRules,
+  type Rule,
+  Unsupported,
+} from "./rules.ts";
 import { type Environment, registerTable, type Table } from "./table.ts";
 
 class PatternTable implements Table {
@@ -104,10 +112,9 @@ function patternRule(
   notice: Notice,
 ): Rule<string> {
   const { negated, text: bare } = negation(text);
-  const { pattern, rest } = delimited(bare);
-  const [, letters, result] = /^(\S*)\s*(.*)$/s.exec(rest)!;
+  const { pattern, letters, result } = delimited(bare);
   const flags = { ...dialect.flags };
-  for (const letter of letters!) {
+  for (const letter of letters) {
     if (!Object.hasOwn(flags, letter)) {
       throw new Error(`unknown regular expression flag "${letter}"`);
     }
@@ -120,7 +127,7 @@ function patternRule(
     return { matches, value: () => "" };
   }
   if (!result) notice("no result after the pattern: it can only be listed");
-  const value = substitution(result!, compiled.groupCount(), negated);
+  const value = substitution(result, compiled.groupCount(), negated);
   return {
     matches,
     value: typeof value === "string" ? () => value : (key) => {
@@ -129,18 +136,6 @@ function patternRule(
       return value((n) => dialect.part(matcher.group(n) ?? ""));
     },
   };
-}
-
-function delimited(text: string): { pattern: string; rest: string } {
-  const delimiter = text[0];
-  if (!delimiter || /[\p{L}\p{N}\s]/u.test(delimiter)) {
-    throw new Error("expected a pattern such as /pattern/");
-  }
-  for (let i = 1; i < text.length; i++) {
-    if (text[i] === "\\") i++;
-    else if (text[i] === delimiter) return { pattern: text.slice(1, i), rest: text.slice(i + 1) };
-  }
-  throw new Error(`no closing "${delimiter}" after the pattern`);
 }
 
 type Expand = (group: (n: number) => string) => string;

@@ -90,6 +90,22 @@ export function negation(text: string): { negated: boolean; text: string } {
   return { negated: marks.length % 2 === 1, text: bare };
 }
 
+/** `/pattern/flags result` in its parts; throws what is wrong with it. */
+export function delimited(text: string): { pattern: string; letters: string; result: string } {
+  const delimiter = text[0];
+  if (!delimiter || /[\p{L}\p{N}\s]/u.test(delimiter)) {
+    throw new Error("expected a pattern such as /pattern/");
+  }
+  for (let i = 1; i < text.length; i++) {
+    if (text[i] === "\\") i++;
+    else if (text[i] === delimiter) {
+      const rest = text.slice(i + 1), [letters] = /^\S*/.exec(rest)!;
+      return { pattern: text.slice(1, i), letters, result: rest.slice(letters.length).trimStart() };
+    }
+  }
+  throw new Error(`no closing "${delimiter}" after the pattern`);
+}
+
 /** The value of the first rule that matches. */
 export function firstMatch<S>(rules: readonly Rule<S>[], subject: S): string | null {
   for (const rule of rules) {

@@ -56,7 +56,7 @@ function add(
 }
 
 /** `key value`; the key ends at white space without quotes or a backslash: `"joe doe"@example.com joe` (postmap(1)). */
-function entry(line: string): Entry | undefined {
+export function entry(line: string): Entry | undefined {
   // White space is ASCII's: a no-break space is a part of the key.
   const match = /^((?:"(?:[^"\\]|\\.)*"|\\.|[^\\ \t\r\v\f"])+)[ \t\r\v\f]+(.*)$/s.exec(line);
   return match ? [match[1]!, match[2]!] : undefined;

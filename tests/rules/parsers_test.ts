@@ -76,6 +76,7 @@ const PARSERS = new Map([
   ["shared/smtp/forbidden_commands.ts", "shared/smtp/forbidden_commands_test.ts"],
   ["shared/smtp/keyword.ts", "shared/smtp/keyword_test.ts"],
   ["shared/table/cidr.ts", "shared/table/hostile_test.ts"],
+  ["shared/table/results.ts", "shared/table/hostile_test.ts"],
   ["shared/table/spec.ts", "shared/table/hostile_test.ts"],
   ["shared/table/match_list.ts", "shared/table/hostile_test.ts"],
   ["shared/table/pattern.ts", "shared/table/hostile_test.ts"],
