@@ -43,6 +43,11 @@ const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n
 const fatal: [reason: string, lines: string, expected: string, files?: Record<string, string>][] = [
   ["a relative queue", "queue_directory = q", 'queue_directory: must be an absolute path: is "q"'],
   [
+    "a path that would be two to Deno",
+    "virtual_mailbox_base = /srv/mail,/etc",
+    'virtual_mailbox_base: must not have a comma: is "/srv/mail,/etc"',
+  ],
+  [
     "a type of table that nobody has",
     "virtual_alias_maps = nosuch:/x",
     'virtual_alias_maps: unknown table type nosuch: "nosuch:/x"',

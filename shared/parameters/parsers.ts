@@ -19,6 +19,8 @@ export function path(
     if (!text.startsWith("/") && !(notes.optional && text === "")) {
       throw new ConfigError(`must be an absolute path: is "${text}"`);
     }
+    // Roles are granted it by Deno's flags, which are split at commas and know no escape.
+    if (text.includes(",")) throw new ConfigError(`must not have a comma: is "${text}"`);
     return text;
   });
 }
