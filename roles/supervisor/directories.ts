@@ -12,6 +12,7 @@ import {
 import { dirname } from "@std/path";
 import { isThere } from "../../policies/bwrap.ts";
 import type { Grant, Host, User } from "../../policies/grant.ts";
+import { utf8Bytes } from "../../shared/bytes.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import {
   type Audience,
@@ -188,14 +189,16 @@ export function placeSocket(queue: string, service: string, from: string, host: 
 /** How much longer the name may be under which a role binds (`bindDirectory`). */
 const BIND_NAME_LENGTH = "new/1000000".length;
 
+/** Why a service's socket cannot be there; undefined when it can. */
+export function socketProblem(path: string): string | undefined {
+  if (utf8Bytes(path).length + BIND_NAME_LENGTH <= MAX_SOCKET_PATH) return undefined;
+  return `${path} is longer than a socket's path may be (${MAX_SOCKET_PATH}): choose a shorter directory`;
+}
+
 /** Makes room for a service's socket. */
 export function clearSocket(queue: string, service: string, host: Host): void {
-  const path = socketPath(queue, service);
-  if (path.length + BIND_NAME_LENGTH > MAX_SOCKET_PATH) {
-    throw new ConfigError(
-      `queue_directory: ${path} is longer than a socket's path may be (${MAX_SOCKET_PATH}): choose a shorter directory`,
-    );
-  }
+  const path = socketPath(queue, service), problem = socketProblem(path);
+  if (problem) throw new ConfigError(`queue_directory: ${problem}`);
   // Who may enter the directory of the others, the configuration says: openService().
   if (publicServices.get(service) !== "authorized") {
     make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);

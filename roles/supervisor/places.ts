@@ -2,17 +2,17 @@
 
 import { dirname } from "@std/path";
 import { isThere } from "../../policies/bwrap.ts";
-import { type Grant, grantOf, type Host } from "../../policies/grant.ts";
+import { answersOf, type Grant, grantOf, type Host } from "../../policies/grant.ts";
 import type { Place } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
-import { pidFile } from "../../shared/layout.ts";
+import { pidFile, socketPath } from "../../shared/layout.ts";
 import { valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { unfit } from "./by_descriptor.ts";
 import { changeableLink } from "./changeable_link.ts";
-import { logOwners, mailboxBaseProblem, STDOUT } from "./directories.ts";
-import { rowsInUse } from "./plans.ts";
+import { logOwners, mailboxBaseProblem, socketProblem, STDOUT } from "./directories.ts";
+import { rowsInUse, wantedServices } from "./plans.ts";
 import { queueProblem, rootsAlone } from "./queue_problem.ts";
 import { openToOthers } from "./runtime.ts";
 import { settingsOf } from "./settings.ts";
@@ -28,7 +28,12 @@ export function placeProblems(configuration: Configuration, host: Host): PlacePr
   const queue = configuration.value("queue_directory");
   const pids = dirname(pidFile(queue, configuration.value("process_id_directory")));
   const looks: readonly [string, () => string | undefined][] = [
-    ["queue_directory", () => queueProblem(queue, host) ?? enclosureProblem(configuration, host)],
+    [
+      "queue_directory",
+      () =>
+        queueProblem(queue, host) ?? socketsProblem(configuration) ??
+          enclosureProblem(configuration, host),
+    ],
     ["process_id_directory", () => pidsProblem(pids, queue, host)],
     ["maillog_file", () => logProblem(configuration.value("maillog_file"), host)],
     ["virtual_mailbox_base", () => mailboxProblem(configuration, host)],
@@ -61,6 +66,15 @@ function said(look: () => string | undefined): string | undefined {
 function pidsProblem(path: string, queue: string, host: Host): string | undefined {
   if (!host.root || (path.startsWith(`${queue}/`) && queueProblem(queue, host))) return undefined;
   return rootsAlone(path);
+}
+
+/** Names of services, and of who logs, are a part of the path. */
+function socketsProblem(configuration: Configuration): string | undefined {
+  const queue = configuration.value("queue_directory"), settings = settingsOf(configuration);
+  const answers = wantedServices(configuration)
+    .flatMap(({ row, service }) => answersOf(row, service, settings));
+  const paths = [...answers, "control"].map((name) => socketPath(queue, name));
+  return paths.map(socketProblem).find(Boolean);
 }
 
 /** Without bubblewrap, a role that runs as another user must be able to get to its sockets and files. */

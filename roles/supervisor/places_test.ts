@@ -176,3 +176,20 @@ Deno.test("a place behind a file is a problem, too", () => {
   });
   assertMatch(found[0]!, /^queue_directory: /);
 });
+
+for (
+  const [what, queue, syslogName] of [
+    ["a queue whose path is long", `/srv/${"q".repeat(75)}`, "postfix"],
+    ["a queue whose path is long in bytes", `/srv/${"\u00e4".repeat(40)}`, "postfix"],
+    ["a long name in the log", "/srv/q", "postfix".repeat(12)],
+  ] as const
+) {
+  Deno.test(`${what} leaves no room for the names of sockets`, () => {
+    const user: Host = { root: false, mailOwner: null, nameServers: [] };
+    const main = `queue_directory = ${queue}\nsyslog_name = ${syslogName}\nmaillog_file = /l/m`;
+    assertMatch(
+      placeProblems(configured(main, ""), user).map(({ text }) => text).join(),
+      /\/s is longer than a socket's path may be \(107\): choose a shorter directory$/,
+    );
+  });
+}

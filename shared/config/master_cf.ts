@@ -41,6 +41,8 @@ export interface MasterCf {
 
 /** The columns before the command's arguments. */
 const COLUMNS = 8;
+/** Roles are told of no longer name. */
+const MAX_NAME_LENGTH = 64;
 
 /** Parses the text of master.cf; never throws. A line with a problem is no service. */
 export function parseMasterCf(text: string, file: string): MasterCf {
@@ -142,6 +144,9 @@ function parseService(
   }
   if (type !== "inet" && !/^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/.test(name!)) {
     errors.push("service must be a name of letters, digits and - _ . +");
+  }
+  if (name!.length > MAX_NAME_LENGTH) {
+    errors.push(`service must be at most ${MAX_NAME_LENGTH} characters long: has ${name!.length}`);
   }
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/.test(command!)) {
     errors.push(`command must be the name of a daemon, without a folder: is "${command}"`);

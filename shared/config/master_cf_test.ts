@@ -134,6 +134,10 @@ for (
       'a: command must be the name of a daemon, without a folder: is "../x"',
     ],
     ["a/b unix n - n - - x", "a/b: service must be a name of letters, digits and - _ . +"],
+    [
+      `${"a".repeat(65)} unix n - n - - x`,
+      `${"a".repeat(65)}: service must be at most 64 characters long: has 65`,
+    ],
     ["a unix n - n - - x -o", "a: -o must be followed by name=value"],
     ["a unix n - n - - x -o foo", 'a: -o must be "name = value", the = is missing: "foo"'],
     [
