@@ -20,6 +20,7 @@ import { answer } from "../../shared/ipc/server.ts";
 import { logServiceOf, pidFile, socketPath } from "../../shared/layout.ts";
 import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
+import { withoutControls } from "../../shared/log/printable.ts";
 import { valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
@@ -194,7 +195,9 @@ function answerControl(supervisor: Supervisor, options: ServeOptions, layers: st
   const answerer = answer(controlService, {
     // deno-lint-ignore require-await
     status: async () => ({ layers: layers.slice(0, 200), services: supervisor.status() }),
-    reload: async () => ({ error: (await reload(supervisor, options)).slice(0, 2000) }),
+    reload: async () => ({
+      error: withoutControls((await reload(supervisor, options)).slice(0, 2000)),
+    }),
     // deno-lint-ignore require-await
     want: async ({ service }) => {
       supervisor.want(service);

@@ -104,8 +104,9 @@ Deno.test("a reload", async (t) => {
     );
     await system.untilSaid(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
 
-    await system.configure({ main: "mynetworks = 300.1.1.1/8" });
-    await assertRejects(() => system.command(["reload"]));
+    await system.configure({ main: "mynetworks = 300.1.1.1/8\u0007" });
+    const expected = 'mynetworks: must be a network or address: is "300.1.1.1/8?"';
+    await assertRejects(() => system.command(["reload"]), Error, expected);
     await system.untilSaid(
       /master\[\d+\]: warning: reload: \S+\/main\.cf, line \d+: mynetworks: must be a network/,
     );
