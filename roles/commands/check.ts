@@ -2,15 +2,13 @@
 
 import { EX } from "../../shared/errors.ts";
 import { everyProblem } from "../supervisor/every_problem.ts";
-import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+import { type CommandIo, loadForCommand, refuseArguments, takeConfigDirectory } from "./io.ts";
 
 /** Prints each problem on a line of its own; 0 when the system can start, 78 when it cannot. */
 export function check(given: string[], io: CommandIo): Promise<number> {
   const { args, directory } = takeConfigDirectory(given, io);
-  if (args.length) {
-    io.err(`check: no such argument: ${args[0]}\nusage: postern check [-c DIR]\n`);
-    return Promise.resolve(EX.USAGE);
-  }
+  const refused = refuseArguments("check", args, io);
+  if (refused !== undefined) return Promise.resolve(refused);
   const configuration = loadForCommand(io, directory);
   const problems = everyProblem(configuration, true);
   for (const { severity, message } of problems) {

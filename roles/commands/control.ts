@@ -7,7 +7,7 @@ import { socketPath } from "../../shared/layout.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { controlService, type ServiceStatus } from "../../shared/protocols/control.ts";
 import { sleep } from "../../shared/timer.ts";
-import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+import { type CommandIo, loadForCommand, refuseArguments, takeConfigDirectory } from "./io.ts";
 
 /** Between two looks whether a system that was told to stop is gone. */
 const LOOK_MS = 100;
@@ -55,11 +55,13 @@ type Control = ReturnType<typeof client<typeof controlService.calls>>;
 
 async function asked(
   name: string,
-  args: string[],
+  given: string[],
   io: CommandIo,
   run: (control: Control, path: string) => Promise<number>,
 ): Promise<number> {
-  const { directory } = takeConfigDirectory(args, io);
+  const { args, directory } = takeConfigDirectory(given, io);
+  const refused = refuseArguments(name, args, io);
+  if (refused !== undefined) return refused;
   const configuration = loadForCommand(io, directory);
   const path = socketPath(configuration.value("queue_directory"), "control");
   let control: Control | undefined;

@@ -55,6 +55,17 @@ export function takeConfigDirectory(
   return { args: rest, directory };
 }
 
+/** Refuses what is left of the arguments of a command that has none but -c; the exit code, or undefined when nothing is. */
+export function refuseArguments(
+  name: string,
+  [first]: readonly string[],
+  io: CommandIo,
+): number | undefined {
+  if (first === undefined) return undefined;
+  io.err(`${name}: no such argument: ${first}\nusage: postern ${name} [-c DIR]\n`);
+  return EX.USAGE;
+}
+
 /** Reports the configuration's fatal problems; the exit code, or undefined when it can be used. */
 export function refuseBroken(
   name: string,

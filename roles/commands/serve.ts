@@ -4,11 +4,19 @@ import { reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
 import { supervise } from "../supervisor/main.ts";
 import { everyProblem } from "../supervisor/every_problem.ts";
-import { type CommandIo, loadForCommand, refuseBroken, takeConfigDirectory } from "./io.ts";
+import {
+  type CommandIo,
+  loadForCommand,
+  refuseArguments,
+  refuseBroken,
+  takeConfigDirectory,
+} from "./io.ts";
 
 /** Starts the system and ends with it; refuses a configuration with fatal problems. */
-export async function serve(args: string[], io: CommandIo): Promise<number> {
-  const { directory } = takeConfigDirectory(args, io);
+export async function serve(given: string[], io: CommandIo): Promise<number> {
+  const { args, directory } = takeConfigDirectory(given, io);
+  const refused = refuseArguments("serve", args, io);
+  if (refused !== undefined) return refused;
   const configuration = loadForCommand(io, directory);
   const problems = everyProblem(configuration, false);
   for (const problem of problems) {

@@ -5,14 +5,17 @@ import { ConfigError, EX } from "../../shared/errors.ts";
 import { READY } from "../supervisor/main.ts";
 import { logsToService } from "../supervisor/plans.ts";
 import { SOURCE } from "../supervisor/runtime.ts";
-import { type CommandIo, loadForCommand, takeConfigDirectory } from "./io.ts";
+import { type CommandIo, loadForCommand, refuseArguments, takeConfigDirectory } from "./io.ts";
 
 /** A start that takes longer goes on, but nobody waits for it. */
 const READY_MS = 30_000;
 
 /** Runs `serve` in a session of its own; returns when it is ready, or with what it said and its exit code. */
-export async function start(args: string[], io: CommandIo): Promise<number> {
-  const configuration = loadForCommand(io, takeConfigDirectory(args, io).directory);
+export async function start(given: string[], io: CommandIo): Promise<number> {
+  const { args, directory } = takeConfigDirectory(given, io);
+  const refused = refuseArguments("start", args, io);
+  if (refused !== undefined) return refused;
+  const configuration = loadForCommand(io, directory);
   if (!logsToService(configuration)) {
     throw new ConfigError("its log would be lost: set maillog_file or syslog_socket, or use serve");
   }
