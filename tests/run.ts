@@ -37,12 +37,13 @@ const checks: readonly Step[] = [
 /** Where roles note the permissions that they ask for while the delivery tests run. */
 const noted = auditDirectory();
 
-/** What changes, or counts, what belongs to the whole process: its user, its umask, its descriptors. */
+/** What changes, or counts, what belongs to the whole process: its user, its umask, its descriptors, its memory. */
 const OF_PROCESS = [
   join("roles", "commands", "as_owner_test.ts"),
   join("roles", "commands", "maildrop_test.ts"),
   join("roles", "supervisor", "member_test.ts"),
   join("roles", "virtual", "directories_test.ts"),
+  join("shared", "ipc", "streams_test.ts"),
   join("shared", "maildrop", "drop_test.ts"),
 ];
 
