@@ -1,13 +1,14 @@
 /** Many conversations at a time on one connection: what they hold together is bounded. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Socket } from "node:net";
 import { Stage } from "../../tests/support/ipc.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
 import { type Content, WINDOW_BYTES } from "./content.ts";
 import { call, service } from "./declare.ts";
-import { count, shape } from "./schema.ts";
-import { answer } from "./server.ts";
+import { CallError } from "./failure.ts";
+import { count, shape, Type } from "./schema.ts";
+import { answer, IN_HAND } from "./server.ts";
 
 const MIB = 1024 * 1024;
 /** What all conversations of a process may have unread before each gets less. */
@@ -90,4 +91,41 @@ Deno.test("a thousand large requests wait for a peer that is busy, and none ends
   answerer.attach(sockets[0]!);
   sockets[0]!.resume();
   for (const put of puts) assertEquals((await put).reply.bytes, 100_000);
+});
+
+Deno.test("requests whose content never comes hold so much and no more, and short ones go on", async () => {
+  await using stage = new Stage();
+  const lists = service("lists", {
+    put: call({
+      request: shape({ names: Type.Array(Type.String()) }),
+      reply: shape({ bytes: count() }),
+      contentIn: true,
+      headerBytes: 4 * MIB,
+      deadlineSeconds: 0,
+    }),
+  });
+  const answerer = await stage.answer(lists, {
+    put: async (_, { content }) => ({ bytes: await size(content) }),
+  });
+  const client = stage.client(lists);
+  const long = { names: Array.from({ length: 3000 }, () => "x".repeat(1000)) };
+  const ended = Promise.withResolvers<void>();
+  async function* never() {
+    await ended.promise;
+    yield new Uint8Array(0);
+  }
+  const puts = Array.from({ length: 30 }, () => client.call("put", long, never()));
+  const settled = Promise.allSettled(puts);
+  const failure = await assertRejects(() => puts.at(-1)!, CallError, "no room in memory");
+  assertEquals(failure.code, "storage");
+  assertEquals(answerer.busy, 22);
+  assert(IN_HAND.taken > 60 * MIB && IN_HAND.taken <= 64 * MIB);
+  assertEquals((await client.call("put", { names: [] }, new Uint8Array(5))).reply.bytes, 5);
+
+  client.close();
+  await until(() => IN_HAND.taken === 0);
+  assertEquals((await client.call("put", long, new Uint8Array(5))).reply.bytes, 5);
+  assertEquals(IN_HAND.taken, 0);
+  ended.resolve();
+  await settled;
 });

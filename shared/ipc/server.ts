@@ -1,8 +1,9 @@
 /** The answering side: handlers for a service's calls, on any number of connections. */
 
 import type { Socket } from "node:net";
+import { Budget } from "../budget.ts";
 import { counter } from "../counters.ts";
-import { BugError, PeerError, reason } from "../errors.ts";
+import { BugError, PeerError, reason, StorageError } from "../errors.ts";
 import { panic } from "../log/log.ts";
 import { seldom } from "../log/seldom.ts";
 import { callTable, encodeHeader, headerLimit } from "./check.ts";
@@ -42,6 +43,12 @@ const CROSSING_MS = 200;
 
 /** More bad requests than this on one connection: the peer is broken. */
 const MAX_BAD_REQUESTS = 100;
+
+/**
+ * What requests in hand hold in this process, in bytes of their headers beyond an ordinary one each. Parsed they are up to
+ * four times as long. Without it a caller asks for the longest thing again and again and never sends the content.
+ */
+export const IN_HAND = new Budget("long requests in hand", 64 * 1024 * 1024, 2048);
 
 const refused = counter("ipc_refused_requests", "requests that were not of the declared shape");
 
@@ -158,7 +165,8 @@ class Open implements Conversation {
   #settle: ((durable: boolean) => void) | undefined;
   #settled: Promise<boolean> | undefined;
 
-  constructor(readonly call: number, readonly content: Content) {}
+  /** `long` is what its request takes of `IN_HAND`. */
+  constructor(readonly call: number, readonly content: Content, private long: number) {}
 
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
@@ -171,6 +179,13 @@ class Open implements Conversation {
       ? Promise.resolve(false)
       : new Promise((resolve) => (this.#settle = resolve));
     return this.#settled;
+  }
+
+  /** The handler is done with the request; until then it holds that, whether anybody waits or not. */
+  answered(): void {
+    if (this.long === 0) return;
+    IN_HAND.give(this.long);
+    this.long = 0;
   }
 
   /** The conversation is over: nothing more comes, and nobody waits. */
@@ -267,7 +282,15 @@ class Peer {
       if (this.open.get(id) !== open) return;
       this.#connection.send(Kind.CREDIT, frame.call, id, undefined, creditBytes(bytes));
     });
-    const open = new Open(frame.call, content);
+    const long = Math.max(0, frame.header.length - IN_HAND.freeBytes);
+    if (long && !IN_HAND.take(long)) {
+      return this.#sendError(
+        frame.call,
+        id,
+        new StorageError("no room in memory for a long request"),
+      );
+    }
+    const open = new Open(frame.call, content, long);
     this.open.set(id, open);
     try {
       this.handlers[entry.name]!(request, open).then(
@@ -283,10 +306,15 @@ class Peer {
     refused.add();
     if (++this.#badRequests > MAX_BAD_REQUESTS) throw error;
     this.warn(`ipc: ${reason(error)}`);
-    this.#connection.send(Kind.ERROR, frame.call, frame.conversation, encodeFailure(error));
+    this.#sendError(frame.call, frame.conversation, error);
+  }
+
+  #sendError(call: number, id: number, error: unknown): void {
+    this.#connection.send(Kind.ERROR, call, id, encodeFailure(error));
   }
 
   #reply(id: number, open: Open, answer: unknown): void {
+    open.answered();
     if (this.open.get(id) !== open) return;
     const { call } = this.table[open.call]!;
     const streamed = answer instanceof Streamed;
@@ -319,12 +347,13 @@ class Peer {
   }
 
   #fail(id: number, open: Open, error: unknown): void {
+    open.answered();
     if (isBug(error)) {
       const { name } = this.table[open.call]!;
       panic(`${this.service}.${name}: ${error instanceof Error ? error.stack : error}`);
     }
     if (this.open.get(id) !== open) return;
-    this.#connection.send(Kind.ERROR, open.call, id, encodeFailure(error));
+    this.#sendError(open.call, id, error);
     this.#end(id, open);
   }
 
