@@ -86,7 +86,12 @@ function untilItEnds(
 ): Promise<number> {
   const plan = planOf(alone.wanted, system);
   const own = plan.ownSockets?.();
-  const options: LaunchOptions = { binds: own?.binds ?? [], inspect: alone.inspect };
+  // Whoever debugs it reads what it prints.
+  const options: LaunchOptions = {
+    binds: own?.binds ?? [],
+    inspect: alone.inspect,
+    logged: false,
+  };
   // It stays, however little it has to do.
   const start = { ...plan.handover.start, maxIdleSeconds: 0 };
   const handover = { ...plan.handover, start, binds: options.binds! };

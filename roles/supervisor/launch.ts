@@ -10,6 +10,7 @@ import type { Bind } from "../../shared/role/control_messages.ts";
 import { workInBatches } from "./batches.ts";
 import { keepDescriptors } from "./descriptors.ts";
 import { refuseHandles } from "./refuse_handles.ts";
+import { logLines } from "./role_stderr.ts";
 
 /** Which layers are active beside Deno's permissions. */
 export interface Layers {
@@ -26,6 +27,8 @@ export interface LaunchOptions {
   readonly binds?: readonly Bind[];
   /** `HOST:PORT` on which a debugger may connect. */
   readonly inspect?: string | undefined;
+  /** What it writes to standard error goes into the log; without it, it has our standard output and error. */
+  readonly logged?: boolean;
 }
 
 /** The whole command line of a role, bubblewrap first where it is used. */
@@ -99,7 +102,7 @@ function auditing(grant: Grant, { audit }: Runtime): Record<string, string> {
   return audit ? { DENO_AUDIT_PERMISSIONS: join(audit, file) } : {};
 }
 
-/** Starts a role with the control channel open and its standard error on ours; whoever starts it must end it. */
+/** Starts a role with the control channel open; whoever starts it must end it. */
 export function launch(
   grant: Grant,
   runtime: Runtime,
@@ -109,8 +112,9 @@ export function launch(
   const [command, ...args] = commandLine(grant, runtime, layers, options);
   keepDescriptors();
   workInBatches();
+  const output = options.logged ? ["ignore", "pipe"] as const : ["inherit", "inherit"] as const;
   const child = spawn(command!, args, {
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    stdio: ["ignore", ...output, "ipc"],
     env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },
     cwd: runtime.standalone ? "/" : runtime.source,
     // A session of its own: signals of the terminal are for the supervisor, which ends roles in their order.
@@ -118,6 +122,7 @@ export function launch(
   });
   // Its end of the channel is new, and the role does not run yet.
   refuseHandles();
+  if (child.stderr) logLines(child.stderr, `process ${grant.row.role} pid ${child.pid}`);
   return child;
 }
 

@@ -92,6 +92,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
   const grant = grantOf(row, service, system.settings, system.host);
   const onRequest = row.start === "on request";
   const answers = answersOf(row, service, system.settings);
+  const log = logSockets(grant, system);
   return {
     service,
     role: row.role,
@@ -108,7 +109,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         hostname: system.configuration.logHostname,
         parameters: parameters(wanted, system),
         sockets: callSockets(grant),
-        log: logSockets(grant, system),
+        log,
         onRequest: requestable(grant, system),
         connections: connectionLimit(everyProcess(system), answers.length, descriptorLimit()),
         tls: row.inet ? readTlsMaterial(system.configuration) : null,
@@ -117,7 +118,10 @@ export function planOf(wanted: Wanted, system: System): Plan {
       listeners: system.layers.worker ? [] : handles(wanted, system),
     },
     ...(system.layers.worker ? { ownSockets: ownSockets(wanted, grant, system) } : {}),
-    launch: (options) => launch(grant, system.runtime, system.layers, options),
+    launch: (options) => {
+      const logged = Object.keys(log).length > 0;
+      return launch(grant, system.runtime, system.layers, { logged, ...options });
+    },
   };
 }
 

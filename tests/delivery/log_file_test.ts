@@ -171,3 +171,26 @@ Deno.test("whatever a role says, it says in its own name and at its own time, in
     ]);
   }
 });
+
+Deno.test("what a role writes to its outputs reaches neither, and the log only as what it wrote", async () => {
+  await using system = await System.prepare();
+  const log = `${system.directory}/log/maillog`;
+  await system.configure({
+    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
+  });
+  await system.start();
+  const [pid] = system.processes("cleanup");
+  const forged = "Nov 21 01:02:03 mx postfix/smtp[4711]: 4jWb0l1: to=<a@b>, status=sent (ok)";
+  for (const output of [1, 2]) {
+    Deno.writeTextFileSync(`/proc/${pid}/fd/${output}`, `\x1b[2J${forged} ${output}\n`);
+  }
+  await system.until(() => Deno.readTextFileSync(log).includes("4711"));
+  const lines = Deno.readTextFileSync(log).split("\n").filter((line) => line.includes("4711"));
+  assertEquals(lines.length, 1);
+  const said = lines[0]!.slice(lines[0]!.indexOf("postfix/master"));
+  assertMatch(
+    said,
+    /^postfix\/master\[\d+\]: warning: process cleanup pid \d+ on standard error: \?\[2JNov.* 2$/,
+  );
+  assertEquals(system.output.includes("4711"), false);
+});

@@ -42,6 +42,7 @@ const PARSERS = new Map([
   ["roles/postlogd/syslog.ts", "roles/postlogd/postlogd_test.ts"],
   ["roles/supervisor/host.ts", "roles/supervisor/host_test.ts"],
   ["roles/supervisor/listeners.ts", "roles/supervisor/listeners_test.ts"],
+  ["roles/supervisor/role_stderr.ts", "roles/supervisor/role_stderr_test.ts"],
   ["roles/commands/full_name.ts", "roles/commands/input_test.ts"],
   ["roles/commands/input_lines.ts", "roles/commands/input_test.ts"],
   ["roles/commands/postconf.ts", "roles/commands/input_test.ts"],
