@@ -66,6 +66,7 @@ class Stage implements AsyncDisposable {
     foreignSockets: [],
     reads: [],
     writes: [],
+    rotated: [],
     hosts: [],
     user: null,
     capabilities: [],

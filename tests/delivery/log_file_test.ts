@@ -194,3 +194,24 @@ Deno.test("what a role writes to its outputs reaches neither, and the log only a
   );
   assertEquals(system.output.includes("4711"), false);
 });
+
+Deno.test("lines go to the file that somebody puts in the log's place", async () => {
+  await using system = await System.prepare();
+  const log = `${system.directory}/log/maillog`;
+  await system.configure({
+    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
+  });
+  await system.start();
+  const { uid, gid } = Deno.statSync(log);
+  Deno.renameSync(log, `${log}.1`);
+  Deno.writeTextFileSync(`${log}.new`, "");
+  if (Deno.uid() === 0) Deno.chownSync(`${log}.new`, uid, gid);
+  Deno.renameSync(`${log}.new`, log);
+  await system.until(async () => {
+    await system.send("u1@box.test");
+    return Deno.readTextFileSync(log) !== "";
+  });
+  Deno.removeSync(`${log}.1`);
+  const id = await system.send("u2@box.test");
+  await system.until(() => Deno.readTextFileSync(log).includes(`${id}: removed`));
+});
