@@ -4,13 +4,12 @@
  * Takes what the other roles say, writes before it when and who, which it knows by the socket, and appends it to maillog_file
  * or sends it to a syslog socket.
  *
- * Trusts   nobody to be brief, or to be who he says: lines and their number are bounded.
+ * Trusts   nobody to be brief, to be who he says, or to say when: lines and their number are bounded, none is from the future.
  * Talks to nobody; answers log.
  * Keeps    the log file: no other process writes it.
  * Fails    a log that cannot be written goes to standard error, so much of it a minute; mail goes on.
  */
 
-import { PeerError } from "../../shared/errors.ts";
 import { answer } from "../../shared/ipc/server.ts";
 import { ownSyslogSocket, processOfLog } from "../../shared/layout.ts";
 import { finished, formatJson, formatText } from "../../shared/log/format.ts";
@@ -20,6 +19,7 @@ import { logService, roleLogService } from "../../shared/protocols/log.ts";
 import { role } from "../../shared/role/role.ts";
 import { shipTo } from "../../shared/role/sink.ts";
 import { Merge } from "./merge.ts";
+import { plausible } from "./plausible.ts";
 import { logWriter } from "./writer.ts";
 
 role({
@@ -35,11 +35,8 @@ role({
     const merge = new Merge((lines) => writer.write(lines));
     const format = params.logFormat === "json" ? formatJson : formatText;
     const write = async (process: string, spoken: Spoken & { pid: number }) => {
-      const { lines, severities, after, pid } = spoken;
-      if (severities.length !== lines.length || after.length !== lines.length) {
-        throw new PeerError(`${process}: ${lines.length} lines without a severity or a time each`);
-      }
-      await merge.add(finished(spoken, { process, pid, hostname }, format));
+      const origin = { process, pid: spoken.pid, hostname };
+      await merge.add(finished(plausible(process, spoken), origin, format));
       return {};
     };
     shipTo((spoken, { process, pid }) => write(process, { ...spoken, pid }));

@@ -161,6 +161,8 @@ Deno.test("whatever a role says, it says in its own name and at its own time, in
     const lying = { ...spoken, process: "postfix/smtp", lines: ["a", "b"] };
     await assertRejects(() => caller.call("write", lying));
     await assertRejects(() => caller.call("write", { ...spoken, lines: ["one"] }));
+    const backwards = { ...spoken, lines: ["a", "b"], after: [9e15, 0] };
+    await assertRejects(() => caller.call("write", backwards));
     caller.close();
     const epoch = /^(?:Dec 31|Jan {2}1) \d\d:\d\d:/;
     const lines = Deno.readTextFileSync(log).split("\n").filter((line) => epoch.test(line))
