@@ -5,7 +5,7 @@ import { check } from "./check.ts";
 
 const SERVICES = "127.0.0.1:2525 inet n - n - - smtpd\nsmtp unix - - n - - smtp\n";
 /** These lines come before those of each test. */
-const BASE = ["mail_owner = nobody", "mydestination = here.example", "local_recipient_maps ="];
+const BASE = ["mail_owner = mail", "mydestination = here.example", "local_recipient_maps ="];
 
 /** What `check` says of main.cf lines after BASE, and of master.cf lines after SERVICES; `$directory` in them has these files. */
 async function said(
@@ -260,6 +260,17 @@ Deno.test("check names a user that does not exist, which matters to root", async
       EX.OK,
     ];
   assertEquals([...found, code], expected);
+});
+
+Deno.test("check warns root of an account that is not the mail system's alone, and exits with 0", async () => {
+  for (const name of ["nobody", "daemon"]) {
+    const { code, found } = await said(`mail_owner = ${name}`);
+    const expected =
+      `check: warning: ${HERE}: mail_owner: "${name}" is not the mail system's alone: ` +
+      "whatever else runs as it may read and change the queue: " +
+      "make an account (useradd --system --shell /usr/sbin/nologin postern) and name it here";
+    assertEquals([...found, code], Deno.uid() === 0 ? [expected, EX.OK] : [EX.OK]);
+  }
 });
 
 Deno.test("check asks each smtpd for itself, with its overrides", async () => {

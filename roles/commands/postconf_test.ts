@@ -214,7 +214,7 @@ Deno.test("check says everything at once, and that the system can start", async 
     await run(
       check,
       [],
-      "biff = no\nmail_owner = nobody\nqueue_directory = $config_directory/queue\n",
+      "biff = no\nmail_owner = mail\nqueue_directory = $config_directory/queue\n",
       "local unix - n n - - local",
     ),
     {
@@ -233,7 +233,7 @@ Deno.test("check exits with EX_CONFIG when the system cannot start", async () =>
   const { code, out, err } = await run(
     check,
     [],
-    "message_size_limit = x\nfoo\nmail_owner = nobody\nqueue_directory = $config_directory/queue",
+    "message_size_limit = x\nfoo\nmail_owner = mail\nqueue_directory = $config_directory/queue",
     "smtp inet",
   );
   assertEquals(code, 78);

@@ -69,11 +69,20 @@ function verifyRights(configuration: Configuration): Problem[] {
   return [...owner, ...found];
 }
 
+/** Accounts that hosts have for whatever needs no rights, by name and by number. */
+const ANYBODYS: ReadonlySet<string | number> = new Set(["nobody", "daemon", 65534, 1]);
+
 /** Only root needs another user to run as; others are told when they named one. */
 function verifyOwner(configuration: Configuration): Problem[] {
   const name = configuration.value("mail_owner"), place = configuration.blame("mail_owner");
   const user = findUser(name);
-  if (user && user.uid !== 0) return [];
+  if (user && user.uid !== 0) {
+    if (!isRoot() || !(ANYBODYS.has(user.name) || ANYBODYS.has(user.uid))) return [];
+    const text =
+      `"${name}" is not the mail system's alone: whatever else runs as it may read and change the queue: ` +
+      "make an account (useradd --system --shell /usr/sbin/nologin postern) and name it here";
+    return [problem("warning", place, "mail_owner", text)];
+  }
   const text = user ? `must not be root: "${name}"` : `no such user: "${name}"`;
   if (isRoot()) return [problem("fatal", place, "mail_owner", text)];
   if (!place.line) return [];
