@@ -7,8 +7,8 @@ import type { Readable } from "node:stream";
 import { warning } from "../../shared/log/log.ts";
 import { MAX_LOG_TEXT } from "../../shared/log/printable.ts";
 
-/** So much of it is read; a role that writes more waits in its write. */
-const BYTES_A_MS = 256;
+/** So much of it is read, more than a busy role logs, whose lines come here while there is no postlogd: who writes more waits. */
+const BYTES_A_MS = 1024;
 /** What a line costs beside its text: short ones must not fill the log either. */
 const LINE_BYTES = 100;
 
