@@ -182,7 +182,8 @@ export class SqliteReader implements QueueReader {
       // A TypeError is not theirs but our own.
       if (error instanceof StorageError || error instanceof TypeError) throw error;
       const Kind = kindOf(error), advice = Kind === DamagedRecord ? MEND : "";
-      throw new Kind(`${databaseFile(this.directory)}: ${reason(error)}${advice}`);
+      const place = codeOf(error) ? databaseFile(this.directory) : this.directory;
+      throw new Kind(`${place}: ${reason(error)}${advice}`);
     }
   }
 
@@ -250,9 +251,14 @@ async function* joined(
   yield* body;
 }
 
+/** SQLite's result code; 0 for what it did not say. */
+function codeOf(error: unknown): number {
+  return (error as { errcode?: number }).errcode ?? 0;
+}
+
 /** What SQLite came upon: no space, or a page that is not what it has written, or cannot be read; others may be sound. */
 function kindOf(error: unknown): typeof StorageError {
-  const code = (error as { errcode?: number }).errcode ?? 0;
+  const code = codeOf(error);
   if ((code & PRIMARY_CODE) === SQLITE_CORRUPT) return DamagedRecord;
   if (code === SQLITE_FULL) return FullDisk;
   const isUnreadable = code === SQLITE_IOERR_READ || code === SQLITE_IOERR_CORRUPTFS;
