@@ -88,7 +88,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
 }
 
 /** Directories with things of the whole host: of these a role is shown its own file alone. */
-const OF_THE_HOST: ReadonlySet<string> = new Set(["/", "/dev", "/etc", ...SHARED]);
+const OF_THE_HOST: ReadonlySet<string> = new Set(["/", "/dev", "/etc", "/var/log", ...SHARED]);
 
 /**
  * A file that is bound stays the same file when an editor or logrotate puts a new one in its place. So the directory is bound,
