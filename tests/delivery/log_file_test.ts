@@ -16,20 +16,32 @@ import { freePort, System } from "../support/system.ts";
 /** More Received lines than a message may have: it goes round in circles. */
 const LOOPING = "Received: by loop.test; Mon, 1 Jan 2024 00:00:00 +0000\n".repeat(60);
 
+function logsTo(log: string, system: System): string {
+  return `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n`;
+}
+
+/** Starts a system that writes its log to a file, and says to which. */
+async function startLogging(
+  system: System,
+  { main = "", ...others }: Parameters<System["configure"]>[0] = {},
+): Promise<string> {
+  const log = `${system.directory}/log/maillog`;
+  await system.configure({ ...others, main: logsTo(log, system) + main });
+  await system.start();
+  return log;
+}
+
 Deno.test("a submission, its delivery, a refusal and its report are in the log file", async () => {
   await using sink = await Sink.start({
     answer: (line) => line.startsWith("RCPT") ? "550 5.1.1 nobody here" : undefined,
   });
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
   const mailboxes = `${system.configuration}/mailboxes`;
   await Deno.writeTextFile(mailboxes, "u1@box.test u1/\nu2@box.test u2/\n");
-  await system.configure({
+  const log = await startLogging(system, {
     sink: `smtp:[127.0.0.1]:${sink.port}`,
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n` +
-      `virtual_mailbox_maps = texthash:${mailboxes}`,
+    main: `virtual_mailbox_maps = texthash:${mailboxes}`,
   });
-  await system.start();
   const logged = (line: RegExp) => system.until(() => line.test(Deno.readTextFileSync(log)));
   const submit = (to: string, content: string) =>
     system.command(["sendmail", "-f", "u2@box.test", to], content);
@@ -51,12 +63,10 @@ Deno.test("a submission, its delivery, a refusal and its report are in the log f
 
 Deno.test("error, retry and discard have lines of their own", async (t) => {
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
-  const main = `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n` +
+  const main =
     "transport_maps = inline:{ {err.test=error:5.1.2 no}, {later.test=retry:4.1.2 later}, " +
     "{gone.test=discard:gone} }";
-  await system.configure({ main });
-  await system.start();
+  const log = await startLogging(system, { main });
   const haveLines = async (process: string) => {
     const from = Deno.readTextFileSync(log).length;
     for (const [domain, program, what] of DELIVERED_BY_QMGR) {
@@ -70,7 +80,7 @@ Deno.test("error, retry and discard have lines of their own", async (t) => {
   };
   await t.step("in a text log", () => haveLines("PROGRAM["));
   await t.step("in a JSON log", async () => {
-    await system.configure({ main: `${main}\nmaillog_format = json` });
+    await system.configure({ main: `${logsTo(log, system)}${main}\nmaillog_format = json` });
     await system.command(["reload"]);
     await haveLines('"process":"PROGRAM"');
   });
@@ -91,13 +101,10 @@ const MOST_ROUNDS = 20;
 Deno.test("the lines of each message are in the order in which things happened", async () => {
   await using sink = await Sink.start();
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
-  await system.configure({
+  const log = await startLogging(system, {
     sink: `smtp:[127.0.0.1]:${sink.port}`,
-    main:
-      `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\nmaillog_format = json`,
+    main: "maillog_format = json",
   });
-  await system.start();
   const whole = ORDER.map((_, n) => n);
   let count = 0, inOrder = 0;
   // Lines wait a fifth of a second for those of a role that the machine lets wait longer now and then.
@@ -126,11 +133,7 @@ Deno.test("the lines of each message are in the order in which things happened",
 
 Deno.test("postsuper leaves its trace in the log file", async () => {
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
-  await system.configure({
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
-  });
-  await system.start();
+  const log = await startLogging(system);
   const id = await system.send("waits@sink.test");
   await system.until(async () => (await system.listing())[0]?.queue_name === "deferred");
   await system.command(["postsuper", "-h", id]);
@@ -146,12 +149,9 @@ Deno.test("postsuper leaves its trace in the log file", async () => {
 
 Deno.test("whatever a role says, it says in its own name and at its own time, in one line", async () => {
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
-  await system.configure({
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
+  const log = await startLogging(system, {
     master: `127.0.0.1:${await freePort()} inet n - n - - smtpd -o syslog_name=postfix/submission`,
   });
-  await system.start();
   const forged = "Nov 21 01:02:03 mx postfix/smtp[4711]: 4jWb0l1: to=<a@b>, status=sent (ok)";
   for (const process of ["postfix/cleanup", "postfix/submission/smtpd"]) {
     const name = logServiceOf(process);
@@ -176,11 +176,7 @@ Deno.test("whatever a role says, it says in its own name and at its own time, in
 
 Deno.test("what a role writes to its outputs reaches neither, and the log only as what it wrote", async () => {
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
-  await system.configure({
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
-  });
-  await system.start();
+  const log = await startLogging(system);
   const [pid] = system.processes("cleanup");
   const forged = "Nov 21 01:02:03 mx postfix/smtp[4711]: 4jWb0l1: to=<a@b>, status=sent (ok)";
   for (const output of [1, 2]) {
@@ -199,11 +195,7 @@ Deno.test("what a role writes to its outputs reaches neither, and the log only a
 
 Deno.test("lines go to the file that somebody puts in the log's place", async () => {
   await using system = await System.prepare();
-  const log = `${system.directory}/log/maillog`;
-  await system.configure({
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}`,
-  });
-  await system.start();
+  const log = await startLogging(system);
   const { uid, gid } = Deno.statSync(log);
   Deno.renameSync(log, `${log}.1`);
   Deno.writeTextFileSync(`${log}.new`, "");
