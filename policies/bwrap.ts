@@ -59,10 +59,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
   const binds = [
     ...readOnly.map((path) => ["--ro-bind-try", path, path]),
     ["--ro-bind-try", LOCALTIME, LOCALTIME],
-    ...[
-      ...grant.writes.map((path) => grant.rotated.includes(path) ? replaceable(path) : path),
-      ...(runtime.audit ? [runtime.audit] : []),
-    ]
+    ...[...grant.writes, ...(runtime.audit ? [runtime.audit] : [])]
       .map((path) => ["--bind-try", path, path]),
   ].sort((a, b) => a[1]!.length - b[1]!.length);
   return [
@@ -88,10 +85,10 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
 }
 
 /** Directories with things of the whole host: of these a role is shown its own file alone. */
-const OF_THE_HOST: ReadonlySet<string> = new Set(["/", "/dev", "/etc", "/var/log", ...SHARED]);
+const OF_THE_HOST: ReadonlySet<string> = new Set(["/", "/dev", "/etc", ...SHARED]);
 
 /**
- * A file that is bound stays the same file when an editor or logrotate puts a new one in its place. So the directory is bound,
+ * A file that is bound stays the same file when an editor puts a new one in its place. So the directory is bound,
  * and Deno's permissions, which go by name, narrow it to the file.
  */
 function replaceable(path: string): string {

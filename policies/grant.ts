@@ -1,6 +1,5 @@
 /** A row and the configuration become a grant: the exact paths, sockets, hosts and user of one service's processes. */
 
-import { dirname } from "@std/path";
 import { ConfigError } from "../shared/errors.ts";
 import { parseAddress } from "../shared/net/network.ts";
 import {
@@ -36,8 +35,6 @@ export interface Grant {
   readonly foreignSockets: readonly string[];
   readonly reads: readonly string[];
   readonly writes: readonly string[];
-  /** Files of `writes` in whose place another one may be put, and whose directory bubblewrap may show for it (logrotate). */
-  readonly rotated: readonly string[];
   /** `host:port` in Deno's notation; `*` is any host. Empty: no IP at all. */
   readonly hosts: readonly string[];
   readonly user: User | null;
@@ -117,7 +114,6 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
       : destinations?.sockets ?? [],
     reads: (row.reads ?? []).flatMap((place) => paths(place, settings)),
     writes: (row.writes ?? []).flatMap((place) => paths(place, settings)),
-    rotated: row.writes?.includes("maillog") ? rotatedLogs(settings) : [],
     hosts: destinations?.hosts ??
       (row.network === "name_servers" ? nameServerHosts(settings, host) : []),
     user: host.root ? owner?.user ?? host.mailOwner : null,
@@ -140,23 +136,6 @@ function paths(place: Place, settings: Settings): string[] {
     case "syslog":
       return logsToSyslog(settings) ? [syslogDirectory(settings.value("queue_directory"))] : [];
   }
-}
-
-/** The log, unless it is among other things of the system: who writes it must not get at those where Deno does not hold it. */
-function rotatedLogs(settings: Settings): string[] {
-  const places = ["queue_directory", "virtual_mailbox_base", "config_directory"];
-  const others = [
-    ...places.map((name) => settings.value(name)).filter(Boolean),
-    ...tableFilesOf(settings),
-  ];
-  return paths("maillog", settings).filter((path) => {
-    const directory = dirname(path);
-    return !others.some((other) => isWithin(other, directory) || isWithin(directory, other));
-  });
-}
-
-function isWithin(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory.replace(/\/*$/, "/"));
 }
 
 function logsToSyslog(settings: Settings): boolean {

@@ -178,7 +178,7 @@ export const policies: readonly Row[] = [
     because: "it alone writes the log, which the other roles must not be able to change",
     answers: ["log"],
     calls: [],
-    reads: ["maillog", "syslog"],
+    reads: ["syslog"],
     writes: ["maillog", "syslog"],
     // Datagram sockets, for syslog.
     unstable: ["net"],

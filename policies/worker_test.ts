@@ -14,7 +14,6 @@ const grant: Grant = {
   foreignSockets: [],
   reads: ["/q/queue"],
   writes: ["/q/queue"],
-  rotated: [],
   hosts: [],
   user: { name: "postfix", uid: 100, gid: 101 },
   capabilities: [],

@@ -11,7 +11,7 @@ import { valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
 import { readHost } from "../supervisor/host.ts";
-import { prepare } from "../supervisor/main.ts";
+import { prepare } from "../supervisor/prepare.ts";
 import { wantedServices } from "../supervisor/plans.ts";
 import { settingsOf } from "../supervisor/settings.ts";
 import { chooseLayers, describeLayers, findRuntime, reachable } from "../supervisor/runtime.ts";

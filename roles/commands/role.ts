@@ -16,7 +16,7 @@ import { databaseFile } from "../../shared/queue/sqlite_schema.ts";
 import { type Alone, grantAlone, printed, runAlone } from "../supervisor/alone.ts";
 import { readHost } from "../supervisor/host.ts";
 import type { Layers } from "../supervisor/launch.ts";
-import { prepare } from "../supervisor/main.ts";
+import { prepare } from "../supervisor/prepare.ts";
 import { endpoints, type Wanted } from "../supervisor/plans.ts";
 import { chooseLayers, describeLayers } from "../supervisor/runtime.ts";
 import { settingsOf } from "../supervisor/settings.ts";

@@ -36,50 +36,6 @@ Deno.test("LogFile appends to what is there", () =>
     file.close();
   }));
 
-Deno.test("LogFile follows its name when the file was moved away, within a second", () =>
-  within((directory) => {
-    const path = `${directory}/maillog`;
-    let now = 0;
-    const file = new LogFile(path, () => now);
-    file.write(encoder.encode("one\n"));
-    Deno.renameSync(path, `${path}.1`);
-    now = 500;
-    file.write(encoder.encode("two\n"));
-    now = 1500;
-    file.write(encoder.encode("three\n"));
-    assertEquals(Deno.readTextFileSync(`${path}.1`), "one\ntwo\n");
-    assertEquals(Deno.readTextFileSync(path), "three\n");
-    file.close();
-  }));
-
-Deno.test("LogFile follows its name to a new file", () =>
-  within((directory) => {
-    const path = `${directory}/maillog`;
-    let now = 0;
-    const file = new LogFile(path, () => now);
-    file.write(encoder.encode("one\n"));
-    Deno.renameSync(path, `${path}.1`);
-    Deno.writeTextFileSync(path, "new\n");
-    now = 1000;
-    file.write(encoder.encode("two\n"));
-    assertEquals(Deno.readTextFileSync(path), "new\ntwo\n");
-    file.close();
-  }));
-
-Deno.test("LogFile keeps the old file while there can be no new one", () =>
-  within((directory) => {
-    Deno.mkdirSync(`${directory}/log`);
-    const path = `${directory}/log/maillog`;
-    let now = 0;
-    const file = new LogFile(path, () => now);
-    file.write(encoder.encode("one\n"));
-    Deno.renameSync(`${directory}/log`, `${directory}/moved`);
-    now = 1000;
-    file.write(encoder.encode("two\n"));
-    assertEquals(Deno.readTextFileSync(`${directory}/moved/maillog`), "one\ntwo\n");
-    file.close();
-  }));
-
 Deno.test("LogFile that cannot be opened says which", () => {
   const file = new LogFile("/nonexistent/maillog");
   assertThrows(() => file.write(encoder.encode("x\n")), Error, "open /nonexistent/maillog: ");

@@ -28,6 +28,8 @@ export interface Plan {
    * ended before the next one starts when it does not. Undefined: each reload replaces it.
    */
   readonly fixed: string | undefined;
+  /** True once a file that the service writes is another than when this was made; undefined where that cannot be. */
+  readonly outdated: (() => boolean) | undefined;
   /** The services that it answers. */
   readonly answers: readonly string[];
   /** Connects to one of them and leaves. */

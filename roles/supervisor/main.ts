@@ -12,7 +12,6 @@
 
 import { createServer } from "node:net";
 import process from "node:process";
-import type { Host } from "../../policies/grant.ts";
 import { type Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { probe } from "../../shared/ipc/probe.ts";
@@ -25,19 +24,11 @@ import { valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { flushLog, installSink } from "../../shared/role/sink.ts";
-import {
-  clearSocket,
-  makeDirectories,
-  makeLogFile,
-  makeMailboxBase,
-  makeOwned,
-  openService,
-  protectSocket,
-} from "./directories.ts";
+import { clearSocket, protectSocket } from "./directories.ts";
 import { readHost } from "./host.ts";
 import { alreadyRunning, takePidFile } from "./pid_file.ts";
-import { placeProblems, writersOf } from "./places.ts";
 import { logsToService } from "./plans.ts";
+import { openServices, prepare } from "./prepare.ts";
 import { chooseLayers, describeLayers, findRuntime, reachable, SOURCE } from "./runtime.ts";
 import { Supervisor } from "./supervisor.ts";
 import { systemOn } from "./system.ts";
@@ -89,42 +80,6 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
   }
   await ended;
   control.close();
-}
-
-/**
- * Makes every directory and file that a role of this configuration needs. Throws ConfigError, first of all for what must
- * stay as it is.
- */
-export function prepare(configuration: Configuration, host: Host): void {
-  const queue = configuration.value("queue_directory");
-  refusePlaces(configuration, host);
-  const mailboxWriters = writersOf("mailboxes", configuration, host);
-  const logWriters = writersOf("maillog", configuration, host);
-  makeDirectories(queue, host);
-  for (const grant of mailboxWriters) {
-    for (const path of grant.writes) makeMailboxBase(path, grant);
-  }
-  const makeLog = configuration.value("maillog_file") ? makeLogFile : makeOwned;
-  for (const { writes, user } of logWriters) {
-    for (const path of writes) makeLog(path, user);
-  }
-  // The umask may have closed what was made.
-  refusePlaces(configuration, host);
-}
-
-/** Lets those users reach the services of commands whom a configuration authorizes that is in force. */
-function openServices(configuration: Configuration, host: Host): void {
-  const queue = configuration.value("queue_directory");
-  const { authorizedFlushUsers, authorizedMailqUsers } = configuration.typed(supervisorParameters);
-  openService(queue, "flush", authorizedFlushUsers, host);
-  openService(queue, "showq", authorizedMailqUsers, host);
-}
-
-/** Throws ConfigError for the first place that must not be touched. */
-function refusePlaces(configuration: Configuration, host: Host): void {
-  for (const { parameter, text } of placeProblems(configuration, host)) {
-    throw new ConfigError(`${parameter}: ${text}`);
-  }
 }
 
 /** Throws ConfigError when somebody answers on this queue. */

@@ -20,6 +20,7 @@ import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { knock } from "./hearing.ts";
 import { descriptorLimit, hostAddresses, hostsFile } from "./host.ts";
 import type { Plan } from "./keeper.ts";
+import { movedAway } from "./moved_away.ts";
 import type { Handover } from "./member.ts";
 import { launch } from "./launch.ts";
 import type { OwnSockets } from "./own_sockets.ts";
@@ -92,7 +93,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
   const grant = grantOf(row, service, system.settings, system.host);
   const onRequest = row.start === "on request";
   const answers = answersOf(row, service, system.settings);
-  const log = logSockets(grant, system);
+  const logs = logSockets(grant, system);
   return {
     service,
     role: row.role,
@@ -100,6 +101,9 @@ export function planOf(wanted: Wanted, system: System): Plan {
     knock: (name) => knock(socketPath(system.listeners.queue, name)),
     count: processesOf(wanted, system),
     onRequest,
+    outdated: row.writes?.includes("maillog")
+      ? movedAway(system.settings.value("maillog_file"))
+      : undefined,
     fixed: row.reload === "in place" ? fixedOf(grant, system) : undefined,
     handover: {
       start: {
@@ -109,7 +113,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         hostname: system.configuration.logHostname,
         parameters: parameters(wanted, system),
         sockets: callSockets(grant),
-        log,
+        log: logs,
         onRequest: requestable(grant, system),
         connections: connectionLimit(everyProcess(system), answers.length, descriptorLimit()),
         tls: row.inet ? readTlsMaterial(system.configuration) : null,
@@ -119,10 +123,17 @@ export function planOf(wanted: Wanted, system: System): Plan {
     },
     ...(system.layers.worker ? { ownSockets: ownSockets(wanted, grant, system) } : {}),
     launch: (options) => {
-      const logged = Object.keys(log).length > 0;
+      const logged = Object.keys(logs).length > 0;
       return launch(grant, system.runtime, system.layers, { logged, ...options });
     },
   };
+}
+
+/** The plan of a service that runs, made anew from the configuration in force. */
+export function planAgain({ role, service }: Plan, system: System): Plan {
+  const wanted = wantedServices(system.configuration)
+    .find((each) => each.row.role === role && each.service === service)!;
+  return planOf(wanted, system);
 }
 
 /** What a process is started with and cannot be given later: its rights, and who it is in the log. */

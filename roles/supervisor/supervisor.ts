@@ -4,16 +4,20 @@ import { policyOf, type StopPhase } from "../../policies/mod.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { inForce } from "../../shared/log/lines.ts";
-import { warning } from "../../shared/log/log.ts";
+import { info, warning } from "../../shared/log/log.ts";
 import { seldom } from "../../shared/log/seldom.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { Keeper, type Plan } from "./keeper.ts";
-import { inetEndpoints, plansOf } from "./plans.ts";
+import { inetEndpoints, planAgain, plansOf } from "./plans.ts";
+import { prepareLog } from "./prepare.ts";
 import { adopt, type System } from "./system.ts";
 
 /** How often each role is asked for a sign of life. */
 const BEAT_MS = 10_000;
+/** How often it is seen whether the log is still where it was, and how soon again after that was of no use. */
+const LOOK_MS = 1000;
+const LOOK_AGAIN_MS = 10_000;
 /** The phases of a stop in their order, and what each may take: together less than the 10 s of a SIGTERM. */
 const STOP_MS: Readonly<Record<StopPhase, number>> = {
   intake: 4000,
@@ -25,8 +29,10 @@ const STOP_MS: Readonly<Record<StopPhase, number>> = {
 export class Supervisor {
   #keepers = new Map<string, Keeper>();
   #beat: ReturnType<typeof setInterval> | undefined;
+  #look: ReturnType<typeof setTimeout> | undefined;
   #stopped: Promise<void> | undefined;
-  #reloads: Promise<void> = Promise.resolve();
+  /** Reloads, and what else changes plans: one after the other. */
+  #changes: Promise<void> = Promise.resolve();
   #warn = seldom();
 
   constructor(public system: System) {}
@@ -37,6 +43,7 @@ export class Supervisor {
     this.#beat = setInterval(() => {
       for (const keeper of this.#keepers.values()) keeper.beat(performance.now());
     }, BEAT_MS);
+    this.#lookIn(LOOK_MS);
     await Promise.all(
       [...this.#keepers.values()].filter((keeper) => !keeper.plan.onRequest).map((keeper) =>
         keeper.start()
@@ -59,8 +66,12 @@ export class Supervisor {
    * with what is wrong.
    */
   reload(configuration: Configuration): Promise<void> {
-    const done = this.#reloads.then(() => this.#reload(configuration));
-    this.#reloads = done.catch(() => {});
+    return this.#inTurn(() => this.#reload(configuration));
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#changes.then(change);
+    this.#changes = done.catch(() => {});
     return done;
   }
 
@@ -105,6 +116,29 @@ export class Supervisor {
     }
   }
 
+  #lookIn(ms: number): void {
+    if (this.#stopped) return;
+    this.#look = setTimeout(() => {
+      this.#inTurn(() => this.#replaceOutdated()).then(
+        () => LOOK_MS,
+        (error) => {
+          warning(reason(error));
+          return LOOK_AGAIN_MS;
+        },
+      ).then((ms) => this.#lookIn(ms));
+    }, ms);
+  }
+
+  /** Replaces who writes a file that somebody has moved away (logrotate). */
+  async #replaceOutdated(): Promise<void> {
+    if (this.#stopped) return;
+    const outdated = [...this.#keepers.values()].filter(({ plan }) => plan.outdated?.());
+    if (!outdated.length) return;
+    prepareLog(this.system.configuration, this.system.host);
+    for (const keeper of outdated) await keeper.replace(planAgain(keeper.plan, this.system));
+    info("the log was moved away: this is the next one");
+  }
+
   /** Ends the system in the order that the rows say. */
   stop(): Promise<void> {
     return (this.#stopped ??= this.#stop());
@@ -112,6 +146,7 @@ export class Supervisor {
 
   async #stop(): Promise<void> {
     clearInterval(this.#beat);
+    clearTimeout(this.#look);
     const phases = new Set<StopPhase>();
     let spare = 0;
     for (const [phase, share] of Object.entries(STOP_MS)) {

@@ -52,6 +52,7 @@ export function setup(change: Partial<Plan> = {}) {
     count: 1,
     onRequest: false,
     fixed: undefined,
+    outdated: undefined,
     answers: [],
     knock() {},
     handover: {

@@ -66,7 +66,6 @@ class Stage implements AsyncDisposable {
     foreignSockets: [],
     reads: [],
     writes: [],
-    rotated: [],
     hosts: [],
     user: null,
     capabilities: [],

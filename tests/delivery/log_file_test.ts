@@ -7,6 +7,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { isThere } from "../../policies/bwrap.ts";
 import { client } from "../../shared/ipc/client.ts";
 import { logServiceOf, socketPath } from "../../shared/layout.ts";
 import { roleLogService } from "../../shared/protocols/log.ts";
@@ -193,19 +194,34 @@ Deno.test("what a role writes to its outputs reaches neither, and the log only a
   assertEquals(system.output.includes("4711"), false);
 });
 
-Deno.test("lines go to the file that somebody puts in the log's place", async () => {
+/** How somebody moves the log away, as logrotate does with `create`, whose new file is root's, and with `nocreate`. */
+const ROTATIONS: Readonly<Record<string, (log: string) => void>> = {
+  "with a new one in its place": (log) => {
+    Deno.renameSync(log, `${log}.1`);
+    Deno.writeTextFileSync(log, "", { mode: 0o640 });
+  },
+  "with none in its place": (log) => Deno.renameSync(log, `${log}.1`),
+};
+
+Deno.test("the log that was moved away is followed by another, and no line is lost", async (t) => {
   await using system = await System.prepare();
   const log = await startLogging(system);
-  const { uid, gid } = Deno.statSync(log);
-  Deno.renameSync(log, `${log}.1`);
-  Deno.writeTextFileSync(`${log}.new`, "");
-  if (Deno.uid() === 0) Deno.chownSync(`${log}.new`, uid, gid);
-  Deno.renameSync(`${log}.new`, log);
-  await system.until(async () => {
-    await system.send("u1@box.test");
-    return Deno.readTextFileSync(log) !== "";
-  });
-  Deno.removeSync(`${log}.1`);
-  const id = await system.send("u2@box.test");
-  await system.until(() => Deno.readTextFileSync(log).includes(`${id}: removed`));
+  for (const [how, rotate] of Object.entries(ROTATIONS)) {
+    await t.step(how, async () => {
+      rotate(log);
+      const ids: string[] = [];
+      const removed = (path: string) => {
+        const text = Deno.readTextFileSync(path);
+        return ids.filter((id) => text.includes(`${id}: removed`));
+      };
+      await system.until(async () => {
+        ids.push(await system.send("u1@box.test"));
+        return isThere(log) && removed(log).length > 0;
+      });
+      const all = () => [`${log}.1`, log].flatMap(removed).toSorted().join();
+      await system.until(() => all() === ids.toSorted().join());
+      assertStringIncludes(Deno.readTextFileSync(log), "the log was moved away");
+      assertEquals(system.processes("postlogd").length, 1);
+    });
+  }
 });
