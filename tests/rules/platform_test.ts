@@ -50,6 +50,7 @@ const LISTED = new Map([
   ["roles/supervisor/launch.ts", "starts the roles"],
   ["roles/supervisor/libc.ts", "fcntl(), setsockopt() and scheduling"],
   ["roles/supervisor/main.ts", "signals"],
+  ["roles/supervisor/moved_away.ts", "looks whether the log is still in its place"],
   ["roles/supervisor/network_files.ts", "reads the files of mynetworks"],
   ["roles/supervisor/pid_file.ts", "the pid file"],
   ["roles/supervisor/places.ts", "looks at the places that the configuration names"],
