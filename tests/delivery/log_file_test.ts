@@ -195,12 +195,12 @@ Deno.test("what a role writes to its outputs reaches neither, and the log only a
 });
 
 /** How somebody moves the log away, as logrotate does with `create`, whose new file is root's, and with `nocreate`. */
-const ROTATIONS: Readonly<Record<string, (log: string) => void>> = {
-  "with a new one in its place": (log) => {
-    Deno.renameSync(log, `${log}.1`);
+const ROTATIONS: Readonly<Record<string, (log: string, old: string) => void>> = {
+  "with a new one in its place": (log, old) => {
+    Deno.renameSync(log, old);
     Deno.writeTextFileSync(log, "", { mode: 0o640 });
   },
-  "with none in its place": (log) => Deno.renameSync(log, `${log}.1`),
+  "with none in its place": (log, old) => Deno.renameSync(log, old),
 };
 
 Deno.test("the log that was moved away is followed by another, and no line is lost", async (t) => {
@@ -208,20 +208,21 @@ Deno.test("the log that was moved away is followed by another, and no line is lo
   const log = await startLogging(system);
   for (const [how, rotate] of Object.entries(ROTATIONS)) {
     await t.step(how, async () => {
-      rotate(log);
+      const old = `${log}.${how}`;
       const ids: string[] = [];
-      const removed = (path: string) => {
-        const text = Deno.readTextFileSync(path);
-        return ids.filter((id) => text.includes(`${id}: removed`));
-      };
+      const send = async () => void ids.push(await system.send("u1@box.test"));
+      const text = (path: string) => isThere(path) ? Deno.readTextFileSync(path) : "";
+      const removed = (path: string) => ids.filter((id) => text(path).includes(`${id}: removed`));
+      await send();
+      await system.until(() => removed(log).length === 1);
+      rotate(log, old);
       await system.until(async () => {
-        ids.push(await system.send("u1@box.test"));
-        return isThere(log) && removed(log).length > 0;
+        await send();
+        return text(log).includes("the log was moved away") && removed(log).length > 0;
       });
-      const all = () => [`${log}.1`, log].flatMap(removed).toSorted().join();
+      const all = () => [old, log].flatMap(removed).toSorted().join();
       await system.until(() => all() === ids.toSorted().join());
-      assertStringIncludes(Deno.readTextFileSync(log), "the log was moved away");
-      assertEquals(system.processes("postlogd").length, 1);
+      await system.until(() => system.processes("postlogd").length === 1);
     });
   }
 });
