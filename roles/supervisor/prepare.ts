@@ -30,9 +30,9 @@ export function prepare(configuration: Configuration, host: Host): void {
   refusePlaces(configuration, host);
 }
 
-/** Makes the log, and gives it to who writes it, after a look at all places. Throws ConfigError. */
+/** Makes the log, and gives it to who writes it, after a look at its place. Throws ConfigError. */
 export function prepareLog(configuration: Configuration, host: Host): void {
-  refusePlaces(configuration, host);
+  refusePlaces(configuration, host, (parameter) => parameter === "maillog_file");
   makeLog(configuration, host);
 }
 
@@ -52,8 +52,11 @@ export function openServices(configuration: Configuration, host: Host): void {
 }
 
 /** Throws ConfigError for the first place that must not be touched. */
-function refusePlaces(configuration: Configuration, host: Host): void {
-  for (const { parameter, text } of placeProblems(configuration, host)) {
-    throw new ConfigError(`${parameter}: ${text}`);
-  }
+function refusePlaces(
+  configuration: Configuration,
+  host: Host,
+  concerns = (_parameter: string) => true,
+): void {
+  const first = placeProblems(configuration, host).find(({ parameter }) => concerns(parameter));
+  if (first) throw new ConfigError(`${first.parameter}: ${first.text}`);
 }

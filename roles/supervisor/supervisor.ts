@@ -116,6 +116,7 @@ export class Supervisor {
     }
   }
 
+  /** Looks again and again for files that somebody has moved away. */
   #lookIn(ms: number): void {
     if (this.#stopped) return;
     this.#look = setTimeout(() => {
@@ -129,7 +130,7 @@ export class Supervisor {
     }, ms);
   }
 
-  /** Replaces who writes a file that somebody has moved away (logrotate). */
+  /** Replaces who writes a log that is another file by now (logrotate). */
   async #replaceOutdated(): Promise<void> {
     if (this.#stopped) return;
     const outdated = [...this.#keepers.values()].filter(({ plan }) => plan.outdated?.());
