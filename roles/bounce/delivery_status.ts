@@ -82,6 +82,7 @@ function action({ kind, retryUntil }: Report, { outcome }: Recipient): string {
     case "deferred":
       return retryUntil ? "delayed" : "failed";
     case "sent":
+      if (success === "expanded") return success;
       return success === "relayed" || success === "passed" ? "relayed" : "delivered";
   }
   return status;

@@ -149,8 +149,8 @@ Deno.test("report() of a trace tells no postmaster when there is no sender", asy
   assertEquals([await ask(asked), sent], [{ queueId: "", told: 1 }, []]);
 });
 
-Deno.test("report() tells delivered from relayed", async () => {
-  for (const success of ["delivered", "relayed"]) {
+Deno.test("report() tells delivered from relayed and expanded", async () => {
+  for (const success of ["delivered", "relayed", "expanded"]) {
     const text = await fields(
       report({ kind: "success", recipients: [recipient({}, { dsn: "2.0.0", success })] }),
     );

@@ -1,6 +1,7 @@
 /** What becomes of the members of a virtual alias: every one gets the mail, or the message has to wait. */
 
 import { assert, assertEquals } from "@std/assert";
+import type { Recipient } from "../../shared/mail/envelope.ts";
 import type { Lookup } from "../../shared/rewrite_cache.ts";
 import { RECEIVED, recipient, scene } from "./test_scene.ts";
 
@@ -38,6 +39,54 @@ for (
   Deno.test(`submit() sends to each member of ${value}${how}`, async () => {
     const { code, recipients } = await submitTo("team@example.com", value, extension);
     assertEquals([code, recipients], ["250 2.0.0", [...expected]]);
+  });
+}
+
+for (
+  const [what, value, notify, expected] of [
+    ["who wants to hear of successes hears of the alias alone", "anna, bob", ["SUCCESS", "DELAY"], {
+      recipients: [["anna@example.com", "DELAY"], ["bob@example.com", "DELAY"]],
+      expanded: [["team@example.com", "SUCCESS"]],
+    }],
+    ["who wants to hear of nothing else hears of no member", "anna", ["SUCCESS"], {
+      recipients: [["anna@example.com", "NEVER"]],
+      expanded: [["team@example.com", "SUCCESS"]],
+    }],
+    ["who does not want to hear of successes hears of no alias", "anna", ["FAILURE"], {
+      recipients: [["anna@example.com", "FAILURE"]],
+      expanded: undefined,
+    }],
+    ["an alias that is its own only member is none", "team", ["SUCCESS"], {
+      recipients: [["team@example.com", "SUCCESS"]],
+      expanded: undefined,
+    }],
+    ["an alias that is one of its members is one", "anna, team", ["SUCCESS"], {
+      recipients: [["anna@example.com", "NEVER"], ["team@example.com", "NEVER"]],
+      expanded: [["team@example.com", "SUCCESS"]],
+    }],
+  ] as const
+) {
+  Deno.test(`submit() with an alias: ${what}`, async () => {
+    const told = (some?: Recipient[]) =>
+      some?.map(({ address, original, orcpt, notify }) => {
+        assertEquals([original, orcpt], ["Team@example.com", "rfc822;t@x"]);
+        return [address, notify.join()];
+      });
+    const asked: unknown[] = [];
+    const { submit } = scene(
+      MAPS,
+      { "team@example.com": value },
+      // deno-lint-ignore no-explicit-any
+      ((_name: string, { recipients, expanded }: any) => {
+        asked.push({ recipients: told(recipients), expanded: told(expanded) });
+        return Promise.resolve({ reply: {} });
+        // deno-lint-ignore no-explicit-any
+      }) as any,
+    );
+    const original = "Team@example.com", orcpt = "rfc822;t@x";
+    const named = recipient("team@example.com", { original, orcpt, notify: [...notify] });
+    await submit(`${RECEIVED}\r\n`, { recipients: [named] });
+    assertEquals(asked, [expected]);
   });
 }
 

@@ -29,6 +29,13 @@ interface Asked {
   readonly found: Lookup | undefined;
 }
 
+/** What the queue gets. */
+interface Expanded {
+  readonly recipients: Recipient[];
+  /** Aliases whose sender asked to hear of successes: he hears of these, and not from their members. */
+  readonly expanded: Recipient[];
+}
+
 export class RecipientRules {
   constructor(readonly params: Params, readonly addresses: Addresses) {}
 
@@ -37,7 +44,7 @@ export class RecipientRules {
     queueId: string,
     recipients: readonly Recipient[],
     share: Share,
-  ): Promise<Recipient[] | Refusal> {
+  ): Promise<Expanded | Refusal> {
     const named = recipients.length === 1 ? recipients : eachNamedOnce(recipients);
     const pace = new Pace();
     let aliases: Aliases | undefined;
@@ -52,8 +59,8 @@ export class RecipientRules {
         if (found) aliases ??= new Aliases(this.params, this.addresses, queueId, pace);
         const expanded = found && aliases ? await aliases.follow(address, found) : [address];
         if (expanded instanceof Refusal) return expanded;
-        if (!share.add(once.take(some[i]!, expanded))) return CROWDED;
-        if (once.taken.length > MAX_RECIPIENTS) {
+        if (!share.add(once.take(some[i]!, address, expanded))) return CROWDED;
+        if (once.taken.length + once.expanded.length > MAX_RECIPIENTS) {
           warning(`${queueId}: over ${MAX_RECIPIENTS} recipients after alias expansion`);
           return ALIAS_ERROR;
         }
@@ -65,7 +72,8 @@ export class RecipientRules {
       const over = `a recipient is named more than ${MAX_REPORTS_OF_RECIPIENT} times`;
       warning(`${queueId}: ${over}: ${once.leftOut} are left out`);
     }
-    return once.taken.length ? once.taken : NO_RECIPIENTS;
+    const { taken, expanded } = once;
+    return taken.length ? { recipients: taken, expanded } : NO_RECIPIENTS;
   }
 
   #ask(address: string): Asked | Promise<Asked> {
@@ -99,13 +107,24 @@ function eachNamedOnce(recipients: readonly Recipient[]): Recipient[] {
 /** Two copies for one mailbox help nobody, unless they came by different addresses or want different reports. */
 class Once {
   readonly taken: Recipient[] = [];
+  readonly expanded: Recipient[] = [];
   /** Those that came by one address too often. */
   leftOut = 0;
   /** By the address they came by, and the one that was taken: for which reports. */
   #seen = new Map<string, Map<string, string[]>>();
 
-  /** Takes those addresses of a recipient that are new; what they hold, in bytes. */
-  take(recipient: Recipient, addresses: readonly string[]): number {
+  /** Takes what a recipient, in standard form, is expanded into, as far as it is new; what that holds, in bytes. */
+  take(named: Recipient, standard: string, addresses: readonly string[]): number {
+    const isAlias = addresses.length > 1 || addresses[0] !== standard;
+    if (!isAlias || !named.notify.includes("SUCCESS")) return this.#take(named, addresses);
+    // RFC 3461 5.2.7: whoever writes to an alias hears that it was expanded, not to whom.
+    this.expanded.push({ ...named, address: standard, notify: ["SUCCESS"] });
+    const others = named.notify.filter((word) => word !== "SUCCESS");
+    const member: Recipient = { ...named, notify: others.length ? others : ["NEVER"] };
+    return bytesOf(named, standard) + this.#take(member, addresses);
+  }
+
+  #take(recipient: Recipient, addresses: readonly string[]): number {
     const { original, orcpt, notify } = recipient;
     const name = fold(original), report = `${fold(orcpt)}\n${notify.join()}`;
     let seen = this.#seen.get(name);
@@ -121,8 +140,12 @@ class Once {
         continue;
       }
       this.taken.push({ ...recipient, address });
-      bytes += RECIPIENT_BYTES + address.length + original.length + orcpt.length;
+      bytes += bytesOf(recipient, address);
     }
     return bytes;
   }
+}
+
+function bytesOf({ original, orcpt }: Recipient, address: string): number {
+  return RECIPIENT_BYTES + address.length + original.length + orcpt.length;
 }

@@ -93,23 +93,24 @@ export class Cleanup {
     try {
       const sender = await this.#sender(envelope.sender);
       const { recipients: named } = submission;
-      const recipients = await this.#recipients.treat(envelope.queueId, named, share);
-      if (recipients instanceof Refusal) return recipients;
+      const becomes = await this.#recipients.treat(envelope.queueId, named, share);
+      if (becomes instanceof Refusal) return becomes;
+      const { recipients, expanded } = becomes;
       const treated = await this.#treatHeader(submission, sender, head);
       const body = treated.eightBit ? "8bit" : envelope.body;
       const becoming = { ...envelope, sender, body };
       // Who delivers it has to know before the header comes by.
       if (envelope.smtputf8) becoming.utf8Header = hasUtf8(head, treated.header);
-      const known = { envelope: becoming, recipients };
       const request = {
-        ...known,
+        ...{ envelope: becoming, recipients },
+        ...(expanded.length && { expanded }),
         ...(source && { source }),
         ...(bodyKey !== undefined && { body: bodyKey }),
       };
-      const becomes = output(head, treated.header);
+      const written = output(head, treated.header);
       // The body may take its time, and the head is on its way.
       head = undefined;
-      const { reply } = await this.intake.call("enqueue", request, becomes);
+      const { reply } = await this.intake.call("enqueue", request, written);
       stopAt?.("cleanup.queued");
       return reply.already ? { ...QUEUED, already: reply.already } : QUEUED;
     } catch (error) {

@@ -77,13 +77,14 @@ export class Intake {
 
   /** Makes a message durable. */
   async #queue(
-    { envelope, recipients, source }: Request,
+    { envelope, recipients, expanded, source }: Request,
     head: Uint8Array | undefined,
     content: Kept,
   ): Promise<Reply> {
     stopAt?.("intake.content_written");
     let already: string | undefined;
-    const bytes = databaseBytes(content instanceof Uint8Array ? content : head, recipients.length);
+    const rows = recipients.length + (expanded?.length ?? 0);
+    const bytes = databaseBytes(content instanceof Uint8Array ? content : head, rows);
     this.space.hold(bytes);
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
@@ -91,7 +92,8 @@ export class Intake {
     try {
       this.space.check(content instanceof Uint8Array ? "small" : "more");
       const queue = active ? "active" : "incoming";
-      already = await this.committer.add({ envelope, recipients, head, content, queue, source });
+      const message = { envelope, recipients, expanded, head, content, queue, source } as const;
+      already = await this.committer.add(message);
     } catch (error) {
       await this.store.discard(content);
       throw error;
@@ -105,7 +107,7 @@ export class Intake {
     }
     messages.add();
     const size = (head?.length ?? 0) + sizeOf(content);
-    if (active) this.#activate(envelope, recipients, content, size);
+    if (active) this.#activate(envelope, recipients, expanded, content, size);
     else this.onWaiting();
     return {};
   }
@@ -121,6 +123,7 @@ export class Intake {
   #activate(
     envelope: Envelope,
     recipients: readonly Recipient[],
+    expanded: readonly Recipient[] | undefined,
     content: Kept,
     size: number,
   ): void {
@@ -135,6 +138,7 @@ export class Intake {
     );
     const first = recipients.slice(0, this.activeQueue.page);
     message.nextRecipient = first.length;
+    message.delivered = message.wantsSuccess = Boolean(expanded?.length);
     this.activeQueue.admit(message, first.map(numbered));
   }
 

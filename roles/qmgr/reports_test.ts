@@ -147,6 +147,49 @@ for (
   });
 }
 
+const ALIAS = { address: "list@x", original: "list@x", orcpt: "", notify: ["SUCCESS" as const] };
+/** What is said of it. */
+const EXPANDED = {
+  ...sent(1),
+  text: "alias expanded",
+  remoteMta: "",
+  success: "expanded" as const,
+};
+
+test("that an alias was expanded is told once, however often its members are tried", {
+  agent: (request) => all(request, deferred),
+}, async (world) => {
+  const queueId = await world.enqueue(["a@x"], { notify: ["NEVER"], expanded: [ALIAS] });
+  await world.untilIn(queueId, "deferred");
+  await world.flush.call("flush", { id: queueId, site: "" });
+  await world.until(() => world.requests.length === 2);
+  await world.untilIn(queueId, "deferred");
+  assertEquals(
+    world.reports.map(({ kind, recipients }) => [kind, recipients]),
+    [["success", [{ ...ALIAS, outcome: EXPANDED }]]],
+  );
+  assertEquals(world.requests.map(({ recipients }) => recipients.map(({ n }) => n)), [[0], [0]]);
+  const active = world.lines(queueId).find((line) => line.includes("nrcpt="))!;
+  assert(active.includes("nrcpt=1 (queue active)"), active);
+});
+
+let unheard = true;
+test("that an alias was expanded is told later where bounce does not answer", {
+  agent: (request) => all(request, sent),
+  bounce: () => {
+    if (!unheard) return Promise.resolve("4dXyZ12345z1");
+    unheard = false;
+    return Promise.reject(new CallError("unavailable", "x"));
+  },
+}, async (world) => {
+  const queueId = await world.enqueue(["a@x"], { notify: ["NEVER"], expanded: [ALIAS] });
+  await world.untilIn(queueId, "deferred");
+  await world.flush.call("flush", { id: queueId, site: "" });
+  await world.untilEmpty();
+  const told = world.reports.map(({ recipients }) => recipients.map(({ address }) => address));
+  assertEquals([told, world.requests.length], [[["list@x"]], 1]);
+});
+
 test("the failure of a notification is told to nobody", {
   params: { myorigin: "mail.example" },
   agent: (request) => all(request, bounced),

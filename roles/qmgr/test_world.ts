@@ -162,6 +162,7 @@ export class World implements AsyncDisposable {
       sender?: string;
       content?: Uint8Array | AsyncIterable<Uint8Array>;
       notify?: Recipient["notify"];
+      expanded?: Recipient[];
       queueId?: string;
       arrived?: number;
       source?: Source;
@@ -180,10 +181,11 @@ export class World implements AsyncDisposable {
       { address, original: address, orcpt: "", notify: part.notify ?? [] }
     ));
     const content = part.content ?? new TextEncoder().encode("Subject: x\r\n\r\nhello\r\n");
-    const { source, body } = part;
+    const { expanded, source, body } = part;
     const request = {
       envelope,
       recipients,
+      ...(expanded && { expanded }),
       ...(source && { source }),
       ...(body !== undefined && { body }),
     };

@@ -101,9 +101,10 @@ export const Outcome = shape({
   diagnostic: line(MAX_REASON),
   /**
    * For `sent`, what it means for NOTIFY=SUCCESS (RFC 3461 5.2): `delivered` here, which is the default; `relayed` to a server
-   * without DSN; or `passed`, of which we tell nobody: to a server with DSN, which reports itself, or out of the system.
+   * without DSN; `expanded`, of an alias; or `passed`, of which we tell nobody: to a server with DSN, which reports itself, or
+   * out of the system.
    */
-  success: Type.Optional(Type.Enum(["delivered", "relayed", "passed"])),
+  success: Type.Optional(Type.Enum(["delivered", "relayed", "expanded", "passed"])),
   /** The relay as the log has it, where a report is to name it. */
   relay: Type.Optional(line(MAX_RELAY)),
 });

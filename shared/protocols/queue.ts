@@ -38,6 +38,8 @@ export const intakeService = service("intake", {
       /** The key of the body that comes after this content; undefined when the content is all. */
       body: Type.Optional(BodyKey),
       recipients: Type.Array(Recipient, { minItems: 1, maxItems: MAX_RECIPIENTS }),
+      /** Aliases whose members are among the recipients, and whose sender is to hear of that: NOTIFY=SUCCESS. */
+      expanded: Type.Optional(Type.Array(Recipient, { maxItems: MAX_RECIPIENTS })),
       source: Type.Optional(Source),
     }),
     /** `already`: the queue id under which the same source is queued; this message is not. */

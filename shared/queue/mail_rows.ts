@@ -5,6 +5,16 @@ import type { Outcome, Recipient } from "../mail/envelope.ts";
 import { TRACED, WARNED } from "./record.ts";
 import type { Move, NewMessage } from "./store.ts";
 
+/** What became of an alias that was expanded, without its number. */
+const EXPANDED: Omit<Outcome, "n"> = {
+  status: "sent",
+  dsn: "2.0.0",
+  text: "alias expanded",
+  remoteMta: "",
+  diagnostic: "",
+  success: "expanded",
+};
+
 /** The caller has a transaction open, and makes errors of SQLite its own. */
 export class MailRows {
   #add: StatementSync;
@@ -22,8 +32,8 @@ export class MailRows {
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING`,
     );
     this.#addRecipient = db.prepare(
-      `INSERT INTO recipients (message, n, state, address, original, orcpt, notify)
-       VALUES (?, ?, 'todo', ?, ?, ?, ?)`,
+      `INSERT INTO recipients (message, n, state, address, original, orcpt, notify, outcome)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#addContent = db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
     this.#find = db.prepare("SELECT id FROM messages WHERE queue_id = ?");
@@ -42,7 +52,7 @@ export class MailRows {
   }
 
   /** (none) -> incoming or active; false when the queue id is taken. */
-  add({ envelope, recipients, head, content, queue }: NewMessage): boolean {
+  add({ envelope, recipients, expanded = [], head, content, queue }: NewMessage): boolean {
     const atHand = content instanceof Uint8Array ? content : head;
     const size = (atHand?.length ?? 0) + (content instanceof Uint8Array ? 0 : content.size);
     const place = content instanceof Uint8Array ? "database" : head ? "both" : "file";
@@ -58,6 +68,10 @@ export class MailRows {
     if (!changes) return false;
     if (atHand) this.#addContent.run(id, atHand);
     for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
+    for (const [i, alias] of expanded.entries()) {
+      const n = recipients.length + i;
+      this.#addOne(id, n, alias, { ...EXPANDED, n });
+    }
     return true;
   }
 
@@ -87,9 +101,11 @@ export class MailRows {
     this.#remove.run(queueId);
   }
 
-  #addOne(id: number | bigint, n: number, recipient: Recipient): void {
+  /** todo, or what its outcome says. */
+  #addOne(id: number | bigint, n: number, recipient: Recipient, outcome?: Outcome): void {
     const { address, original, orcpt, notify } = recipient;
-    this.#addRecipient.run(id, n, address, original, orcpt, notify.join(","));
+    const state = outcome?.status ?? "todo", known = outcome ? JSON.stringify(outcome) : null;
+    this.#addRecipient.run(id, n, state, address, original, orcpt, notify.join(","), known);
   }
 
   #idOf(queueId: string): number | undefined {

@@ -42,6 +42,8 @@ export const SOURCE_AGE_MS = 30 * 24 * 3600 * 1000;
 export interface NewMessage {
   readonly envelope: Envelope;
   readonly recipients: readonly Recipient[];
+  /** Aliases that were expanded into these: `sent`, and their sender has to be told. They are numbered behind them. */
+  readonly expanded?: readonly Recipient[] | undefined;
   /** What comes before spooled content, and was kept apart from it; with content at hand there is none. */
   readonly head?: Uint8Array | undefined;
   readonly content: Kept;

@@ -71,4 +71,37 @@ for (const tools of eachStore()) {
       });
     },
   );
+
+  test(
+    "aliases that were expanded are sent, numbered behind the recipients, until they are told",
+    async (store, place) => {
+      const message = envelope(), { queueId } = message;
+      const recipients = [recipient("a@x"), recipient("b@x")], expanded = [recipient("list@x")];
+      await store.commit(
+        batch({
+          added: [{
+            envelope: message,
+            recipients,
+            expanded,
+            content: bytes("x"),
+            queue: "active",
+          }],
+        }),
+      );
+      await reopened(place, async (store) => {
+        assertEquals((await store.find(queueId))!.recipientCount, 2);
+        const [alias, ...others] = await store.recipients(queueId, ["sent"], 0, 10);
+        const told = {
+          ...outcome(2, "sent"),
+          text: "alias expanded",
+          success: "expanded" as const,
+        };
+        assertEquals(alias, { ...recipient("list@x"), n: 2, state: "sent", outcome: told });
+        assertEquals(others, []);
+        await store.commit(batch({ reported: [{ queueId, recipients: [2] }] }));
+        const { todo, sent, done } = await store.tally(queueId);
+        assertEquals([todo, sent, done], [2, 0, 1]);
+      });
+    },
+  );
 }
