@@ -10,7 +10,7 @@ const RECIPIENT_HEADER = /^(resent-)?(?:to|cc|bcc)[ \t]*:/i;
 
 /**
  * Takes the lines of the header one by one; the addresses of To, Cc and Bcc, or of their Resent- forms if the message has
- * any Resent- header, are its recipients.
+ * any of these, are its recipients. Resent-From alone names nobody, and stands in mail that was resent before.
  */
 export class HeaderRecipients {
   #plain: string[] = [];
@@ -26,7 +26,6 @@ export class HeaderRecipients {
     }
     this.#endField();
     if (!startsField(line)) return false;
-    if (/^resent-/i.test(line)) this.#isResent = true;
     if (RECIPIENT_HEADER.test(line)) this.#field = line;
     return true;
   }
@@ -42,6 +41,7 @@ export class HeaderRecipients {
     this.#field = "";
     const match = RECIPIENT_HEADER.exec(field);
     if (!match) return;
+    if (match[1]) this.#isResent = true;
     const into = match[1] ? this.#resent : this.#plain;
     for (const address of addressList(field.slice(match[0].length))) into.push(address);
   }

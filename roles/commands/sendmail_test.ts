@@ -21,7 +21,12 @@ const HEADERS: [string, string, string[]][] = [
   ["folded lines", "To: a@x,\n\tb@x,\n c@x", ["a@x", "b@x", "c@x"]],
   ["each address once", "To: a@x\nCc: a@x", ["a@x"]],
   ["only Resent- where there is one", "To: a@x\nResent-To: b@x\nResent-Bcc: c@x", ["b@x", "c@x"]],
-  ["nobody when only Resent-From is there", "To: a@x\nResent-From: me@x", []],
+  [
+    "To when of Resent- only From and Date are there",
+    "To: a@x\nResent-From: me@x\nResent-Date: x",
+    ["a@x"],
+  ],
+  ["nobody when Resent-To is empty", "To: a@x\nResent-To:", []],
   ["nothing after the header", "Subject: x\n\nTo: a@x", []],
   ["nothing after a line that is no header", "Subject: x\nHello there\nTo: a@x", []],
 ];
