@@ -1,6 +1,7 @@
 /**
  * The addresses of a header or of sendmail's command line, as RFC 5322 3.4 writes them and as people do: display names,
- * comments, groups and routes are left out, `a b` is two addresses, and whatever is not closed ends with the text.
+ * comments, groups and routes are left out, `a b` is two addresses, and whatever is not closed ends with the text. A colon that
+ * begins neither a group nor a route belongs to its address, as in Postfix: `a:b@x` is not the mailbox of `b@x`.
  * Not the reader of shared/mail/header_address.ts: that one replaces in place, and leaves alone what this one must guess.
  */
 
@@ -27,16 +28,19 @@ class List {
   #item: string[] = [];
   /** The address being put together; undefined between addresses. */
   #address: string | undefined;
-  /** That ends in `@` or a dot of its own: what follows belongs to it. To look at its end each time would copy it. */
+  /** That ends in `@`, a dot or a colon of its own: what follows belongs to it. To look at its end each time would copy it. */
   #goesOn = false;
   #inBrackets = false;
   /** There was white space or a comment since the last token. */
   #spaced = false;
   #at = 0;
+  /** Where the last group ends: no colon behind that begins one. */
+  #groupsEnd = -1;
 
   constructor(readonly text: string) {}
 
   read(): string[] {
+    this.#findGroups();
     while (this.#at < this.text.length) {
       if (this.#match(SPACE) !== undefined || this.#comment()) this.#spaced = true;
       else {
@@ -48,6 +52,17 @@ class List {
     }
     this.#endItem();
     return this.#found;
+  }
+
+  #findGroups(): void {
+    while (this.#at < this.text.length) {
+      if (this.#match(SPACE) !== undefined || this.#comment() || this.#word() !== undefined) {
+        continue;
+      }
+      if (this.text[this.#at] === ";") this.#groupsEnd = this.#at;
+      this.#at++;
+    }
+    this.#at = 0;
   }
 
   #word(): string | undefined {
@@ -84,9 +99,7 @@ class List {
         this.#endItem();
         break;
       case ":":
-        // All before it was a group's name, or a route.
-        this.#item = [];
-        this.#address = undefined;
+        this.#colon();
         break;
       case ",":
         // Inside brackets this is a route, which ends with a colon.
@@ -94,6 +107,18 @@ class List {
         break;
       case ";":
         this.#endItem();
+    }
+  }
+
+  /** All before it was a group's name, or a route, or is a part of the address. */
+  #colon(): void {
+    const isEnd = this.#inBrackets ? this.#address?.startsWith("@") : this.#at <= this.#groupsEnd;
+    if (isEnd) {
+      this.#item = [];
+      this.#address = undefined;
+    } else {
+      this.#address = (this.#address ?? "") + ":";
+      this.#goesOn = true;
     }
   }
 
@@ -110,7 +135,10 @@ class List {
   }
 
   #endAddress(): void {
-    if (this.#address) this.#item.push(this.#address);
+    // With nothing behind its colon it was the name of a group without an end.
+    if (this.#address && !(this.#goesOn && this.#address.endsWith(":"))) {
+      this.#item.push(this.#address);
+    }
     this.#address = undefined;
   }
 
