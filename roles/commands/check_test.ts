@@ -251,6 +251,24 @@ for (const [reason, lines, expected, files] of warnings) {
   });
 }
 
+Deno.test("check warns of messages that may come in and fit no mailbox, where virtual gets any", async () => {
+  const large = "message_size_limit = 60000000";
+  const warned = (line: number) => [
+    `check: warning: DIR/main.cf, line ${line}: virtual_mailbox_limit: is smaller than message_size_limit: ` +
+    "larger mail must wait",
+  ];
+  const virtual = "virtual unix - n n - - virtual\n";
+  assertEquals((await said(large, virtual)).found, warned(5));
+  const small = `${large}\nvirtual_mailbox_limit = 59999999`;
+  assertEquals((await said(small, virtual)).found, warned(6));
+  for (const enough of ["0", "60000000"]) {
+    const lines = `${large}\nvirtual_mailbox_limit = ${enough}`;
+    assertEquals((await said(lines, virtual)).found, []);
+  }
+  const elsewhere = `${large}\nvirtual_transport = smtp:[127.0.0.1]`;
+  assertEquals((await said(elsewhere, virtual)).found, []);
+});
+
 Deno.test("check names a user that does not exist, which matters to root", async () => {
   const { code, found } = await said("mail_owner = nosuchuser");
   const expected = Deno.uid() === 0

@@ -45,6 +45,7 @@ export class VirtualDelivery {
       syncs,
       hostname: fileHostname(params.myhostname),
       limit: params.virtualMailboxLimit,
+      takesLess: params.virtualMailboxLimit < params.messageSizeLimit,
     };
   }
 

@@ -146,10 +146,21 @@ Deno.test("deliver() makes a Maildir again that was removed a moment ago", async
 });
 
 Deno.test("deliver() bounces a message above virtual_mailbox_limit, and no other", async () => {
-  using scene = new Scene({ "a@x": "a/" }, { virtual_mailbox_limit: "1000" });
+  const limits = { virtual_mailbox_limit: "1000", message_size_limit: "1000" };
+  using scene = new Scene({ "a@x": "a/" }, limits);
   const [[status, dsn, text]] = await scene.deliver(["a@x"], "x".repeat(1000)) as [string[]];
   assertEquals([status, dsn], ["bounced", "5.2.2"]);
   assertMatch(text!, /^maildir delivery failed: write maildir file .*: File too large$/);
+  assertEquals(scene.files(), []);
+  assertEquals(await scene.deliver(["a@x"], "x".repeat(800)), [SENT]);
+});
+
+Deno.test("deliver() bounces no message that message_size_limit let in", async () => {
+  const limits = { virtual_mailbox_limit: "1000", message_size_limit: "2000" };
+  using scene = new Scene({ "a@x": "a/" }, limits);
+  const [[status, dsn, text]] = await scene.deliver(["a@x"], "x".repeat(1000)) as [string[]];
+  assertEquals([status, dsn], ["deferred", "4.2.0"]);
+  assertMatch(text!, /: virtual_mailbox_limit is smaller than message_size_limit$/);
   assertEquals(scene.files(), []);
   assertEquals(await scene.deliver(["a@x"], "x".repeat(800)), [SENT]);
 });

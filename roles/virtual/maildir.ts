@@ -38,6 +38,8 @@ export interface Surroundings {
   readonly hostname: string;
   /** Bytes; Infinity is no limit. */
   readonly limit: number;
+  /** That is less than the largest message that is let in. */
+  readonly takesLess: boolean;
 }
 
 /** A host name as part of a Maildir file name. */
@@ -102,9 +104,9 @@ export class MaildirFile {
     const bytes = this.header ? concat([this.header, text]) : text;
     this.header = undefined;
     this.#written += bytes.length;
-    const { limit } = this.around;
+    const { limit, takesLess } = this.around;
     try {
-      if (this.#written > limit) throw new TooLarge();
+      if (this.#written > limit) throw takesLess ? new TooSmall() : new TooLarge();
       for (let at = 0; at < bytes.length;) {
         at += writeSync(this.descriptor, bytes, at, bytes.length - at);
       }
@@ -209,5 +211,12 @@ class TooLarge extends Error {
   readonly code = "EFBIG";
   constructor() {
     super("File too large");
+  }
+}
+
+/** Its sender was told that it is not too large: that our limits contradict each other is our trouble, and bounces no mail. */
+class TooSmall extends Error {
+  constructor() {
+    super("virtual_mailbox_limit is smaller than message_size_limit");
   }
 }

@@ -18,6 +18,7 @@ class Disk implements Disposable {
     syncs: this.syncs,
     hostname: "mx.example.com",
     limit: Infinity,
+    takesLess: false,
   };
 
   async file(): Promise<MaildirFile> {

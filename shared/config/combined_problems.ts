@@ -5,6 +5,7 @@ import { parseTransport } from "../parameters/parsers.ts";
 import { splitList } from "../parameters/split_list.ts";
 import { catalogue } from "../parameters/mod.ts";
 import { smtpdParameters } from "../parameters/smtpd.ts";
+import { virtualParameters } from "../parameters/virtual.ts";
 import { serverComplaints } from "../smtp/server_rules.ts";
 import { examineTables } from "../table/examine.ts";
 import { tablesOf } from "../table/spec.ts";
@@ -22,6 +23,7 @@ export function combinedProblems(
     ...verifyTables(configuration, readTables),
     ...verifyClasses(configuration),
     ...verifyTransports(configuration),
+    ...configuration.services.flatMap((service) => verifyMailboxLimit(configuration, service)),
   ];
 }
 
@@ -116,4 +118,29 @@ function verifyTransports(configuration: Configuration): Problem[] {
     const text = `master.cf has no service ${transport}: mail for it must wait`;
     return [problem("warning", configuration.blame(name), name, text)];
   });
+}
+
+/** Mail that smtpd lets in and virtual does not take would wait until it is returned. */
+function verifyMailboxLimit(configuration: Configuration, service: MasterEntry): Problem[] {
+  const isUsed = TRANSPORTS.some((name) =>
+    parses(name, configuration.value(name)) &&
+    parseTransport(configuration.value(name)).transport === service.name
+  );
+  if (service.command !== "virtual" || !isUsed) return [];
+  const name = "virtual_mailbox_limit";
+  try {
+    const { virtualMailboxLimit, messageSizeLimit } = configuration.typed(
+      virtualParameters,
+      service,
+    );
+    if (virtualMailboxLimit >= messageSizeLimit) return [];
+    const text = "is smaller than message_size_limit: larger mail must wait";
+    const places = [name, "message_size_limit"].map((each) => configuration.blame(each, service));
+    const place = places.find(({ line }) => line) ?? places[0]!;
+    return [problem("warning", place, name, text)];
+  } catch (error) {
+    // A bad value, which was reported by itself.
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 /** Parameters of virtual: where mailboxes are, and whose. */
 
 import { int, limit } from "./declare.ts";
-import { identity } from "./global.ts";
+import { identity, sizes } from "./global.ts";
 import { path } from "./parsers.ts";
 import { rewriteParameters } from "./rewrite.ts";
 
@@ -36,6 +36,7 @@ export function onlyOwner(
 
 export const virtualParameters = {
   myhostname: identity.myhostname,
+  messageSizeLimit: sizes.messageSizeLimit,
   virtualUidMaps: rewriteParameters.virtualUidMaps,
   virtualGidMaps: rewriteParameters.virtualGidMaps,
   ...mailboxes,
