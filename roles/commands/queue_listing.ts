@@ -56,11 +56,10 @@ function senderText({ sender }: Waiting): string {
 /** Each recipient, and above it why it waits, when that is not what the one before it waits for. */
 function recipientLines(recipients: Recipients): string {
   let text = "", reason = "";
-  for (const { address, delay_reason } of recipients) {
-    if (delay_reason && delay_reason !== reason) {
-      text += reasonLine(delay_reason);
-    }
-    reason = delay_reason ?? "";
+  for (const { address, delay_reason, bounce_reason, other_reason } of recipients) {
+    const own = delay_reason ?? bounce_reason ?? other_reason ?? "";
+    if (own && own !== reason) text += reasonLine(own);
+    reason = own;
     text += `${RECIPIENT_INDENT}${printable(external(address))}\n`;
   }
   return text;
@@ -102,11 +101,11 @@ export async function* jsonLines(messages: AsyncIterable<Waiting>): AsyncGenerat
   if (last) yield "]}\n";
 }
 
-function recipientJson({ address, orig_address, delay_reason }: Recipients[number]): string {
+function recipientJson({ address, orig_address, ...reasons }: Recipients[number]): string {
   return object({
     ...(orig_address === undefined ? {} : { orig_address: external(orig_address) }),
     address: external(address),
-    ...(delay_reason === undefined ? {} : { delay_reason }),
+    ...reasons,
   });
 }
 

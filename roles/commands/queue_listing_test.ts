@@ -53,6 +53,8 @@ Deno.test("mailq prints what Postfix prints", async () => {
       recipients: [
         { address: "c@example.com", delay_reason: `delivery temporarily suspended: ${REFUSED}` },
         { address: "d@example.com" },
+        { address: "e@example.com", bounce_reason: "unknown user" },
+        { address: "f@example.com", other_reason: "delivers to maildir" },
       ],
     }),
   ];
@@ -72,6 +74,10 @@ Deno.test("mailq prints what Postfix prints", async () => {
 (delivery temporarily suspended: connect to 127.0.0.1[127.0.0.1]:1: Connection refused)
                                                c@example.com
                                                d@example.com
+                                                                (unknown user)
+                                               e@example.com
+                                                         (delivers to maildir)
+                                               f@example.com
 
 -- 2 Kbytes in 3 Requests.
 `,
@@ -116,14 +122,18 @@ Deno.test("postqueue -j prints what Postfix prints", async () => {
       arrival_time: 1795226199,
       queue_id: "4jWb0l1yZvzJDLZ",
       sender: "",
-      recipients: [{ address: "q x@example.net", orig_address: "q" }],
+      recipients: [
+        { address: "q x@example.net", orig_address: "q" },
+        { address: "r@x", bounce_reason: "no" },
+        { address: "s@x", other_reason: "yes" },
+      ],
     }),
     listed({ arrival_time: 0, queue_id: "4jWb1j0jWRzJDLj", recipients: [] }),
   ];
   assertEquals(
     await text(jsonLines(each(messages))),
     `{"queue_name": "deferred", "queue_id": "4jWb0l24cGzJDLg", "arrival_time": 1795226199, "message_size": 263, "forced_expire": false, "sender": "a@mail.example.com", "recipients": [{"address": "t@example.org", "delay_reason": "connect to 127.0.0.1[127.0.0.1]:1: Connection refused"}]}
-{"queue_name": "deferred", "queue_id": "4jWb0l1yZvzJDLZ", "arrival_time": 1795226199, "message_size": 263, "forced_expire": false, "sender": "MAILER-DAEMON", "recipients": [{"orig_address": "q", "address": "\\"q x\\"@example.net"}]}
+{"queue_name": "deferred", "queue_id": "4jWb0l1yZvzJDLZ", "arrival_time": 1795226199, "message_size": 263, "forced_expire": false, "sender": "MAILER-DAEMON", "recipients": [{"orig_address": "q", "address": "\\"q x\\"@example.net"}, {"address": "r@x", "bounce_reason": "no"}, {"address": "s@x", "other_reason": "yes"}]}
 {"queue_name": "deferred", "queue_id": "4jWb1j0jWRzJDLj", "arrival_time": 0, "message_size": 263, "forced_expire": false, "sender": "a@mail.example.com", "recipients": []}
 `,
   );

@@ -178,7 +178,7 @@ test("a verification whose report cannot be made is reported later, and not made
   await world.untilIn(queueId, "deferred");
   const listed = [];
   for await (const each of world.store.list()) listed.push(...each.recipients);
-  assertEquals(listed, [{ address: "a@x", delay_reason: "550 no" }]);
+  assertEquals(listed, [{ address: "a@x", other_reason: "550 no" }]);
   await world.flush.call("flush", { id: queueId, site: "" });
   await world.untilEmpty();
   assertEquals([world.requests.length, world.reports.length], [1, 1]);

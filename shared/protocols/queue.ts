@@ -110,7 +110,10 @@ export const Listed = shape({
   recipients: Type.Array(shape({
     address: line(MAX_ADDRESS),
     orig_address: Type.Optional(line(MAX_ADDRESS)),
+    /** At most one of these: why the recipient waits, or was given up, or what was found where nothing is delivered. */
     delay_reason: Type.Optional(line(2100)),
+    bounce_reason: Type.Optional(line(2100)),
+    other_reason: Type.Optional(line(2100)),
   })),
 });
 export type Listed = Static<typeof Listed>;

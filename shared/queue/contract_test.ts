@@ -351,10 +351,9 @@ for (const tools of eachStore()) {
   });
 
   test("the listing has every message and the recipients that are not finished", async (store) => {
-    const queueId = await add(store, "active", ["a@x", "orig-b", "c@x"]);
-    await store.commit(batch({
-      outcomes: [{ queueId, outcomes: [outcome(0, "sent"), outcome(2, "deferred")] }],
-    }));
+    const queueId = await add(store, "active", ["a@x", "orig-b", "c@x", "d@x"]);
+    const outcomes = [outcome(0, "sent"), outcome(2, "deferred"), outcome(3, "bounced")];
+    await store.commit(batch({ outcomes: [{ queueId, outcomes }] }));
     const listed = [];
     for await (const each of store.list()) listed.push(each);
     assertEquals(listed, [{
@@ -367,6 +366,7 @@ for (const tools of eachStore()) {
       recipients: [
         { address: "orig-b", orig_address: "orig-orig-b" },
         { address: "c@x", orig_address: "orig-c@x", delay_reason: "deferred it" },
+        { address: "d@x", orig_address: "orig-d@x", bounce_reason: "bounced it" },
       ],
     }]);
   });

@@ -32,6 +32,15 @@ const LISTED: readonly RecipientState[] = [
   "undeliverable",
 ];
 
+/** What a listing calls what was said of a recipient. */
+const REASONS = {
+  deferred: "delay_reason",
+  bounced: "bounce_reason",
+  sent: "other_reason",
+  deliverable: "other_reason",
+  undeliverable: "other_reason",
+} as const;
+
 /** SQLite's result codes for a malformed page and a full disk; the bits above tell kinds of them apart. */
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
@@ -233,7 +242,7 @@ export class SqliteReader implements QueueReader {
         recipients: open.map(({ address, original, outcome }) => ({
           address,
           ...(original && original !== address ? { orig_address: original } : {}),
-          ...(outcome ? { delay_reason: outcome.text } : {}),
+          ...(outcome ? { [REASONS[outcome.status]]: outcome.text } : {}),
         })),
       };
     } catch (error) {
