@@ -6,7 +6,7 @@
 import type { Which } from "../../shared/protocols/queue.ts";
 import { reason } from "../../shared/errors.ts";
 import { FILE_NAME } from "../../shared/maildrop/drop.ts";
-import { readEnvelope } from "../../shared/maildrop/file_format.ts";
+import { readEnvelope, type Submission } from "../../shared/maildrop/file_format.ts";
 import { openSeen, remove, see, type Seen } from "../../shared/maildrop/open_file.ts";
 import { asOwner } from "./as_owner.ts";
 import type { Waiting } from "./queue_listing.ts";
@@ -31,6 +31,31 @@ export async function* listMaildrop(
     yield* asOwner(directory, () => page.flatMap((name) => look(directory, name) ?? []));
   }
   return names.length - listed.length;
+}
+
+/** A submission that waits, open until `close`. */
+export interface Opened extends Pick<Submission, "envelope" | "size" | "content"> {
+  /** Milliseconds since the epoch. */
+  readonly arrived: number;
+  close(): void;
+}
+
+/** One submission; undefined where there is none of this name. Throws NotASubmission for what is none, or is not for us. */
+export function openSubmission(directory: string, name: string): Opened | undefined {
+  if (!FILE_NAME.test(name)) return undefined;
+  const found = asOwner(directory, () => {
+    const seen = see(directory, name);
+    return seen && { seen, file: openSeen(directory, name, seen) };
+  });
+  if (!found) return undefined;
+  const { seen, file } = found;
+  try {
+    const { envelope, size, content } = readEnvelope(file.read, file.size);
+    return { envelope, size, content, arrived: arrivalOf(seen), close: file.close };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** Removes submissions, also what only has the name of one; how many. */
@@ -64,14 +89,18 @@ function look(directory: string, name: string): Waiting | undefined {
   return {
     queue_name: "maildrop",
     queue_id: name,
-    // Whose file it is may set the time to anything.
-    arrival_time: Math.floor(Math.min(Math.max(seen.modified, 0), Date.now()) / 1000),
+    arrival_time: Math.floor(arrivalOf(seen) / 1000),
     message_size: size,
     forced_expire: false,
     sender,
     recipients: recipients.map((address) => ({ address })),
     ...(reason === undefined ? {} : { reason }),
   };
+}
+
+/** Whose file it is may set the time to anything. */
+function arrivalOf({ modified }: Seen): number {
+  return Math.min(Math.max(modified, 0), Date.now());
 }
 
 function read(

@@ -4,6 +4,7 @@ import { type FakeIo, fakeIo } from "../../tests/support/fake_io.ts";
 import { namesIn } from "../../tests/support/files.ts";
 import { fileOf, submit } from "../../tests/support/maildrop.ts";
 import { listMaildrop, removeSubmissions } from "./maildrop.ts";
+import { postcat } from "./postcat.ts";
 import { postqueue } from "./postqueue.ts";
 import { postsuper } from "./postsuper.ts";
 
@@ -47,6 +48,43 @@ Deno.test("postqueue shows what waits in the maildrop while the system is down",
     assertMatch(lines[1]!, new RegExp(`^${name} {7}20 \\w{3} \\w{3} [ \\d]\\d [\\d:]{8} me$`));
     assertEquals(lines[2], `${" ".repeat(47)}a@x.test`);
     assertEquals(lines.at(-2), "-- 0 Kbytes in 1 Request.");
+  }));
+
+Deno.test("postcat -q shows what waits in the maildrop", () =>
+  down(async (io, maildrop) => {
+    const name = submit(maildrop, { sender: "me", recipients: ["a@x.test"] }, MAIL);
+    assertEquals(await postcat(["-q", name], io), 0);
+    const lines = io.written.out.split("\n");
+    assertEquals(lines.filter((line) => !/^(message|create)_/.test(line)), [
+      `*** ENVELOPE RECORDS maildrop/${name} ***`,
+      "named_attribute: rewrite_context=local",
+      "sender: me",
+      "original_recipient: a@x.test",
+      "recipient: a@x.test",
+      `*** MESSAGE CONTENTS maildrop/${name} ***`,
+      "Subject: x",
+      "",
+      "body",
+      `*** HEADER EXTRACTED maildrop/${name} ***`,
+      `*** MESSAGE FILE END maildrop/${name} ***`,
+      "",
+    ]);
+    io.written.out = "";
+    assertEquals(await postcat(["-bq", name], io), 0);
+    assertEquals(io.written.out, "\nbody\n");
+  }));
+
+Deno.test("postcat -q says what is no submission in the maildrop, and shows nothing that is not there", () =>
+  down(async (io, maildrop) => {
+    Deno.symlinkSync("/etc/passwd", `${maildrop}/${NAME}`);
+    assertEquals(await postcat(["-q", NAME], io), 1);
+    assertEquals(io.written, {
+      out: "",
+      err: `postcat: fatal: maildrop/${NAME}: no submission: is a symbolic link\n`,
+    });
+    Deno.removeSync(`${maildrop}/${NAME}`);
+    assertEquals(await postcat(["-q", NAME], io), 1);
+    assertMatch(io.written.err, /: No such file or directory\n$/);
   }));
 
 /** A whole submission less its last line. */

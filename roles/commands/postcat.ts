@@ -1,13 +1,16 @@
-/** `postcat -q`: show a message of the queue, in the layout of Postfix's. */
+/** `postcat -q`: show a message of the queue, or one that pickup has not taken yet, in the layout of Postfix's. */
 
 import { utf8Bytes } from "../../shared/bytes.ts";
 import { EX } from "../../shared/errors.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
-import type { Recipient } from "../../shared/mail/envelope.ts";
+import { maildropDirectory } from "../../shared/layout.ts";
+import { type Envelope, NO_CLIENT, type Recipient } from "../../shared/mail/envelope.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
+import { NotASubmission } from "../../shared/maildrop/file_format.ts";
 import { OPEN } from "../../shared/queue/store.ts";
-import { showMessage, type Shown } from "../../shared/queue/show.ts";
+import { showMessage } from "../../shared/queue/show.ts";
 import type { CommandIo } from "./io.ts";
+import { type Opened, openSubmission } from "./maildrop.ts";
 import { CommandError, openForReading, QUEUE_ID_WORD, queueCommand } from "./queue_access.ts";
 import { arrival } from "./queue_listing.ts";
 
@@ -55,25 +58,81 @@ async function show(
   queueDirectory: string,
   io: CommandIo,
 ): Promise<void> {
-  const say = (text: string) =>
-    io.out(parts.offsets ? text.replace(/^(?=.)/gm, " ".repeat(OFFSET_WIDTH + 1)) : text);
+  if (await showWaiting(id, parts, queueDirectory, io)) return;
   const reader = openForReading(queueDirectory);
   try {
     const shown = await (reader && showMessage(reader, id));
     if (!shown) throw new CommandError(`open queue file ${id}: No such file or directory`, 1);
-    const place = `${shown.message.queue}/${id}`;
-    if (parts.envelope) {
-      say(`*** ENVELOPE RECORDS ${place} ***\n${envelopeText(shown)}`);
-      say(`*** MESSAGE CONTENTS ${place} ***\n`);
-    }
-    const out = io.outBytes?.bind(io) ??
-      ((bytes: Uint8Array) => io.out(new TextDecoder().decode(bytes)));
-    await writeContent(shown.content, parts, out);
-    if (parts.envelope) {
-      say(`*** HEADER EXTRACTED ${place} ***\n*** MESSAGE FILE END ${place} ***\n`);
-    }
+    const recipients = shown.recipients.map((each) => ({
+      ...each,
+      isOpen: OPEN.includes(each.state),
+    }));
+    await print({ ...shown.message, recipients, content: shown.content }, parts, io);
   } finally {
     await reader?.close();
+  }
+}
+
+/** False when nothing of this name waits in the maildrop. */
+async function showWaiting(
+  id: string,
+  parts: Parts,
+  queueDirectory: string,
+  io: CommandIo,
+): Promise<boolean> {
+  let waiting;
+  try {
+    waiting = openSubmission(maildropDirectory(queueDirectory), id);
+    if (waiting) await print(submitted(id, waiting), parts, io);
+    return waiting !== undefined;
+  } catch (error) {
+    if (!(error instanceof NotASubmission)) throw error;
+    throw new CommandError(`maildrop/${id}: no submission: ${error.message}`, 1);
+  } finally {
+    waiting?.close();
+  }
+}
+
+/** What is printed of a message. */
+interface Printed {
+  readonly queue: string;
+  readonly envelope: Envelope;
+  /** Content bytes. */
+  readonly size: number;
+  readonly recipientCount: number;
+  readonly recipients: readonly (Recipient & { readonly isOpen: boolean })[];
+  readonly content: Sendable;
+}
+
+function submitted(queueId: string, waiting: Opened): Printed {
+  const { size, arrived, envelope: { sender, recipients, notify, smtputf8, ret, envid, trace } } =
+    waiting;
+  const base = { queueId, sender, arrived, client: NO_CLIENT, smtputf8, ret, envid };
+  return {
+    queue: "maildrop",
+    envelope: { ...base, body: "8bit", ...(trace ? { trace } : {}) },
+    size,
+    recipientCount: recipients.length,
+    recipients: recipients.map((address) => (
+      { address, original: address, orcpt: "", notify, isOpen: true }
+    )),
+    content: waiting.content(),
+  };
+}
+
+async function print(printed: Printed, parts: Parts, io: CommandIo): Promise<void> {
+  const say = (text: string) =>
+    io.out(parts.offsets ? text.replace(/^(?=.)/gm, " ".repeat(OFFSET_WIDTH + 1)) : text);
+  const place = `${printed.queue}/${printed.envelope.queueId}`;
+  if (parts.envelope) {
+    say(`*** ENVELOPE RECORDS ${place} ***\n${envelopeText(printed)}`);
+    say(`*** MESSAGE CONTENTS ${place} ***\n`);
+  }
+  const out = io.outBytes?.bind(io) ??
+    ((bytes: Uint8Array) => io.out(new TextDecoder().decode(bytes)));
+  await writeContent(printed.content, parts, out);
+  if (parts.envelope) {
+    say(`*** HEADER EXTRACTED ${place} ***\n*** MESSAGE FILE END ${place} ***\n`);
   }
 }
 
@@ -82,8 +141,7 @@ const RET = { "": 0, FULL: 1, HDRS: 2 };
 const TRACE = { deliver: 1024, verify: 512 };
 const NOTIFY = { NEVER: 1, SUCCESS: 2, FAILURE: 4, DELAY: 8 };
 
-function envelopeText({ message, recipients }: Shown): string {
-  const { envelope, size, recipientCount } = message;
+function envelopeText({ envelope, size, recipientCount, recipients }: Printed): string {
   const { client } = envelope;
   const date = `${arrival(envelope.arrived / 1000)} ${new Date(envelope.arrived).getFullYear()}`;
   const sizes = [size, 0, recipientCount, 0, size, envelope.smtputf8 ? 1 : 0];
@@ -111,7 +169,7 @@ function envelopeText({ message, recipients }: Shown): string {
     attribute(prefix === "client" ? "protocol_name" : "log_protocol_name", client.protocol);
   }
   for (const recipient of recipients) {
-    lines.push(...recipientLines(recipient, OPEN.includes(recipient.state)));
+    lines.push(...recipientLines(recipient, recipient.isOpen));
   }
   return lines.map((line) => withoutControls(line) + "\n").join("");
 }

@@ -155,10 +155,18 @@ export async function readSubmission(read: ReadAt, size: number): Promise<Submis
  * The same without a look at the message: enough to show what waits, not enough to send it. Throws NotASubmission for what
  * has no envelope or no last line.
  */
-export function readEnvelope(read: ReadAt, size: number): Pick<Submission, "envelope" | "size"> {
+export function readEnvelope(
+  read: ReadAt,
+  size: number,
+): Pick<Submission, "envelope" | "size" | "content"> {
   const head = readHead(read, size), end = size - TRAILER_BYTES;
-  trailer(readExactly(read, end, TRAILER_BYTES));
-  return { envelope: parseEnvelope(head.envelope), size: end - head.bytes.length };
+  const given = trailer(readExactly(read, end, TRAILER_BYTES));
+  return {
+    envelope: parseEnvelope(head.envelope),
+    size: end - head.bytes.length,
+    content: () =>
+      again(read, head.bytes.length, end, createHash("sha256").update(head.bytes), given),
+  };
 }
 
 function nextTurn(): Promise<0> {
