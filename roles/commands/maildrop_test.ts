@@ -45,7 +45,7 @@ Deno.test("postqueue shows what waits in the maildrop while the system is down",
     io.written.out = "";
     assertEquals(await postqueue(["-p"], io), 0);
     const lines = io.written.out.split("\n");
-    assertMatch(lines[1]!, new RegExp(`^${name} {7}20 \\w{3} \\w{3} [ \\d]\\d [\\d:]{8} me$`));
+    assertMatch(lines[1]!, new RegExp(`^${name} 20 \\w{3} \\w{3} [ \\d]\\d [\\d:]{8} me$`));
     assertEquals(lines[2], `${" ".repeat(47)}a@x.test`);
     assertEquals(lines.at(-2), "-- 0 Kbytes in 1 Request.");
   }));

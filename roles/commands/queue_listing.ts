@@ -7,6 +7,8 @@ import type { Listed } from "../../shared/protocols/queue.ts";
 
 export const EMPTY = "Mail queue is empty\n";
 const HEADER = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
+/** The first column, and the first two with the space between. */
+const ID_WIDTH = 17, ID_AND_SIZE_WIDTH = 26;
 /** Reasons end in this column, recipients start after the other one. */
 const REASON_WIDTH = 78;
 const RECIPIENT_INDENT = " ".repeat(47);
@@ -43,8 +45,9 @@ export async function* mailqText(messages: AsyncIterable<Waiting>): AsyncGenerat
 
 function row(message: Waiting): string {
   const mark = message.forced_expire ? "#" : MARKS[message.queue_name] ?? "";
-  const id = (message.queue_id + mark).padEnd(17);
-  const size = String(message.message_size).padStart(8);
+  const id = (message.queue_id + mark).padEnd(ID_WIDTH);
+  // Our ids are longer than Postfix's: the room before the size keeps what follows in its columns.
+  const size = String(message.message_size).padStart(ID_AND_SIZE_WIDTH - id.length - 1);
   return `${id} ${size} ${arrival(message.arrival_time)} ${senderText(message)}\n`;
 }
 

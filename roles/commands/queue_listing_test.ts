@@ -103,6 +103,17 @@ Deno.test("mailq joins the lines of a message with many recipients", async () =>
   assertEquals(lines.at(-2), "-- 0 Kbytes in 1 Request.");
 });
 
+Deno.test("mailq keeps its columns for ids of any length that qmgr gives", async () => {
+  const rows = [
+    listed({ queue_id: "4jWb0l24cGzJDLg" }),
+    listed({ queue_id: "4jWb0l24cGzJDLgBCDF" }),
+    listed({ queue_id: "4jWb0l24cGzJDLgBCDG", queue_name: "active" }),
+  ];
+  const lines = (await text(mailqText(each(rows)))).split("\n")
+    .filter((line) => line.startsWith("4j"));
+  assertEquals(lines.map((line) => line.indexOf(" 263 Sat Nov")), [22, 22, 22]);
+});
+
 Deno.test("mailq lets no escape sequence through to the terminal", async () => {
   const shown = await text(mailqText(each([HOSTILE])));
   assertEquals(UNSEEN.test(shown), false);
