@@ -85,6 +85,8 @@ export async function sendmail(args: string[], io: CommandIo): Promise<number> {
     case "aliases":
       io.out(NO_ALIASES);
       return EX.OK;
+    case "nothing":
+      return EX.OK;
     case "smtp":
       return await configured(options, io, (params) => speakSmtp(options, params, io));
     case "submit":

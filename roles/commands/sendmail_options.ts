@@ -15,6 +15,8 @@ export type Mode =
   | "flush"
   | "flush id"
   | "flush site"
+  /** Something that only Sendmail does, -bh, -bH, -q30m, and no recipient. */
+  | "nothing"
   | "unsupported";
 
 export interface SendmailOptions {
@@ -82,13 +84,16 @@ export function parseSendmail(args: readonly string[]): SendmailOptions {
     if (option === "v") verbose++;
     set(draft, option, argument);
   }
+  draft.recipients = operands.flatMap(toAddresses);
+  if (draft.mode === "nothing" && (draft.fromHeader || draft.recipients.length)) {
+    draft.mode = "submit";
+  }
   draft.verbose = verbose > 1;
   if (draft.mode === "verify") {
     draft.trace = "verify";
     if (draft.fromHeader) throw new UsageError("-t option cannot be used with -bv");
     if (draft.notify.length) throw new UsageError("-N option cannot be used with -bv");
   } else if (verbose === 1 && draft.mode === "submit") draft.trace = "deliver";
-  draft.recipients = operands.flatMap(toAddresses);
   return draft;
 }
 
@@ -237,6 +242,7 @@ function setMode(draft: Draft, argument: string): void {
       return unsupported(draft, `-b${argument}: start the system with "postern start"`);
     case "h":
     case "H":
+      draft.mode = "nothing";
       return;
     default:
       throw new UsageError(`unsupported: -b${argument}`);
@@ -250,4 +256,5 @@ function setFlush(draft: Draft, argument: string): void {
   else if (argument[0] === "R") [draft.mode, draft.argument] = ["flush site", rest];
   else if (/^[SQ]/.test(argument)) unsupported(draft, `-q${argument[0]}`);
   // A time such as -q30m goes with -bd, and says nothing here.
+  else if (draft.mode === "submit") draft.mode = "nothing";
 }

@@ -97,7 +97,9 @@ const MODES: [string[], string, string][] = [
   [["-bs"], "smtp", ""],
   [["-bv", "a@x"], "verify", ""],
   [["-bi"], "aliases", ""],
-  [["-bh"], "submit", ""],
+  [["-bh"], "nothing", ""],
+  [["-bh", "a@x"], "submit", ""],
+  [["-bs", "-q30m"], "smtp", ""],
   [["-bl"], "unsupported", '-bl: start the system with "postern start"'],
   [["-O", "requiretls=yes", "a@x"], "unsupported", "-O requiretls=yes"],
 ];
@@ -261,6 +263,15 @@ Deno.test("sendmail without a maildrop exits 75", async () => {
     assertMatch(io.written.err, /^sendmail: fatal: tester\(\d+\): maildrop: No such file/);
   } finally {
     io.remove();
+  }
+});
+
+Deno.test("sendmail has nothing to do where only something of Sendmail's was asked for", async () => {
+  for (const args of [["-bh"], ["-bH"], ["-q30m"]]) {
+    const { code, files, out, err } = await submitted(args, "");
+    assertEquals([code, files, out, err], [0, [], "", ""]);
+    assertEquals((await submitted([...args, "a@x"], "Subject: x\n\n")).files.length, 1);
+    assertEquals((await submitted([...args, "-t"], "To: a@x\n\n")).files.length, 1);
   }
 });
 
