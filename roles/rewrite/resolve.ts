@@ -97,23 +97,25 @@ interface Peeled {
   readonly ours: boolean;
 }
 
-/** Cuts local domains off the right until what is left cannot be routed any further. */
+/** Cuts local domains off the right until what is left cannot be routed any further; a plain user is of the last one cut off. */
 function* peel(settings: Settings, address: string): Steps<Peeled> {
   const { params } = settings;
   let text = address;
+  let cut: string | undefined;
   for (let rounds = address.length + SPARE_ROUNDS; rounds > 0; rounds--) {
     text = withoutTrailingDot(text);
     if (params.resolveNullDomain && text.endsWith("@")) text = text.slice(0, -1);
     const at = text.lastIndexOf("@");
-    if (at < 0) {
-      text = `${text || params.emptyAddressRecipient}@${params.myhostname}`;
-      continue;
+    if (at >= 0) {
+      const local = text.slice(0, at), domain = text.slice(at + 1);
+      if (!(yield* need(settings.isLocal(domain)))) return { local, domain, ours: false };
+      text = local;
+      cut = domain;
     }
-    const local = text.slice(0, at), domain = text.slice(at + 1);
-    if (!(yield* need(settings.isLocal(domain)))) return { local, domain, ours: false };
-    if (local === "") text = params.emptyAddressRecipient;
-    else if (hasRoute(settings, local)) text = rewriteExposed(params, local);
-    else return { local, domain, ours: true };
+    if (hasRoute(settings, text)) text = rewriteExposed(params, text);
+    else if (text === "") text = params.emptyAddressRecipient;
+    else if (cut !== undefined) return { local: text, domain: cut, ours: true };
+    else text = `${text}@${params.myhostname}`;
   }
   throw new StorageError(`address resolver loop: "${address}"`);
 }

@@ -155,9 +155,17 @@ const steps: Case[] = [
   }],
   // 5: empty local parts, no domain
   ["nothing", "", `local ${HOME} MAILER-DAEMON@mail.example.com`],
-  ["no local part", "@localhost", `local ${HOME} MAILER-DAEMON@mail.example.com`],
-  ["no local part, another name", "@localhost", `local ${HOME} nobody@mail.example.com`, {
+  ["no local part", "@localhost", `local ${HOME} MAILER-DAEMON@localhost`],
+  ["no local part, another name", "@localhost", `local ${HOME} nobody@localhost`, {
     empty_address_recipient: "nobody",
+  }],
+  // The local domain that was cut off is kept: myhostname need not be a local one.
+  ["no local part, not myhostname", "@ours.example", `local ${HOME} MAILER-DAEMON@ours.example`, {
+    mydestination: "ours.example",
+  }],
+  ["no place after !", "!user@ours.example", `local ${HOME} user@ours.example`, {
+    mydestination: "ours.example",
+    resolve_null_domain: "yes",
   }],
   ["no local part elsewhere", "@other.example", "default smtp:other.example @other.example"],
   ["no domain", "user", `local ${HOME} user@mail.example.com`],
