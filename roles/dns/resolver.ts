@@ -6,6 +6,7 @@ import { addressText, parseAddress } from "../../shared/net/network.ts";
 import type { dnsParameters } from "../../shared/parameters/dns.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { DnsAnswer, RecordType } from "../../shared/protocols/dns.ts";
+import { AnswerCache } from "./answer_cache.ts";
 import { exchange, type NameServer, type Question } from "./exchange.ts";
 import { Hosts } from "./hosts.ts";
 import { failure, firstStep, interpret, ownFailure, type Step } from "./interpret.ts";
@@ -31,16 +32,10 @@ const asked = counter("dns_questions", "questions that came in");
 const sent = counter("dns_exchanges", "questions sent to a name server");
 const failed = counter("dns_failures", "questions that no name server answered");
 
-interface Remembered {
-  readonly answer: DnsAnswer;
-  /** Milliseconds of the clock. */
-  readonly until: number;
-}
-
 export class Resolver {
   #hosts: Hosts;
   #servers: readonly NameServer[];
-  #cache = new Map<string, Remembered>();
+  #cache: AnswerCache;
   #inFlight = new Map<string, Promise<DnsAnswer>>();
   #turns = new Turns(TURNS);
   /** The server that answered last is asked first. */
@@ -53,6 +48,7 @@ export class Resolver {
     readonly now: () => number = () => performance.now(),
   ) {
     this.#hosts = new Hosts(params.hosts);
+    this.#cache = new AnswerCache(params.cacheSize);
     this.#servers = params.servers.map(parseServer).filter((each) => each.port > 0);
   }
 
@@ -66,17 +62,8 @@ export class Resolver {
       return { ...failure("malformed name"), ...NO_NAME };
     }
     const key = `${type} ${wanted}`;
-    return this.#remembered(key) ?? this.#inFlight.get(key) ?? this.#ask(key, wanted, type);
-  }
-
-  #remembered(key: string): DnsAnswer | undefined {
-    const found = this.#cache.get(key);
-    if (!found) return undefined;
-    this.#cache.delete(key);
-    if (found.until <= this.now()) return undefined;
-    // Last in the map is last used.
-    this.#cache.set(key, found);
-    return found.answer;
+    return this.#cache.get(key, this.now()) ?? this.#inFlight.get(key) ??
+      this.#ask(key, wanted, type);
   }
 
   #ask(key: string, name: string, type: RecordType): Promise<DnsAnswer> {
@@ -148,15 +135,10 @@ export class Resolver {
   }
 
   #remember(key: string, answer: DnsAnswer): void {
-    const { cacheMaxTtl, negativeMaxTtl, cacheSize } = this.params;
+    const { cacheMaxTtl, negativeMaxTtl } = this.params;
     const limit = answer.status === "ok" ? cacheMaxTtl : negativeMaxTtl;
     const seconds = Math.min(answer.ttl, limit);
-    if (seconds <= 0 || cacheSize === 0) return;
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cache.size < cacheSize) break;
-      this.#cache.delete(oldest);
-    }
-    this.#cache.set(key, { answer, until: this.now() + seconds * 1000 });
+    if (seconds > 0) this.#cache.put(key, answer, this.now() + seconds * 1000);
   }
 }
 

@@ -25,7 +25,7 @@ export const dnsParameters = {
   }),
   cacheSize: int("dns_cache_size", "10000", {
     own: true,
-    doc: "How many answers are remembered.",
+    doc: "How many answers are remembered; fewer where they are large.",
   }),
   cacheMaxTtl: time("dns_cache_max_ttl", "1h", {
     own: true,
