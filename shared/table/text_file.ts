@@ -124,6 +124,8 @@ export class TextFile<T> {
     if (this.#error?.message !== text) warning(text);
     this.#error = new StorageError(text);
     this.#value = undefined;
+    // What is there no more must be parsed again, though the text be the same.
+    this.#fresh = undefined;
   }
 }
 
