@@ -20,12 +20,12 @@ import { logServiceOf, pidFile, socketPath } from "../../shared/layout.ts";
 import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
-import { valueOf } from "../../shared/parameters/declare.ts";
+import { type Parameter, valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { flushLog, installSink } from "../../shared/role/sink.ts";
 import { clearSocket, protectSocket } from "./directories.ts";
-import { readHost } from "./host.ts";
+import { isRoot, readHost } from "./host.ts";
 import { alreadyRunning, takePidFile } from "./pid_file.ts";
 import { logsToService } from "./plans.ts";
 import { openServices, prepare } from "./prepare.ts";
@@ -127,14 +127,13 @@ async function reload(supervisor: Supervisor, options: ServeOptions): Promise<st
 async function putInForce(supervisor: Supervisor, options: ServeOptions): Promise<string> {
   try {
     const next = options.load();
+    const fixed = changedOfFixed(options.configuration, next);
+    if (fixed) return `${fixed}: cannot change while the system runs: stop and start it`;
     // All of it is looked at before any of it is in force.
     const problems = everyProblem(next, false);
     for (const { severity, message } of problems) if (severity === "warning") warning(message);
     const fatal = problems.filter(({ severity }) => severity === "fatal");
     if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
-    if (next.value("queue_directory") !== options.configuration.value("queue_directory")) {
-      return "queue_directory: cannot change while the system runs: stop and start it";
-    }
     prepare(next, supervisor.system.host);
     await supervisor.reload(next);
     openServices(next, supervisor.system.host);
@@ -143,6 +142,24 @@ async function putInForce(supervisor: Supervisor, options: ServeOptions): Promis
   } catch (error) {
     return reason(error);
   }
+}
+
+/** What is chosen once: where the system is, whom its files belong to, and what confines its roles. */
+const FIXED: readonly Parameter[] = [
+  supervisorParameters.queueDirectory,
+  supervisorParameters.processIdDirectory,
+  supervisorParameters.sandbox,
+];
+
+/** The name of a parameter whose value is another than at the start, and must not be; what is no value is told elsewhere. */
+function changedOfFixed(before: Configuration, next: Configuration): string | undefined {
+  const fixed = isRoot() ? [...FIXED, supervisorParameters.mailOwner] : FIXED;
+  const bad = new Set(
+    next.problems.filter(({ severity }) => severity === "fatal")
+      .map(({ parameter }) => parameter),
+  );
+  return fixed.filter(({ name }) => !bad.has(name))
+    .find((each) => valueOf(each, next) !== valueOf(each, before))?.name;
 }
 
 function answerControl(supervisor: Supervisor, options: ServeOptions, layers: string) {

@@ -95,6 +95,24 @@ Deno.test("a reload", async (t) => {
     assertMatch(await greeting(system), /^220 mx\.postern\.test ESMTP other/);
   });
 
+  await t.step("does not pretend to change what is chosen at the start", async () => {
+    const cannot = "cannot change while the system runs: stop and start it";
+    const sandbox = (await system.command(["postconf", "-h", "sandbox"])).trim();
+    const other = sandbox === "deno" ? "auto" : "deno";
+    for (
+      const [name, value] of [
+        ["process_id_directory", `${system.directory}/pids`],
+        ["sandbox", other],
+        ...(Deno.uid() === 0 ? [["mail_owner", "daemon"]] : []),
+      ]
+    ) {
+      await system.configure({ main: `${name} = ${value}` });
+      await assertRejects(() => system.command(["reload"]), Error, `${name}: ${cannot}`);
+    }
+    await system.configure({ main: `sandbox = ${sandbox.toUpperCase()}` });
+    await system.command(["reload"]);
+  });
+
   await t.step("logs each warning of the configuration, and why it fails", async () => {
     await system.configure({ main: "no_such = 1\nmaillog_file_prefixes = /var" });
     await system.command(["reload"]);
