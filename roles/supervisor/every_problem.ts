@@ -15,7 +15,7 @@ import { interfaceAddress } from "../../shared/parameters/parsers.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { findUser, hostAddresses, isRoot, readHost } from "./host.ts";
-import { type Endpoint, keyOf } from "./listeners.ts";
+import { ANY, type Endpoint, keyOf } from "./listeners.ts";
 import { readNetworks } from "./network_files.ts";
 import { placeProblems } from "./places.ts";
 import { endpoints, type Wanted, wantedServices } from "./plans.ts";
@@ -145,9 +145,6 @@ function endpointsOrNone(wanted: Wanted, settings: Settings): Endpoint[] {
     throw error;
   }
 }
-
-/** Any address of this host. */
-const ANY = ["0.0.0.0", "::"];
 
 function addressOf(text: string): string | undefined {
   const bytes = parseAddress(text);

@@ -22,9 +22,9 @@ type Create = (
 // deno-lint-ignore no-explicit-any
 const create = (net as any)._createServerHandle as Create;
 
-/** Binds an inet address; `what` names the line of master.cf for the error. */
-export function bindInet(address: string, port: number, what: string): Handle {
-  tryToListen(address, port, what);
+/** Binds an inet address; for the error `what` names the line of master.cf, and `holder` who probably has the port. */
+export function bindInet(address: string, port: number, what: string, holder?: string): Handle {
+  tryToListen(address, port, what, holder);
   const handle = create(address, port, address.includes(":") ? 6 : 4, null, 0);
   if (typeof handle !== "number") return handle;
   throw new ConfigError(`${what}: cannot listen on ${address} port ${port}: error ${-handle}`);
@@ -34,12 +34,17 @@ export function bindInet(address: string, port: number, what: string): Handle {
  * Throws ConfigError unless an inet address is free: a handle tells of a taken port only when a role listens on it, a
  * short listener of our own tells now.
  */
-export function tryToListen(hostname: string, port: number, what: string): void {
+export function tryToListen(
+  hostname: string,
+  port: number,
+  what: string,
+  holder = "is another mail system running?",
+): void {
   try {
     Deno.listen({ hostname, port }).close();
   } catch (error) {
     const why = error instanceof Deno.errors.AddrInUse
-      ? "address already in use: is another mail system running?"
+      ? `address already in use: ${holder}`
       : error instanceof Deno.errors.PermissionDenied
       ? "permission denied: a port below 1024 needs root"
       : error instanceof Deno.errors.AddrNotAvailable

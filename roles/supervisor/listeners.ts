@@ -41,6 +41,9 @@ function addresses(interfaces: readonly string[], protocols: readonly string[]):
   });
 }
 
+/** Any address of this host. */
+export const ANY: readonly string[] = ["0.0.0.0", "::"];
+
 export class Listeners {
   #inet = new Map<string, Handle>();
   #services = new Map<string, Handle>();
@@ -51,7 +54,8 @@ export class Listeners {
   /** The handle of an inet address; bound when it is new. */
   inet(endpoint: Endpoint, what: string): Handle {
     const key = keyOf(endpoint);
-    const handle = this.#inet.get(key) ?? bindInet(endpoint.address, endpoint.port, what);
+    const handle = this.#inet.get(key) ??
+      bindInet(endpoint.address, endpoint.port, what, this.#holderOf(endpoint));
     this.#inet.set(key, handle);
     return handle;
   }
@@ -60,8 +64,16 @@ export class Listeners {
   leaveInet(endpoint: Endpoint, what: string): void {
     const key = keyOf(endpoint);
     if (this.#left.has(key)) return;
-    tryToListen(endpoint.address, endpoint.port, what);
+    tryToListen(endpoint.address, endpoint.port, what, this.#holderOf(endpoint));
     this.#left.add(key);
+  }
+
+  /** Says so where this system itself has the port: on all addresses, or on one where all are wanted. */
+  #holderOf({ address, port }: Endpoint): string | undefined {
+    const keys = [...this.#inet.keys(), ...this.#left];
+    const key = (ANY.includes(address) ? keys : ANY.map((any) => keyOf({ address: any, port })))
+      .find((each) => keys.includes(each) && each.endsWith(`]:${port}`));
+    return key && `this system has ${key} until it is stopped`;
   }
 
   /** The handle of a service's own socket. */

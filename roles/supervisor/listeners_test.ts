@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { createServer } from "node:net";
 import { ConfigError } from "../../shared/errors.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
 import { assertQuick, attempt, near } from "../../tests/support/hostile.ts";
-import { endpointsOf } from "./listeners.ts";
+import { freePort } from "./handles.ts";
+import { endpointsOf, Listeners } from "./listeners.ts";
 
 const cases: [string, string, string, string[]][] = [
   ["smtp", "all", "ipv4", ["0.0.0.0 25"]],
@@ -71,5 +73,51 @@ Deno.test("endpointsOf() has an address and a port, or ConfigError, for any name
     ]
   ) {
     assertQuick(text, ["[", "]", ":", "1", "all ", ",", "a"], { around, declared: [ConfigError] });
+  }
+});
+
+for (
+  const [held, wanted] of [["0.0.0.0", "127.0.0.1"], ["127.0.0.1", "0.0.0.0"]]
+) {
+  Deno.test(`Listeners says that the system itself has ${held} where ${wanted} is wanted`, async () => {
+    const listeners = new Listeners("/nowhere", { root: false, mailOwner: null, nameServers: [] });
+    const port = freePort(), server = createServer();
+    try {
+      // Somebody has to listen there: a role.
+      server.listen(listeners.inet({ address: held!, port }, "master.cf: x") as object);
+      await new Promise((resolve) => server.once("listening", resolve));
+      const said = `port ${port}: address already in use: this system has [${held}]:${port} until`;
+      assertThrows(
+        () => listeners.inet({ address: wanted!, port }, "master.cf: x"),
+        ConfigError,
+        said,
+      );
+      assertThrows(
+        () => listeners.leaveInet({ address: wanted!, port }, "master.cf: x"),
+        ConfigError,
+        said,
+      );
+    } finally {
+      listeners.close();
+      server.close();
+    }
+  });
+}
+
+Deno.test("Listeners asks whether another mail system is running where it is not this one", () => {
+  const listeners = new Listeners("/nowhere", { root: false, mailOwner: null, nameServers: [] });
+  using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = other.addr as Deno.NetAddr;
+  try {
+    listeners.inet({ address: "127.0.0.1", port: freePort() }, "master.cf: x");
+    for (const address of ["127.0.0.1", "0.0.0.0"]) {
+      assertThrows(
+        () => listeners.inet({ address, port }, "master.cf: x"),
+        ConfigError,
+        "address already in use: is another mail system running?",
+      );
+    }
+  } finally {
+    listeners.close();
   }
 });
