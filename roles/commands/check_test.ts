@@ -306,6 +306,18 @@ Deno.test("check asks each smtpd for itself, with its overrides", async () => {
   );
 });
 
+Deno.test("check looks at the certificate of each smtpd", async () => {
+  const { found } = await said(
+    "smtpd_tls_cert_file = none",
+    "127.0.0.1:2526 inet n - n - - smtpd -o smtpd_tls_cert_file=/nonexistent\n" +
+      "127.0.0.1:2527 inet n - n - - smtpd -o smtpd_tls_security_level=encrypt\n",
+  );
+  assertEquals(found, [
+    "check: fatal: DIR/master.cf, line 3: smtpd_tls_cert_file: cannot read /nonexistent: no such file",
+    "check: fatal: DIR/master.cf, line 4: smtpd_tls_security_level: encrypt needs smtpd_tls_chain_files",
+  ]);
+});
+
 for (
   const [first, second, address] of [
     ["127.0.0.1:2525", "localhost:2525", "[127.0.0.1]:2525"],

@@ -5,6 +5,7 @@ import { policyOfCommand } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { inetName } from "../../shared/config/inet_name.ts";
+import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { inOrder, type Place, type Problem, problem } from "../../shared/config/problem.ts";
 import { combinedProblems } from "../../shared/config/combined_problems.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
@@ -20,7 +21,12 @@ import { readNetworks } from "./network_files.ts";
 import { placeProblems } from "./places.ts";
 import { endpoints, type Wanted, wantedServices } from "./plans.ts";
 import { settingsOf } from "./settings.ts";
-import { KeyFileError, readTlsMaterial, tlsMaterialProblem } from "./tls_material.ts";
+import {
+  hasTlsMaterial,
+  KeyFileError,
+  readTlsMaterial,
+  tlsMaterialProblem,
+} from "./tls_material.ts";
 
 /** All problems, in the order of the files. `readTables`: tables are read to the end, as long as that takes. */
 export function everyProblem(configuration: Configuration, readTables: boolean): Problem[] {
@@ -28,10 +34,7 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
     configuration.problems.filter(({ severity }) => severity === "fatal")
       .map(({ parameter }) => parameter),
   );
-  const hasTls = Boolean(
-    configuration.value("smtpd_tls_chain_files") ||
-      !["", "none"].includes(configuration.value("smtpd_tls_cert_file")),
-  );
+  const hasTls = (service: MasterEntry) => hasTlsMaterial(configuration, service);
   // The host is asked about values that are values.
   const when = (name: string, check: (configuration: Configuration) => Problem[]) =>
     bad.has(name) ? [] : check(configuration);
@@ -152,12 +155,11 @@ function addressOf(text: string): string | undefined {
 }
 
 function verifyNetworks(configuration: Configuration): Problem[] {
-  const services = configuration.services.filter(({ command }) => policyOfCommand(command)?.inet);
   const isSet = (name: string) => Number(configuration.main.entries.has(name));
   // What several lists name by $mynetworks is reported for the one that somebody wrote.
   const names = [...catalogue.values()].filter(({ networks }) => networks).map(({ name }) => name)
     .toSorted((a, b) => isSet(b) - isSet(a));
-  return services.flatMap((service) => {
+  return serversOf(configuration).flatMap((service) => {
     const problems: Problem[] = [];
     for (const name of names) {
       const found = (severity: Problem["severity"], text: string) => {
@@ -175,17 +177,26 @@ function verifyNetworks(configuration: Configuration): Problem[] {
 }
 
 function verifyTls(configuration: Configuration): Problem[] {
-  const chain = splitList(configuration.value("smtpd_tls_chain_files")).length > 0;
+  return serversOf(configuration).flatMap((service) => verifyMaterial(configuration, service));
+}
+
+function verifyMaterial(configuration: Configuration, service: MasterEntry): Problem[] {
+  const chain = splitList(configuration.value("smtpd_tls_chain_files", service)).length > 0;
   const name = chain ? "smtpd_tls_chain_files" : "smtpd_tls_cert_file";
   try {
-    const material = readTlsMaterial(configuration);
+    const material = readTlsMaterial(configuration, service);
     const text = material && tlsMaterialProblem(material);
-    return text ? [problem("fatal", configuration.blame(name), name, text)] : [];
+    return text ? [problem("fatal", configuration.blame(name, service), name, text)] : [];
   } catch (error) {
     if (!(error instanceof KeyFileError)) throw error;
     const { parameter, text, denied } = error;
     // Who checks may be another than who starts.
     const severity = denied && !isRoot() ? "warning" : "fatal";
-    return [problem(severity, configuration.blame(parameter), parameter, text)];
+    return [problem(severity, configuration.blame(parameter, service), parameter, text)];
   }
+}
+
+/** The lines of master.cf whose daemons serve clients. */
+function serversOf({ services }: Configuration): MasterEntry[] {
+  return services.filter(({ command }) => policyOfCommand(command)?.inet);
 }

@@ -116,7 +116,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         log: logs,
         onRequest: requestable(grant, system),
         connections: connectionLimit(everyProcess(system), answers.length, descriptorLimit()),
-        tls: row.inet ? readTlsMaterial(system.configuration) : null,
+        tls: row.inet ? readTlsMaterial(system.configuration, entry) : null,
         maxIdleSeconds: onRequest && row.reload === "replaced" ? maxIdle(system) : 0,
       },
       listeners: system.layers.worker ? [] : handles(wanted, system),

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Configuration } from "../../shared/config/configuration.ts";
+import type { MasterEntry } from "../../shared/config/master_cf.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
 import type { TlsMaterial } from "../../shared/role/control_messages.ts";
@@ -13,17 +14,36 @@ export class KeyFileError extends ConfigError {
   }
 }
 
-/** Reads them; null where none are configured. Throws KeyFileError. */
-export function readTlsMaterial(configuration: Configuration): TlsMaterial | null {
-  const chainFiles = splitList(configuration.value("smtpd_tls_chain_files"));
+/** True where a service has them. */
+export function hasTlsMaterial(configuration: Configuration, service: MasterEntry): boolean {
+  return chainFilesOf(configuration, service).length > 0 ||
+    certificateFile(configuration, service) !== "";
+}
+
+/** Reads those of a service, whose line of master.cf may name its own; null where none are configured. Throws KeyFileError. */
+export function readTlsMaterial(
+  configuration: Configuration,
+  service: MasterEntry | undefined,
+): TlsMaterial | null {
+  const chainFiles = chainFilesOf(configuration, service);
   if (chainFiles.length) {
     const all = chainFiles.map((file) => read(file, "smtpd_tls_chain_files")).join("\n");
     return { chain: all, key: all };
   }
-  const cert = configuration.value("smtpd_tls_cert_file");
-  if (!cert || cert === "none") return null;
-  const key = configuration.value("smtpd_tls_key_file") || cert;
+  const cert = certificateFile(configuration, service);
+  if (!cert) return null;
+  const key = configuration.value("smtpd_tls_key_file", service) || cert;
   return { chain: read(cert, "smtpd_tls_cert_file"), key: read(key, "smtpd_tls_key_file") };
+}
+
+function chainFilesOf(configuration: Configuration, service: MasterEntry | undefined): string[] {
+  return splitList(configuration.value("smtpd_tls_chain_files", service));
+}
+
+/** Empty where there is none. */
+function certificateFile(configuration: Configuration, service: MasterEntry | undefined): string {
+  const file = configuration.value("smtpd_tls_cert_file", service);
+  return file === "none" ? "" : file;
 }
 
 function read(file: string, parameter: string): string {

@@ -13,10 +13,10 @@ import type { Configuration } from "./configuration.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Problem, problem } from "./problem.ts";
 
-/** The problems of lists, tables and classes of domains; `readTables`: see `examineTables()`. */
+/** The problems of lists, tables and classes of domains; `readTables`: see `examineTables()`; `hasTls`: a service has a certificate. */
 export function combinedProblems(
   configuration: Configuration,
-  { readTables, hasTls }: { readTables: boolean; hasTls: boolean },
+  { readTables, hasTls }: { readTables: boolean; hasTls: (service: MasterEntry) => boolean },
 ): Problem[] {
   return [
     ...configuration.services.flatMap((service) => verifyServer(configuration, service, hasTls)),
@@ -31,11 +31,11 @@ export function combinedProblems(
 function verifyServer(
   configuration: Configuration,
   service: MasterEntry,
-  hasTls: boolean,
+  hasTls: (service: MasterEntry) => boolean,
 ): Problem[] {
   if (service.command !== "smtpd") return [];
   try {
-    return serverComplaints(configuration.typed(smtpdParameters, service), hasTls)
+    return serverComplaints(configuration.typed(smtpdParameters, service), hasTls(service))
       .map(({ parameter, text }) =>
         problem("fatal", configuration.blame(parameter, service), parameter, text)
       );

@@ -1,9 +1,9 @@
 /** STARTTLS with another implementation at the other end: no session may fall silent, however it is cut into records. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { certificate } from "../support/certificate.ts";
 import { peerTest, run } from "../support/peers.ts";
-import { System } from "../support/system.ts";
+import { freePort, System } from "../support/system.ts";
 
 /** Sends messages in many sessions at once: lock-step, pipelined, in small records, with noise between. */
 const CLIENTS = `
@@ -71,3 +71,31 @@ peerTest("no session over TLS falls silent", ["python3", "openssl"], async ({ py
   assertEquals(out.trim(), "{'ok': 200}");
   await Deno.remove(keys, { recursive: true });
 });
+
+peerTest(
+  "each smtpd has the certificate that its line of master.cf names",
+  ["openssl"],
+  async (peers) => {
+    const keys = await Deno.makeTempDir({ prefix: "postern-keys-" });
+    const made = (host: string) => {
+      Deno.mkdirSync(`${keys}/${host}`);
+      return certificate(`${keys}/${host}`, host)!;
+    };
+    const main = made("main.test"), other = made("other.test"), port = await freePort();
+    await using system = await System.start({
+      main: [
+        "smtpd_tls_security_level = may",
+        `smtpd_tls_cert_file = ${main.chain}`,
+        `smtpd_tls_key_file = ${main.key}`,
+      ].join("\n"),
+      master: `127.0.0.1:${port} inet n - n - - smtpd -o smtpd_tls_cert_file=${other.chain} ` +
+        `-o smtpd_tls_key_file=${other.key}`,
+    });
+    for (const [at, host] of [[system.port, "main.test"], [port, "other.test"]] as const) {
+      const args = ["s_client", "-starttls", "smtp", "-connect", `127.0.0.1:${at}`];
+      const out = await run(peers.openssl, args, { input: "QUIT\r\n" });
+      assertMatch(out, new RegExp(`subject=CN ?= ?${host}`));
+    }
+    await Deno.remove(keys, { recursive: true });
+  },
+);
