@@ -1,6 +1,9 @@
 /** The daemons that master.cf may name: which of them this system has, and how it does the work of the others. */
 
-import { commandsOf, policies } from "../../policies/mod.ts";
+import { commandsOf, policies, policyOfCommand } from "../../policies/mod.ts";
+import type { Parameters } from "../parameters/declare.ts";
+import { parametersOf } from "../parameters/mod.ts";
+import { keys } from "../parameters/supervisor.ts";
 
 /**
  * `role`: a process of its own here. `inside`: the work is done within another role, so the line is accepted and starts
@@ -28,4 +31,10 @@ export const inetDaemons: readonly string[] = policies.filter(({ inet }) => inet
 /** What there is of a daemon; undefined when not even Postfix has one of this name. */
 export function daemon(command: string): Daemon | undefined {
   return daemons.get(command);
+}
+
+/** The parameters that a daemon is told of; undefined for one that is no role. */
+export function parametersOfDaemon(command: string): Parameters | undefined {
+  const row = policyOfCommand(command);
+  return row && { ...parametersOf(row.role), ...(row.inet ? keys : {}) };
 }

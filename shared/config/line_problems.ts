@@ -6,7 +6,8 @@ import { catalogue, postfixDefault, suffixes } from "../parameters/mod.ts";
 import { isInterface } from "../parameters/parsers.ts";
 import type { Configuration } from "./configuration.ts";
 import { COMPUTED } from "./facts.ts";
-import { daemon, inetDaemons } from "./daemons.ts";
+import { daemon, inetDaemons, parametersOfDaemon } from "./daemons.ts";
+import { referencedNames } from "./expand.ts";
 import { inetName } from "./inet_name.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Place, type Problem, problem } from "./problem.ts";
@@ -39,11 +40,37 @@ function checkNames(configuration: Configuration): Problem[] {
   };
   for (const { name, line } of main.entries.values()) check(name, { file: main.file, line });
   for (const service of services) {
+    const place = { file: master.file, line: service.line };
+    const read = service.overrides.size ? namesReadBy(configuration, service) : undefined;
     for (const name of service.overrides.keys()) {
-      check(name, { file: master.file, line: service.line });
+      check(name, place);
+      if (!read || read.has(name) || complaint(name, configuration)) continue;
+      const text =
+        `has no effect on ${service.command}, which does not read it: main.cf alone sets it`;
+      problems.push(problem("warning", place, name, text));
     }
   }
   return problems;
+}
+
+/** What a service is told of main.cf, with all that this refers to; undefined for one that is not a role. */
+function namesReadBy(
+  configuration: Configuration,
+  service: MasterEntry,
+): ReadonlySet<string> | undefined {
+  const declared = parametersOfDaemon(service.command);
+  if (!declared) return undefined;
+  const names = new Set(Object.values(declared).map(({ name }) => name));
+  for (const name of service.overrides.keys()) {
+    const { suffix } = configuration.transportParameter(name) ?? {};
+    const own = suffix && suffixes.get(suffix);
+    if (own && names.has(own.name)) names.add(name);
+  }
+  // What is added is looked at, too.
+  for (const name of names) {
+    for (const each of referencedNames(configuration.raw(name, service) ?? "")) names.add(each);
+  }
+  return names;
 }
 
 function complaint(

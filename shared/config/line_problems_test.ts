@@ -19,6 +19,27 @@ const lines: [string, string[]][] = [
     "smtp unix - - n - - smtp -v -D",
     ['warning: master.cf, line 1: smtp: -v -D: has no effect: "postern role" shows a role at work'],
   ],
+  [
+    "25 inet n - n - - smtpd -o mynetworks=127.0.0.0/8 -o syslog_name=x -o smtpd_tls_cert_file=",
+    [],
+  ],
+  [
+    "25 inet n - n - - smtpd -o local_recipient_maps=",
+    [
+      "warning: master.cf, line 1: local_recipient_maps: " +
+      "has no effect on smtpd, which does not read it: main.cf alone sets it",
+    ],
+  ],
+  ["smtp unix - - n - - smtp -o smtp_helo_name=$mydomain -o mydomain=x.test", []],
+  ["qmgr unix n - n 300 1 qmgr -o qmgr_destination_concurrency_limit=3", []],
+  [
+    "smtp unix - - n - - smtp -o smtp_destination_concurrency_limit=3",
+    [
+      "warning: master.cf, line 1: smtp_destination_concurrency_limit: " +
+      "has no effect on smtp, which does not read it: main.cf alone sets it",
+    ],
+  ],
+  ["flush unix n - n - 0 flush -o relayhost=", []],
 ];
 
 for (const [line, expected] of lines) {

@@ -99,8 +99,8 @@ const processes = {
   }),
 };
 
-/** Read by the supervisor, handed to smtpd as text: no role can read keys. */
-const keys = {
+/** Read by the supervisor, for each smtpd by itself, and handed over as text: no role can read keys. */
+export const keys = {
   smtpdTlsChainFiles: list("smtpd_tls_chain_files", "", {
     doc: "PEM files with the key and the certificate chain of the SMTP server.",
   }),
