@@ -306,6 +306,20 @@ Deno.test("check asks each smtpd for itself, with its overrides", async () => {
   );
 });
 
+Deno.test("check names lines of master.cf that start nothing", async () => {
+  const { code, found } = await said(
+    "",
+    "cleanup unix n - n - 0 cleanup\nprecleanup unix n - n - 0 cleanup -o virtual_alias_maps=\n" +
+      "bounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\n" +
+      "trace unix - - n - 0 bounce -o bounce_size_limit=1\nslow unix - - n - - smtp\n",
+  );
+  assertEquals(found, [
+    "check: warning: DIR/master.cf, line 4: precleanup: has no effect: cleanup is one service here, that of line 3",
+    "check: warning: DIR/master.cf, line 7: trace: has no effect: bounce is one service here, that of line 5",
+  ]);
+  assertEquals(code, EX.OK);
+});
+
 Deno.test("check looks at the certificate of each smtpd", async () => {
   const { found } = await said(
     "smtpd_tls_cert_file = none",

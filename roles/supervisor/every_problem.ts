@@ -48,9 +48,26 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
   ].filter(({ parameter }) => !bad.has(parameter));
   return inOrder([
     ...configuration.problems,
+    ...verifyLines(configuration),
     ...combinedProblems(configuration, { readTables, hasTls }),
     ...host,
   ]);
+}
+
+/** Postfix's names of what is one role here: its own master.cf has a line for each. */
+const BOUNCES = ["bounce", "defer", "trace"];
+
+/** Lines that start nothing and change nothing: of a daemon that has one service here, the first counts. */
+function verifyLines(configuration: Configuration): Problem[] {
+  const counting = wantedServices(configuration);
+  return configuration.services.flatMap((entry) => {
+    const { command, name, line, overrides } = entry;
+    const first = counting.find(({ row }) => row === policyOfCommand(command))?.entry;
+    if (!first || counting.some((each) => each.entry === entry)) return [];
+    if (command === "bounce" && BOUNCES.includes(name) && !overrides.size) return [];
+    const text = `has no effect: ${command} is one service here, that of line ${first.line}`;
+    return [problem("warning", { file: configuration.master.file, line }, name, text)];
+  });
 }
 
 /** The user that roles run as, and what else the policy makes of the configuration. */
