@@ -14,7 +14,7 @@ import { valueOf } from "../shared/parameters/declare.ts";
 import { dnsParameters } from "../shared/parameters/dns.ts";
 import { onlyOwner } from "../shared/parameters/virtual.ts";
 import { commandsOf, type Place, policies, policyOfCommand, type Row } from "./mod.ts";
-import { type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
+import { type ServiceLine, type Settings, smtpDestinations, tableFilesOf } from "./settings.ts";
 
 /** The user that a process runs as; only root can choose. */
 export interface User {
@@ -62,11 +62,16 @@ export function callsOf(row: Row, settings: Settings): string[] {
   return row.calls.flatMap((name) => (name === "delivery" ? transports(settings) : [name]));
 }
 
+/** The line of master.cf that a service is started by. */
+function lineOf(row: Row, service: string, { services }: Settings): ServiceLine | undefined {
+  const lines = services.filter(({ command }) => policyOfCommand(command) === row);
+  return hasMany(row) ? lines.find(({ name }) => name === service) : lines[0];
+}
+
 /** The services that take a service's lines, by the program that says them. */
 export function logsOf(row: Row, service: string, settings: Settings): Record<string, string> {
   if (!settings.logsToService || row.answers.includes("log")) return {};
-  const lines = settings.services.filter(({ command }) => policyOfCommand(command) === row);
-  const line = hasMany(row) ? lines.find(({ name }) => name === service) : lines[0];
+  const line = lineOf(row, service, settings);
   const program = line && commandsOf(row).length > 1 ? line.command : row.role;
   const before = settings.syslogName(line);
   return Object.fromEntries(
@@ -100,7 +105,9 @@ function transports({ services }: Settings): string[] {
 /** Computes the grant of one service. */
 export function grantOf(row: Row, service: string, settings: Settings, host: Host): Grant {
   const queue = settings.value("queue_directory");
-  const destinations = row.network === "smtp_servers" ? smtpDestinations(settings) : undefined;
+  const destinations = row.network === "smtp_servers"
+    ? smtpDestinations(settings, lineOf(row, service, settings))
+    : undefined;
   const owner = row.writes?.includes("mailboxes") ? mailboxOwner(settings, host) : undefined;
   return {
     row,

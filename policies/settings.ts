@@ -14,8 +14,8 @@ export interface ServiceLine {
 }
 
 export interface Settings {
-  /** The expanded text of a parameter. */
-  value(name: string): string;
+  /** The expanded text of a parameter; with a line, as that service's own overrides have it. */
+  value(name: string, line?: ServiceLine): string;
   readonly services: readonly ServiceLine[];
   /** Lines go to postlogd, not to standard error. */
   readonly logsToService: boolean;
@@ -49,12 +49,19 @@ const ROUTES = [
   "smtp_fallback_relay",
 ];
 
-/** The hosts and sockets that delivery may connect to: the standard ports anywhere, and what the configuration names. */
-export function smtpDestinations(settings: Settings): { hosts: string[]; sockets: string[] } {
-  const ports = new Set(valueOf(smtpParameters.allowedPorts, settings));
+/**
+ * The hosts and sockets that a transport may connect to: the standard ports anywhere, and what the configuration names, with the
+ * overrides of its line.
+ */
+export function smtpDestinations(
+  settings: Settings,
+  line?: ServiceLine,
+): { hosts: string[]; sockets: string[] } {
+  const own = { value: (name: string) => settings.value(name, line) };
+  const ports = new Set(valueOf(smtpParameters.allowedPorts, own));
   const hosts = new Set<string>();
   const sockets = new Set<string>();
-  for (const text of ROUTES.flatMap((name) => routeTexts(name, settings))) {
+  for (const text of ROUTES.flatMap((name) => routeTexts(own.value(name), settings))) {
     // What looks like a port within brackets is part of an IPv6 address.
     const unbracketed = text.replace(/\[[^\][]*\]/g, "[]");
     for (const [, port] of unbracketed.matchAll(/[\]a-z0-9]:([0-9]{2,5})\b/gi)) ports.add(port!);
@@ -68,13 +75,12 @@ export function smtpDestinations(settings: Settings): { hosts: string[]; sockets
     for (const [, path] of text.matchAll(/unix:(\/[^\s,}]+)/g)) sockets.add(path!);
   }
   // Deno cannot say "any IPv6 address, this port": with IPv6 wanted, the port is checked by the role alone.
-  const four = valueOf(network.inetProtocols, settings).every((word) => word === "ipv4");
+  const four = valueOf(network.inetProtocols, own).every((word) => word === "ipv4");
   if (!four) return { hosts: ["*"], sockets: [...sockets] };
   for (const port of ports) hosts.add(`0.0.0.0/0:${port}`);
   return { hosts: [...hosts], sockets: [...sockets] };
 }
 
-function routeTexts(name: string, settings: Settings): string[] {
-  const text = settings.value(name);
+function routeTexts(text: string, settings: Settings): string[] {
   return [text, ...resultsOf(text, settings.readTable)];
 }

@@ -39,3 +39,17 @@ for (
     assertEquals(grant.hosts, hosts);
   });
 }
+
+Deno.test("a transport may connect to what its own line of master.cf says", () => {
+  const configuration = configured(
+    "inet_protocols = ipv4\nsmtp_allowed_ports = 25",
+    "smtp unix - - n - - smtp\n" +
+      "six unix - - n - - smtp -o inet_protocols=ipv6\n" +
+      "far unix - - n - - smtp -o smtp_fallback_relay=[gw.test]:2626",
+  );
+  const hosts = (service: string) =>
+    grantOf(policyOf("smtp")!, service, settingsOf(configuration), NOBODY).hosts;
+  assertEquals(hosts("smtp"), ["0.0.0.0/0:25"]);
+  assertEquals(hosts("six"), ["*"]);
+  assertEquals(hosts("far"), ["0.0.0.0/0:25", "0.0.0.0/0:2626"]);
+});
