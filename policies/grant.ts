@@ -105,10 +105,11 @@ function transports({ services }: Settings): string[] {
 /** Computes the grant of one service. */
 export function grantOf(row: Row, service: string, settings: Settings, host: Host): Grant {
   const queue = settings.value("queue_directory");
+  const line = lineOf(row, service, settings);
   const destinations = row.network === "smtp_servers"
-    ? smtpDestinations(settings, lineOf(row, service, settings))
+    ? smtpDestinations(settings, line)
     : undefined;
-  const owner = row.writes?.includes("mailboxes") ? mailboxOwner(settings, host) : undefined;
+  const owner = row.writes?.includes("mailboxes") ? mailboxOwner(settings, host, line) : undefined;
   return {
     row,
     service,
@@ -119,8 +120,8 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
     foreignSockets: row.writes?.includes("syslog")
       ? syslogSockets(settings)
       : destinations?.sockets ?? [],
-    reads: (row.reads ?? []).flatMap((place) => paths(place, settings)),
-    writes: (row.writes ?? []).flatMap((place) => paths(place, settings)),
+    reads: (row.reads ?? []).flatMap((place) => paths(place, settings, line)),
+    writes: (row.writes ?? []).flatMap((place) => paths(place, settings, line)),
     hosts: destinations?.hosts ??
       (row.network === "name_servers" ? nameServerHosts(settings, host) : []),
     user: host.root ? owner?.user ?? host.mailOwner : null,
@@ -128,7 +129,7 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
   };
 }
 
-function paths(place: Place, settings: Settings): string[] {
+function paths(place: Place, settings: Settings, line: ServiceLine | undefined): string[] {
   switch (place) {
     case "database":
       return [databaseDirectory(settings.value("queue_directory"))];
@@ -137,7 +138,7 @@ function paths(place: Place, settings: Settings): string[] {
     case "tables":
       return tableFilesOf(settings);
     case "mailboxes":
-      return [settings.value("virtual_mailbox_base")].filter(Boolean);
+      return [settings.value("virtual_mailbox_base", line)].filter(Boolean);
     case "maillog":
       return [settings.value("maillog_file")].filter(Boolean);
     case "syslog":
@@ -193,9 +194,11 @@ function nameServerHosts(settings: Settings, host: Host): string[] {
 function mailboxOwner(
   settings: Settings,
   host: Host,
+  line: ServiceLine | undefined,
 ): { user: User | null; capabilities: string[] } | undefined {
   if (!host.root) return undefined;
-  const only = onlyOwner(settings.value("virtual_uid_maps"), settings.value("virtual_gid_maps"));
+  const uids = settings.value("virtual_uid_maps", line);
+  const only = onlyOwner(uids, settings.value("virtual_gid_maps", line));
   if (only) {
     if (only.uid === 0) {
       throw new ConfigError("virtual_uid_maps: must not be 0: mailboxes never belong to root");
@@ -203,6 +206,6 @@ function mailboxOwner(
     const user = { name: `${only.uid}`, ...only, socketGroup: host.mailOwner!.gid };
     return { user, capabilities: [] };
   }
-  if (!settings.value("virtual_uid_maps")) return undefined;
+  if (!uids) return undefined;
   return { user: host.mailOwner, capabilities: ["chown", "dac_override", "fowner"] };
 }

@@ -12,7 +12,7 @@ import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { unfit } from "./by_descriptor.ts";
 import { changeableLink } from "./changeable_link.ts";
 import { logOwners, mailboxBaseProblem, socketProblem, STDOUT } from "./directories.ts";
-import { rowsInUse, wantedServices } from "./plans.ts";
+import { wantedServices } from "./plans.ts";
 import { queueProblem, rootsAlone } from "./queue_problem.ts";
 import { openToOthers } from "./runtime.ts";
 import { settingsOf } from "./settings.ts";
@@ -47,8 +47,8 @@ export function placeProblems(configuration: Configuration, host: Host): PlacePr
 /** The grants of the roles that this configuration starts and that write there. Throws ConfigError for one that the policy refuses. */
 export function writersOf(place: Place, configuration: Configuration, host: Host): Grant[] {
   const settings = settingsOf(configuration);
-  return rowsInUse(configuration).filter((row) => row.writes?.includes(place))
-    .map((row) => grantOf(row, row.role, settings, host));
+  return wantedServices(configuration).filter(({ row }) => row.writes?.includes(place))
+    .map(({ row, service }) => grantOf(row, service, settings, host));
 }
 
 /** Somewhere on the way there may be no directory, or none that we may enter; where Deno lets nobody, nothing is made. */

@@ -53,3 +53,24 @@ Deno.test("a transport may connect to what its own line of master.cf says", () =
   assertEquals(hosts("six"), ["*"]);
   assertEquals(hosts("far"), ["0.0.0.0/0:25", "0.0.0.0/0:2626"]);
 });
+
+Deno.test("virtual writes where its own line of master.cf says, as whom that says", () => {
+  const configuration = configured(
+    "virtual_mailbox_base = /srv/mail\nvirtual_uid_maps = static:5000\nvirtual_gid_maps = static:5000",
+    "virtual unix - n n - - virtual\n" +
+      "other unix - n n - - virtual -o virtual_mailbox_base=/srv/other -o virtual_uid_maps=static:5001\n",
+  );
+  const mailOwner = { name: "postern", uid: 900, gid: 900 };
+  const of = (service: string) => {
+    const root = { root: true, mailOwner, nameServers: [] };
+    const { writes, user } = grantOf(
+      policyOf("virtual")!,
+      service,
+      settingsOf(configuration),
+      root,
+    );
+    return [writes, user?.uid];
+  };
+  assertEquals(of("virtual"), [["/srv/mail"], 5000]);
+  assertEquals(of("other"), [["/srv/other"], 5001]);
+});
