@@ -123,7 +123,7 @@ export function grantOf(row: Row, service: string, settings: Settings, host: Hos
     reads: (row.reads ?? []).flatMap((place) => paths(place, settings, line)),
     writes: (row.writes ?? []).flatMap((place) => paths(place, settings, line)),
     hosts: destinations?.hosts ??
-      (row.network === "name_servers" ? nameServerHosts(settings, host) : []),
+      (row.network === "name_servers" ? nameServerHosts(settings, host, line) : []),
     user: host.root ? owner?.user ?? host.mailOwner : null,
     capabilities: owner?.capabilities ?? [],
   };
@@ -164,8 +164,9 @@ function syslogSockets(settings: Settings): string[] {
 }
 
 /** The name servers to ask, as `address:port`: those of dns_servers, else those of the host. */
-export function nameServersOf(settings: Settings, host: Host): string[] {
-  const configured = valueOf(dnsParameters.servers, settings);
+export function nameServersOf(settings: Settings, host: Host, line?: ServiceLine): string[] {
+  const own = { value: (name: string) => settings.value(name, line) };
+  const configured = valueOf(dnsParameters.servers, own);
   const servers = configured.length ? configured : host.nameServers;
   return servers.map((server) => {
     const [, bracketed, four, six, port = "53"] =
@@ -180,8 +181,12 @@ export function nameServersOf(settings: Settings, host: Host): string[] {
 }
 
 /** The name servers, and the ports of our own that their answers by UDP come to: any free one, to the runtime port 0. */
-function nameServerHosts(settings: Settings, host: Host): string[] {
-  const hosts = nameServersOf(settings, host);
+function nameServerHosts(
+  settings: Settings,
+  host: Host,
+  line: ServiceLine | undefined,
+): string[] {
+  const hosts = nameServersOf(settings, host, line);
   const own = (any: string, six: boolean) =>
     hosts.some((each) => each.startsWith("[") === six) ? [any] : [];
   return [...hosts, ...own("0.0.0.0:0", false), ...own("[::]:0", true)];

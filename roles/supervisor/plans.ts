@@ -212,7 +212,7 @@ const WORKED_OUT: Readonly<
   default_transport_concurrency_limit: (text, { configuration }) =>
     transportLimits(text, configuration),
   dns_hosts: (text) => text || hostsFile(),
-  dns_servers: (_, { settings, host }) => nameServersOf(settings, host).join(" "),
+  dns_servers: (_, { settings, host }, entry) => nameServersOf(settings, host, entry).join(" "),
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
   smtpd_session_limit: (_, { configuration }, entry) =>
     String(sessionLimit(clientLimit(configuration, entry), descriptorLimit())),

@@ -1,6 +1,6 @@
 /** A configuration as the policy sees it. */
 
-import { policies } from "../../policies/mod.ts";
+import { policies, policyOfCommand } from "../../policies/mod.ts";
 import type { ServiceLine, Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { parametersOf } from "../../shared/parameters/mod.ts";
@@ -10,9 +10,11 @@ import { logsToService } from "./plans.ts";
 /** Adapts a configuration; the parameters of who reads tables name all of them. */
 export function settingsOf(configuration: Configuration): Settings {
   const readers = policies.filter((row) => row.reads?.includes("tables"));
-  const tables = readers.flatMap(({ role }) =>
-    Object.entries(parametersOf(role)).filter(([, { tables }]) => tables)
-  );
+  const tables = readers.flatMap((row) => {
+    const named = Object.entries(parametersOf(row.role)).filter(([, { tables }]) => tables);
+    const line = configuration.services.find(({ command }) => policyOfCommand(command) === row);
+    return Object.entries(configuration.texts(Object.fromEntries(named), line));
+  });
   const entryOf = (line: ServiceLine | undefined) =>
     configuration.services.find((each) => each === line);
   return {
@@ -20,7 +22,7 @@ export function settingsOf(configuration: Configuration): Settings {
     services: configuration.services,
     logsToService: logsToService(configuration),
     syslogName: (line) => configuration.value("syslog_name", entryOf(line)),
-    tables: new Map(Object.entries(configuration.texts(Object.fromEntries(tables)))),
+    tables: new Map(tables),
     readTable: textOf,
   };
 }

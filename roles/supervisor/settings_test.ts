@@ -74,3 +74,17 @@ Deno.test("virtual writes where its own line of master.cf says, as whom that say
   assertEquals(of("virtual"), [["/srv/mail"], 5000]);
   assertEquals(of("other"), [["/srv/other"], 5001]);
 });
+
+Deno.test("rewrite reads, and dns asks, what their own lines of master.cf name", () => {
+  const configuration = configured(
+    "mydestination =\nlocal_recipient_maps =\nalias_maps =\ntransport_maps = texthash:/etc/mine",
+    "rewrite unix - - n - - trivial-rewrite -o transport_maps=texthash:/etc/other\n" +
+      "dns unix - - n - - dns -o dns_servers=127.0.0.1:5353\n",
+  );
+  const settings = settingsOf(configuration);
+  assertEquals(grantOf(policyOf("rewrite")!, "rewrite", settings, NOBODY).reads, ["/etc/other"]);
+  assertEquals(grantOf(policyOf("dns")!, "dns", settings, NOBODY).hosts, [
+    "127.0.0.1:5353",
+    "0.0.0.0:0",
+  ]);
+});
