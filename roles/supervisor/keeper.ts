@@ -70,6 +70,8 @@ export class Keeper {
   #stopping = false;
   /** The only process is being replaced: no other may start meanwhile, whoever wants it or died. */
   #replacing = false;
+  /** Those that are to take over: what keeps one from it is told to who wants that, and is no death of the service. */
+  #fresh: readonly Member[] = [];
   #waiters: (() => void)[] = [];
   #hearing = new Hearing((service) => this.plan.knock(service));
 
@@ -122,7 +124,8 @@ export class Keeper {
     } catch (error) {
       this.#replacing = false;
       this.plan = before;
-      if (alone) this.#fill();
+      // The old one may have died meanwhile, when those that were to take over were enough.
+      if (!this.#timer && (alone || !before.onRequest)) this.#fill();
       throw new Error(`${plan.service}: ${reason(error)}`);
     }
     this.#replacing = false;
@@ -141,13 +144,16 @@ export class Keeper {
   async #launchAll(): Promise<void> {
     if (this.#stopping) throw new Error("the system stops");
     const fresh: Member[] = [];
+    this.#fresh = fresh;
     try {
       while (fresh.length < this.plan.count) fresh.push(this.#launch());
       const failed = await this.#allReady(fresh);
       if (failed) throw new Error(failed);
     } catch (error) {
-      for (const member of fresh) member.kill();
+      await this.#gone(fresh, 0);
       throw error;
+    } finally {
+      this.#fresh = [];
     }
   }
 
@@ -252,10 +258,12 @@ export class Keeper {
   #exited(member: Member, how: string): void {
     this.#members.delete(member);
     if (this.#replacing || this.#stopping) return;
+    const said = member.fatal?.text;
+    const text = `process ${this.plan.role} pid ${member.pid} ${how}${said ? `: ${said}` : ""}`;
+    if (how) warning(text);
+    if (this.#fresh.includes(member)) return;
     if (performance.now() - member.startedAt > SETTLED_MS) this.#failures = 0;
     if (!how) return this.#leftInPeace();
-    const said = member.fatal?.text;
-    warning(`process ${this.plan.role} pid ${member.pid} ${how}${said ? `: ${said}` : ""}`);
     this.#failed(said ?? how);
   }
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { setSink } from "../../shared/log/log.ts";
-import { turn } from "../../tests/support/waiting.ts";
+import { turn, until } from "../../tests/support/waiting.ts";
+import { MAX_FAILURES } from "./keeper.ts";
 import { setup } from "./test_keeper.ts";
 
 setSink(() => {});
@@ -124,5 +125,40 @@ Deno.test("Keeper starts the only one as before when it does not start with othe
   await replaced;
   children[2]!.begin();
   assertEquals([keeper.plan.fixed, keeper.status().pids], ["as it was", [102]]);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper does not count processes that could not take over as deaths of the service", async () => {
+  const { children, keeper, plan, start } = setup();
+  await start();
+  for (let n = 1; n <= MAX_FAILURES; n++) {
+    const replaced = assertRejects(() => keeper.replace({ ...plan }), Error, "smtp: no such table");
+    children[n]!.say({ type: "fatal", text: "no such table", config: true });
+    children[n]!.exit(78);
+    await replaced;
+  }
+  const { state, restarts, reason } = keeper.status();
+  assertEquals([state, restarts, reason], ["running", 0, ""]);
+  // Nor does the one that runs wait for its next when it dies.
+  children[0]!.exit(1);
+  await until(() => children.length > MAX_FAILURES + 1);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper starts another when the old process dies while the next one, which cannot take over, starts", async () => {
+  const { children, keeper, plan, start } = setup();
+  await start();
+  const replaced = assertRejects(() => keeper.replace({ ...plan }), Error, "smtp: no such table");
+  const said: string[] = [];
+  setSink((_severity, text) => said.push(text));
+  children[0]!.exit(1);
+  await until(() => said.includes("service smtp: starting smtpd again"));
+  setSink(() => {});
+  children[1]!.say({ type: "fatal", text: "no such table", config: true });
+  children[1]!.exit(78);
+  await replaced;
+  await until(() => children.length > 2);
+  children[2]!.begin();
+  assertEquals(keeper.status().pids, [102]);
   await keeper.stop(100);
 });
