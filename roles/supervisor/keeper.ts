@@ -23,6 +23,8 @@ export interface Plan {
   readonly count: number;
   /** Started by the first who wants it, and left idle again. */
   readonly onRequest: boolean;
+  /** `service_throttle_time`, milliseconds. */
+  readonly throttleMs: number;
   /**
    * There must be only one: it takes a new plan in place while this, which it was started with, stays the same, and is
    * ended before the next one starts when it does not. Undefined: each reload replaces it.
@@ -75,10 +77,9 @@ export class Keeper {
   #waiters: (() => void)[] = [];
   #hearing = new Hearing((service) => this.plan.knock(service));
 
-  /** `throttleMs` is `service_throttle_time`; `want` starts another service. */
+  /** `want` starts another service. */
   constructor(
     public plan: Plan,
-    readonly throttleMs: number,
     readonly want: (caller: Keeper, service: string) => void,
   ) {}
 
@@ -275,7 +276,7 @@ export class Keeper {
     this.#reason = why;
     const throttled = this.#failures >= MAX_FAILURES;
     const pause = throttled
-      ? this.throttleMs
+      ? this.plan.throttleMs
       : Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), MAX_PAUSE_MS);
     if (throttled) warning(`${service}: bad command startup -- throttling: ${this.#reason}`);
     this.#settle();

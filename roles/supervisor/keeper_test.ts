@@ -4,7 +4,7 @@ import { controlService, MAX_COUNTERS, ServiceStatus } from "../../shared/protoc
 import { setSink } from "../../shared/log/log.ts";
 import { MAX_FAILURES } from "./keeper.ts";
 import { lateSockets, setup } from "./test_keeper.ts";
-import { turn } from "../../tests/support/waiting.ts";
+import { turn, until } from "../../tests/support/waiting.ts";
 
 setSink(() => {});
 
@@ -116,6 +116,21 @@ Deno.test("Keeper gives up for a while when a role dies at start again and again
   assertEquals(keeper.status().state, "failed");
   assertEquals(keeper.status().reason, "no such table");
   assertEquals(children.length, MAX_FAILURES);
+  await keeper.stop(100);
+});
+
+Deno.test("Keeper gives up for as long as the plan in force says", async () => {
+  const { children, keeper, plan, start } = setup();
+  await start();
+  await Promise.all([
+    keeper.replace({ ...plan, throttleMs: 200 }),
+    until(() => children.length > 1).then(() => children[1]!.begin()),
+  ]);
+  for (let i = 1; i <= MAX_FAILURES; i++) {
+    await until(() => children.length > i);
+    children[i]!.exit(78);
+  }
+  await until(() => children.length > MAX_FAILURES + 1);
   await keeper.stop(100);
 });
 

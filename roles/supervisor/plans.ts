@@ -101,6 +101,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
     knock: (name) => knock(socketPath(system.listeners.queue, name)),
     count: processesOf(wanted, system),
     onRequest,
+    throttleMs: valueOf(supervisorParameters.serviceThrottleTime, system.configuration) * 1000,
     outdated: row.writes?.includes("maillog")
       ? movedAway(system.settings.value("maillog_file"))
       : undefined,

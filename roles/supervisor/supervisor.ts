@@ -7,7 +7,6 @@ import { inForce } from "../../shared/log/lines.ts";
 import { info, warning } from "../../shared/log/log.ts";
 import { seldom } from "../../shared/log/seldom.ts";
 import type { ServiceStatus } from "../../shared/protocols/control.ts";
-import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { Keeper, type Plan } from "./keeper.ts";
 import { inetEndpoints, planAgain, plansOf } from "./plans.ts";
 import { prepareLog } from "./prepare.ts";
@@ -164,9 +163,7 @@ export class Supervisor {
   }
 
   #add(plan: Plan): Keeper {
-    const { serviceThrottleTime } = this.system.configuration.typed(supervisorParameters);
-    const throttle = serviceThrottleTime * 1000;
-    const keeper = new Keeper(plan, throttle, (caller, service) => this.#want(caller, service));
+    const keeper = new Keeper(plan, (caller, service) => this.#want(caller, service));
     this.#keepers.set(key(plan), keeper);
     return keeper;
   }

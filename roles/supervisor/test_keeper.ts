@@ -51,6 +51,7 @@ export function setup(change: Partial<Plan> = {}) {
     role: "smtpd",
     count: 1,
     onRequest: false,
+    throttleMs: 60_000,
     fixed: undefined,
     outdated: undefined,
     answers: [],
@@ -78,7 +79,7 @@ export function setup(change: Partial<Plan> = {}) {
     ...change,
   };
   const wants: string[] = [];
-  const keeper = new Keeper(plan, 60_000, (_, service) => wants.push(service));
+  const keeper = new Keeper(plan, (_, service) => wants.push(service));
   return {
     children,
     plan,
