@@ -221,6 +221,22 @@ for (
     ],
     ["breaks off at once for old mail", { STARTTLS: "close" }, "may", 301_000, "2.0.0", /^250/],
     [
+      "is refused with a goodbye",
+      { STARTTLS: "421 4.7.0 busy" },
+      "may",
+      0,
+      "4.7.0",
+      /^host \S+ refused to talk to me: 421 4\.7\.0 busy$/,
+    ],
+    [
+      "is refused with a goodbye to old mail",
+      { STARTTLS: "421 4.7.0 busy" },
+      "may",
+      301_000,
+      "2.0.0",
+      /^250/,
+    ],
+    [
       "fails for old mail but is required",
       {},
       "encrypt",

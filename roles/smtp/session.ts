@@ -149,6 +149,8 @@ class Handshake {
     const reply = await this.wire.verdict(phase);
     if (reply.code !== 220) {
       if (this.tls === "may" && reply.code !== 421) return this.#session(offered);
+      // It leaves, as a server may that breaks off at once.
+      if (this.tls === "may") throw new TlsError(refusalTrouble(reply, this.server, true));
       throw this.#noTls(
         `TLS is required, but host ${this.server.label} refused to start TLS: ${reply.text}`,
       );
