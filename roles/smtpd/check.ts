@@ -94,6 +94,11 @@ export function refuse(
   return reply(code, dsn, `<${subject(check, list)}>: ${CLASSES[list]} rejected: ${text}`);
 }
 
+/** True for the recipient who is always there (RFC 5321 4.5.1). */
+export function isPostmaster(address: string): boolean {
+  return address.toLowerCase() === "postmaster";
+}
+
 /** The reply that a table which failed leads to: later, never no. */
 export function temporaryFailure(address: string): Reply {
   return reply(451, "4.3.0", `<${external(address)}>: Temporary lookup failure`);

@@ -19,7 +19,7 @@ import { notSmtp } from "../../shared/log/lines.ts";
 import { info } from "../../shared/log/log.ts";
 import { withoutControls } from "../../shared/log/printable.ts";
 import { bdat } from "./bdat.ts";
-import { cannotResolve, temporaryFailure } from "./check.ts";
+import { cannotResolve, isPostmaster, temporaryFailure } from "./check.ts";
 import { checkData, checkEtrn, checkHelo, checkRecipient, unless } from "./restriction_lists.ts";
 import { eventAllowed } from "./limits.ts";
 import { illegalAddress, mail, rcpt, withoutUtf8 } from "./mail_and_rcpt.ts";
@@ -202,8 +202,7 @@ async function vrfy(session: Session, argument: string): Promise<Reply> {
   if (utf8) return utf8;
   const found = () =>
     reply(252, "2.0.0", argument.slice(0, argument.length - path.rest.length).trim());
-  // RFC 5321 4.5.1: postmaster is always there.
-  if (path.address.toLowerCase() === "postmaster") return found();
+  if (isPostmaster(path.address)) return found();
   let resolved;
   try {
     resolved = await services.recipient("", path.address);

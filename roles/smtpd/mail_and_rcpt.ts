@@ -23,7 +23,7 @@ import {
 import { warning } from "../../shared/log/log.ts";
 import { isHostname } from "../../shared/net/hostname.ts";
 import { literalAddress, parseAddress } from "../../shared/net/network.ts";
-import { cannotResolve, temporaryFailure } from "./check.ts";
+import { cannotResolve, isPostmaster, temporaryFailure } from "./check.ts";
 import { checkRecipient, checkSender, unless } from "./restriction_lists.ts";
 import { afterBdat, HELO_FIRST, UNICODE_WITHOUT_SMTPUTF8 } from "./replies.ts";
 import { mailParameters, type RecipientOptions, recipientParameters } from "./esmtp.ts";
@@ -157,26 +157,30 @@ export function rcpt(session: Session, argument: string): Maybe<Reply> {
 /** Asks rewrite and the restrictions. */
 function judge(session: Session, recipient: Recipient, argument: string): Maybe<Reply> {
   const { address } = recipient, about = { recipient: address };
-  // RFC 5321 4.5.1: postmaster is always there.
-  if (address.toLowerCase() === "postmaster") return accept(session, recipient);
+  if (isPostmaster(address)) return accept(session, recipient, undefined);
   const answer = (resolved: RecipientAnswer): Maybe<Reply> => {
     if (resolved.resolved.fail) return session.refuse(temporaryFailure(address), about);
     if (resolved.resolved.error) return illegalAddress(session, "RCPT", argument, BAD_RECIPIENT);
     const verdict = checkRecipient(session, address, resolved);
-    return unless(verdict, () => accept(session, recipient));
+    return unless(verdict, () => accept(session, recipient, resolved));
   };
   const later = (error: unknown) => session.refuse(cannotResolve(address, error), about);
   const resolved = session.services.recipient(session.transaction.sender!, address);
   return resolved instanceof Promise ? resolved.then(answer, later) : answer(resolved);
 }
 
-function accept(session: Session, recipient: Recipient): Reply {
+function accept(
+  session: Session,
+  recipient: Recipient,
+  resolved: RecipientAnswer | undefined,
+): Reply {
   const { transaction, settings, wire } = session;
   if (!session.recipientShare.add(wire.lineBytes + RECIPIENT_BYTES)) {
     if (transaction.overshoot++ < settings.recipientOvershootLimit) session.tally.forgive();
     return NO_SPACE;
   }
   transaction.recipients.push(recipient);
+  transaction.resolved = resolved;
   if (transaction.queueId === undefined) giveQueueId(session);
   session.enter("rcpt");
   return RCPT_OK;

@@ -12,7 +12,7 @@ interface Subject {
   readonly helo?: string;
   readonly sender?: string | undefined;
   readonly recipient?: string | undefined;
-  readonly resolved?: RecipientAnswer;
+  readonly resolved?: RecipientAnswer | undefined;
   readonly etrnDomain?: string;
 }
 
@@ -40,16 +40,21 @@ export function checkRecipient(
 }
 
 export function checkData(session: Session): Maybe<Reply | undefined> {
-  return refusal(session, ["data"], { recipient: session.transaction.onlyRecipient });
+  return refusal(session, ["data"], onlyRecipient(session));
 }
 
 export function checkEndOfData(session: Session): Maybe<Reply | undefined> {
-  return refusal(session, ["end_of_data"], { recipient: session.transaction.onlyRecipient });
+  return refusal(session, ["end_of_data"], onlyRecipient(session));
 }
 
 export function checkEtrn(session: Session, etrnDomain: string): Maybe<Reply | undefined> {
   const lists = session.settings.delayReject ? EARLY_AND_ETRN : ETRN;
   return refusal(session, lists, { etrnDomain });
+}
+
+/** What was known of the recipient at RCPT, where there is only one. */
+function onlyRecipient({ transaction: { onlyRecipient, resolved } }: Session): Subject {
+  return onlyRecipient === undefined ? {} : { recipient: onlyRecipient, resolved };
 }
 
 /** The refusal, or what comes without one. */

@@ -7,7 +7,7 @@ import { external } from "../../shared/mail/address.ts";
 import { splitStatus } from "../../shared/mail/status_text.ts";
 import type { Restriction, RestrictionName } from "../../shared/parameters/restrictions.ts";
 import { Reply, reply } from "../../shared/smtp/reply.ts";
-import { type Check, refuse, temporaryFailure, type Verdict } from "./check.ts";
+import { type Check, isPostmaster, refuse, temporaryFailure, type Verdict } from "./check.ts";
 import { needsFqdn, validHelo } from "./hostnames.ts";
 import { rejectUnknownDomain } from "./restrictions_dns.ts";
 import type { Maybe } from "./services.ts";
@@ -113,9 +113,9 @@ function requested(check: Check, name: string): Reply {
 }
 
 /** The recipient's domain is one of ours, or one that we relay for, with no other route in its local part. */
-function isAuthorized({ resolved }: Check): boolean {
-  return resolved !== undefined && resolved.resolved.class !== "default" &&
-    !resolved.resolved.routed;
+function isAuthorized({ recipient, resolved }: Check): boolean {
+  if (resolved === undefined) return recipient !== undefined && isPostmaster(recipient);
+  return resolved.resolved.class !== "default" && !resolved.resolved.routed;
 }
 
 function relayDenied(check: Check, code: number): Verdict {

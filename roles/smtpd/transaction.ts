@@ -1,6 +1,7 @@
 /** One mail transaction: from MAIL to the end of its content. It is replaced as a whole, never cleared field by field. */
 
 import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
+import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
 import type { Intake } from "./content.ts";
 
 /**
@@ -19,6 +20,8 @@ export class Transaction {
   /** Internal form; undefined before MAIL. */
   sender: string | undefined;
   readonly recipients: Recipient[] = [];
+  /** What rewrite said of the last of them; undefined for postmaster, of whom it is not asked. */
+  resolved: RecipientAnswer | undefined;
   /** Given with the first recipient, or at MAIL without `smtpd_delay_open_until_valid_rcpt`. */
   queueId: string | undefined;
   /** Milliseconds since the epoch. */
