@@ -18,6 +18,10 @@ export type ListName =
   | "end_of_data"
   | "etrn";
 
+/** The lists that have their own commands before RCPT, where `smtpd_delay_reject` does not put them off. */
+export const EARLY_LISTS = ["client", "helo", "sender"] as const;
+export type EarlyList = typeof EARLY_LISTS[number];
+
 /** `ok` ends its list, `dunno` goes on, a reply refuses. */
 export type Verdict = "ok" | "dunno" | Reply;
 

@@ -1,6 +1,6 @@
 /** Which restriction lists are asked when (reference 3.4), and what they know. What they refuse is logged here. */
 
-import { type Check, type ListName } from "./check.ts";
+import { type Check, type EarlyList, type ListName, type Verdict } from "./check.ts";
 import { Reply } from "../../shared/smtp/reply.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
 import { evaluate, rejectUnlisted, softened } from "./restrictions.ts";
@@ -18,16 +18,16 @@ interface Subject {
 
 /** The connection, before the greeting. */
 export function checkClient(session: Session): Maybe<Reply | undefined> {
-  return session.settings.delayReject ? undefined : refusal(session, ["client"]);
+  return early(session, "client");
 }
 
 /** Before the session takes the name (RFC 5321 4.1.4). */
 export function checkHelo(session: Session, helo: string): Maybe<Reply | undefined> {
-  return session.settings.delayReject ? undefined : refusal(session, ["helo"], { helo });
+  return early(session, "helo", { helo });
 }
 
 export function checkSender(session: Session, sender: string): Maybe<Reply | undefined> {
-  return session.settings.delayReject ? undefined : refusal(session, ["sender"], { sender });
+  return early(session, "sender", { sender });
 }
 
 /** RCPT and VRFY; asks everything that was put off, then whether the recipient is listed. */
@@ -36,7 +36,8 @@ export function checkRecipient(
   recipient: string,
   resolved: RecipientAnswer,
 ): Maybe<Reply | undefined> {
-  return refusal(session, session.settings.recipientLists, { recipient, resolved });
+  const { settings, putOff } = session;
+  return refusal(session, settings.recipientLists, { recipient, resolved }, putOff);
 }
 
 export function checkData(session: Session): Maybe<Reply | undefined> {
@@ -49,7 +50,7 @@ export function checkEndOfData(session: Session): Maybe<Reply | undefined> {
 
 export function checkEtrn(session: Session, etrnDomain: string): Maybe<Reply | undefined> {
   const lists = session.settings.delayReject ? EARLY_AND_ETRN : ETRN;
-  return refusal(session, lists, { etrnDomain });
+  return refusal(session, lists, { etrnDomain }, session.putOff);
 }
 
 /** What was known of the recipient at RCPT, where there is only one. */
@@ -70,13 +71,29 @@ export function unless(
 const ETRN: readonly ListName[] = ["etrn"];
 const EARLY_AND_ETRN: readonly ListName[] = ["client", "helo", "etrn"];
 
+/** Asks a list that nothing puts off; what it wants deferred where it is permitted waits for RCPT. */
+function early(session: Session, list: EarlyList, subject?: Subject): Maybe<Reply | undefined> {
+  if (session.settings.delayReject) return undefined;
+  const check = view(session, subject);
+  check.list = list;
+  const decide = (verdict: Verdict) => {
+    if (verdict instanceof Reply) return session.refuse(verdict, check);
+    session.putOff[list] = check.deferIfPermit;
+  };
+  const verdict = evaluate(check.settings.lists[list], check);
+  return verdict instanceof Promise ? verdict.then(decide) : decide(verdict);
+}
+
 /** Asks these lists; logs what refuses. */
 function refusal(
   session: Session,
   lists: readonly ListName[],
-  subject: Subject = {},
+  subject: Subject,
+  { client, helo, sender }: Session["putOff"] = {},
 ): Maybe<Reply | undefined> {
-  const check = view(session, subject), refused = ask(lists, check);
+  const check = view(session, subject);
+  check.deferIfPermit = client ?? helo ?? sender;
+  const refused = ask(lists, check);
   const logged = (refused: Reply | undefined) => refused && session.refuse(refused, check);
   return refused instanceof Promise ? refused.then(logged) : logged(refused);
 }

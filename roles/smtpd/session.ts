@@ -7,6 +7,7 @@ import * as lines from "../../shared/log/lines.ts";
 import { panic } from "../../shared/log/log.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { GO_AHEAD } from "../../shared/smtp/standard_replies.ts";
+import type { EarlyList } from "./check.ts";
 import { checkClient } from "./restriction_lists.ts";
 import { type Command, find, trimSpaces } from "./commands.ts";
 import { receiveData } from "./content.ts";
@@ -58,6 +59,8 @@ export class Session {
   /** What the recipients of the transaction take of memory. */
   readonly recipientShare: Share;
   illegalPipelining = false;
+  /** What `defer_if_permit` has asked for before RCPT, by list: who is permitted there hears it. */
+  readonly putOff: Partial<Record<EarlyList, Reply | undefined>> = {};
   /** The last command, as log lines name it. */
   where = "CONNECT";
   /** Content bytes of the message that is being received, for the log; -1 outside. */
@@ -175,6 +178,7 @@ export class Session {
     this.transaction.intake?.cancel(why);
     this.transaction = new Transaction();
     this.recipientShare.release();
+    this.putOff.sender = undefined;
     this.contentBytes = -1;
     this.enter(this.helo === undefined ? "connected" : "greeted");
   }
@@ -290,7 +294,7 @@ export class Session {
       return false;
     }
     // Everything that was said in the clear is forgotten.
-    this.helo = undefined;
+    this.helo = this.putOff.helo = undefined;
     this.esmtp = false;
     this.illegalPipelining = false;
     this.resetTransaction("STARTTLS");

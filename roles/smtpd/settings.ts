@@ -10,7 +10,7 @@ import { sizeExtension } from "../../shared/smtp/standard_replies.ts";
 import { type Reply, reply } from "../../shared/smtp/reply.ts";
 import { isDefaultNetworks, serverComplaints } from "../../shared/smtp/server_rules.ts";
 import { addressItems, type Matcher, networks } from "./networks.ts";
-import type { ListName } from "./check.ts";
+import { EARLY_LISTS, type ListName } from "./check.ts";
 import { compile, type Step } from "./restrictions.ts";
 
 type Params = Values<typeof smtpdParameters>;
@@ -119,7 +119,7 @@ function lists(params: Params): Settings["lists"] {
 }
 
 function recipientLists(params: Params): ListName[] {
-  const early: ListName[] = params.delayReject ? ["client", "helo", "sender"] : [];
+  const early: readonly ListName[] = params.delayReject ? EARLY_LISTS : [];
   return params.relayBeforeRecipientRestrictions
     ? [...early, "relay", "recipient"]
     : [...early, "recipient", "relay"];
