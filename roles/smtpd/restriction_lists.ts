@@ -1,6 +1,6 @@
 /** Which restriction lists are asked when (reference 3.4), and what they know. What they refuse is logged here. */
 
-import { type Check, type EarlyList, type ListName, type Verdict } from "./check.ts";
+import { type Check, EARLY_LISTS, type EarlyList, type ListName, type Verdict } from "./check.ts";
 import { Reply } from "../../shared/smtp/reply.ts";
 import type { Recipient as RecipientAnswer } from "../../shared/rewrite_cache.ts";
 import { evaluate, rejectUnlisted, softened } from "./restrictions.ts";
@@ -101,6 +101,8 @@ function refusal(
 /** Asks one list after the other: an OK ends its own list only. */
 function ask(lists: readonly ListName[], check: Check, from = 0): Maybe<Reply | undefined> {
   for (let n = from; n < lists.length; n++) {
+    // The restrictions of relay and recipient are later ones to each other, and to no others.
+    if (isEarly(lists[n - 1])) check.deferIfReject = undefined;
     const list = check.list = lists[n]!;
     const verdict = evaluate(check.settings.lists[list], check);
     if (verdict instanceof Promise) {
@@ -109,6 +111,10 @@ function ask(lists: readonly ListName[], check: Check, from = 0): Maybe<Reply | 
     if (verdict instanceof Reply) return verdict;
   }
   return unlisted(check) ?? check.deferIfPermit;
+}
+
+function isEarly(list: ListName | undefined): boolean {
+  return EARLY_LISTS.some((early) => early === list);
 }
 
 /** Whom nobody knows, at RCPT and VRFY, is refused whatever the lists permit. */
