@@ -104,6 +104,7 @@ function ask(lists: readonly ListName[], check: Check, from = 0): Maybe<Reply | 
     // The restrictions of relay and recipient are later ones to each other, and to no others.
     if (isEarly(lists[n - 1])) check.deferIfReject = undefined;
     const list = check.list = lists[n]!;
+    if (lacksSubject(list, check)) continue;
     const verdict = evaluate(check.settings.lists[list], check);
     if (verdict instanceof Promise) {
       return verdict.then((late) => late instanceof Reply ? late : ask(lists, check, n + 1));
@@ -111,6 +112,11 @@ function ask(lists: readonly ListName[], check: Check, from = 0): Maybe<Reply | 
     if (verdict instanceof Reply) return verdict;
   }
   return unlisted(check) ?? check.deferIfPermit;
+}
+
+/** True for a list about what the client has not said: nobody is refused for a HELO or sender that there is not. */
+function lacksSubject(list: ListName, { helo, sender }: Check): boolean {
+  return list === "helo" && helo === undefined || list === "sender" && sender === undefined;
 }
 
 function isEarly(list: ListName | undefined): boolean {
