@@ -61,7 +61,7 @@ export function compile(list: readonly Restriction[]): Step[] {
 const entries: Readonly<Record<RestrictionName, Run>> = {
   permit: () => "ok",
   reject: (check) => refuse(check, check.list, check.settings.rejectCode, "5.7.1", "Access denied"),
-  defer: (check) => refuse(check, check.list, check.settings.deferCode, "4.7.1", "Try again later"),
+  defer: (check) => refuse(check, check.list, check.settings.deferCode, "4.3.2", "Try again later"),
   defer_if_permit(check) {
     check.deferIfPermit ??= requested(check, "defer_if_permit");
     return "dunno";
