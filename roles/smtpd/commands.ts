@@ -37,6 +37,8 @@ export interface Command {
   readonly junk?: true;
   /** Nothing may follow before the reply (RFC 2920 3.1). */
   readonly last?: true;
+  /** Ends the session, whatever else the client may not do. */
+  readonly ends?: true;
   /** Makes the reply; undefined when the client went away. */
   run(session: Session, argument: string): Maybe<Reply | undefined>;
 }
@@ -59,7 +61,7 @@ export const COMMANDS: readonly Command[] = [
   { verb: "NOOP", name: "noop", beforeTls: true, junk: true, last: true, run: noop },
   { verb: "VRFY", name: "vrfy", junk: true, last: true, run: vrfy },
   { verb: "ETRN", name: "etrn", junk: true, run: etrn },
-  { verb: "QUIT", name: "quit", beforeTls: true, run: quit },
+  { verb: "QUIT", name: "quit", beforeTls: true, ends: true, run: quit },
   { verb: "XCLIENT", name: "xclient", beforeTls: true, run: () => NOT_AUTHORIZED },
   { verb: "XFORWARD", name: "xforward", run: () => NOT_AUTHORIZED },
   { verb: "HELP", name: "help", beforeTls: true, run: help },
@@ -68,13 +70,18 @@ const byVerb = new Map(COMMANDS.map((command) => [command.verb, command]));
 const HELP = reply(214, "2.0.0", `Commands: ${[...byVerb.keys()].sort().join(" ")}`);
 
 /** What is answered like a command but is none of the table. */
-const other = (verb: string, run: Command["run"]): Command => ({ verb, name: "unknown", run });
-const EMPTY = other("UNKNOWN", () => BAD_SYNTAX);
-const UNKNOWN = other("UNKNOWN", () => NOT_RECOGNIZED);
-const FORBIDDEN = other("UNKNOWN", (session) => {
-  session.closing = true;
-  return NO_RULES;
-});
+const other = (run: Command["run"]): Command => (
+  { verb: "UNKNOWN", name: "unknown", beforeTls: true, run }
+);
+const EMPTY = other(() => BAD_SYNTAX);
+const UNKNOWN = other(() => NOT_RECOGNIZED);
+const FORBIDDEN: Command = {
+  ...other((session) => {
+    session.closing = true;
+    return NO_RULES;
+  }),
+  ends: true,
+};
 const NOOP_ALIAS: Command = {
   verb: "NOOP",
   name: "noop",

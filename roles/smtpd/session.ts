@@ -149,7 +149,7 @@ export class Session {
       const refused = this.#unauthorizedPipelining();
       if (refused) return refused;
     }
-    if (this.#denied && command.verb !== "QUIT") {
+    if (this.#denied && !command.ends) {
       const { address } = this.peer;
       return reply(503, "5.7.0", `Error: access denied for ${this.clientName}[${address}]`);
     }
