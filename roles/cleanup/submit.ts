@@ -8,6 +8,7 @@ import type { Content } from "../../shared/ipc/content.ts";
 import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { messageId } from "../../shared/log/lines.ts";
+import { localPartOf } from "../../shared/mail/address.ts";
 import { warning } from "../../shared/log/log.ts";
 import type { cleanupParameters } from "../../shared/parameters/cleanup.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
@@ -19,7 +20,7 @@ import { stopAt } from "../../shared/stop_points.ts";
 import { hasUtf8, type Head, output, readHead } from "./header_section.ts";
 import { HeaderRules, type Treated } from "./header_rules.ts";
 import type { Origin } from "./missing_headers.ts";
-import type { Addresses } from "./aliases.ts";
+import { type Addresses, fold } from "./aliases.ts";
 import { RecipientRules } from "./recipients.ts";
 import {
   CROWDED,
@@ -140,11 +141,21 @@ export class Cleanup {
     return HEADER_TOO_BIG;
   }
 
-  /** The sender in standard form; mail from MAILER-DAEMON has the null sender, so that nobody answers it. */
+  /** The sender in standard form; mail from our own MAILER-DAEMON has the null sender, so that nobody answers it. */
   #sender(sender: string): string | Promise<string> {
     if (!sender) return sender;
     const rewritten = this.addresses.rewrite("local", sender);
-    return typeof rewritten === "string" ? withoutDaemon(rewritten) : rewritten.then(withoutDaemon);
+    return typeof rewritten === "string"
+      ? this.#withoutDaemon(rewritten)
+      : rewritten.then((rewritten) => this.#withoutDaemon(rewritten));
+  }
+
+  /** One of another system is somebody to report to. */
+  #withoutDaemon(sender: string): string | Promise<string> {
+    if (upperCase(localPartOf(sender)) !== MAILER_DAEMON) return sender;
+    const isOwn = (own: string) => fold(own) === fold(sender) ? "" : sender;
+    const own = this.addresses.rewrite("local", MAILER_DAEMON);
+    return typeof own === "string" ? isOwn(own) : own.then(isOwn);
   }
 
   async #treatHeader(submission: Submission, sender: string, head: Head): Promise<Treated> {
@@ -165,8 +176,4 @@ export class Cleanup {
     messageId(envelope.queueId, treated.messageId);
     return treated;
   }
-}
-
-function withoutDaemon(sender: string): string {
-  return upperCase(sender.slice(0, MAILER_DAEMON.length + 1)) === `${MAILER_DAEMON}@` ? "" : sender;
 }

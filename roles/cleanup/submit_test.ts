@@ -290,7 +290,8 @@ for (
     ["joe", "joe@example.com"],
     ["", ""],
     ["MAILER-DAEMON", ""],
-    ["mailer-daemon@example.org", ""],
+    ["mailer-daemon@EXAMPLE.com", ""],
+    ["MAILER-DAEMON@example.org", "MAILER-DAEMON@example.org"],
     ["mailer-daemons@example.org", "mailer-daemons@example.org"],
     ["ma\u0131ler-daemon@example.org", "ma\u0131ler-daemon@example.org"],
   ] as const
