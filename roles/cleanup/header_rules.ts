@@ -22,7 +22,8 @@ const ADDRESS_HEADERS = [
   "mail-followup-to",
   "apparently-to",
 ];
-const RECIPIENT_HEADERS = ["to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"];
+/** Those that say to whom a message went; Bcc says it to nobody else. */
+const RECIPIENT_HEADERS = ["to", "cc", "resent-to", "resent-cc"];
 const LOOKED_AT = [
   "received",
   ...["message-id", "date", "from"].flatMap((name) => [name, `resent-${name}`]),
