@@ -130,11 +130,11 @@ function apply(chunk: Uint8Array, edits: readonly Edit[]): Uint8Array {
   return out;
 }
 
-/** All of a message that is at hand, ready to be written at once: one copy is cheaper than a second system call. */
-export function stuffWhole(content: Uint8Array, stuffer: Stuffer): Uint8Array {
-  const body = stuffer.push(content), end = stuffer.end();
-  const out = new Uint8Array(body.length + end.length);
-  out.set(body);
-  out.set(end, body.length);
-  return out;
+/** Up to here one copy is cheaper than a second system call. */
+const COPIED_BYTES = 32 * 1024;
+
+/** All of a message that is at hand, ready to be written at once. */
+export function stuffWhole(content: Uint8Array, stuffer: Stuffer): Uint8Array[] {
+  const parts = [stuffer.push(content), stuffer.end()];
+  return content.length > COPIED_BYTES ? parts : [concat(parts)];
 }

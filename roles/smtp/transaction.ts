@@ -233,7 +233,7 @@ export class Transaction {
     try {
       if (whole) {
         if (wire.unread) return await this.#ask("", this.phases.body);
-        wire.write(stuffWhole(whole, stuffer));
+        for (const part of stuffWhole(whole, stuffer)) wire.write(part);
         this.#noteBroken(stuffer);
         return undefined;
       }
