@@ -4,7 +4,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError } from "../shared/errors.ts";
 import { logServiceOf, processOfLog, socketPath } from "../shared/layout.ts";
 import { bwrapArguments, disguised, type Runtime } from "./bwrap.ts";
-import { denoFlags } from "./deno_flags.ts";
+import { denoFlags, V8_FLAGS } from "./deno_flags.ts";
 import { answersOf, grantOf, type Host, nameServersOf } from "./grant.ts";
 import { policies, policyOf } from "./mod.ts";
 import { type Settings, smtpDestinations } from "./settings.ts";
@@ -233,6 +233,12 @@ Deno.test("bwrapArguments() shows postlogd the log alone, which it may not even 
   assertEquals(shown("--bind-try"), ["/data/log/maillog"]);
   assertEquals(shown("--ro-bind-try").filter((path) => path.startsWith("/data")), []);
   assertEquals(granted.reads, []);
+});
+
+Deno.test("V8's flags give a role nothing that Deno does not look at, such as gc(), which writes any file", async () => {
+  const args = ["eval", V8_FLAGS, "console.log(typeof gc, typeof version)"];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  assertEquals(new TextDecoder().decode(stdout), "undefined undefined\n");
 });
 
 Deno.test("disguised() spells the runtime's path so that it is not rewritten", () => {
