@@ -13,7 +13,6 @@ import { addressText, parseAddress } from "../../shared/net/network.ts";
 import { catalogue } from "../../shared/parameters/mod.ts";
 import { valueOf } from "../../shared/parameters/declare.ts";
 import { interfaceAddress } from "../../shared/parameters/parsers.ts";
-import { splitList } from "../../shared/parameters/split_list.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { findUser, hostAddresses, isRoot, readHost } from "./host.ts";
 import { ANY, type Endpoint, keyOf } from "./listeners.ts";
@@ -22,6 +21,7 @@ import { placeProblems } from "./places.ts";
 import { endpoints, type Wanted, wantedServices } from "./plans.ts";
 import { settingsOf } from "./settings.ts";
 import {
+  chainFilesOf,
   hasTlsMaterial,
   KeyFileError,
   readTlsMaterial,
@@ -198,7 +198,7 @@ function verifyTls(configuration: Configuration): Problem[] {
 }
 
 function verifyMaterial(configuration: Configuration, service: MasterEntry): Problem[] {
-  const chain = splitList(configuration.value("smtpd_tls_chain_files", service)).length > 0;
+  const chain = chainFilesOf(configuration, service).length > 0;
   const name = chain ? "smtpd_tls_chain_files" : "smtpd_tls_cert_file";
   try {
     const material = readTlsMaterial(configuration, service);

@@ -36,7 +36,11 @@ export function readTlsMaterial(
   return { chain: read(cert, "smtpd_tls_cert_file"), key: read(key, "smtpd_tls_key_file") };
 }
 
-function chainFilesOf(configuration: Configuration, service: MasterEntry | undefined): string[] {
+/** The files that have both the key and the chain, which count before the others. */
+export function chainFilesOf(
+  configuration: Configuration,
+  service: MasterEntry | undefined,
+): string[] {
   return splitList(configuration.value("smtpd_tls_chain_files", service));
 }
 

@@ -34,20 +34,18 @@ export function lineProblems(
 function checkNames(configuration: Configuration): Problem[] {
   const { main, master, services } = configuration;
   const problems: Problem[] = [];
-  const check = (name: string, place: Place) => {
-    const text = complaint(name, configuration);
+  const check = (name: string, place: Place, other?: string) => {
+    const text = complaint(name, configuration) ?? other;
     if (text) problems.push(problem("warning", place, name, text));
   };
   for (const { name, line } of main.entries.values()) check(name, { file: main.file, line });
   for (const service of services) {
     const place = { file: master.file, line: service.line };
     const read = service.overrides.size ? namesReadBy(configuration, service) : undefined;
+    const unread =
+      `has no effect on ${service.command}, which does not read it: main.cf alone sets it`;
     for (const name of service.overrides.keys()) {
-      check(name, place);
-      if (!read || read.has(name) || complaint(name, configuration)) continue;
-      const text =
-        `has no effect on ${service.command}, which does not read it: main.cf alone sets it`;
-      problems.push(problem("warning", place, name, text));
+      check(name, place, read && !read.has(name) ? unread : undefined);
     }
   }
   return problems;
