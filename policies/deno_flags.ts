@@ -5,15 +5,16 @@ import type { Grant } from "./grant.ts";
 /**
  * How V8 runs a role. One thread's worth of work: helper threads cost more than they save. A young generation that still
  * fits the cache, and whole collections instead of piecemeal ones: what passes through a role is garbage at once, but
- * whatever is made while marking goes on stays until the next time, and with it a read buffer each. They begin at 16 MB:
- * left to itself V8 waits for gigabytes of garbage that mail without end makes, and never gives them back. Not --expose-gc:
- * gc() writes a snapshot of the heap to any file that it is told.
+ * whatever is made while marking goes on stays until the next time, and with it a read buffer each. They begin at 64 MB:
+ * left to itself V8 waits for gigabytes of garbage that mail without end makes, and never gives them back. Where it comes
+ * slowly, roles look for themselves (`shared/role/garbage.ts`). Not --expose-gc: gc() writes a snapshot of the heap
+ * to any file that it is told.
  */
 export const V8_FLAGS = "--v8-flags=" + [
   "--single-threaded",
   "--max-semi-space-size=8",
   "--no-incremental-marking",
-  "--initial-heap-size=16",
+  "--initial-heap-size=64",
 ].join(",");
 
 /** What a grant comes to in Deno's words; `net` is true for any host. */

@@ -15,6 +15,7 @@ import { type Parameters, parseAll, type Values } from "../parameters/declare.ts
 import { snapshot } from "../counters.ts";
 import { type Bind, type TlsMaterial, ToRole } from "./control_messages.ts";
 import { type Control, endByHand, openControl } from "./control_channel.ts";
+import { Garbage } from "./garbage.ts";
 import { armStopPoint } from "../stop_points.ts";
 import { flushLog, formatLog, installSink } from "./sink.ts";
 
@@ -102,6 +103,7 @@ class Host {
   #wantedAt = new Map<string, number>();
   #lastBusy = performance.now();
   #draining = false;
+  #garbage = new Garbage();
 
   constructor(readonly definition: Definition<Parameters>, readonly control: Control) {}
 
@@ -121,6 +123,7 @@ class Host {
         break;
       case "ping":
         this.control.say({ type: "pong", counters: snapshot(), quiet: this.#quiet() });
+        this.#garbage.look();
         break;
       case "drain":
         if (value.stopMs !== undefined) this.#running?.stop?.(value.stopMs - LAST_WORDS_MS);

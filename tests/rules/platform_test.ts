@@ -85,6 +85,7 @@ const LISTED = new Map([
   ["shared/queue/transactions.ts", "its log, synced"],
   ["shared/role/confine.ts", "makes the worker, and gives up permissions"],
   ["shared/role/control_channel.ts", "the control channel, the process's end"],
+  ["shared/role/garbage.ts", "how much memory is used"],
   ["shared/role/role.ts", "the listeners"],
   ["shared/stop_points.ts", "standard error, from a role that does nothing more"],
   ["shared/table/text_file.ts", "reads tables"],
