@@ -6,7 +6,7 @@ import { countsOf } from "../../tests/support/queue_counts.ts";
 
 const PAGE_BYTES = 4096;
 /** Fills several pages of its own. */
-const LARGE = new Uint8Array(100_000).fill(0x41);
+const LARGE = new Uint8Array(32 * 1024).fill(0x41);
 
 /** A queue in which mail waits, one message of it large; with that one's id. */
 async function waiting(): Promise<{ directory: string; large: string }> {

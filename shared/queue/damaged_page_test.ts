@@ -39,7 +39,9 @@ async function damaged(
     assert(at < database.length);
     database[at] = 0xff;
     Deno.mkdirSync(directory);
-    Deno.renameSync(`${whole}/content`, `${directory}/content`);
+    for (const each of ["content", "segments"]) {
+      Deno.renameSync(`${whole}/${each}`, `${directory}/${each}`);
+    }
     Deno.writeFileSync(`${directory}/queue.db`, database);
     await run(openStore(directory), directory);
   } finally {
@@ -114,3 +116,16 @@ for (
     });
   });
 }
+
+Deno.test("a damaged page of messages leaves every content in the log where it is", async () => {
+  const content = new Uint8Array(100_000).fill(65);
+  const added = Array.from({ length: 60 }, () => message({ content }));
+  const [first, middle] = [added[0]!, added[30]!].map(({ envelope }) => envelope.queueId);
+  const fill = (store: SqliteStore) => store.commit(batch({ added }));
+  await damaged(fill, OF_TABLE, `"queueId":"${middle}"`, async (store, directory) => {
+    const before = namesIn(`${directory}/segments`).length;
+    await store.commit(batch({ added: [message({ content: new Uint8Array(100_000) })] }));
+    assertEquals(namesIn(`${directory}/segments`).length, before + 1);
+    assertEquals(await store.content(first!), content);
+  });
+});

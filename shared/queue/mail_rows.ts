@@ -3,6 +3,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Outcome, Recipient } from "../mail/envelope.ts";
 import { TRACED, WARNED } from "./record.ts";
+import type { Piece } from "./content_log.ts";
 import type { Move, NewMessage } from "./store.ts";
 
 /** What became of an alias that was expanded, without its number. */
@@ -20,6 +21,9 @@ export class MailRows {
   #add: StatementSync;
   #addRecipient: StatementSync;
   #addContent: StatementSync;
+  #addPiece: StatementSync;
+  #removePiece: StatementSync;
+  #setPlace: StatementSync;
   #find: StatementSync;
   #setOutcome: StatementSync;
   #setDone: StatementSync;
@@ -36,6 +40,9 @@ export class MailRows {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#addContent = db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
+    this.#addPiece = db.prepare("INSERT INTO logged (message, segment, at) VALUES (?, ?, ?)");
+    this.#removePiece = db.prepare("DELETE FROM logged WHERE message = ?");
+    this.#setPlace = db.prepare("UPDATE messages SET place = 'database' WHERE id = ?");
     this.#find = db.prepare("SELECT id FROM messages WHERE queue_id = ?");
     this.#setOutcome = db.prepare(
       `UPDATE recipients SET state = ?, outcome = ?
@@ -51,22 +58,23 @@ export class MailRows {
     this.#remove = db.prepare("DELETE FROM messages WHERE queue_id = ?");
   }
 
-  /** (none) -> incoming or active; false when the queue id is taken. */
-  add({ envelope, recipients, expanded = [], head, content, queue }: NewMessage): boolean {
+  /** (none) -> incoming or active, with `piece` if its content is in the log; false when the queue id is taken. */
+  add(message: NewMessage, piece: Piece | undefined): boolean {
+    const { envelope, recipients, expanded = [], head, content, queue } = message;
     const atHand = content instanceof Uint8Array ? content : head;
     const size = (atHand?.length ?? 0) + (content instanceof Uint8Array ? 0 : content.size);
-    const place = content instanceof Uint8Array ? "database" : head ? "both" : "file";
     const { changes, lastInsertRowid: id } = this.#add.run(
       envelope.queueId,
       queue,
       envelope.arrived,
       size,
       recipients.length,
-      place,
+      piece ? "log" : placeOf(message),
       JSON.stringify(envelope),
     );
     if (!changes) return false;
-    if (atHand) this.#addContent.run(id, atHand);
+    if (piece) this.#addPiece.run(id, piece.segment, piece.at);
+    else if (atHand) this.#addContent.run(id, atHand);
     for (let n = 0; n < recipients.length; n++) this.#addOne(id, n, recipients[n]!);
     for (const [i, alias] of expanded.entries()) {
       const n = recipients.length + i;
@@ -96,6 +104,15 @@ export class MailRows {
     this.#move.run(queue, nextTry, told, queueId);
   }
 
+  /** Takes a content over that was in the log. */
+  takeOver(queueId: string, bytes: Uint8Array): void {
+    const id = this.#idOf(queueId);
+    // It may be gone by now.
+    if (id === undefined || !this.#removePiece.run(id).changes) return;
+    this.#addContent.run(id, bytes);
+    this.#setPlace.run(id);
+  }
+
   /** Any -> removed. */
   remove(queueId: string): void {
     this.#remove.run(queueId);
@@ -111,4 +128,9 @@ export class MailRows {
   #idOf(queueId: string): number | undefined {
     return (this.#find.get(queueId) as { id: number } | undefined)?.id;
   }
+}
+
+function placeOf({ content, head }: NewMessage): string {
+  if (content instanceof Uint8Array) return "database";
+  return head ? "both" : "file";
 }

@@ -2,7 +2,6 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { warning } from "../log/log.ts";
-import type { ContentFiles } from "./content_files.ts";
 import { type Disk, diskOf, lengthen, type Reserve } from "./reserve.ts";
 import {
   beginLog,
@@ -29,8 +28,8 @@ const MAX_USED_PAGES = 4096, REWRITE_MS = 60_000;
 export class QueueSpace {
   /** What was kept had to be given up, and is not whole again. */
   strained = false;
-  /** As the last look found it. */
-  #isScarce = false;
+  /** As the last look found the disk. */
+  isScarce = false;
   /** Since the last look the database could not be made longer. */
   #isFutile = false;
   #pages: StatementSync;
@@ -41,7 +40,8 @@ export class QueueSpace {
     readonly directory: string,
     readonly db: DatabaseSync,
     readonly transactions: Transactions,
-    readonly files: ContentFiles,
+    /** What can be given back at any time. */
+    readonly spares: { clear(): void },
     readonly reserve: Reserve,
   ) {
     this.#pages = db.prepare("PRAGMA page_count");
@@ -71,7 +71,7 @@ export class QueueSpace {
     const kept = Math.max(changes, sizeOf(logFile(this.directory)));
     const missing = ofLog + this.reserve.fit(kept, left(diskOf(this.directory).free) - ofLog);
     if (!missing) this.strained = false;
-    this.#isScarce = disk.free - growth < SCARCE * kept;
+    this.isScarce = disk.free - growth < SCARCE * kept;
     this.#isFutile = false;
     const { free } = diskOf(this.directory);
     return { disk: free - growth - missing, inside: this.#count().freePages * PAGE_BYTES };
@@ -80,7 +80,7 @@ export class QueueSpace {
   /** After changes: on a scarce disk the database becomes as long as it has to be while it can. */
   moveGrowth(): void {
     try {
-      if (!this.#isScarce || this.#isFutile || this.#growth() === 0) return;
+      if (!this.isScarce || this.#isFutile || this.#growth() === 0) return;
       this.transactions.checkpoint("PASSIVE");
     } catch {
       // The reserve is for what cannot be moved.
@@ -93,7 +93,7 @@ export class QueueSpace {
    * could give back some pages of a full one (auto_vacuum), but then every commit writes a page more.
    */
   shrink(): void {
-    this.files.clear();
+    this.spares.clear();
     try {
       // Nobody is waited for.
       this.db.exec("PRAGMA busy_timeout = 0");
@@ -111,7 +111,7 @@ export class QueueSpace {
   /** Moves what is in the log to the database. Throws what SQLite says. */
   moveLog(): void {
     // On a scarce disk somebody else could take what it has.
-    if (this.strained || this.#isScarce) this.transactions.checkpoint("PASSIVE");
+    if (this.strained || this.isScarce) this.transactions.checkpoint("PASSIVE");
     else this.#emptyLog();
   }
 
@@ -132,7 +132,7 @@ export class QueueSpace {
         return run();
       } catch (error) {
         if (!(error instanceof FullDisk)) throw error;
-        if (tries === 1) this.files.clear();
+        if (tries === 1) this.spares.clear();
         else if (!this.#giveUp()) throw error;
         this.#beginLogAnew();
       }

@@ -9,7 +9,8 @@ import { openStore, type SqliteStore } from "./sqlite_store.ts";
 import { FullDisk, type NewMessage } from "./store.ts";
 import { batch, envelope, recipient } from "./test_stores.ts";
 
-const CONTENT = new Uint8Array(50_000).fill(65);
+/** As much as goes into the database. */
+const CONTENT = new Uint8Array(32 * 1024).fill(65);
 const QUEUED = { incoming: 0, active: 0, deferred: 0, hold: 0, corrupt: 0 };
 
 function message(queue: NewMessage["queue"] = "active"): NewMessage {

@@ -19,7 +19,7 @@ export interface MessageRow {
   readonly warned: number;
   readonly size: number;
   readonly recipients: number;
-  readonly place: "database" | "file" | "both";
+  readonly place: "database" | "file" | "both" | "log";
   readonly envelope: string;
 }
 

@@ -25,7 +25,7 @@ const TABLES = `
     warned INTEGER NOT NULL DEFAULT 0, -- the sender was told: 1 of the delay, 2 of a trace
     size INTEGER NOT NULL,             -- content bytes
     recipients INTEGER NOT NULL,       -- how many it came with
-    place TEXT NOT NULL,               -- where the content is: database, file, both
+    place TEXT NOT NULL,               -- where the content is: database, file, both, log
     envelope TEXT NOT NULL             -- JSON
   ) STRICT;
   -- Mail that flows through is active and never enters this index.
@@ -60,21 +60,40 @@ const REMOVAL = removal("= 'database'");
 /** Content may begin in the database and go on in a file. */
 const REMOVAL_OF_HEADS = `DROP TRIGGER removal; ${removal("<> 'file'")}`;
 
+const LOGGED = `
+  CREATE TABLE logged (
+    message INTEGER PRIMARY KEY,
+    segment INTEGER NOT NULL,          -- the file of this number in segments/
+    at INTEGER NOT NULL                -- where the content begins there; messages.size says how long it is
+  ) STRICT;
+`;
+
+/** What is in the log has nothing in `contents`. */
+const ITS_PIECE = "DELETE FROM logged WHERE message = OLD.id AND OLD.place = 'log';";
+const REMOVAL_OF_PIECES = `DROP TRIGGER removal; ${removal("IN ('database', 'both')", ITS_PIECE)}`;
+
 /**
  * What belongs to a message goes with it: one statement instead of three saves a fifth of what a message costs SQLite.
  * A damaged page of `contents` holds up no message whose content is all in a file.
  */
-function removal(where: string): string {
+function removal(where: string, more = ""): string {
   return `
   CREATE TRIGGER removal AFTER DELETE ON messages BEGIN
     DELETE FROM recipients WHERE message = OLD.id;
     DELETE FROM contents WHERE message = OLD.id AND OLD.place ${where};
+    ${more}
   END;
 `;
 }
 
 /** What each version of the tables adds to the one before it, the first to none. */
-const VERSIONS: readonly string[] = [TABLES, SOURCES, REMOVAL, REMOVAL_OF_HEADS];
+const VERSIONS: readonly string[] = [
+  TABLES,
+  SOURCES,
+  REMOVAL,
+  REMOVAL_OF_HEADS,
+  LOGGED + REMOVAL_OF_PIECES,
+];
 
 /** The database's file in qmgr's directory. */
 export function databaseFile(directory: string): string {
@@ -89,6 +108,11 @@ export function logFile(directory: string): string {
 /** Where content too large for the database is. */
 export function contentDirectory(directory: string): string {
   return join(directory, "content");
+}
+
+/** Where content is that the database would write twice, but that needs no file of its own. */
+export function segmentDirectory(directory: string): string {
+  return join(directory, "segments");
 }
 
 /** Opens, and makes if need be, the database for its one writer. */

@@ -1,12 +1,12 @@
 /**
- * The queue in one SQLite database with a write-ahead log, synced after each commit, and a file for each large content.
+ * The queue in one SQLite database with a write-ahead log, synced after each commit, and files for large contents.
  *
  * A message (`messages.queue`):
  *
  *   queue     in the database                       a crash there leads to     next
  *   --------  ------------------------------------  -------------------------  -----------------------------------
- *   (none)    nothing, at most a content file       the client heard no 250;   incoming, active
- *             that no message names                 start removes the file
+ *   (none)    nothing, at most content elsewhere    the client heard no 250;   incoming, active
+ *             that no message names                 start removes it
  *   incoming  message, recipients, content          incoming                   active, hold, removed
  *   active    the same; qmgr has it in memory       incoming, after a grace    deferred, hold, incoming, corrupt,
  *                                                   for agents that live on    removed
@@ -34,27 +34,20 @@ import { othersTurn } from "../timer.ts";
 import {
   type Chunks,
   contentBudget,
-  ContentFile,
+  type ContentFile,
   keepContent,
-  spoolContent,
   unlessAborted,
 } from "./kept_content.ts";
-import {
-  activeIds,
-  dueRows,
-  goesTo,
-  messagesOf,
-  namedIds,
-  type Position,
-  type Rows,
-  undamaged,
-} from "./due.ts";
+import { ContentLog, type Piece } from "./content_log.ts";
+import { activeIds, dueRows, goesTo, messagesOf, type Position, type Rows } from "./due.ts";
 import { MailRows } from "./mail_rows.ts";
+import { type Change, type Changeable, changeNamed, COMMAND_PAGE } from "./named_changes.ts";
+import { OutsideContents, type Pieces } from "./outside_contents.ts";
 import { QueueSpace } from "./queue_space.ts";
 import { Reserve } from "./reserve.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import { Sources } from "./sources.ts";
-import { logFile, openDatabase } from "./sqlite_schema.ts";
+import { logFile, openDatabase, segmentDirectory } from "./sqlite_schema.ts";
 import {
   type Batch,
   type Committed,
@@ -69,8 +62,6 @@ import {
 } from "./store.ts";
 import { Transactions } from "./transactions.ts";
 
-/** Messages that one step changes before others get their turn: few enough for the space that is kept for changes. */
-const COMMAND_PAGE = 100;
 /** For SQL: what operators may requeue and remove. */
 const ANY_BUT_ACTIVE = "'incoming', 'deferred', 'hold', 'corrupt'";
 const NOTHING_REFUSED: ReadonlySet<string> = new Set();
@@ -83,25 +74,34 @@ export function openStore(directory: string): SqliteStore {
 
 export class SqliteStore extends SqliteReader implements QueueStore {
   #mail: MailRows;
-  /** Messages whose content is in a file. */
-  #filed = new Set<string>();
+  readonly #outside: OutsideContents;
   #sources: Sources;
   readonly #read: Rows = (sql, ...values) => this.rows(sql, ...values);
+  readonly #changeable: Changeable = {
+    read: this.#read,
+    settle: () => this.#settle(),
+    must: (run) => this.#must(run),
+    sync: () => this.#transactions.sync(),
+  };
   #transactions: Transactions;
   #space: QueueSpace;
 
-  constructor(directory: string, readonly budget = contentBudget()) {
+  constructor(
+    directory: string,
+    readonly budget = contentBudget(),
+    steady = () => performance.now(),
+  ) {
     const reserve = new Reserve(directory);
     super(reserve.behind(() => openDatabase(directory)), directory, true);
     this.#transactions = reserve.behind(() =>
       this.guard(() => new Transactions(this.db, logFile(directory)))
     );
-    this.#space = new QueueSpace(directory, this.db, this.#transactions, this.files, reserve);
+    const log = new ContentLog(segmentDirectory(directory), steady);
+    const outside = this.#outside = new OutsideContents(this.files, log, this.#read);
+    this.#space = new QueueSpace(directory, this.db, this.#transactions, outside, reserve);
     this.#mail = new MailRows(this.db);
     this.#sources = new Sources(this.db, (run) => this.guard(run));
-    this.guard(() => this.files.prepare());
-    const orphans = this.guard(() => this.files.sweep((queueId) => this.#isNamed(queueId)));
-    if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
+    this.guard(() => outside.prepare());
     this.#space.prepare();
   }
 
@@ -124,12 +124,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   spool(queueId: string, source: Chunks, signal: AbortSignal): Promise<ContentFile> {
-    return unlessAborted(signal, queueId, spoolContent(queueId, source, this.files), this);
+    return unlessAborted(signal, queueId, this.#outside.spool(queueId, source), this);
   }
 
   // deno-lint-ignore require-await
   async discard(content: Kept): Promise<void> {
-    if (content instanceof ContentFile) this.#removeFile(content.queueId);
+    this.#outside.discard(content);
   }
 
   async queuedAs(sourceId: string): Promise<string | undefined> {
@@ -141,24 +141,41 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   async commit(batch: Batch): Promise<Committed> {
+    const written = this.#outside.write(batch.added);
+    const pieces = written instanceof Promise ? await written : written;
+    try {
+      if (pieces.size) stopAt?.("store.logged");
+      const committed = await this.#commit(batch, pieces);
+      for (const [message, piece] of pieces) {
+        if (!isAdded(message, committed)) this.#outside.abandon(piece);
+      }
+      return committed;
+    } catch (error) {
+      for (const piece of pieces.values()) this.#outside.abandon(piece);
+      throw error;
+    }
+  }
+
+  async #commit(batch: Batch, pieces: Pieces): Promise<Committed> {
     const settled = this.#sources.forgettable(batch);
-    const write = () => this.#write(batch, settled);
+    const write = () => this.#write(batch, pieces, settled);
     // What is kept for changes is not for new mail.
     const { refused, already, unnamed } = batch.added.length
       ? this.#transaction(write)
       : this.#must(write);
+    const moved = this.#thinOut();
     stopAt?.("store.unsynced");
     // Who is told that it was refused sends it again.
     await this.#transactions.sync(() => {
       for (const message of batch.added) {
-        const isNew = !already.has(message) && !refused.has(message.envelope.queueId);
-        if (isNew) this.#takeBack(message);
+        if (isAdded(message, { already, refused })) this.#takeBack(message);
       }
     });
     stopAt?.("store.committed");
     this.#space.moveGrowth();
     // A crash before this leaves orphans, which the next start removes.
-    for (const queueId of unnamed) this.#removeFile(queueId);
+    for (const queueId of unnamed) this.#outside.drop(queueId);
+    for (const piece of moved) this.#outside.moved(piece);
     return { refused, already };
   }
 
@@ -246,7 +263,9 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     } finally {
       if (filed.size) await this.#transactions.sync();
       // A change that failed has left its messages.
-      for (const queueId of filed) if (!this.#isNamed(queueId)) this.#removeFile(queueId);
+      for (const queueId of filed) {
+        if (this.#outside.placeOf(queueId) === undefined) this.#outside.drop(queueId);
+      }
     }
   }
 
@@ -262,7 +281,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
    * may not write cannot open the database. What cannot be moved there is safe in the log, and no reason not to stop.
    */
   override async close(): Promise<void> {
-    this.files.clear();
+    this.#outside.clear();
     try {
       await this.#transactions.sync();
       this.#space.prepare();
@@ -276,6 +295,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** Writes a batch down, or nothing of it; `unnamed` are messages whose content file is of no use any more. */
   #write(
     batch: Batch,
+    pieces: Pieces,
     settled: readonly string[],
   ): Committed & { readonly unnamed: readonly string[] } {
     const unnamed: string[] = [];
@@ -286,7 +306,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
       if (first !== undefined) {
         if (already === NONE_ALREADY) already = new Map();
         already.set(message, first);
-      } else if (!this.#add(message)) {
+      } else if (!this.#add(message, pieces.get(message))) {
         if (refused === NOTHING_REFUSED) refused = new Set();
         refused.add(message.envelope.queueId);
       }
@@ -301,18 +321,18 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   /** (none) -> incoming or active; false when the queue id is taken. */
-  #add(message: NewMessage): boolean {
-    const { envelope: { queueId, arrived }, content, source } = message;
-    if (!this.#mail.add(message)) return false;
-    if (!(content instanceof Uint8Array)) this.#filed.add(queueId);
+  #add(message: NewMessage, piece: Piece | undefined): boolean {
+    const { envelope: { queueId, arrived }, source } = message;
+    if (!this.#mail.add(message, piece)) return false;
+    this.#outside.own(message, piece);
     if (source) this.#sources.add(source, queueId, arrived);
     return true;
   }
 
-  /** Any -> removed; true when a content file is left to remove. */
+  /** Any -> removed; true when its content is left to remove. */
   #remove(queueId: string): boolean {
     this.#mail.remove(queueId);
-    return this.#filed.has(queueId);
+    return this.#outside.has(queueId);
   }
 
   /** incoming, active -> (none), for mail that its sender was told is not here. */
@@ -321,21 +341,12 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     if (source) this.#sources.settle([source.id]);
   }
 
-  #removeFile(queueId: string): void {
-    this.#filed.delete(queueId);
-    this.files.remove(queueId);
-  }
-
-  /** True for a content file that a message names, or may name; it will go with the message. */
-  #isNamed(queueId: string): boolean {
-    let named = true;
-    try {
-      named = (this.message(queueId)?.place ?? "database") !== "database";
-    } catch (error) {
-      if (!isOfOnePart(error)) throw error;
-    }
-    if (named) this.#filed.add(queueId);
-    return named;
+  /** Contents that keep a segment of the log from others go to the database, where there is room. */
+  #thinOut(): Piece[] {
+    if (this.strained || this.#space.isScarce) return [];
+    return this.#outside.thinOut((queueId, bytes) =>
+      this.#transaction(() => this.#mail.takeOver(queueId, bytes))
+    );
   }
 
   #corrupt(id: number): void {
@@ -346,34 +357,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.prepare("UPDATE messages SET queue = ?, next_try = 0 WHERE id = ?").run(queue, id);
   }
 
-  /** Applies `change` to the messages named that are in one of these queues; false from it does not count. */
-  async #command(
-    which: Which,
-    queues: string,
-    change: (id: number) => boolean | void,
-  ): Promise<number> {
-    let changed = 0;
-    for (let from: number | undefined = 0; from !== undefined;) {
-      this.#settle();
-      const { ids, next } = namedIds(this.#read, which, queues, COMMAND_PAGE, from);
-      changed += this.#changeEach(ids, change);
-      if (next !== undefined) await othersTurn();
-      from = next;
-    }
-    await this.#transactions.sync();
-    return changed;
-  }
-
-  /** How many were changed: all in one go, or one by one where something is on a damaged page. */
-  #changeEach(ids: readonly number[], change: (id: number) => boolean | void): number {
-    const changeAll = (some: readonly number[]) =>
-      this.#must(() => some.filter((id) => change(id) !== false).length);
-    try {
-      return changeAll(ids);
-    } catch (error) {
-      if (!isOfOnePart(error)) throw error;
-    }
-    return undamaged(ids, (id) => changeAll([id])).reduce((sum, count) => sum + count, 0);
+  #command(which: Which, queues: string, change: Change): Promise<number> {
+    return changeNamed(this.#changeable, which, queues, change);
   }
 
   #change(sql: string, ...values: (string | number)[]): number {
@@ -395,4 +380,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   #must<T>(run: () => T): T {
     return this.#space.make(() => this.#transaction(run));
   }
+}
+
+function isAdded(message: NewMessage, { already, refused }: Committed): boolean {
+  return !already.has(message) && !refused.has(message.envelope.queueId);
 }

@@ -199,7 +199,7 @@ test("commit() that the disk refuses changes nothing, and the next one works", a
   // deno-lint-ignore no-explicit-any
   const { db } = store as any;
   db.exec(`PRAGMA max_page_count = ${pages["page_count"]}`);
-  const content = new Uint8Array(200_000);
+  const content = new Uint8Array(32 * 1024);
   await assertRejects(() => add(store, { content }), StorageError, "full");
   assertEquals((await countsOf(store)).incoming, 1);
   await store.commit({ ...EMPTY, moved: [{ queueId: first, queue: "hold", nextTry: 0 }] });
@@ -243,9 +243,10 @@ test("openReader() sees what was committed, also of an owner that has closed", a
 
 for (
   const [version, downgrade] of [
-    [1, "DROP TRIGGER removal; DROP TABLE sources"],
-    [2, "DROP TRIGGER removal"],
-    [3, ""],
+    [1, "DROP TRIGGER removal; DROP TABLE logged; DROP TABLE sources"],
+    [2, "DROP TRIGGER removal; DROP TABLE logged"],
+    [3, "DROP TABLE logged"],
+    [4, "DROP TABLE logged"],
   ] as const
 ) {
   test(`openStore() brings a queue of version ${version} along, which can be read before`, async (directory) => {

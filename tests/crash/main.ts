@@ -1,7 +1,7 @@
 /**
  * The `test:crash` task: the tests of this folder with every victim, then rounds of random kills, 200 or as many as
  * `--rounds N` says, repeatable with `--seed S`; with `--sandbox LAYER` in one of `deno`, `bwrap` and `worker`. Exit code 1
- * when a message is lost or doubled.
+ * when a message is lost, doubled or damaged.
  */
 
 import { parseArgs } from "@std/cli";
@@ -27,7 +27,7 @@ if (!options["rounds-only"]) {
 }
 console.log(`seed ${seed}`);
 const began = Date.now();
-const { lost, doubled, ...counts } = await crashRounds({
+const { lost, doubled, damaged, ...counts } = await crashRounds({
   rounds,
   seed,
   messages: 200,
@@ -36,17 +36,18 @@ const { lost, doubled, ...counts } = await crashRounds({
 const { accepted, delivered, bounced, queued, duplicates, mostDuplicates, kills } = counts;
 const sum = delivered + bounced + queued;
 for (const id of lost.slice(0, 20)) console.log(`lost: ${id}`);
+for (const id of damaged.slice(0, 20)) console.log(`damaged: ${id}`);
 for (const id of doubled.slice(0, 20)) console.log(`doubled: ${id}`);
 console.log(
   `killed ${Object.entries(kills).map(([role, count]) => `${role} ${count}`).join(", ")}`,
 );
 console.log(
   `rounds ${rounds}, accepted ${accepted} = delivered ${delivered} + bounced ${bounced} + queued ${queued}; ` +
-    `lost ${lost.length}, duplicates ${duplicates} of a lost outcome (at most ${mostDuplicates} for one kill), ` +
+    `lost ${lost.length}, damaged ${damaged.length}, duplicates ${duplicates} of a lost outcome (at most ${mostDuplicates} for one kill), ` +
     `${doubled.length} others; ` +
     `${Math.round((Date.now() - began) / 1000)} s`,
 );
-Deno.exit(lost.length || doubled.length || sum !== accepted ? 1 : 0);
+Deno.exit(lost.length || damaged.length || doubled.length || sum !== accepted ? 1 : 0);
 
 function usage(): never {
   console.error(

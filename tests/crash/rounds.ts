@@ -33,6 +33,8 @@ export interface Count {
   readonly doubled: string[];
   /** Ids that were accepted and are nowhere. */
   readonly lost: string[];
+  /** Ids that arrived with other bytes than were sent. */
+  readonly damaged: string[];
   /** Rounds in which each victim was killed. */
   readonly kills: Readonly<Record<string, number>>;
 }
@@ -75,10 +77,10 @@ const START_MS = 10_000;
 const LOOK_MS = 50;
 const SESSIONS = 8;
 const LENGTH = 4096;
-/** The body of a large message has a file of its own. */
-const LARGE_LENGTH = 400_000;
-/** Of a hundred messages so many are local, refused, submitted and large; the others are relayed. */
-const SHARES = { local: 30, refused: 10, submitted: 5, large: 5 };
+/** A middling message's content is in the log, the body of a large one in a file of its own. */
+const MIDDLING_LENGTH = 100_000, LARGE_LENGTH = 400_000;
+/** Of a hundred messages so many are local, refused, submitted, middling and large; the others are relayed. */
+const SHARES = { local: 30, refused: 10, submitted: 5, middling: 15, large: 5 };
 
 /** Deliveries to one destination at a time; each message has one recipient. */
 const CONCURRENCY = 5;
@@ -166,6 +168,7 @@ class Run {
       mostDuplicates: Math.max(0, ...duplicates),
       doubled,
       lost: this.#lost,
+      damaged: this.scene.damaged,
       kills: this.#kills,
     };
   }
@@ -214,11 +217,12 @@ class Run {
   async #load(round: number, accepted: () => void): Promise<string[]> {
     const { messages } = this.options, { system } = this.scene;
     const part = (share: number) => Math.max(1, Math.round(messages * share / 100));
-    const { local, refused, submitted, large } = SHARES;
-    const relayed = 100 - local - refused - submitted - large;
+    const { local, refused, submitted, middling, large } = SHARES;
+    const relayed = 100 - local - refused - submitted - middling - large;
     const kinds = [
       { kind: "local", to: "u1@box.test", messages: part(local), length: LENGTH },
       { kind: "refused", to: REFUSED, messages: part(refused), length: LENGTH },
+      { kind: "middling", to: "u1@sink.test", messages: part(middling), length: MIDDLING_LENGTH },
       { kind: "large", to: "u1@sink.test", messages: part(large), length: LARGE_LENGTH },
       { kind: "relayed", to: "u1@sink.test", messages: part(relayed), length: LENGTH },
     ];

@@ -5,7 +5,7 @@ import { databaseDirectory, maildropDirectory, socketPath } from "../../shared/l
 import { pickupService } from "../../shared/protocols/pickup.ts";
 import { contentDirectory } from "../../shared/queue/sqlite_schema.ts";
 import { openReader } from "../../shared/queue/sqlite_reader.ts";
-import { ID_HEADER } from "../support/load.ts";
+import { ID_HEADER, isUnharmed } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
 import { namesIn } from "../support/files.ts";
@@ -44,6 +44,8 @@ export class Scene implements AsyncDisposable {
   readonly delivered = new Map<string, string[]>();
   /** Reports about each message that arrived in the author's mailbox: the queue id of each. */
   readonly reported = new Map<string, string[]>();
+  /** Ids of messages that arrived, but not as they were sent. */
+  readonly damaged: string[] = [];
   #seen = new Set<string>();
 
   private constructor(
@@ -85,7 +87,7 @@ export class Scene implements AsyncDisposable {
 
   /** Counts what has arrived since. */
   look(): void {
-    for (const { content } of this.sink.received.splice(0)) count(this.delivered, content);
+    for (const { content } of this.sink.received.splice(0)) this.#count(this.delivered, content);
     this.#readMaildir("u1", this.delivered);
     this.#readMaildir("u2", this.reported);
   }
@@ -155,22 +157,23 @@ export class Scene implements AsyncDisposable {
     const directory = `${this.system.mail}/${user}/new`;
     for (const name of namesIn(directory)) {
       const path = `${directory}/${name}`;
-      if (!this.#seen.has(path)) count(counts, tryRead(path));
+      if (!this.#seen.has(path)) this.#count(counts, tryRead(path));
       this.#seen.add(path);
     }
+  }
+
+  #count(counts: Map<string, string[]>, text: string): void {
+    const id = idOf(text);
+    if (!id) return;
+    if (counts === this.delivered && !isUnharmed(text)) this.damaged.push(id);
+    const queueId = /^Received: [^;]*?\bid (\w+)/m.exec(text)?.[1] ?? "";
+    counts.set(id, [...counts.get(id) ?? [], queueId]);
   }
 }
 
 /** A message's own id, in the text of the message or of a report about it. */
 function idOf(text: string): string | undefined {
   return new RegExp(`^${ID_HEADER}: (\\S+)`, "m").exec(text)?.[1];
-}
-
-function count(counts: Map<string, string[]>, text: string): void {
-  const id = idOf(text);
-  if (!id) return;
-  const queueId = /^Received: [^;]*?\bid (\w+)/m.exec(text)?.[1] ?? "";
-  counts.set(id, [...counts.get(id) ?? [], queueId]);
 }
 
 async function textOf(

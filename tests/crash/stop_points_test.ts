@@ -6,17 +6,19 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { STOP_POINTS, type StopPoint } from "../../shared/stop_points.ts";
-import { ID_HEADER } from "../support/load.ts";
+import { marked } from "../support/load.ts";
 import { KILLS_ALL, STRIDE } from "./extent.ts";
 import { AUTHOR, DEFERRED, REFUSED, Scene } from "./scene.ts";
 
 /**
- * `large` has a content file of its own, `submitted` comes by sendmail, `bounced` must be reported once; so must the first
- * attempt of `traced` mail, which is delivered at the second, and `verified` mail, which is not delivered at all.
+ * `middling` content is in the log, `large` content in a file of its own; `submitted` comes by sendmail, `bounced` must be
+ * reported once; so must the first attempt of `traced` mail, which is delivered at the second, and `verified` mail, which is
+ * not delivered at all.
  */
 type Kind =
   | "relayed"
   | "local"
+  | "middling"
   | "large"
   | "submitted"
   | "bounced"
@@ -55,9 +57,12 @@ const rows: readonly Row[] = [
   row("qmgr", "bodies.kept", "large", false, NEVER),
   row("qmgr", "commit.before", "relayed", false, NEVER),
   row("qmgr", "store.written", "relayed", false, NEVER),
+  row("qmgr", "store.logged", "middling", false, NEVER),
+  row("qmgr", "store.written", "middling", false, NEVER),
   // What was committed is there unless the machine fails as well.
   row("qmgr", "store.unsynced", "relayed", false, ONCE),
   row("qmgr", "commit.after", "relayed", false, ONCE),
+  row("qmgr", "commit.after", "middling", false, ONCE),
   row("qmgr", "commit.after", "large", false, ONCE),
   row("qmgr", "outcome.received", "relayed", true, AGENT_KNOWS),
   row("qmgr", "outcome.received", "local", true, AGENT_KNOWS),
@@ -81,6 +86,7 @@ const rows: readonly Row[] = [
   row("qmgr", "remove.before", "bounced", true, ONCE),
   row("qmgr", "remove.after", "relayed", true, ONCE),
   // The first commit takes the message in, the second removes it.
+  row("qmgr", "store.committed:2", "middling", true, ONCE),
   row("qmgr", "store.committed:2", "large", true, ONCE),
   // What was on its way when the client died may have arrived.
   row("smtp", "smtp.content_sent", "relayed", true, { "it alone": [1, 2], everything: [1, 2] }),
@@ -102,6 +108,7 @@ function row(
 
 const RECIPIENTS: Record<Kind, string> = {
   relayed: "u1@sink.test",
+  middling: "u1@sink.test",
   large: "u1@sink.test",
   submitted: "u1@sink.test",
   local: "u1@box.test",
@@ -112,8 +119,8 @@ const RECIPIENTS: Record<Kind, string> = {
 };
 /** What sendmail is asked for besides. */
 const OPTIONS: Partial<Record<Kind, string>> = { submitted: "-i", traced: "-v", verified: "-bv" };
-/** More than qmgr keeps in its database. */
-const LARGE = 400 * 1024;
+/** Body bytes; more than qmgr keeps in its database. */
+const LENGTHS: Partial<Record<Kind, number>> = { middling: 100 * 1024, large: 400 * 1024 };
 
 const VICTIMS: readonly Victim[] = KILLS_ALL ? ["it alone", "everything"] : ["it alone"];
 /** Every role on the way starts within this, on a machine that does other work as well. */
@@ -211,6 +218,7 @@ async function crash(scene: Scene, row: Row, victim: Victim, copies: readonly nu
   await system.until(() => scene.contentFiles().length === 0);
   if (kind === "traced") assertEquals(scene.delivered.get(id)?.length, 1);
   if (kind === "verified") assertEquals(scene.sink.count, relayed);
+  assertEquals(scene.damaged, []);
   const count = arrived(scene, kind, id) - counted;
   assert(copies.includes(count), `${count} copies\n${system.output.slice(-4000)}`);
 }
@@ -229,8 +237,7 @@ let sent = 0;
 async function send({ system }: Scene, kind: Kind, id: string): Promise<boolean> {
   // One of its own for each message that is told to come again: the second is not.
   const to = RECIPIENTS[kind].replace(DEFERRED, `deferred-${sent++}@sink.test`);
-  const text = `${ID_HEADER}: ${id}\nSubject: test\n\n` +
-    (kind === "large" ? `${"x".repeat(78)}\n`.repeat(LARGE / 79) : "hello\n");
+  const text = `Subject: test\n${marked(id, LENGTHS[kind] ?? 100).replaceAll("\r\n", "\n")}\n`;
   const option = OPTIONS[kind];
   try {
     if (option) await system.command(["sendmail", option, "-f", AUTHOR, to], text);

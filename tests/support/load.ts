@@ -37,16 +37,35 @@ export interface LoadResult {
 
 /** The header field that carries a message's id. */
 export const ID_HEADER = "X-Load-Id";
+/** And the one that says how long its body is. */
+const LENGTH_HEADER = "X-Load-Length";
+const HEADER = new RegExp(`^${ID_HEADER}: (\\S+)\\n${LENGTH_HEADER}: (\\d+)$`, "m");
 /** A tolerant session waits so long after trouble. */
 const PAUSE_MS = 50;
 /** A session that hears nothing for so long is broken. */
 const SILENCE_MS = 30_000;
 
+/** A message each of whose lines says whose it is. */
+export function marked(id: string, length: number): string {
+  return `${ID_HEADER}: ${id}\r\n${LENGTH_HEADER}: ${length}\r\n\r\n${bodyOf(id, length)}`;
+}
+
+/** False for the text of a marked message that is not what was sent, whatever its line ends have become. */
+export function isUnharmed(text: string): boolean {
+  const [plain, body] = text.replaceAll("\r\n", "\n").split(/\n\n(.*)/s);
+  const [, id = "", length] = HEADER.exec(plain!) ?? [];
+  if (!length) return true;
+  return (body ?? "").trimEnd() === bodyOf(id, Number(length)).replaceAll("\r\n", "\n").trimEnd();
+}
+
+function bodyOf(id: string, length: number): string {
+  const line = `${id.padEnd(78, " x")}\r\n`;
+  return line.repeat(Math.ceil(length / line.length)).slice(0, length);
+}
+
 /** Sends `messages` messages over `sessions` sessions. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const result = { accepted: [] as string[], latencies: [] as number[], refused: 0 };
-  const body = "x".repeat(78) + "\r\n";
-  const filler = body.repeat(Math.ceil(options.length / body.length)).slice(0, options.length);
   const { perSecond, from = "load@src.test" } = options, began = performance.now();
   let next = 0;
   const session = async () => {
@@ -57,7 +76,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       if (early > 0) await pause(early);
       try {
         wire ??= await Wire.open(options.port);
-        const sent = await wire.message(from, options.to, `${ID_HEADER}: ${id}\r\n\r\n${filler}`);
+        const sent = await wire.message(from, options.to, marked(id, options.length));
         result.latencies.push(performance.now() - sent);
         result.accepted.push(id);
         options.accepted?.(result.accepted.length);

@@ -1,0 +1,274 @@
+/**
+ * Content too large to go through the database, which writes all that it takes twice, and too small for a file of its own: one
+ * after another in the files of one directory, its segments, named by number. What a batch brings is written and synced in one
+ * go, directory included where a segment is new, before the commit that names it. A segment is written from its beginning to
+ * its end once; when no message is in it any more it gets another number, and is written over. One that no message names after
+ * a crash is an orphan.
+ */
+
+import { join } from "@std/path";
+import { reason, StorageError } from "../errors.ts";
+import { warning } from "../log/log.ts";
+import { SharedSync } from "./shared_sync.ts";
+import { tryToRemove } from "./spare_files.ts";
+import { DamagedRecord, FullDisk } from "./store.ts";
+
+/** Where a segment ends. */
+export const SEGMENT_BYTES = 4 * 1024 * 1024;
+/** What segments may take that are kept to be written over. */
+const MAX_FREE_SEGMENTS = 64 * 1024 * 1024 / SEGMENT_BYTES;
+/** A segment with less than this in use, and for so long, is more than those few messages are worth. */
+const SPARSE_BYTES = SEGMENT_BYTES / 8;
+const SPARSE_MS = 10_000;
+const NUMBER = /^\d{1,15}$/;
+
+/** Where the content of a message is. */
+export interface Piece {
+  readonly queueId: string;
+  readonly segment: number;
+  readonly at: number;
+  readonly size: number;
+}
+
+class Segment {
+  readonly pieces = new Set<Piece>();
+  /** Bytes of its pieces. */
+  used = 0;
+  /** Where the next piece begins. */
+  end = 0;
+  /** Its name is on the disk. */
+  isNamed = false;
+  /** Nobody knows what of it is on the disk, or what names it: it is not written over. */
+  isDoubtful = false;
+  /** Since when it is sparse. */
+  sparseSince: number | undefined;
+
+  constructor(readonly number: number) {}
+}
+
+export class ContentLog {
+  #segments = new Map<number, Segment>();
+  #current: Segment | undefined;
+  /** Segments that are written over next. */
+  #free: number[] = [];
+  #sparse: Segment[] = [];
+  #last = 0;
+  #names = new SharedSync(() => this.#syncDirectory());
+
+  /** `directory` is made, with mode 0700, by `prepare`. */
+  constructor(readonly directory: string, readonly steady: () => number) {}
+
+  prepare(): void {
+    Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** At a start: a message names this. */
+  adopt(piece: Piece): void {
+    let segment = this.#segments.get(piece.segment);
+    if (!segment) this.#segments.set(piece.segment, segment = new Segment(piece.segment));
+    this.#use(segment, piece);
+  }
+
+  /** After the last `adopt`: removes segments that no message names, as far as that can be done; returns how many there were. */
+  sweep(): number {
+    let removed = 0;
+    for (const { name, isDirectory } of Deno.readDirSync(this.directory)) {
+      // As lost+found is.
+      if (isDirectory) continue;
+      const number = NUMBER.test(name) ? Number(name) : 0;
+      this.#last = Math.max(this.#last, number);
+      if (this.#segments.has(number)) continue;
+      const path = join(this.directory, name);
+      try {
+        Deno.removeSync(path);
+        removed++;
+      } catch (error) {
+        warning(`remove ${path}, which no message names: ${reason(error)}`);
+      }
+    }
+    for (const segment of this.#segments.values()) {
+      this.#last = Math.max(this.#last, segment.number);
+      this.#look(segment);
+    }
+    return removed;
+  }
+
+  /** At a start at which not all is known that messages name: no segment is removed or written over. */
+  keepAll(): void {
+    for (const { name } of Deno.readDirSync(this.directory)) {
+      if (NUMBER.test(name)) this.#last = Math.max(this.#last, Number(name));
+    }
+    this.#segments.clear();
+  }
+
+  /** Writes contents and syncs them; where each is. Throws StorageError, and then nothing of them is kept. */
+  async write(
+    contents: readonly (readonly [queueId: string, bytes: Uint8Array])[],
+  ): Promise<Piece[]> {
+    const pieces: Piece[] = [], files = new Map<Segment, Deno.FsFile>();
+    try {
+      for (const [queueId, bytes] of contents) {
+        const segment = this.#roomFor(bytes.length);
+        if (!files.has(segment)) files.set(segment, this.#openAtEnd(segment));
+        const piece = { queueId, segment: segment.number, at: segment.end, size: bytes.length };
+        pieces.push(piece);
+        this.#use(segment, piece);
+        segment.end += bytes.length;
+        writeAll(files.get(segment)!, bytes);
+      }
+      for (const [segment, file] of files) await this.#sync(segment, file);
+      return pieces;
+    } catch (error) {
+      for (const segment of files.keys()) this.#doubt(segment);
+      for (const piece of pieces) this.release(piece);
+      // It may have been for want of space.
+      this.clear();
+      const Kind = (error as { code?: string }).code === "ENOSPC" ? FullDisk : StorageError;
+      throw new Kind(`write to ${this.directory}: ${reason(error)}`);
+    } finally {
+      for (const file of files.values()) file.close();
+    }
+  }
+
+  /** No message needs this, which is durable. */
+  release(piece: Piece): void {
+    const segment = this.#segments.get(piece.segment);
+    if (!segment?.pieces.delete(piece)) return;
+    segment.used -= piece.size;
+    if (segment !== this.#current) this.#look(segment);
+  }
+
+  /** No message may need this; but it is not certain that none names it. */
+  abandon(piece: Piece): void {
+    const segment = this.#segments.get(piece.segment);
+    if (segment) this.#doubt(segment);
+    this.release(piece);
+  }
+
+  /** What is left in a segment that is hardly used: whoever moves it elsewhere gets the segment's space. */
+  sparse(): readonly Piece[] {
+    for (let segment = this.#sparse[0]; segment; segment = this.#sparse[0]) {
+      if (this.steady() - segment.sparseSince! < SPARSE_MS) break;
+      this.#sparse.shift();
+      if (segment.used) return [...segment.pieces];
+    }
+    return [];
+  }
+
+  /** Gives back the space that no message needs. */
+  clear(): void {
+    const current = this.#current;
+    if (current?.used === 0) {
+      this.#current = undefined;
+      this.#look(current);
+    }
+    // Whoever looks at the disk next is to find it there.
+    for (const number of this.#free.splice(0)) {
+      tryToRemove(segmentPath(this.directory, number));
+    }
+  }
+
+  #use(segment: Segment, piece: Piece): void {
+    segment.pieces.add(piece);
+    segment.used += piece.size;
+  }
+
+  /** The segment that the next so many bytes go to. Throws what the system says. */
+  #roomFor(bytes: number): Segment {
+    const current = this.#current;
+    if (current && current.end + bytes <= SEGMENT_BYTES) return current;
+    this.#current = undefined;
+    if (current) this.#look(current);
+    const segment = new Segment(++this.#last);
+    this.#make(segment.number);
+    this.#segments.set(segment.number, segment);
+    return this.#current = segment;
+  }
+
+  /** A file of this number, used before or new. */
+  #make(number: number): void {
+    const free = this.#free.pop(), path = segmentPath(this.directory, number);
+    if (free !== undefined) {
+      try {
+        // Under another name: whoever reads what was in it sees that.
+        Deno.renameSync(segmentPath(this.directory, free), path);
+        return;
+      } catch {
+        this.#remove(free);
+      }
+    }
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  }
+
+  #openAtEnd(segment: Segment): Deno.FsFile {
+    const file = Deno.openSync(segmentPath(this.directory, segment.number), { write: true });
+    file.seekSync(segment.end, Deno.SeekMode.Start);
+    return file;
+  }
+
+  async #sync(segment: Segment, file: Deno.FsFile): Promise<void> {
+    await file.syncData();
+    if (segment.isNamed) return;
+    await this.#names.sync();
+    segment.isNamed = true;
+  }
+
+  #doubt(segment: Segment): void {
+    segment.isDoubtful = true;
+    if (segment !== this.#current) return;
+    this.#current = undefined;
+    this.#look(segment);
+  }
+
+  /** A segment that is not written to any more: is it worth its space? */
+  #look(segment: Segment): void {
+    if (segment.used === 0) this.#retire(segment);
+    else if (segment.used < SPARSE_BYTES && segment.sparseSince === undefined) {
+      segment.sparseSince = this.steady();
+      this.#sparse.push(segment);
+    }
+  }
+
+  #retire({ number, isDoubtful }: Segment): void {
+    this.#segments.delete(number);
+    if (!isDoubtful && this.#free.length < MAX_FREE_SEGMENTS) this.#free.push(number);
+    else this.#remove(number);
+  }
+
+  /** It takes milliseconds where blocks are discarded; what fails is left to the next start. */
+  #remove(number: number): void {
+    Deno.remove(segmentPath(this.directory, number)).catch(() => {});
+  }
+
+  async #syncDirectory(): Promise<void> {
+    using directory = Deno.openSync(this.directory, { read: true });
+    await directory.sync();
+  }
+}
+
+/** A content; throws DamagedRecord when it is not all there, StorageError when it cannot be read now. */
+export function readPiece(directory: string, piece: Piece): Uint8Array {
+  const path = segmentPath(directory, piece.segment), what = `read content ${piece.queueId}`;
+  const bytes = new Uint8Array(piece.size);
+  let at = 0;
+  try {
+    using file = Deno.openSync(path, { read: true });
+    file.seekSync(piece.at, Deno.SeekMode.Start);
+    for (let count; at < bytes.length && (count = file.readSync(bytes.subarray(at))); at += count);
+    // Its owner gives it another name before writing over it.
+    Deno.statSync(path);
+  } catch (error) {
+    const Kind = error instanceof Deno.errors.NotFound ? DamagedRecord : StorageError;
+    throw new Kind(`${what}: ${reason(error)}`);
+  }
+  if (at < bytes.length) throw new DamagedRecord(`${what}: ${bytes.length - at} bytes are missing`);
+  return bytes;
+}
+
+function segmentPath(directory: string, number: number): string {
+  return join(directory, `${number}`);
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}

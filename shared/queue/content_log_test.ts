@@ -1,0 +1,234 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { hasSmallDisks, SmallDisk } from "../../tests/support/disk.ts";
+import { namesIn } from "../../tests/support/files.ts";
+import { StorageError } from "../errors.ts";
+import { ContentLog, type Piece, readPiece, SEGMENT_BYTES } from "./content_log.ts";
+import { DamagedRecord, FullDisk } from "./store.ts";
+
+const SIZE = 100_000;
+/** How many of these a segment takes. */
+const FITTING = Math.floor(SEGMENT_BYTES / SIZE);
+
+let made = 0;
+
+/** A content that is like no other. */
+function content(size = SIZE): readonly [string, Uint8Array] {
+  return [`ID${++made}`, new Uint8Array(size).fill(made % 251 + 1)];
+}
+
+class World {
+  readonly clock = { ms: 0 };
+  readonly directory: string;
+  log: ContentLog;
+
+  constructor(root: string) {
+    this.directory = `${root}/segments`;
+    this.log = this.open();
+    this.log.prepare();
+  }
+
+  open(): ContentLog {
+    return new ContentLog(this.directory, () => this.clock.ms);
+  }
+
+  async write(count: number, size?: number): Promise<Piece[]> {
+    return await this.log.write(Array.from({ length: count }, () => content(size)));
+  }
+
+  get files(): string[] {
+    return namesIn(this.directory).toSorted((a, b) => Number(a) - Number(b));
+  }
+}
+
+function test(title: string, run: (world: World) => Promise<void>): void {
+  Deno.test(title, async () => {
+    const root = Deno.makeTempDirSync();
+    try {
+      await run(new World(root));
+    } finally {
+      Deno.removeSync(root, { recursive: true });
+    }
+  });
+}
+
+/** Until a removal that nobody waits for is made. */
+async function until(made: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !made(); i++) await new Promise((done) => setTimeout(done, 10));
+  assert(made());
+}
+
+test("write() keeps contents of any length, each where it says, for nobody else", async (world) => {
+  const contents = [content(1), content(SIZE), content(SEGMENT_BYTES + 5), content(33_000)];
+  const pieces = await world.log.write(contents);
+  for (const [n, piece] of pieces.entries()) {
+    assertEquals(piece.queueId, contents[n]![0]);
+    assertEquals(readPiece(world.directory, piece), contents[n]![1]);
+  }
+  for (const file of world.files) {
+    assertEquals(Deno.statSync(`${world.directory}/${file}`).mode! & 0o777, 0o600);
+  }
+});
+
+test("write() at the same time mixes nothing", async (world) => {
+  const contents = Array.from({ length: 100 }, () => [content(), content(40_000)]);
+  const pieces = await Promise.all(contents.map((each) => world.log.write(each)));
+  for (const [n, pair] of pieces.entries()) {
+    for (const [m, piece] of pair.entries()) {
+      assertEquals(readPiece(world.directory, piece), contents[n]![m]![1]);
+    }
+  }
+});
+
+test("segments that no message needs are written over, under another number", async (world) => {
+  const kept = await world.write(1);
+  const before = readPiece(world.directory, kept[0]!);
+  let last: Piece | undefined;
+  for (let i = 0; i < 10 * FITTING; i++) {
+    const [piece] = await world.write(1);
+    if (last) world.log.release(last);
+    last = piece;
+  }
+  assert(last!.segment >= 10, `segment ${last!.segment}`);
+  const { files } = world;
+  assert(files.length <= 3, `${files}`);
+  assertEquals([files[0], files.at(-1)], [`${kept[0]!.segment}`, `${last!.segment}`]);
+  assertEquals(readPiece(world.directory, kept[0]!), before);
+});
+
+test("a reader never gets the next message's bytes as those of one that is gone", async (world) => {
+  const pieces = await world.write(FITTING);
+  for (const piece of pieces) world.log.release(piece);
+  // Another one begins, this one is to be had; then it is written over.
+  await world.write(FITTING);
+  await world.write(1);
+  assertThrows(() => readPiece(world.directory, pieces[0]!), DamagedRecord);
+});
+
+test("clear() gives back all that no message needs, and the log goes on", async (world) => {
+  const pieces = await world.write(2 * FITTING + 1);
+  for (const piece of pieces) world.log.release(piece);
+  world.log.clear();
+  assertEquals(world.files, []);
+  const [kept] = await world.write(1);
+  world.log.clear();
+  assertEquals(world.files, [`${kept!.segment}`]);
+});
+
+test("what keeps no more than 64 MiB of free segments removes the others", async (world) => {
+  const pieces = await world.write(20 * FITTING);
+  for (const piece of pieces) world.log.release(piece);
+  // And the one that is written to.
+  await until(() => world.files.length <= 17);
+});
+
+test("abandon() has its segment neither written to nor over any more", async (world) => {
+  const [kept, doubtful] = await world.write(2);
+  world.log.abandon(doubtful!);
+  const [next] = await world.write(1);
+  assert(next!.segment > doubtful!.segment);
+  world.log.release(kept!);
+  await until(() => !world.files.includes(`${kept!.segment}`));
+  await world.write(FITTING);
+  assert(!world.files.includes(`${kept!.segment}`));
+});
+
+test("release() of what is not there, or a second time, changes nothing", async (world) => {
+  const [piece, other] = await world.write(2);
+  for (const each of [piece!, piece!, { ...other! }]) world.log.release(each);
+  assertEquals(readPiece(world.directory, other!).length, SIZE);
+  await world.write(FITTING);
+  assertEquals(readPiece(world.directory, other!).length, SIZE);
+});
+
+test("sparse() names what is left of a segment, once, when it was so for ten seconds", async (world) => {
+  const pieces = await world.write(FITTING), some = await world.write(FITTING);
+  await world.write(1);
+  const few = Math.floor(SEGMENT_BYTES / 8 / SIZE);
+  for (const piece of pieces.slice(few)) world.log.release(piece);
+  for (const piece of some.slice(few + 2)) world.log.release(piece);
+  assertEquals(world.log.sparse(), []);
+  world.clock.ms = 9_999;
+  assertEquals(world.log.sparse(), []);
+  world.clock.ms = 10_000;
+  assertEquals(world.log.sparse(), pieces.slice(0, few));
+  assertEquals(world.log.sparse(), []);
+});
+
+test("sparse() passes by segments that are empty by then", async (world) => {
+  const pieces = await world.write(FITTING), others = await world.write(FITTING);
+  await world.write(1);
+  for (const piece of [...pieces.slice(1), ...others.slice(1)]) world.log.release(piece);
+  world.log.release(pieces[0]!);
+  world.clock.ms = 20_000;
+  assertEquals(world.log.sparse(), [others[0]!]);
+});
+
+test("a start removes segments that no message names, and leaves the others as they are", async (world) => {
+  const pieces = await world.write(3 * FITTING), named = pieces[FITTING]!;
+  Deno.writeTextFileSync(`${world.directory}/what is this`, "");
+  Deno.mkdirSync(`${world.directory}/lost+found`);
+  const bytes = readPiece(world.directory, named);
+  world.log = world.open();
+  world.log.adopt(named);
+  assertEquals(world.log.sweep(), 3);
+  assertEquals(world.files.filter((name) => name !== "lost+found"), [`${named.segment}`]);
+  const [next] = await world.write(1);
+  assert(next!.segment > pieces.at(-1)!.segment);
+  assertEquals(readPiece(world.directory, named), bytes);
+  world.clock.ms = 10_000;
+  assertEquals(world.log.sparse(), [named]);
+});
+
+test("a start at which not everything can be read leaves every segment as it is", async (world) => {
+  const pieces = await world.write(2 * FITTING);
+  world.log = world.open();
+  world.log.adopt(pieces[0]!);
+  world.log.keepAll();
+  world.log.release(pieces[0]!);
+  await world.write(2 * FITTING);
+  for (const piece of pieces) assertEquals(readPiece(world.directory, piece).length, SIZE);
+});
+
+test("readPiece() finds what is cut short or gone", async (world) => {
+  const [piece, last] = await world.write(2), path = `${world.directory}/${piece!.segment}`;
+  Deno.truncateSync(path, last!.at + 10);
+  assertEquals(readPiece(world.directory, piece!).length, SIZE);
+  assertThrows(() => readPiece(world.directory, last!), DamagedRecord, "99990 bytes are missing");
+  Deno.removeSync(path);
+  assertThrows(() => readPiece(world.directory, piece!), DamagedRecord, "No such file");
+});
+
+test("a sync that fails keeps nothing, and what was there before", async (world) => {
+  const [kept] = await world.write(1);
+  const { syncData } = Deno.FsFile.prototype;
+  try {
+    Deno.FsFile.prototype.syncData = () => Promise.reject(new Error("Input/output error"));
+    await assertRejects(() => world.write(2), StorageError, "Input/output error");
+  } finally {
+    Deno.FsFile.prototype.syncData = syncData;
+  }
+  const [next] = await world.write(1);
+  assert(next!.segment > kept!.segment);
+  assertEquals(readPiece(world.directory, kept!).length, SIZE);
+});
+
+Deno.test({
+  name: "write() on a full disk keeps nothing, and goes on when there is room",
+  ignore: !hasSmallDisks,
+  async fn() {
+    using disk = new SmallDisk();
+    const world = new World(disk.directory);
+    const [kept] = await world.write(1);
+    disk.fill(SIZE);
+    await assertRejects(() => world.write(3), FullDisk, "No space left");
+    assertEquals(readPiece(world.directory, kept!).length, SIZE);
+    disk.empty();
+    const free = disk.free;
+    for (const piece of await world.write(3)) {
+      assertEquals(readPiece(world.directory, piece).length, SIZE);
+      world.log.release(piece);
+    }
+    world.log.clear();
+    assert(disk.free >= free, `${free - disk.free} bytes are still in use`);
+  },
+});
