@@ -9,17 +9,28 @@ import { runInNewContext } from "node:vm";
 /** Collected once so much has come together since the last time. */
 const MUCH_BYTES = 16 * 1024 * 1024;
 
+/** And no more often: it stops everything for a tenth of a second, and who makes so much so fast is collected by V8. */
+const PAUSE_MS = 60_000;
+
 export class Garbage {
   #left: number;
+  #collectedAt: number;
 
-  /** `used` is in bytes, with what the heap holds outside itself. */
-  constructor(readonly used: () => number = usedBytes, readonly collect = collectAll) {
+  /** `used` is in bytes, with what the heap holds outside itself; `steady` in milliseconds. */
+  constructor(
+    readonly used: () => number = usedBytes,
+    readonly collect = collectAll,
+    readonly steady: () => number = () => performance.now(),
+  ) {
     this.#left = used();
+    this.#collectedAt = steady();
   }
 
   /** Collects if that is worth it: call it every few seconds. */
   look(): void {
-    if (this.used() - this.#left < MUCH_BYTES) return;
+    const now = this.steady();
+    if (now - this.#collectedAt < PAUSE_MS || this.used() - this.#left < MUCH_BYTES) return;
+    this.#collectedAt = now;
     this.collect();
     this.#left = this.used();
   }

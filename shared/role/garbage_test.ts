@@ -5,17 +5,21 @@ import { Garbage } from "./garbage.ts";
 const MB = 1024 * 1024;
 
 Deno.test("look() collects what has come together, and counts from what is left", () => {
-  let used = 10 * MB, collected = 0;
-  const garbage = new Garbage(() => used, () => {
+  let used = 10 * MB, collected = 0, now = 0;
+  const collect = () => {
     collected++;
     used = 20 * MB;
-  });
-  const after = (bytes: number) => {
+  };
+  const garbage = new Garbage(() => used, collect, () => now);
+  const after = (seconds: number, bytes: number) => {
+    now += seconds * 1000;
     used = bytes;
     garbage.look();
     return collected;
   };
-  assertEquals([after(25 * MB), after(27 * MB), after(35 * MB), after(37 * MB)], [0, 1, 1, 2]);
+  assertEquals([after(60, 25 * MB), after(1, 27 * MB)], [0, 1]);
+  // Not so soon again, however much there is.
+  assertEquals([after(59, 90 * MB), after(1, 35 * MB), after(1, 37 * MB)], [1, 1, 2]);
 });
 
 Deno.test("look() collects under a role's flags, by a gc() that writes no snapshot for anybody", async () => {
@@ -24,12 +28,14 @@ Deno.test("look() collects under a role's flags, by a gc() that writes no snapsh
     import { runInNewContext } from "node:vm";
     import { Garbage } from "${import.meta.resolve("./garbage.ts")}";
     const usedMb = () => { const { heapUsed, external } = Deno.memoryUsage(); return Math.round((heapUsed + external) / ${MB}); };
-    const garbage = new Garbage();
+    let now = 0;
+    const garbage = new Garbage(undefined, undefined, () => now);
     let kept = [];
     for (let i = 0; i < 600_000; i++) kept.push({ i, text: "garbage " + i });
     const bytes = Array.from({ length: 100 }, () => new Uint8Array(65_536));
     const held = usedMb();
     kept = bytes.length = 0;
+    now = 60_000;
     garbage.look();
     runInNewContext("gc")({ type: "major-snapshot", filename: "snapshot" });
     console.log(JSON.stringify([held, usedMb()]));
