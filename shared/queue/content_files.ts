@@ -37,7 +37,7 @@ export class ContentFiles {
     const file = storage(`write content ${queueId}`, () => this.#create(path));
     try {
       const size = await writeAll(file, source);
-      await file.sync().catch(failed(`write content ${queueId}`));
+      await file.syncData().catch(failed(`write content ${queueId}`));
       file.close();
       await this.#names.sync().catch(failed(`sync ${this.directory}`));
       return size;
