@@ -16,7 +16,7 @@ export const STOP_POINTS = {
   "bodies.kept": "a body is in a synced file; nobody knows its head",
   "commit.before": "new mail is collected for a commit",
   "commit.after": "new mail is durable; nobody was answered",
-  "store.logged": "large contents are in synced segments; no message names them",
+  "store.pieces_synced": "contents of some length are in synced segments; no message names them",
   "store.written": "inside a transaction that is complete but for its COMMIT",
   "store.unsynced": "after the COMMIT, before the sync of the log",
   "store.committed": "after that sync, before content files are removed",

@@ -65,7 +65,7 @@ const suites: readonly Step[] = [
   { name: "sandbox", args: below("sandbox"), jobs: 2 },
   { name: "one at a time", args: OF_PROCESS },
   { name: "rules", args: below("rules"), jobs: 2 },
-  { name: "tools", args: below("audit", "compile", "dialogs", "soak"), jobs: 2 },
+  { name: "tools", args: below("audit", "compile", "dialogs", "soak", "support"), jobs: 2 },
 ];
 
 /** Measures, and so runs alone. */

@@ -5,7 +5,7 @@
 
 import { FullError, reason } from "../../shared/errors.ts";
 import { warning } from "../../shared/log/log.ts";
-import { MAX_DATABASE_CONTENT } from "../../shared/queue/kept_content.ts";
+import { MAX_WHOLE_CONTENT } from "../../shared/queue/kept_content.ts";
 import type { QueueStore } from "../../shared/queue/store.ts";
 
 /** How long one look is good for. */
@@ -75,7 +75,7 @@ export class FreeSpace {
         this.check("more");
         yield chunk;
         // So much may still be in memory.
-        const written = Math.max(0, held - MAX_DATABASE_CONTENT);
+        const written = Math.max(0, held - MAX_WHOLE_CONTENT);
         this.release(written);
         held -= written;
       }

@@ -117,7 +117,7 @@ for (
   });
 }
 
-Deno.test("a damaged page of messages leaves every content in the log where it is", async () => {
+Deno.test("a damaged page of messages leaves every content in segments where it is", async () => {
   const content = new Uint8Array(100_000).fill(65);
   const added = Array.from({ length: 60 }, () => message({ content }));
   const [first, middle] = [added[0]!, added[30]!].map(({ envelope }) => envelope.queueId);

@@ -7,7 +7,7 @@ import type { ContentFiles } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 
 /** Content above this gets a file of its own: the log would write it twice. */
-export const MAX_DATABASE_CONTENT = 256 * 1024;
+export const MAX_WHOLE_CONTENT = 256 * 1024;
 
 /** What content that is still arriving may take of memory, all of it together. */
 const MAX_ARRIVING_BYTES = 64 * 1024 * 1024;
@@ -65,7 +65,7 @@ export async function keepContent(
       parts.push(value);
       size += value.length;
       // A file takes what memory cannot.
-      if (size > MAX_DATABASE_CONTENT || !share.add(value.length)) break;
+      if (size > MAX_WHOLE_CONTENT || !share.add(value.length)) break;
     }
     share.release();
     return await spoolContent(queueId, continued(parts, chunks), files);

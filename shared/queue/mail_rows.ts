@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Outcome, Recipient } from "../mail/envelope.ts";
 import { TRACED, WARNED } from "./record.ts";
-import type { Piece } from "./content_log.ts";
+import type { Piece } from "./segments.ts";
 import type { Move, NewMessage } from "./store.ts";
 
 /** What became of an alias that was expanded, without its number. */
@@ -40,8 +40,8 @@ export class MailRows {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#addContent = db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
-    this.#addPiece = db.prepare("INSERT INTO logged (message, segment, at) VALUES (?, ?, ?)");
-    this.#removePiece = db.prepare("DELETE FROM logged WHERE message = ?");
+    this.#addPiece = db.prepare("INSERT INTO pieces (message, segment, at) VALUES (?, ?, ?)");
+    this.#removePiece = db.prepare("DELETE FROM pieces WHERE message = ?");
     this.#setPlace = db.prepare("UPDATE messages SET place = 'database' WHERE id = ?");
     this.#find = db.prepare("SELECT id FROM messages WHERE queue_id = ?");
     this.#setOutcome = db.prepare(
@@ -58,7 +58,7 @@ export class MailRows {
     this.#remove = db.prepare("DELETE FROM messages WHERE queue_id = ?");
   }
 
-  /** (none) -> incoming or active, with `piece` if its content is in the log; false when the queue id is taken. */
+  /** (none) -> incoming or active, with `piece` if its content is in a segment; false when the queue id is taken. */
   add(message: NewMessage, piece: Piece | undefined): boolean {
     const { envelope, recipients, expanded = [], head, content, queue } = message;
     const atHand = content instanceof Uint8Array ? content : head;
@@ -69,7 +69,7 @@ export class MailRows {
       envelope.arrived,
       size,
       recipients.length,
-      piece ? "log" : placeOf(message),
+      piece ? "segment" : placeOf(message),
       JSON.stringify(envelope),
     );
     if (!changes) return false;
@@ -104,7 +104,7 @@ export class MailRows {
     this.#move.run(queue, nextTry, told, queueId);
   }
 
-  /** Takes a content over that was in the log. */
+  /** Takes a content over that was in a segment. */
   takeOver(queueId: string, bytes: Uint8Array): void {
     const id = this.#idOf(queueId);
     // It may be gone by now.

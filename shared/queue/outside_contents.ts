@@ -1,33 +1,33 @@
-/** Contents that are not in the database, and whose they are: files of their own, and pieces of the log. */
+/** Contents that are not in the database, and whose they are: files of their own, and pieces of segments. */
 
 import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { ContentFiles } from "./content_files.ts";
-import { type ContentLog, type Piece, readPiece } from "./content_log.ts";
+import { type Piece, readPiece, type Segments } from "./segments.ts";
 import type { Rows } from "./due.ts";
 import { type Chunks, ContentFile, spoolContent } from "./kept_content.ts";
 import { isOfOnePart, type Kept, type NewMessage } from "./store.ts";
 
-/** Content above this goes to the log. Up to it a second sync costs more than what the database writes twice. */
+/** Content above this goes to a segment. Up to it a second sync costs more than what the database writes twice. */
 const DATABASE_BYTES = 32 * 1024;
 
-/** Where contents of new messages are that are in the log. */
+/** Where contents of new messages are that are in segments. */
 export type Pieces = ReadonlyMap<NewMessage, Piece>;
 const NO_PIECES: Pieces = new Map();
 
 export class OutsideContents {
   #filed = new Set<string>();
-  #logged = new Map<string, Piece>();
+  #pieces = new Map<string, Piece>();
 
-  constructor(readonly files: ContentFiles, readonly log: ContentLog, readonly read: Rows) {}
+  constructor(readonly files: ContentFiles, readonly segments: Segments, readonly read: Rows) {}
 
   /** At a start: makes its directories, and removes what no message names. */
   prepare(): void {
     this.files.prepare();
-    this.log.prepare();
+    this.segments.prepare();
     let orphans = this.files.sweep((queueId) => this.#isFiled(queueId));
-    if (this.#adopt()) orphans += this.log.sweep();
-    else this.log.keepAll();
+    if (this.#adopt()) orphans += this.segments.sweep();
+    else this.segments.keepAll();
     if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
   }
 
@@ -50,55 +50,55 @@ export class OutsideContents {
     if (content instanceof ContentFile) this.#removeFile(content.queueId);
   }
 
-  /** Writes what belongs into the log, if anything does, and syncs it; throws StorageError. */
+  /** Writes what belongs into segments, if anything does, and syncs it; throws StorageError. */
   write(added: readonly NewMessage[]): Pieces | Promise<Pieces> {
     const longer = added.flatMap((message) => {
       const { envelope: { queueId }, content } = message;
       const isLonger = content instanceof Uint8Array && content.length > DATABASE_BYTES;
-      return isLonger ? [{ message, logged: [queueId, content] as const }] : [];
+      return isLonger ? [{ message, named: [queueId, content] as const }] : [];
     });
     if (!longer.length) return NO_PIECES;
-    return this.log.write(longer.map(({ logged }) => logged)).then((pieces) =>
+    return this.segments.write(longer.map(({ named }) => named)).then((pieces) =>
       new Map(longer.map(({ message }, i) => [message, pieces[i]!]))
     );
   }
 
   /** A new message is in the queue. */
   own({ envelope: { queueId }, content }: NewMessage, piece: Piece | undefined): void {
-    if (piece) this.#logged.set(queueId, piece);
+    if (piece) this.#pieces.set(queueId, piece);
     else if (content instanceof ContentFile) this.#filed.add(queueId);
   }
 
   has(queueId: string): boolean {
-    return this.#filed.has(queueId) || this.#logged.has(queueId);
+    return this.#filed.has(queueId) || this.#pieces.has(queueId);
   }
 
   /** The message is gone, which is durable. */
   drop(queueId: string): void {
     if (this.#filed.has(queueId)) this.#removeFile(queueId);
-    const piece = this.#logged.get(queueId);
+    const piece = this.#pieces.get(queueId);
     if (piece) this.moved(piece);
   }
 
   /** The message has its content elsewhere now, which is durable. */
   moved(piece: Piece): void {
     // It may have gone meanwhile.
-    if (this.#logged.get(piece.queueId) !== piece) return;
-    this.#logged.delete(piece.queueId);
-    this.log.release(piece);
+    if (this.#pieces.get(piece.queueId) !== piece) return;
+    this.#pieces.delete(piece.queueId);
+    this.segments.release(piece);
   }
 
   /** No new message has come of this, or nobody knows. */
   abandon(piece: Piece): void {
-    if (this.#logged.get(piece.queueId) === piece) this.#logged.delete(piece.queueId);
-    this.log.abandon(piece);
+    if (this.#pieces.get(piece.queueId) === piece) this.#pieces.delete(piece.queueId);
+    this.segments.abandon(piece);
   }
 
   /** Has `takeOver` bring to the database what is left in a segment that is hardly used; answers what it brought there. */
   thinOut(takeOver: (queueId: string, bytes: Uint8Array) => void): Piece[] {
-    return this.log.sparse().filter((piece) => {
+    return this.segments.sparse().filter((piece) => {
       try {
-        takeOver(piece.queueId, readPiece(this.log.directory, piece));
+        takeOver(piece.queueId, readPiece(this.segments.directory, piece));
         return true;
       } catch (error) {
         // It stays where it is.
@@ -111,12 +111,12 @@ export class OutsideContents {
   /** Gives back the space that no message needs. */
   clear(): void {
     this.files.clear();
-    this.log.clear();
+    this.segments.clear();
   }
 
   #isFiled(queueId: string): boolean {
     const place = this.placeOf(queueId);
-    const isFiled = place !== undefined && place !== "database" && place !== "log";
+    const isFiled = place !== undefined && place !== "database" && place !== "segment";
     if (isFiled) this.#filed.add(queueId);
     return isFiled;
   }
@@ -124,11 +124,11 @@ export class OutsideContents {
   /** Takes over the pieces that messages name; false when not all of them can be read. */
   #adopt(): boolean {
     const sql =
-      "SELECT queue_id AS queueId, segment, at, size FROM logged JOIN messages ON id = message";
+      "SELECT queue_id AS queueId, segment, at, size FROM pieces JOIN messages ON id = message";
     try {
       for (const piece of this.read<Piece>(sql)) {
-        this.#logged.set(piece.queueId, piece);
-        this.log.adopt(piece);
+        this.#pieces.set(piece.queueId, piece);
+        this.segments.adopt(piece);
       }
       return true;
     } catch (error) {

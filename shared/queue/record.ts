@@ -19,7 +19,7 @@ export interface MessageRow {
   readonly warned: number;
   readonly size: number;
   readonly recipients: number;
-  readonly place: "database" | "file" | "both" | "log";
+  readonly place: "database" | "file" | "both" | "segment";
   readonly envelope: string;
 }
 

@@ -5,7 +5,7 @@ import { reason, StorageError } from "../errors.ts";
 import type { Listed } from "../protocols/queue.ts";
 import { othersTurn } from "../timer.ts";
 import { ContentFiles } from "./content_files.ts";
-import { type Piece, readPiece } from "./content_log.ts";
+import { type Piece, readPiece } from "./segments.ts";
 import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./record.ts";
 import { contentDirectory, databaseFile, openReadOnly, segmentDirectory } from "./sqlite_schema.ts";
 import {
@@ -124,7 +124,9 @@ export class SqliteReader implements QueueReader {
   async content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
     const row = this.message(queueId);
     if (!row) throw new DamagedRecord(`${queueId}: not in the queue`);
-    if (row.place === "log") return readPiece(segmentDirectory(this.directory), this.#pieceOf(row));
+    if (row.place === "segment") {
+      return readPiece(segmentDirectory(this.directory), this.#pieceOf(row));
+    }
     if (row.place === "file") return this.files.read(queueId, row.size);
     const bytes = this.row<{ bytes: Uint8Array }>(
       "SELECT bytes FROM contents WHERE message = ?",
@@ -198,9 +200,9 @@ export class SqliteReader implements QueueReader {
     }
   }
 
-  /** Where in the log a content is; throws DamagedRecord. */
+  /** Where in the segments a content is; throws DamagedRecord. */
   #pieceOf({ id, queue_id: queueId, size }: MessageRow): Piece {
-    const sql = "SELECT segment, at FROM logged WHERE message = ?";
+    const sql = "SELECT segment, at FROM pieces WHERE message = ?";
     const row = this.row<{ segment: number; at: number }>(sql, id);
     if (!row) throw new DamagedRecord(`${queueId}: nothing says where its content is`);
     return { queueId, size, ...row };

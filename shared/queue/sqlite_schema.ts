@@ -25,7 +25,7 @@ const TABLES = `
     warned INTEGER NOT NULL DEFAULT 0, -- the sender was told: 1 of the delay, 2 of a trace
     size INTEGER NOT NULL,             -- content bytes
     recipients INTEGER NOT NULL,       -- how many it came with
-    place TEXT NOT NULL,               -- where the content is: database, file, both, log
+    place TEXT NOT NULL,               -- where the content is: database, file, both, segment
     envelope TEXT NOT NULL             -- JSON
   ) STRICT;
   -- Mail that flows through is active and never enters this index.
@@ -60,16 +60,16 @@ const REMOVAL = removal("= 'database'");
 /** Content may begin in the database and go on in a file. */
 const REMOVAL_OF_HEADS = `DROP TRIGGER removal; ${removal("<> 'file'")}`;
 
-const LOGGED = `
-  CREATE TABLE logged (
+const PIECES = `
+  CREATE TABLE pieces (
     message INTEGER PRIMARY KEY,
     segment INTEGER NOT NULL,          -- the file of this number in segments/
     at INTEGER NOT NULL                -- where the content begins there; messages.size says how long it is
   ) STRICT;
 `;
 
-/** What is in the log has nothing in `contents`. */
-const ITS_PIECE = "DELETE FROM logged WHERE message = OLD.id AND OLD.place = 'log';";
+/** What is in a segment has nothing in `contents`. */
+const ITS_PIECE = "DELETE FROM pieces WHERE message = OLD.id AND OLD.place = 'segment';";
 const REMOVAL_OF_PIECES = `DROP TRIGGER removal; ${removal("IN ('database', 'both')", ITS_PIECE)}`;
 
 /**
@@ -92,7 +92,7 @@ const VERSIONS: readonly string[] = [
   SOURCES,
   REMOVAL,
   REMOVAL_OF_HEADS,
-  LOGGED + REMOVAL_OF_PIECES,
+  PIECES + REMOVAL_OF_PIECES,
 ];
 
 /** The database's file in qmgr's directory. */

@@ -13,7 +13,7 @@
  *   deferred  the same; next_try says when          deferred                   active, incoming, hold, removed
  *   hold      the same; nothing looks at it         hold                       incoming, removed
  *   corrupt   what is left of it                    corrupt                    incoming, removed: an operator decides
- *   removed   nothing, at most a content file       start removes the file     (none)
+ *   removed   nothing, at most content elsewhere    start removes it           (none)
  *
  * A recipient (`recipients.state`):
  *
@@ -38,7 +38,7 @@ import {
   keepContent,
   unlessAborted,
 } from "./kept_content.ts";
-import { ContentLog, type Piece } from "./content_log.ts";
+import { type Piece, Segments } from "./segments.ts";
 import { activeIds, dueRows, goesTo, messagesOf, type Position, type Rows } from "./due.ts";
 import { MailRows } from "./mail_rows.ts";
 import { type Change, type Changeable, changeNamed, COMMAND_PAGE } from "./named_changes.ts";
@@ -96,8 +96,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.#transactions = reserve.behind(() =>
       this.guard(() => new Transactions(this.db, logFile(directory)))
     );
-    const log = new ContentLog(segmentDirectory(directory), steady);
-    const outside = this.#outside = new OutsideContents(this.files, log, this.#read);
+    const segments = new Segments(segmentDirectory(directory), steady);
+    const outside = this.#outside = new OutsideContents(this.files, segments, this.#read);
     this.#space = new QueueSpace(directory, this.db, this.#transactions, outside, reserve);
     this.#mail = new MailRows(this.db);
     this.#sources = new Sources(this.db, (run) => this.guard(run));
@@ -144,7 +144,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     const written = this.#outside.write(batch.added);
     const pieces = written instanceof Promise ? await written : written;
     try {
-      if (pieces.size) stopAt?.("store.logged");
+      if (pieces.size) stopAt?.("store.pieces_synced");
       const committed = await this.#commit(batch, pieces);
       for (const [message, piece] of pieces) {
         if (!isAdded(message, committed)) this.#outside.abandon(piece);
@@ -292,7 +292,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     }
   }
 
-  /** Writes a batch down, or nothing of it; `unnamed` are messages whose content file is of no use any more. */
+  /** Writes a batch down, or nothing of it; `unnamed` are messages whose content elsewhere is of no use any more. */
   #write(
     batch: Batch,
     pieces: Pieces,
@@ -341,7 +341,7 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     if (source) this.#sources.settle([source.id]);
   }
 
-  /** Contents that keep a segment of the log from others go to the database, where there is room. */
+  /** Contents that keep a segment from others go to the database, where there is room. */
   #thinOut(): Piece[] {
     if (this.strained || this.#space.isScarce) return [];
     return this.#outside.thinOut((queueId, bytes) =>

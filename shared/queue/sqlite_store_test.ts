@@ -243,10 +243,10 @@ test("openReader() sees what was committed, also of an owner that has closed", a
 
 for (
   const [version, downgrade] of [
-    [1, "DROP TRIGGER removal; DROP TABLE logged; DROP TABLE sources"],
-    [2, "DROP TRIGGER removal; DROP TABLE logged"],
-    [3, "DROP TABLE logged"],
-    [4, "DROP TABLE logged"],
+    [1, "DROP TRIGGER removal; DROP TABLE pieces; DROP TABLE sources"],
+    [2, "DROP TRIGGER removal; DROP TABLE pieces"],
+    [3, "DROP TABLE pieces"],
+    [4, "DROP TABLE pieces"],
   ] as const
 ) {
   test(`openStore() brings a queue of version ${version} along, which can be read before`, async (directory) => {

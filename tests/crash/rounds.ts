@@ -77,7 +77,7 @@ const START_MS = 10_000;
 const LOOK_MS = 50;
 const SESSIONS = 8;
 const LENGTH = 4096;
-/** A middling message's content is in the log, the body of a large one in a file of its own. */
+/** A middling message's content is in a segment, the body of a large one in a file of its own. */
 const MIDDLING_LENGTH = 100_000, LARGE_LENGTH = 400_000;
 /** Of a hundred messages so many are local, refused, submitted, middling and large; the others are relayed. */
 const SHARES = { local: 30, refused: 10, submitted: 5, middling: 15, large: 5 };

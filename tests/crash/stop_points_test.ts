@@ -11,7 +11,7 @@ import { KILLS_ALL, STRIDE } from "./extent.ts";
 import { AUTHOR, DEFERRED, REFUSED, Scene } from "./scene.ts";
 
 /**
- * `middling` content is in the log, `large` content in a file of its own; `submitted` comes by sendmail, `bounced` must be
+ * `middling` content is in a segment, `large` content in a file of its own; `submitted` comes by sendmail, `bounced` must be
  * reported once; so must the first attempt of `traced` mail, which is delivered at the second, and `verified` mail, which is
  * not delivered at all.
  */
@@ -57,7 +57,7 @@ const rows: readonly Row[] = [
   row("qmgr", "bodies.kept", "large", false, NEVER),
   row("qmgr", "commit.before", "relayed", false, NEVER),
   row("qmgr", "store.written", "relayed", false, NEVER),
-  row("qmgr", "store.logged", "middling", false, NEVER),
+  row("qmgr", "store.pieces_synced", "middling", false, NEVER),
   row("qmgr", "store.written", "middling", false, NEVER),
   // What was committed is there unless the machine fails as well.
   row("qmgr", "store.unsynced", "relayed", false, ONCE),

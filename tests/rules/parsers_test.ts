@@ -120,7 +120,7 @@ const NOT_FOREIGN = new Map([
   ["shared/queue/sqlite_schema.ts", "SQL of its own"],
   ["shared/queue/sqlite_store.ts", "SQL of its own, and rows by record.ts"],
   ["shared/role/confine.ts", "permissions that the supervisor computed"],
-  ["shared/queue/content_log.ts", "the names of its own files"],
+  ["shared/queue/segments.ts", "the names of its own files"],
 ]);
 
 /** By its name, or by what it does to text: whatever makes values of text is listed here. */

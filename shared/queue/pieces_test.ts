@@ -1,11 +1,11 @@
-/** Messages of the SQLite store whose content is in the log, and no longer in it. */
+/** Messages of the SQLite store whose content is in a segment, and no longer in it. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { namesIn } from "../../tests/support/files.ts";
 import { StorageError } from "../errors.ts";
 import { setSink } from "../log/log.ts";
-import { SEGMENT_BYTES } from "./content_log.ts";
+import { SEGMENT_BYTES } from "./segments.ts";
 import { contentBudget } from "./kept_content.ts";
 import { openReader } from "./sqlite_reader.ts";
 import { openStore, SqliteStore } from "./sqlite_store.ts";
@@ -68,14 +68,14 @@ function test(title: string, run: (directory: string, warnings: string[]) => Pro
   });
 }
 
-test("content above 32 KiB goes into the log, and out of it with its message", async (directory) => {
+test("content above 32 KiB goes into a segment, and out of it with its message", async (directory) => {
   const store = openStore(directory);
   const small = message(32 * 1024), added = [message(32 * 1024 + 1), message(256 * 1024), small];
   await store.commit(batch({ added }));
   await holds(store, added);
-  assertEquals([countOf(directory, "logged"), countOf(directory, "contents")], [2, 1]);
+  assertEquals([countOf(directory, "pieces"), countOf(directory, "contents")], [2, 1]);
   await remove(store, added);
-  assertEquals([countOf(directory, "logged"), countOf(directory, "contents")], [0, 0]);
+  assertEquals([countOf(directory, "pieces"), countOf(directory, "contents")], [0, 0]);
   assertEquals(segments(directory).length, 1);
   await store.close();
   assertEquals(segments(directory), []);
@@ -104,7 +104,7 @@ test(
   },
 );
 
-test("a message that is refused leaves the log to others", async (directory) => {
+test("a message that is refused leaves the segments to others", async (directory) => {
   const store = openStore(directory), [first] = await add(store, 1);
   const again = { ...message(), envelope: first!.envelope };
   const { refused } = await store.commit(batch({ added: [again, message()] }));
@@ -114,7 +114,7 @@ test("a message that is refused leaves the log to others", async (directory) => 
   await assertRejects(() => store.content(idOf(first!)), DamagedRecord, "not in the queue");
 });
 
-test("a commit that fails leaves nothing in the log", async (directory) => {
+test("a commit that fails leaves nothing in a segment", async (directory) => {
   const store = openStore(directory);
   const other = new DatabaseSync(`${directory}/queue.db`);
   other.exec("BEGIN IMMEDIATE");
@@ -136,18 +136,18 @@ test("mail that stays behind goes to the database, and the segments to others", 
     stay.push(first!);
     await remove(store, others);
   }
-  assertEquals(countOf(directory, "logged"), 10);
+  assertEquals(countOf(directory, "pieces"), 10);
   clock.ms = 10_000;
   for (let i = 0; i < 10; i++) await add(store, 1).then((one) => remove(store, one));
   // The last one is in the segment that is written to.
-  assertEquals([countOf(directory, "logged"), countOf(directory, "contents")], [1, 9]);
+  assertEquals([countOf(directory, "pieces"), countOf(directory, "contents")], [1, 9]);
   await holds(store, stay);
   store.shrink();
   assertEquals(segments(directory).length, 1);
   const next = openStore(directory);
   await holds(next, stay);
   await remove(next, stay);
-  assertEquals([countOf(directory, "logged"), countOf(directory, "contents")], [0, 0]);
+  assertEquals([countOf(directory, "pieces"), countOf(directory, "contents")], [0, 0]);
 });
 
 test("a content that cannot be read stays where it is, and holds up nothing", async (directory) => {
@@ -176,7 +176,7 @@ test("a segment that has gone makes its messages damaged", async (directory) => 
 test("rows that name no place are damage", async (directory) => {
   const store = openStore(directory), [one] = await add(store, 1);
   const db = new DatabaseSync(`${directory}/queue.db`);
-  db.exec("DELETE FROM logged");
+  db.exec("DELETE FROM pieces");
   db.close();
   await assertRejects(() => store.content(idOf(one!)), DamagedRecord, "nothing says where");
 });

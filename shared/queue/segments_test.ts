@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { hasSmallDisks, SmallDisk } from "../../tests/support/disk.ts";
 import { namesIn } from "../../tests/support/files.ts";
 import { StorageError } from "../errors.ts";
-import { ContentLog, type Piece, readPiece, SEGMENT_BYTES } from "./content_log.ts";
+import { type Piece, readPiece, SEGMENT_BYTES, Segments } from "./segments.ts";
 import { DamagedRecord, FullDisk } from "./store.ts";
 
 const SIZE = 100_000;
@@ -19,20 +19,20 @@ function content(size = SIZE): readonly [string, Uint8Array] {
 class World {
   readonly clock = { ms: 0 };
   readonly directory: string;
-  log: ContentLog;
+  segments: Segments;
 
   constructor(root: string) {
     this.directory = `${root}/segments`;
-    this.log = this.open();
-    this.log.prepare();
+    this.segments = this.open();
+    this.segments.prepare();
   }
 
-  open(): ContentLog {
-    return new ContentLog(this.directory, () => this.clock.ms);
+  open(): Segments {
+    return new Segments(this.directory, () => this.clock.ms);
   }
 
   async write(count: number, size?: number): Promise<Piece[]> {
-    return await this.log.write(Array.from({ length: count }, () => content(size)));
+    return await this.segments.write(Array.from({ length: count }, () => content(size)));
   }
 
   get files(): string[] {
@@ -59,7 +59,7 @@ async function until(made: () => boolean): Promise<void> {
 
 test("write() keeps contents of any length, each where it says, for nobody else", async (world) => {
   const contents = [content(1), content(SIZE), content(SEGMENT_BYTES + 5), content(33_000)];
-  const pieces = await world.log.write(contents);
+  const pieces = await world.segments.write(contents);
   for (const [n, piece] of pieces.entries()) {
     assertEquals(piece.queueId, contents[n]![0]);
     assertEquals(readPiece(world.directory, piece), contents[n]![1]);
@@ -71,7 +71,7 @@ test("write() keeps contents of any length, each where it says, for nobody else"
 
 test("write() at the same time mixes nothing", async (world) => {
   const contents = Array.from({ length: 100 }, () => [content(), content(40_000)]);
-  const pieces = await Promise.all(contents.map((each) => world.log.write(each)));
+  const pieces = await Promise.all(contents.map((each) => world.segments.write(each)));
   for (const [n, pair] of pieces.entries()) {
     for (const [m, piece] of pair.entries()) {
       assertEquals(readPiece(world.directory, piece), contents[n]![m]![1]);
@@ -85,7 +85,7 @@ test("segments that no message needs are written over, under another number", as
   let last: Piece | undefined;
   for (let i = 0; i < 10 * FITTING; i++) {
     const [piece] = await world.write(1);
-    if (last) world.log.release(last);
+    if (last) world.segments.release(last);
     last = piece;
   }
   assert(last!.segment >= 10, `segment ${last!.segment}`);
@@ -97,36 +97,36 @@ test("segments that no message needs are written over, under another number", as
 
 test("a reader never gets the next message's bytes as those of one that is gone", async (world) => {
   const pieces = await world.write(FITTING);
-  for (const piece of pieces) world.log.release(piece);
+  for (const piece of pieces) world.segments.release(piece);
   // Another one begins, this one is to be had; then it is written over.
   await world.write(FITTING);
   await world.write(1);
   assertThrows(() => readPiece(world.directory, pieces[0]!), DamagedRecord);
 });
 
-test("clear() gives back all that no message needs, and the log goes on", async (world) => {
+test("clear() gives back all that no message needs, and what comes next has a place", async (world) => {
   const pieces = await world.write(2 * FITTING + 1);
-  for (const piece of pieces) world.log.release(piece);
-  world.log.clear();
+  for (const piece of pieces) world.segments.release(piece);
+  world.segments.clear();
   assertEquals(world.files, []);
   const [kept] = await world.write(1);
-  world.log.clear();
+  world.segments.clear();
   assertEquals(world.files, [`${kept!.segment}`]);
 });
 
 test("what keeps no more than 64 MiB of free segments removes the others", async (world) => {
   const pieces = await world.write(20 * FITTING);
-  for (const piece of pieces) world.log.release(piece);
+  for (const piece of pieces) world.segments.release(piece);
   // And the one that is written to.
   await until(() => world.files.length <= 17);
 });
 
 test("abandon() has its segment neither written to nor over any more", async (world) => {
   const [kept, doubtful] = await world.write(2);
-  world.log.abandon(doubtful!);
+  world.segments.abandon(doubtful!);
   const [next] = await world.write(1);
   assert(next!.segment > doubtful!.segment);
-  world.log.release(kept!);
+  world.segments.release(kept!);
   await until(() => !world.files.includes(`${kept!.segment}`));
   await world.write(FITTING);
   assert(!world.files.includes(`${kept!.segment}`));
@@ -134,7 +134,7 @@ test("abandon() has its segment neither written to nor over any more", async (wo
 
 test("release() of what is not there, or a second time, changes nothing", async (world) => {
   const [piece, other] = await world.write(2);
-  for (const each of [piece!, piece!, { ...other! }]) world.log.release(each);
+  for (const each of [piece!, piece!, { ...other! }]) world.segments.release(each);
   assertEquals(readPiece(world.directory, other!).length, SIZE);
   await world.write(FITTING);
   assertEquals(readPiece(world.directory, other!).length, SIZE);
@@ -144,23 +144,23 @@ test("sparse() names what is left of a segment, once, when it was so for ten sec
   const pieces = await world.write(FITTING), some = await world.write(FITTING);
   await world.write(1);
   const few = Math.floor(SEGMENT_BYTES / 8 / SIZE);
-  for (const piece of pieces.slice(few)) world.log.release(piece);
-  for (const piece of some.slice(few + 2)) world.log.release(piece);
-  assertEquals(world.log.sparse(), []);
+  for (const piece of pieces.slice(few)) world.segments.release(piece);
+  for (const piece of some.slice(few + 2)) world.segments.release(piece);
+  assertEquals(world.segments.sparse(), []);
   world.clock.ms = 9_999;
-  assertEquals(world.log.sparse(), []);
+  assertEquals(world.segments.sparse(), []);
   world.clock.ms = 10_000;
-  assertEquals(world.log.sparse(), pieces.slice(0, few));
-  assertEquals(world.log.sparse(), []);
+  assertEquals(world.segments.sparse(), pieces.slice(0, few));
+  assertEquals(world.segments.sparse(), []);
 });
 
 test("sparse() passes by segments that are empty by then", async (world) => {
   const pieces = await world.write(FITTING), others = await world.write(FITTING);
   await world.write(1);
-  for (const piece of [...pieces.slice(1), ...others.slice(1)]) world.log.release(piece);
-  world.log.release(pieces[0]!);
+  for (const piece of [...pieces.slice(1), ...others.slice(1)]) world.segments.release(piece);
+  world.segments.release(pieces[0]!);
   world.clock.ms = 20_000;
-  assertEquals(world.log.sparse(), [others[0]!]);
+  assertEquals(world.segments.sparse(), [others[0]!]);
 });
 
 test("a start removes segments that no message names, and leaves the others as they are", async (world) => {
@@ -168,23 +168,23 @@ test("a start removes segments that no message names, and leaves the others as t
   Deno.writeTextFileSync(`${world.directory}/what is this`, "");
   Deno.mkdirSync(`${world.directory}/lost+found`);
   const bytes = readPiece(world.directory, named);
-  world.log = world.open();
-  world.log.adopt(named);
-  assertEquals(world.log.sweep(), 3);
+  world.segments = world.open();
+  world.segments.adopt(named);
+  assertEquals(world.segments.sweep(), 3);
   assertEquals(world.files.filter((name) => name !== "lost+found"), [`${named.segment}`]);
   const [next] = await world.write(1);
   assert(next!.segment > pieces.at(-1)!.segment);
   assertEquals(readPiece(world.directory, named), bytes);
   world.clock.ms = 10_000;
-  assertEquals(world.log.sparse(), [named]);
+  assertEquals(world.segments.sparse(), [named]);
 });
 
 test("a start at which not everything can be read leaves every segment as it is", async (world) => {
   const pieces = await world.write(2 * FITTING);
-  world.log = world.open();
-  world.log.adopt(pieces[0]!);
-  world.log.keepAll();
-  world.log.release(pieces[0]!);
+  world.segments = world.open();
+  world.segments.adopt(pieces[0]!);
+  world.segments.keepAll();
+  world.segments.release(pieces[0]!);
   await world.write(2 * FITTING);
   for (const piece of pieces) assertEquals(readPiece(world.directory, piece).length, SIZE);
 });
@@ -226,9 +226,9 @@ Deno.test({
     const free = disk.free;
     for (const piece of await world.write(3)) {
       assertEquals(readPiece(world.directory, piece).length, SIZE);
-      world.log.release(piece);
+      world.segments.release(piece);
     }
-    world.log.clear();
+    world.segments.clear();
     assert(disk.free >= free, `${free - disk.free} bytes are still in use`);
   },
 });

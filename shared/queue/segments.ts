@@ -1,9 +1,8 @@
 /**
- * Content too large to go through the database, which writes all that it takes twice, and too small for a file of its own: one
- * after another in the files of one directory, its segments, named by number. What a batch brings is written and synced in one
- * go, directory included where a segment is new, before the commit that names it. A segment is written from its beginning to
- * its end once; when no message is in it any more it gets another number, and is written over. One that no message names after
- * a crash is an orphan.
+ * Content too large for the database, which writes all that it takes twice, and too small for a file of its own: one behind
+ * another in segments, the numbered files of one directory. What a batch brings is written and synced in one go, the directory
+ * included where a segment is new, before the commit that names it. A segment is written from its beginning to its end once;
+ * when no message is in it any more it gets another number and is written over. One that no message names is an orphan.
  */
 
 import { join } from "@std/path";
@@ -46,7 +45,7 @@ class Segment {
   constructor(readonly number: number) {}
 }
 
-export class ContentLog {
+export class Segments {
   #segments = new Map<number, Segment>();
   #current: Segment | undefined;
   /** Segments that are written over next. */
