@@ -32,7 +32,7 @@ test("deliveries that end on a full disk leave the queue", async (world, disk, g
   const log = `${disk.directory}/queue/queue.db-wal`, { size } = Deno.statSync(log);
   let count = 0;
   for (; Deno.statSync(log).size === size; count++) {
-    await world.enqueue([`a@${count}.x`], { content: new Uint8Array(100_000) });
+    await world.enqueue([`a@${count}.x`], { content: new Uint8Array(32 * 1024) });
   }
   await world.until(() => gate.waiting.length === count);
   // The log is full, and what it holds has no place in the database.

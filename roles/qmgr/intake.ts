@@ -9,6 +9,7 @@ import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import { answer, type Answerer, type Conversation } from "../../shared/ipc/server.ts";
 import type { Envelope, Recipient } from "../../shared/mail/envelope.ts";
 import { intakeService } from "../../shared/protocols/queue.ts";
+import { MAX_DATABASE_CONTENT } from "../../shared/queue/outside_contents.ts";
 import type { Kept, QueueStore } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import { ActiveMessage, numbered } from "./active_message.ts";
@@ -84,7 +85,7 @@ export class Intake {
     stopAt?.("intake.content_written");
     let already: string | undefined;
     const rows = recipients.length + (expanded?.length ?? 0);
-    const bytes = databaseBytes(content instanceof Uint8Array ? content : head, rows);
+    const bytes = bytesOnDisk(content, head, rows);
     this.space.hold(bytes);
     // A place is promised before the commit, so that what is active on the disk is active here.
     const active = this.takesNew();
@@ -174,9 +175,12 @@ async function headOf(content: Content, share: Share): Promise<Uint8Array> {
   return parts.length === 1 ? parts[0]! : concat(parts);
 }
 
-/** What the disk has to have for what goes into the database. */
-function databaseBytes(content: Uint8Array | undefined, recipients: number): number {
-  return COPIES * ((content?.length ?? 0) + MESSAGE_BYTES + RECIPIENT_BYTES * recipients);
+/** What the disk has to have for a message besides a content file. */
+function bytesOnDisk(content: Kept, head: Uint8Array | undefined, recipients: number): number {
+  const row = MESSAGE_BYTES + RECIPIENT_BYTES * recipients;
+  if (!(content instanceof Uint8Array)) return COPIES * (row + (head?.length ?? 0));
+  const { length } = content;
+  return length > MAX_DATABASE_CONTENT ? COPIES * row + length : COPIES * (row + length);
 }
 
 function sizeOf(content: Kept): number {

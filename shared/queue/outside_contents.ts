@@ -9,7 +9,7 @@ import { type Chunks, ContentFile, spoolContent } from "./kept_content.ts";
 import { isOfOnePart, type Kept, type NewMessage } from "./store.ts";
 
 /** Content above this goes to a segment. Up to it a second sync costs more than what the database writes twice. */
-const DATABASE_BYTES = 32 * 1024;
+export const MAX_DATABASE_CONTENT = 32 * 1024;
 
 /** Where contents of new messages are that are in segments. */
 export type Pieces = ReadonlyMap<NewMessage, Piece>;
@@ -54,7 +54,7 @@ export class OutsideContents {
   write(added: readonly NewMessage[]): Pieces | Promise<Pieces> {
     const longer = added.flatMap((message) => {
       const { envelope: { queueId }, content } = message;
-      const isLonger = content instanceof Uint8Array && content.length > DATABASE_BYTES;
+      const isLonger = content instanceof Uint8Array && content.length > MAX_DATABASE_CONTENT;
       return isLonger ? [{ message, named: [queueId, content] as const }] : [];
     });
     if (!longer.length) return NO_PIECES;
