@@ -102,7 +102,8 @@ async function untilRefused(scene: Scene, name: string, ...lengths: number[]): P
 async function burst(scene: Scene): Promise<string[]> {
   const sessions = Array.from(
     { length: SESSIONS },
-    (_, n) => untilRefused(scene, `burst-${n}`, ...n % 2 ? [1000, 50_000, 200_000] : [LARGE]),
+    (_, n) =>
+      untilRefused(scene, `burst-${n}`, ...n % 2 ? [1000, 30_000, 50_000, 200_000] : [LARGE]),
   );
   return (await Promise.all(sessions)).flat();
 }
@@ -166,14 +167,18 @@ test("a disk that runs full at any write refuses or keeps each message", async (
     accepted.push(...taken);
     if (taken.length < MANY) refused++;
   };
-  for (let pages = 0; pages < 24; pages += 2 * STRIDE) await step(`small-${pages}`, pages, 50_000);
+  for (let pages = 0; pages < 24; pages += 2 * STRIDE) await step(`small-${pages}`, pages, 30_000);
+  for (let pages = 0; pages < 24; pages += 4 * STRIDE) {
+    await step(`middling-${pages}`, pages, 50_000);
+  }
   for (let pages = 0; pages <= 160; pages += 16 * STRIDE) {
     await step(`large-${pages}`, pages, LARGE);
   }
   disk.empty();
   await untilTaken(scene);
   assert(accepted.length > 0 && refused > 0, `${accepted.length} accepted, ${refused} refused`);
-  assertMatch(scene.system.output, /queue file write error: .*full/);
+  assertMatch(scene.system.output, /queue file write error: .*queue\.db: .*full/);
+  assertMatch(scene.system.output, /queue file write error: .*segments: No space/);
   await allArrived(scene, accepted);
 });
 
