@@ -246,22 +246,27 @@ export class Segments {
 }
 
 /** A content; throws DamagedRecord when it is not all there, StorageError when it cannot be read now. */
-export function readPiece(directory: string, piece: Piece): Uint8Array {
-  const path = segmentPath(directory, piece.segment), what = `read content ${piece.queueId}`;
-  const bytes = new Uint8Array(piece.size);
-  let at = 0;
+export function readPiece(directory: string, { queueId, segment, at, size }: Piece): Uint8Array {
+  const path = segmentPath(directory, segment), what = `read content ${queueId}`;
   try {
     using file = Deno.openSync(path, { read: true });
-    file.seekSync(piece.at, Deno.SeekMode.Start);
-    for (let count; at < bytes.length && (count = file.readSync(bytes.subarray(at))); at += count);
+    const missing = at + size - file.statSync().size;
+    if (missing > 0) throw new DamagedRecord(`${what}: ${missing} bytes are missing`);
+    file.seekSync(at, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(size);
+    for (let got = 0; got < size;) {
+      const count = file.readSync(bytes.subarray(got));
+      if (count === null) throw new DamagedRecord(`${what}: ${size - got} bytes are missing`);
+      got += count;
+    }
     // Its owner gives it another name before writing over it.
     Deno.statSync(path);
+    return bytes;
   } catch (error) {
+    if (error instanceof DamagedRecord) throw error;
     const Kind = error instanceof Deno.errors.NotFound ? DamagedRecord : StorageError;
     throw new Kind(`${what}: ${reason(error)}`);
   }
-  if (at < bytes.length) throw new DamagedRecord(`${what}: ${bytes.length - at} bytes are missing`);
-  return bytes;
 }
 
 function segmentPath(directory: string, number: number): string {

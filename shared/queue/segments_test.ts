@@ -194,6 +194,9 @@ test("readPiece() finds what is cut short or gone", async (world) => {
   Deno.truncateSync(path, last!.at + 10);
   assertEquals(readPiece(world.directory, piece!).length, SIZE);
   assertThrows(() => readPiece(world.directory, last!), DamagedRecord, "99990 bytes are missing");
+  const absurd = { ...piece!, size: 1e15 };
+  assertThrows(() => readPiece(world.directory, absurd), DamagedRecord, "are missing");
+  assertThrows(() => readPiece(world.directory, { ...piece!, at: -1 }), StorageError);
   Deno.removeSync(path);
   assertThrows(() => readPiece(world.directory, piece!), DamagedRecord, "No such file");
 });
