@@ -24,6 +24,7 @@ import { type Parameter, valueOf } from "../../shared/parameters/declare.ts";
 import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { controlService } from "../../shared/protocols/control.ts";
 import { flushLog, installSink } from "../../shared/role/sink.ts";
+import { SharedRun } from "../../shared/shared_run.ts";
 import { clearSocket, protectSocket } from "./directories.ts";
 import { isRoot, readHost } from "./host.ts";
 import { alreadyRunning, takePidFile } from "./pid_file.ts";
@@ -66,13 +67,18 @@ export async function supervise(options: ServeOptions): Promise<number> {
   return EX.OK;
 }
 
+/** Each says what was wrong, or nothing. */
+type Reloads = SharedRun<string>;
+
 /** From the first process to the last. */
 async function run(supervisor: Supervisor, options: ServeOptions, layers: string): Promise<void> {
   const { configuration } = options;
   installLog(configuration);
-  const ended = untilStopped(supervisor, options);
+  // Who asks while one is under way gets what is in the files when that one is done.
+  const reloads = new SharedRun(() => reload(supervisor, options));
+  const ended = untilStopped(supervisor, reloads);
   const started = supervisor.start().then(() => true);
-  const control = answerControl(supervisor, options, layers);
+  const control = answerControl(supervisor, reloads, options.configuration, layers);
   // A signal may come before everything has started.
   if (await Promise.race([started, ended.then(() => false)])) {
     inForce("daemon started", configuration.value("mail_version"), configuration.directory);
@@ -105,7 +111,7 @@ function installLog(configuration: Configuration): void {
 }
 
 /** Resolves when a signal or `postern stop` has ended everything; SIGHUP reloads. */
-function untilStopped(supervisor: Supervisor, options: ServeOptions): Promise<void> {
+function untilStopped(supervisor: Supervisor, reloads: Reloads): Promise<void> {
   return new Promise((resolve) => {
     const stop = (signal: number) => {
       info(`terminating on signal ${signal}`);
@@ -113,7 +119,7 @@ function untilStopped(supervisor: Supervisor, options: ServeOptions): Promise<vo
     };
     process.on("SIGTERM", () => stop(15));
     process.on("SIGINT", () => stop(2));
-    process.on("SIGHUP", () => void reload(supervisor, options));
+    process.on("SIGHUP", () => void reloads.join());
   });
 }
 
@@ -162,14 +168,17 @@ function changedOfFixed(before: Configuration, next: Configuration): string | un
     .find((each) => valueOf(each, next) !== valueOf(each, before))?.name;
 }
 
-function answerControl(supervisor: Supervisor, options: ServeOptions, layers: string) {
-  const queue = options.configuration.value("queue_directory");
+function answerControl(
+  supervisor: Supervisor,
+  reloads: Reloads,
+  configuration: Configuration,
+  layers: string,
+) {
+  const queue = configuration.value("queue_directory");
   const answerer = answer(controlService, {
     // deno-lint-ignore require-await
     status: async () => ({ layers: layers.slice(0, 200), services: supervisor.status() }),
-    reload: async () => ({
-      error: withoutControls((await reload(supervisor, options)).slice(0, 2000)),
-    }),
+    reload: async () => ({ error: withoutControls((await reloads.join()).slice(0, 2000)) }),
     // deno-lint-ignore require-await
     want: async ({ service }) => {
       supervisor.want(service);

@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
-import { SharedSync } from "./shared_sync.ts";
+import { SharedRun } from "../shared_run.ts";
 import { SpareFiles, tryToRemove } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
@@ -18,7 +18,7 @@ const READ_BYTES = 256 * 1024;
 
 export class ContentFiles {
   #spares: SpareFiles;
-  #names = new SharedSync(() => this.#syncDirectory());
+  #names = new SharedRun(() => this.#syncDirectory());
   /** Files that somebody reads, and how many do. */
   #read = new Map<string, number>();
 
@@ -39,7 +39,7 @@ export class ContentFiles {
       const size = await writeAll(file, source);
       await file.syncData().catch(failed(`write content ${queueId}`));
       file.close();
-      await this.#names.sync().catch(failed(`sync ${this.directory}`));
+      await this.#names.join().catch(failed(`sync ${this.directory}`));
       return size;
     } catch (error) {
       close(file);

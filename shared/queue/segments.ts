@@ -8,7 +8,7 @@
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
-import { SharedSync } from "./shared_sync.ts";
+import { SharedRun } from "../shared_run.ts";
 import { tryToRemove } from "./spare_files.ts";
 import { DamagedRecord, FullDisk } from "./store.ts";
 
@@ -52,7 +52,7 @@ export class Segments {
   #free: number[] = [];
   #sparse: Segment[] = [];
   #last = 0;
-  #names = new SharedSync(() => this.#syncDirectory());
+  #names = new SharedRun(() => this.#syncDirectory());
 
   /** `directory` is made, with mode 0700, by `prepare`. */
   constructor(readonly directory: string, readonly steady: () => number) {}
@@ -208,7 +208,7 @@ export class Segments {
   async #sync(segment: Segment, file: Deno.FsFile): Promise<void> {
     await file.syncData();
     if (segment.isNamed) return;
-    await this.#names.sync();
+    await this.#names.join();
     segment.isNamed = true;
   }
 

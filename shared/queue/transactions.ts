@@ -5,7 +5,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { reason, StorageError } from "../errors.ts";
-import { SharedSync } from "./shared_sync.ts";
+import { SharedRun } from "../shared_run.ts";
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -14,7 +14,7 @@ export class Transactions {
   #commit;
   #rollback;
   #log: Deno.FsFile;
-  #syncs = new SharedSync(() => this.#sync());
+  #syncs = new SharedRun(() => this.#sync());
   /** Why nobody knows what of the log is on disk. */
   #doubt: StorageError | undefined;
   /** What the next transaction begins with. */
@@ -54,7 +54,7 @@ export class Transactions {
    * next transaction, which begins with `undo`.
    */
   async sync(undo: () => void = () => {}): Promise<void> {
-    await this.#syncs.sync();
+    await this.#syncs.join();
     if (!this.#doubt) return;
     this.#undo.push(undo);
     throw this.#doubt;
