@@ -6,7 +6,7 @@ import { StorageError } from "../errors.ts";
 import type { ContentFiles } from "./content_files.ts";
 import type { Kept } from "./store.ts";
 
-/** Content above this gets a file of its own: the log would write it twice. */
+/** Content above this gets a file of its own: it is written as it comes. */
 export const MAX_WHOLE_CONTENT = 256 * 1024;
 
 /** What content that is still arriving may take of memory, all of it together. */

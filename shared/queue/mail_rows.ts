@@ -1,4 +1,4 @@
-/** What a batch does to the rows of `messages`, `recipients` and `contents`; the states are at the top of `sqlite_store.ts`. */
+/** What a batch does to the rows of messages, their recipients, contents and pieces; the states are at the top of `sqlite_store.ts`. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Outcome, Recipient } from "../mail/envelope.ts";
@@ -41,7 +41,9 @@ export class MailRows {
     );
     this.#addContent = db.prepare("INSERT INTO contents (message, bytes) VALUES (?, ?)");
     this.#addPiece = db.prepare("INSERT INTO pieces (message, segment, at) VALUES (?, ?, ?)");
-    this.#removePiece = db.prepare("DELETE FROM pieces WHERE message = ?");
+    this.#removePiece = db.prepare(
+      "DELETE FROM pieces WHERE message = ? AND segment = ? AND at = ?",
+    );
     this.#setPlace = db.prepare("UPDATE messages SET place = 'database' WHERE id = ?");
     this.#find = db.prepare("SELECT id FROM messages WHERE queue_id = ?");
     this.#setOutcome = db.prepare(
@@ -105,10 +107,10 @@ export class MailRows {
   }
 
   /** Takes a content over that was in a segment. */
-  takeOver(queueId: string, bytes: Uint8Array): void {
+  takeOver({ queueId, segment, at }: Piece, bytes: Uint8Array): void {
     const id = this.#idOf(queueId);
     // It may be gone by now.
-    if (id === undefined || !this.#removePiece.run(id).changes) return;
+    if (id === undefined || !this.#removePiece.run(id, segment, at).changes) return;
     this.#addContent.run(id, bytes);
     this.#setPlace.run(id);
   }

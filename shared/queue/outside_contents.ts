@@ -3,9 +3,9 @@
 import { StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
 import type { ContentFiles } from "./content_files.ts";
-import { type Piece, readPiece, type Segments } from "./segments.ts";
 import type { Rows } from "./due.ts";
 import { type Chunks, ContentFile, spoolContent } from "./kept_content.ts";
+import { MAX_SEGMENT, type Piece, readPiece, type Segments } from "./segments.ts";
 import { isOfOnePart, type Kept, type NewMessage } from "./store.ts";
 
 /** Content above this goes to a segment. Up to it a second sync costs more than what the database writes twice. */
@@ -14,10 +14,13 @@ export const MAX_DATABASE_CONTENT = 32 * 1024;
 /** Where contents of new messages are that are in segments. */
 export type Pieces = ReadonlyMap<NewMessage, Piece>;
 const NO_PIECES: Pieces = new Map();
+const NONE: readonly Piece[] = [];
 
 export class OutsideContents {
   #filed = new Set<string>();
   #pieces = new Map<string, Piece>();
+  /** Pieces of commits that failed: a crash may leave messages that name them, until the next commit has taken those back. */
+  #doubtful = new Set<Piece>();
 
   constructor(readonly files: ContentFiles, readonly segments: Segments, readonly read: Rows) {}
 
@@ -28,7 +31,7 @@ export class OutsideContents {
     let orphans = this.files.sweep((queueId) => this.#isFiled(queueId));
     if (this.#adopt()) orphans += this.segments.sweep();
     else this.segments.keepAll();
-    if (orphans) warning(`queue: removed ${orphans} content files that no message names`);
+    if (orphans) warning(`queue: removed ${orphans} files of contents that no message names`);
   }
 
   /** Where the content of a message is; undefined when there is no such message. */
@@ -88,20 +91,38 @@ export class OutsideContents {
     this.segments.release(piece);
   }
 
-  /** No new message has come of this, or nobody knows. */
-  abandon(piece: Piece): void {
-    if (this.#pieces.get(piece.queueId) === piece) this.#pieces.delete(piece.queueId);
-    this.segments.abandon(piece);
+  /** A commit has succeeded: what no message has got of these is free. */
+  settle(pieces: Pieces): void {
+    for (const piece of pieces.values()) {
+      if (this.#pieces.get(piece.queueId) !== piece) this.segments.release(piece);
+    }
+  }
+
+  /** A commit has failed. */
+  doubt(pieces: Pieces): void {
+    for (const piece of pieces.values()) {
+      if (this.#pieces.get(piece.queueId) === piece) this.#pieces.delete(piece.queueId);
+      this.#doubtful.add(piece);
+    }
+  }
+
+  /** What is doubtful now; a commit that begins after this, and succeeds, frees it. */
+  get doubtful(): readonly Piece[] {
+    return this.#doubtful.size ? [...this.#doubtful] : NONE;
+  }
+
+  free(pieces: readonly Piece[]): void {
+    for (const piece of pieces) if (this.#doubtful.delete(piece)) this.segments.release(piece);
   }
 
   /** Has `takeOver` bring to the database what is left in a segment that is hardly used; answers what it brought there. */
-  thinOut(takeOver: (queueId: string, bytes: Uint8Array) => void): Piece[] {
+  thinOut(takeOver: (piece: Piece, bytes: Uint8Array) => void): Piece[] {
     return this.segments.sparse().filter((piece) => {
       try {
-        takeOver(piece.queueId, readPiece(this.segments.directory, piece));
+        takeOver(piece, readPiece(this.segments.directory, piece));
         return true;
       } catch (error) {
-        // It stays where it is.
+        // It stays where it is for now.
         if (!(error instanceof StorageError)) throw error;
         return false;
       }
@@ -123,8 +144,11 @@ export class OutsideContents {
 
   /** Takes over the pieces that messages name; false when not all of them can be read. */
   #adopt(): boolean {
-    const sql =
-      "SELECT queue_id AS queueId, segment, at, size FROM pieces JOIN messages ON id = message";
+    // What no segment can be is no reason not to start: whoever wants that content hears that it is damaged.
+    const sql = `SELECT queue_id AS queueId, segment, at, size FROM pieces
+      JOIN messages ON id = message
+      WHERE segment BETWEEN 1 AND ${MAX_SEGMENT} AND at BETWEEN 0 AND ${MAX_SEGMENT}
+        AND size <= ${MAX_SEGMENT}`;
     try {
       for (const piece of this.read<Piece>(sql)) {
         this.#pieces.set(piece.queueId, piece);

@@ -114,6 +114,51 @@ test("a message that is refused leaves the segments to others", async (directory
   await assertRejects(() => store.content(idOf(first!)), DamagedRecord, "not in the queue");
 });
 
+test("a message that is refused beside one of its own id leaves that one's content alone", async (directory) => {
+  const store = openStore(directory), [first, second] = [message(), message()];
+  const { refused } = await store.commit(
+    batch({ added: [first!, { ...second!, envelope: first!.envelope }] }),
+  );
+  assertEquals([...refused], [idOf(first!)]);
+  await add(store, 2 * FITTING);
+  await holds(store, [first!]);
+});
+
+test("what a failed commit may have left names its own bytes until it is taken back", async (directory) => {
+  const store = openStore(directory), lost = [message(), message()];
+  const { syncData } = Deno.FsFile.prototype;
+  let syncs = 0;
+  try {
+    // The segment's, then the log's.
+    Deno.FsFile.prototype.syncData = () =>
+      ++syncs === 2 ? Promise.reject(new Error("Input/output error")) : Promise.resolve();
+    await assertRejects(() => store.commit(batch({ added: lost })), StorageError, "Input/output");
+  } finally {
+    Deno.FsFile.prototype.syncData = syncData;
+  }
+  // As a crash now might leave it.
+  await holds(openReader(directory), lost);
+  const later = await add(store, 3 * FITTING);
+  await holds(store, later);
+  assertEquals(await store.find(idOf(lost[0]!)), undefined);
+  await remove(store, later);
+  await store.close();
+  assertEquals(segments(directory), []);
+});
+
+test("rows that no segment can have are damage, and keep nobody from starting", async (directory) => {
+  const store = openStore(directory), [one, other] = await add(store, 2);
+  const db = new DatabaseSync(`${directory}/queue.db`);
+  db.exec("UPDATE pieces SET segment = 1 << 50 WHERE message = 1");
+  db.exec("UPDATE pieces SET at = -9223372036854775808 WHERE message = 2");
+  db.close();
+  const next = openStore(directory);
+  for (const each of [one!, other!]) {
+    await assertRejects(async () => await next.content(idOf(each)), DamagedRecord);
+  }
+  await add(next, 1).then((added) => holds(next, added));
+});
+
 test("a commit that fails leaves nothing in a segment", async (directory) => {
   const store = openStore(directory);
   const other = new DatabaseSync(`${directory}/queue.db`);

@@ -19,7 +19,10 @@ const MAX_FREE_SEGMENTS = 64 * 1024 * 1024 / SEGMENT_BYTES;
 /** A segment with less than this in use, and for so long, is more than those few messages are worth. */
 const SPARSE_BYTES = SEGMENT_BYTES / 8;
 const SPARSE_MS = 10_000;
-const NUMBER = /^\d{1,15}$/;
+/** Numbers beyond this are not ours. */
+export const MAX_SEGMENT = 999_999_999_999;
+/** Where not all rows can be read, these may name numbers beyond those of the files. */
+const LEAP = 1_000_000;
 
 /** Where the content of a message is. */
 export interface Piece {
@@ -37,10 +40,10 @@ class Segment {
   end = 0;
   /** Its name is on the disk. */
   isNamed = false;
-  /** Nobody knows what of it is on the disk, or what names it: it is not written over. */
+  /** Nobody knows what of it is on the disk: nothing more is written to it. */
   isDoubtful = false;
-  /** Since when it is sparse. */
-  sparseSince: number | undefined;
+  /** Since when it is sparse, or when what is left in it was last to be moved. */
+  sparseSince = 0;
 
   constructor(readonly number: number) {}
 }
@@ -50,7 +53,8 @@ export class Segments {
   #current: Segment | undefined;
   /** Segments that are written over next. */
   #free: number[] = [];
-  #sparse: Segment[] = [];
+  /** Segments that hardly anything is left of, the longest so first. */
+  #sparse = new Set<Segment>();
   #last = 0;
   #names = new SharedRun(() => this.#syncDirectory());
 
@@ -74,15 +78,14 @@ export class Segments {
     for (const { name, isDirectory } of Deno.readDirSync(this.directory)) {
       // As lost+found is.
       if (isDirectory) continue;
-      const number = NUMBER.test(name) ? Number(name) : 0;
-      this.#last = Math.max(this.#last, number);
-      if (this.#segments.has(number)) continue;
+      if (this.#segments.has(numberOf(name))) continue;
       const path = join(this.directory, name);
       try {
         Deno.removeSync(path);
         removed++;
       } catch (error) {
         warning(`remove ${path}, which no message names: ${reason(error)}`);
+        this.#last = Math.max(this.#last, numberOf(name));
       }
     }
     for (const segment of this.#segments.values()) {
@@ -92,22 +95,24 @@ export class Segments {
     return removed;
   }
 
-  /** At a start at which not all is known that messages name: no segment is removed or written over. */
+  /** At a start at which not all is known that messages name: what is there stays, and is not written to. */
   keepAll(): void {
     for (const { name } of Deno.readDirSync(this.directory)) {
-      if (NUMBER.test(name)) this.#last = Math.max(this.#last, Number(name));
+      this.#last = Math.max(this.#last, numberOf(name));
     }
-    this.#segments.clear();
+    this.#last += LEAP;
   }
 
   /** Writes contents and syncs them; where each is. Throws StorageError, and then nothing of them is kept. */
   async write(
     contents: readonly (readonly [queueId: string, bytes: Uint8Array])[],
   ): Promise<Piece[]> {
-    const pieces: Piece[] = [], files = new Map<Segment, Deno.FsFile>();
+    const pieces: Piece[] = [], touched = new Set<Segment>();
+    const files = new Map<Segment, Deno.FsFile>();
     try {
       for (const [queueId, bytes] of contents) {
         const segment = this.#roomFor(bytes.length);
+        touched.add(segment);
         if (!files.has(segment)) files.set(segment, this.#openAtEnd(segment));
         const piece = { queueId, segment: segment.number, at: segment.end, size: bytes.length };
         pieces.push(piece);
@@ -118,7 +123,7 @@ export class Segments {
       for (const [segment, file] of files) await this.#sync(segment, file);
       return pieces;
     } catch (error) {
-      for (const segment of files.keys()) this.#doubt(segment);
+      for (const segment of touched) this.#doubt(segment);
       for (const piece of pieces) this.release(piece);
       // It may have been for want of space.
       this.clear();
@@ -129,7 +134,7 @@ export class Segments {
     }
   }
 
-  /** No message needs this, which is durable. */
+  /** No message names this, and none will after a crash. */
   release(piece: Piece): void {
     const segment = this.#segments.get(piece.segment);
     if (!segment?.pieces.delete(piece)) return;
@@ -137,21 +142,15 @@ export class Segments {
     if (segment !== this.#current) this.#look(segment);
   }
 
-  /** No message may need this; but it is not certain that none names it. */
-  abandon(piece: Piece): void {
-    const segment = this.#segments.get(piece.segment);
-    if (segment) this.#doubt(segment);
-    this.release(piece);
-  }
-
   /** What is left in a segment that is hardly used: whoever moves it elsewhere gets the segment's space. */
   sparse(): readonly Piece[] {
-    for (let segment = this.#sparse[0]; segment; segment = this.#sparse[0]) {
-      if (this.steady() - segment.sparseSince! < SPARSE_MS) break;
-      this.#sparse.shift();
-      if (segment.used) return [...segment.pieces];
-    }
-    return [];
+    const [segment] = this.#sparse, now = this.steady();
+    if (!segment || now - segment.sparseSince < SPARSE_MS) return [];
+    // What cannot be moved now is tried again.
+    this.#sparse.delete(segment);
+    this.#sparse.add(segment);
+    segment.sparseSince = now;
+    return [...segment.pieces];
   }
 
   /** Gives back the space that no message needs. */
@@ -207,8 +206,8 @@ export class Segments {
 
   async #sync(segment: Segment, file: Deno.FsFile): Promise<void> {
     await file.syncData();
-    if (segment.isNamed) return;
-    await this.#names.join();
+    if (!segment.isNamed) await this.#names.join();
+    if (segment.isDoubtful) throw new StorageError("a sync has failed");
     segment.isNamed = true;
   }
 
@@ -222,14 +221,16 @@ export class Segments {
   /** A segment that is not written to any more: is it worth its space? */
   #look(segment: Segment): void {
     if (segment.used === 0) this.#retire(segment);
-    else if (segment.used < SPARSE_BYTES && segment.sparseSince === undefined) {
+    else if (segment.used < SPARSE_BYTES && !this.#sparse.has(segment)) {
       segment.sparseSince = this.steady();
-      this.#sparse.push(segment);
+      this.#sparse.add(segment);
     }
   }
 
-  #retire({ number, isDoubtful }: Segment): void {
+  #retire(segment: Segment): void {
+    const { number, isDoubtful } = segment;
     this.#segments.delete(number);
+    this.#sparse.delete(segment);
     if (!isDoubtful && this.#free.length < MAX_FREE_SEGMENTS) this.#free.push(number);
     else this.#remove(number);
   }
@@ -240,8 +241,14 @@ export class Segments {
   }
 
   async #syncDirectory(): Promise<void> {
-    using directory = Deno.openSync(this.directory, { read: true });
-    await directory.sync();
+    try {
+      using directory = Deno.openSync(this.directory, { read: true });
+      await directory.sync();
+    } catch (error) {
+      // The next one may succeed, and say nothing of names that this one has lost.
+      for (const segment of this.#segments.values()) if (!segment.isNamed) this.#doubt(segment);
+      throw error;
+    }
   }
 }
 
@@ -267,6 +274,12 @@ export function readPiece(directory: string, { queueId, segment, at, size }: Pie
     const Kind = error instanceof Deno.errors.NotFound ? DamagedRecord : StorageError;
     throw new Kind(`${what}: ${reason(error)}`);
   }
+}
+
+/** The number of a segment's file; 0 for any other name. */
+function numberOf(name: string): number {
+  const number = Number(name);
+  return `${number}` === name && number > 0 && number <= MAX_SEGMENT ? number : 0;
 }
 
 function segmentPath(directory: string, number: number): string {

@@ -121,15 +121,41 @@ test("what keeps no more than 64 MiB of free segments removes the others", async
   await until(() => world.files.length <= 17);
 });
 
-test("abandon() has its segment neither written to nor over any more", async (world) => {
-  const [kept, doubtful] = await world.write(2);
-  world.segments.abandon(doubtful!);
+test("a segment that cannot be opened any more keeps nobody from writing", async (world) => {
+  const [kept] = await world.write(1);
+  Deno.removeSync(`${world.directory}/${kept!.segment}`);
+  await assertRejects(() => world.write(1), StorageError, "No such file");
   const [next] = await world.write(1);
-  assert(next!.segment > doubtful!.segment);
-  world.segments.release(kept!);
-  await until(() => !world.files.includes(`${kept!.segment}`));
-  await world.write(FITTING);
-  assert(!world.files.includes(`${kept!.segment}`));
+  assertEquals(readPiece(world.directory, next!).length, SIZE);
+});
+
+test("a directory that could not be synced leaves nothing in segments that it names", async (world) => {
+  const { sync } = Deno.FsFile.prototype;
+  let syncs = 0;
+  try {
+    Deno.FsFile.prototype.sync = async () => {
+      await new Promise((done) => setTimeout(done, 20));
+      if (++syncs === 1) throw new Error("Input/output error");
+    };
+    const both = await Promise.allSettled([world.write(1), world.write(1)]);
+    assertEquals(both.map(({ status }) => status), ["rejected", "rejected"]);
+  } finally {
+    Deno.FsFile.prototype.sync = sync;
+  }
+  const [next] = await world.write(1);
+  assertEquals([next!.segment, next!.at], [2, 0]);
+});
+
+test("a start takes other names for what they are", async (world) => {
+  const [piece] = await world.write(1);
+  for (const name of ["999999999999999", "1e3", "007", "-1", "0", " 2"]) {
+    Deno.writeTextFileSync(`${world.directory}/${name}`, "");
+  }
+  world.segments = world.open();
+  world.segments.adopt(piece!);
+  assertEquals(world.segments.sweep(), 6);
+  const [next] = await world.write(1);
+  assertEquals([piece!.segment, next!.segment], [1, 2]);
 });
 
 test("release() of what is not there, or a second time, changes nothing", async (world) => {
@@ -140,7 +166,7 @@ test("release() of what is not there, or a second time, changes nothing", async 
   assertEquals(readPiece(world.directory, other!).length, SIZE);
 });
 
-test("sparse() names what is left of a segment, once, when it was so for ten seconds", async (world) => {
+test("sparse() names what is left of a segment when it was so for ten seconds, until it is moved", async (world) => {
   const pieces = await world.write(FITTING), some = await world.write(FITTING);
   await world.write(1);
   const few = Math.floor(SEGMENT_BYTES / 8 / SIZE);
@@ -151,6 +177,11 @@ test("sparse() names what is left of a segment, once, when it was so for ten sec
   assertEquals(world.segments.sparse(), []);
   world.clock.ms = 10_000;
   assertEquals(world.segments.sparse(), pieces.slice(0, few));
+  assertEquals(world.segments.sparse(), []);
+  world.clock.ms = 20_000;
+  assertEquals(world.segments.sparse(), pieces.slice(0, few));
+  for (const piece of pieces.slice(0, few)) world.segments.release(piece);
+  world.clock.ms = 60_000;
   assertEquals(world.segments.sparse(), []);
 });
 
@@ -173,7 +204,7 @@ test("a start removes segments that no message names, and leaves the others as t
   assertEquals(world.segments.sweep(), 3);
   assertEquals(world.files.filter((name) => name !== "lost+found"), [`${named.segment}`]);
   const [next] = await world.write(1);
-  assert(next!.segment > pieces.at(-1)!.segment);
+  assert(next!.segment > named.segment);
   assertEquals(readPiece(world.directory, named), bytes);
   world.clock.ms = 10_000;
   assertEquals(world.segments.sparse(), [named]);
@@ -182,9 +213,7 @@ test("a start removes segments that no message names, and leaves the others as t
 test("a start at which not everything can be read leaves every segment as it is", async (world) => {
   const pieces = await world.write(2 * FITTING);
   world.segments = world.open();
-  world.segments.adopt(pieces[0]!);
   world.segments.keepAll();
-  world.segments.release(pieces[0]!);
   await world.write(2 * FITTING);
   for (const piece of pieces) assertEquals(readPiece(world.directory, piece).length, SIZE);
 });

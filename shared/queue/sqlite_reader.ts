@@ -5,7 +5,7 @@ import { reason, StorageError } from "../errors.ts";
 import type { Listed } from "../protocols/queue.ts";
 import { othersTurn } from "../timer.ts";
 import { ContentFiles } from "./content_files.ts";
-import { type Piece, readPiece } from "./segments.ts";
+import { MAX_SEGMENT, type Piece, readPiece } from "./segments.ts";
 import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./record.ts";
 import { contentDirectory, databaseFile, openReadOnly, segmentDirectory } from "./sqlite_schema.ts";
 import {
@@ -122,6 +122,16 @@ export class SqliteReader implements QueueReader {
 
   // deno-lint-ignore require-await
   async content(queueId: string): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    try {
+      return this.#content(queueId);
+    } catch (error) {
+      if (this.files.owner || !(error instanceof DamagedRecord)) throw error;
+      // The owner may have moved it meanwhile.
+      return this.#content(queueId);
+    }
+  }
+
+  #content(queueId: string): Uint8Array | AsyncIterable<Uint8Array> {
     const row = this.message(queueId);
     if (!row) throw new DamagedRecord(`${queueId}: not in the queue`);
     if (row.place === "segment") {
@@ -202,8 +212,11 @@ export class SqliteReader implements QueueReader {
 
   /** Where in the segments a content is; throws DamagedRecord. */
   #pieceOf({ id, queue_id: queueId, size }: MessageRow): Piece {
-    const sql = "SELECT segment, at FROM pieces WHERE message = ?";
-    const row = this.row<{ segment: number; at: number }>(sql, id);
+    // In one statement: the number may be another message's by now.
+    const sql = `SELECT segment, at FROM pieces JOIN messages ON id = message
+      WHERE message = ? AND queue_id = ? AND size = ?
+        AND segment BETWEEN 1 AND ${MAX_SEGMENT} AND at BETWEEN 0 AND ${MAX_SEGMENT}`;
+    const row = this.row<{ segment: number; at: number }>(sql, id, queueId, size);
     if (!row) throw new DamagedRecord(`${queueId}: nothing says where its content is`);
     return { queueId, size, ...row };
   }

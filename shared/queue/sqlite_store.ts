@@ -84,6 +84,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     sync: () => this.#transactions.sync(),
   };
   #transactions: Transactions;
+  /** Messages that an operator removed, and whose content elsewhere is to go when that is durable. */
+  #gone = new Set<string>();
   #space: QueueSpace;
 
   constructor(
@@ -146,18 +148,16 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     try {
       if (pieces.size) stopAt?.("store.pieces_synced");
       const committed = await this.#commit(batch, pieces);
-      for (const [message, piece] of pieces) {
-        if (!isAdded(message, committed)) this.#outside.abandon(piece);
-      }
+      this.#outside.settle(pieces);
       return committed;
     } catch (error) {
-      for (const piece of pieces.values()) this.#outside.abandon(piece);
+      this.#outside.doubt(pieces);
       throw error;
     }
   }
 
   async #commit(batch: Batch, pieces: Pieces): Promise<Committed> {
-    const settled = this.#sources.forgettable(batch);
+    const { doubtful } = this.#outside, settled = this.#sources.forgettable(batch);
     const write = () => this.#write(batch, pieces, settled);
     // What is kept for changes is not for new mail.
     const { refused, already, unnamed } = batch.added.length
@@ -175,6 +175,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     this.#space.moveGrowth();
     // A crash before this leaves orphans, which the next start removes.
     for (const queueId of unnamed) this.#outside.drop(queueId);
+    this.#dropGone();
+    this.#outside.free(doubtful);
     for (const piece of moved) this.#outside.moved(piece);
     return { refused, already };
   }
@@ -252,20 +254,16 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   }
 
   async remove(which: Which): Promise<number> {
-    const filed = new Set<string>();
     const remove = (id: number) => {
       const sql = "SELECT queue_id FROM messages WHERE id = ?";
       const { queue_id } = this.row<{ queue_id: string }>(sql, id)!;
-      if (this.#remove(queue_id)) filed.add(queue_id);
+      if (this.#remove(queue_id)) this.#gone.add(queue_id);
     };
     try {
       return await this.#command(which, ANY_BUT_ACTIVE, remove);
     } finally {
-      if (filed.size) await this.#transactions.sync();
-      // A change that failed has left its messages.
-      for (const queueId of filed) {
-        if (this.#outside.placeOf(queueId) === undefined) this.#outside.drop(queueId);
-      }
+      if (this.#gone.size) await this.#transactions.sync();
+      this.#dropGone();
     }
   }
 
@@ -320,6 +318,15 @@ export class SqliteStore extends SqliteReader implements QueueStore {
     return { refused, already, unnamed };
   }
 
+  /** After a sync. */
+  #dropGone(): void {
+    for (const queueId of this.#gone) {
+      // A change that failed has left its messages.
+      if (this.#outside.placeOf(queueId) === undefined) this.#outside.drop(queueId);
+    }
+    this.#gone.clear();
+  }
+
   /** (none) -> incoming or active; false when the queue id is taken. */
   #add(message: NewMessage, piece: Piece | undefined): boolean {
     const { envelope: { queueId, arrived }, source } = message;
@@ -344,8 +351,8 @@ export class SqliteStore extends SqliteReader implements QueueStore {
   /** Contents that keep a segment from others go to the database, where there is room. */
   #thinOut(): Piece[] {
     if (this.strained || this.#space.isScarce) return [];
-    return this.#outside.thinOut((queueId, bytes) =>
-      this.#transaction(() => this.#mail.takeOver(queueId, bytes))
+    return this.#outside.thinOut((piece, bytes) =>
+      this.#transaction(() => this.#mail.takeOver(piece, bytes))
     );
   }
 

@@ -96,7 +96,7 @@ test("openStore() removes content files that no message names", async (directory
   Deno.writeTextFileSync(`${directory}/content/something else`, "x");
   openStore(directory);
   assertEquals([...Deno.readDirSync(`${directory}/content`)].map(({ name }) => name), [kept]);
-  assertEquals(warnings, ["queue: removed 2 content files that no message names"]);
+  assertEquals(warnings, ["queue: removed 2 files of contents that no message names"]);
 });
 
 test("commit() leaves no content under the name of a message that is removed", async (directory) => {
