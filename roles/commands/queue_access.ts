@@ -152,7 +152,8 @@ function entriesOf(directory: string): Deno.DirEntry[] {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw new CommandError(
-      `cannot read ${directory}: only root and the owner of the mail system may`,
+      `cannot read ${directory}: only root and the owner of the mail system may; root does it as the owner, ` +
+        "whom each directory above has to let through",
       EX.NOPERM,
     );
   }
