@@ -8,9 +8,9 @@
 
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
-import { warning } from "../log/log.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
 import { SharedRun } from "../shared_run.ts";
+import { makeDirectory, sweepDirectory, syncDirectory, writeAll } from "./directory.ts";
 import { SpareFiles, tryToRemove } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 
@@ -18,7 +18,7 @@ const READ_BYTES = 256 * 1024;
 
 export class ContentFiles {
   #spares: SpareFiles;
-  #names = new SharedRun(() => this.#syncDirectory());
+  #names = new SharedRun(() => syncDirectory(this.directory));
   /** Files that somebody reads, and how many do. */
   #read = new Map<string, number>();
 
@@ -28,7 +28,7 @@ export class ContentFiles {
   }
 
   prepare(): void {
-    Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    makeDirectory(this.directory);
   }
 
   /** Writes all of `source` to a new file and syncs it; a file that exists or a source that fails leaves nothing new. */
@@ -36,7 +36,7 @@ export class ContentFiles {
     const path = this.#path(queueId);
     const file = storage(`write content ${queueId}`, () => this.#create(path));
     try {
-      const size = await writeAll(file, source);
+      const size = await writeEach(file, source);
       await file.syncData().catch(failed(`write content ${queueId}`));
       file.close();
       await this.#names.join().catch(failed(`sync ${this.directory}`));
@@ -86,19 +86,7 @@ export class ContentFiles {
 
   /** Removes every file that no message names, as far as that can be done; returns how many there were. */
   sweep(isNamed: (queueId: string) => boolean): number {
-    let removed = 0;
-    for (const { name, isDirectory } of Deno.readDirSync(this.directory)) {
-      // As lost+found is.
-      if (isDirectory || QUEUE_ID.test(name) && isNamed(name)) continue;
-      const path = join(this.directory, name);
-      try {
-        Deno.removeSync(path);
-        removed++;
-      } catch (error) {
-        warning(`remove ${path}, which no message names: ${reason(error)}`);
-      }
-    }
-    return removed;
+    return sweepDirectory(this.directory, (name) => QUEUE_ID.test(name) && isNamed(name));
   }
 
   /** A file to write to, spare or new. Throws what the system says; then what was at `path` before is there still. */
@@ -141,11 +129,6 @@ export class ContentFiles {
       else this.#read.delete(path);
     }
   }
-
-  async #syncDirectory(): Promise<void> {
-    using directory = Deno.openSync(this.directory, { read: true });
-    await directory.sync();
-  }
 }
 
 /** False when the owner may have begun to write over the file: it loses its name before. */
@@ -157,19 +140,13 @@ function isAt(path: string, file: Deno.FsFile): boolean {
   }
 }
 
-async function writeAll(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): Promise<number> {
+async function writeEach(file: Deno.FsFile, source: AsyncIterable<Uint8Array>): Promise<number> {
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
-    write(file, chunk);
+    storage("write content", () => writeAll(file, chunk));
   }
   return size;
-}
-
-function write(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) {
-    at += storage("write content", () => file.writeSync(bytes.subarray(at)));
-  }
 }
 
 function storage<T>(what: string, run: () => T): T {

@@ -6,6 +6,7 @@ import type { ContentFiles } from "./content_files.ts";
 import type { Rows } from "./due.ts";
 import { type Chunks, ContentFile, spoolContent } from "./kept_content.ts";
 import { MAX_SEGMENT, type Piece, readPiece, type Segments } from "./segments.ts";
+import { SOUND_PIECE } from "./sqlite_schema.ts";
 import { isOfOnePart, type Kept, type NewMessage } from "./store.ts";
 
 /** Content above this goes to a segment. Up to it a second sync costs more than what the database writes twice. */
@@ -147,8 +148,7 @@ export class OutsideContents {
     // What no segment can be is no reason not to start: whoever wants that content hears that it is damaged.
     const sql = `SELECT queue_id AS queueId, segment, at, size FROM pieces
       JOIN messages ON id = message
-      WHERE segment BETWEEN 1 AND ${MAX_SEGMENT} AND at BETWEEN 0 AND ${MAX_SEGMENT}
-        AND size <= ${MAX_SEGMENT}`;
+      WHERE ${SOUND_PIECE} AND size <= ${MAX_SEGMENT}`;
     try {
       for (const piece of this.read<Piece>(sql)) {
         this.#pieces.set(piece.queueId, piece);

@@ -7,8 +7,8 @@
 
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
-import { warning } from "../log/log.ts";
 import { SharedRun } from "../shared_run.ts";
+import { makeDirectory, sweepDirectory, syncDirectory, writeAll } from "./directory.ts";
 import { tryToRemove } from "./spare_files.ts";
 import { DamagedRecord, FullDisk } from "./store.ts";
 
@@ -62,7 +62,7 @@ export class Segments {
   constructor(readonly directory: string, readonly steady: () => number) {}
 
   prepare(): void {
-    Deno.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    makeDirectory(this.directory);
   }
 
   /** At a start: a message names this. */
@@ -74,20 +74,8 @@ export class Segments {
 
   /** After the last `adopt`: removes segments that no message names, as far as that can be done; returns how many there were. */
   sweep(): number {
-    let removed = 0;
-    for (const { name, isDirectory } of Deno.readDirSync(this.directory)) {
-      // As lost+found is.
-      if (isDirectory) continue;
-      if (this.#segments.has(numberOf(name))) continue;
-      const path = join(this.directory, name);
-      try {
-        Deno.removeSync(path);
-        removed++;
-      } catch (error) {
-        warning(`remove ${path}, which no message names: ${reason(error)}`);
-        this.#last = Math.max(this.#last, numberOf(name));
-      }
-    }
+    const removed = sweepDirectory(this.directory, (name) => this.#segments.has(numberOf(name)));
+    this.#skipNames();
     for (const segment of this.#segments.values()) {
       this.#last = Math.max(this.#last, segment.number);
       this.#look(segment);
@@ -97,9 +85,7 @@ export class Segments {
 
   /** At a start at which not all is known that messages name: what is there stays, and is not written to. */
   keepAll(): void {
-    for (const { name } of Deno.readDirSync(this.directory)) {
-      this.#last = Math.max(this.#last, numberOf(name));
-    }
+    this.#skipNames();
     this.#last += LEAP;
   }
 
@@ -163,6 +149,13 @@ export class Segments {
     // Whoever looks at the disk next is to find it there.
     for (const number of this.#free.splice(0)) {
       tryToRemove(segmentPath(this.directory, number));
+    }
+  }
+
+  /** No segment is made where a file is. */
+  #skipNames(): void {
+    for (const { name } of Deno.readDirSync(this.directory)) {
+      this.#last = Math.max(this.#last, numberOf(name));
     }
   }
 
@@ -242,8 +235,7 @@ export class Segments {
 
   async #syncDirectory(): Promise<void> {
     try {
-      using directory = Deno.openSync(this.directory, { read: true });
-      await directory.sync();
+      await syncDirectory(this.directory);
     } catch (error) {
       // The next one may succeed, and say nothing of names that this one has lost.
       for (const segment of this.#segments.values()) if (!segment.isNamed) this.#doubt(segment);
@@ -284,8 +276,4 @@ function numberOf(name: string): number {
 
 function segmentPath(directory: string, number: number): string {
   return join(directory, `${number}`);
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }

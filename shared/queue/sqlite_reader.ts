@@ -5,9 +5,15 @@ import { reason, StorageError } from "../errors.ts";
 import type { Listed } from "../protocols/queue.ts";
 import { othersTurn } from "../timer.ts";
 import { ContentFiles } from "./content_files.ts";
-import { MAX_SEGMENT, type Piece, readPiece } from "./segments.ts";
+import { type Piece, readPiece } from "./segments.ts";
 import { messageOf, type MessageRow, recipientOf, type RecipientRow } from "./record.ts";
-import { contentDirectory, databaseFile, openReadOnly, segmentDirectory } from "./sqlite_schema.ts";
+import {
+  contentDirectory,
+  databaseFile,
+  openReadOnly,
+  segmentDirectory,
+  SOUND_PIECE,
+} from "./sqlite_schema.ts";
 import {
   DamagedRecord,
   FullDisk,
@@ -215,7 +221,7 @@ export class SqliteReader implements QueueReader {
     // In one statement: the number may be another message's by now.
     const sql = `SELECT segment, at FROM pieces JOIN messages ON id = message
       WHERE message = ? AND queue_id = ? AND size = ?
-        AND segment BETWEEN 1 AND ${MAX_SEGMENT} AND at BETWEEN 0 AND ${MAX_SEGMENT}`;
+        AND ${SOUND_PIECE}`;
     const row = this.row<{ segment: number; at: number }>(sql, id, queueId, size);
     if (!row) throw new DamagedRecord(`${queueId}: nothing says where its content is`);
     return { queueId, size, ...row };

@@ -3,6 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { ConfigError, reason, StorageError } from "../errors.ts";
+import { MAX_SEGMENT } from "./segments.ts";
 
 /** What readers need has been there since this version. */
 const READABLE_VERSION = 1;
@@ -143,6 +144,10 @@ export function openDatabase(directory: string): DatabaseSync {
     throw new StorageError(`open ${path}: ${reason(error)}`);
   }
 }
+
+/** For SQL: a piece that a segment can have. */
+export const SOUND_PIECE =
+  `segment BETWEEN 1 AND ${MAX_SEGMENT} AND at BETWEEN 0 AND ${MAX_SEGMENT}`;
 
 /** Opens the database for a reader that holds no right to write. */
 export function openReadOnly(directory: string): DatabaseSync {

@@ -3,9 +3,6 @@
  * its speed; a role that has little to do would grow for hours before the first. So roles look now and then for themselves.
  */
 
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
 /** Collected once so much has come together since the last time. */
 const MUCH_BYTES = 16 * 1024 * 1024;
 
@@ -19,7 +16,7 @@ export class Garbage {
   /** `used` is in bytes, with what the heap holds outside itself; `steady` in milliseconds. */
   constructor(
     readonly used: () => number = usedBytes,
-    readonly collect = collectAll,
+    readonly collect: () => void | Promise<void> = collectAll,
     readonly steady: () => number = () => performance.now(),
   ) {
     this.#left = used();
@@ -27,11 +24,11 @@ export class Garbage {
   }
 
   /** Collects if that is worth it: call it every few seconds. */
-  look(): void {
+  async look(): Promise<void> {
     const now = this.steady();
     if (now - this.#collectedAt < PAUSE_MS || this.used() - this.#left < MUCH_BYTES) return;
     this.#collectedAt = now;
-    this.collect();
+    await this.collect();
     this.#left = this.used();
   }
 }
@@ -41,16 +38,19 @@ function usedBytes(): number {
   return heapUsed + external;
 }
 
-let gc: (() => void) | undefined;
+let gc: Promise<() => void> | undefined;
 
 /**
  * Deno's own gc(), which takes no arguments and is there for any code: V8's, of the flag --expose-gc, writes a snapshot of the
- * heap to any file (`policies/deno_flags.ts`). Made when first wanted, since many a role never is that untidy.
+ * heap to any file (`policies/deno_flags.ts`). Made, and its modules read, when first wanted: many a role never is that untidy.
  */
-function collectAll(): void {
-  if (gc === undefined) {
-    setFlagsFromString("--expose-gc");
-    gc = runInNewContext("gc") as () => void;
-  }
-  gc();
+async function collectAll(): Promise<void> {
+  (await (gc ??= makeGc()))();
+}
+
+async function makeGc(): Promise<() => void> {
+  const { setFlagsFromString } = await import("node:v8");
+  const { runInNewContext } = await import("node:vm");
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc");
 }

@@ -4,22 +4,26 @@ import { Garbage } from "./garbage.ts";
 
 const MB = 1024 * 1024;
 
-Deno.test("look() collects what has come together, and counts from what is left", () => {
+Deno.test("look() collects what has come together, and counts from what is left", async () => {
   let used = 10 * MB, collected = 0, now = 0;
   const collect = () => {
     collected++;
     used = 20 * MB;
   };
   const garbage = new Garbage(() => used, collect, () => now);
-  const after = (seconds: number, bytes: number) => {
+  const after = async (seconds: number, bytes: number) => {
     now += seconds * 1000;
     used = bytes;
-    garbage.look();
+    await garbage.look();
     return collected;
   };
-  assertEquals([after(60, 25 * MB), after(1, 27 * MB)], [0, 1]);
+  assertEquals([await after(60, 25 * MB), await after(1, 27 * MB)], [0, 1]);
   // Not so soon again, however much there is.
-  assertEquals([after(59, 90 * MB), after(1, 35 * MB), after(1, 37 * MB)], [1, 1, 2]);
+  assertEquals([await after(59, 90 * MB), await after(1, 35 * MB), await after(1, 37 * MB)], [
+    1,
+    1,
+    2,
+  ]);
 });
 
 Deno.test("look() collects under a role's flags, by a gc() that writes no snapshot for anybody", async () => {
@@ -36,7 +40,7 @@ Deno.test("look() collects under a role's flags, by a gc() that writes no snapsh
     const held = usedMb();
     kept = bytes.length = 0;
     now = 60_000;
-    garbage.look();
+    await garbage.look();
     runInNewContext("gc")({ type: "major-snapshot", filename: "snapshot" });
     console.log(JSON.stringify([held, usedMb()]));
   `;

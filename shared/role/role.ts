@@ -123,7 +123,7 @@ class Host {
         break;
       case "ping":
         this.control.say({ type: "pong", counters: snapshot(), quiet: this.#quiet() });
-        this.#garbage.look();
+        void this.#garbage.look();
         break;
       case "drain":
         if (value.stopMs !== undefined) this.#running?.stop?.(value.stopMs - LAST_WORDS_MS);

@@ -77,6 +77,7 @@ const LISTED = new Map([
   ["shared/maildrop/open_file.ts", "opens without following links or waiting"],
   ["shared/parameters/mod.ts", "reads the table of Postfix's parameters"],
   ["shared/queue/content_files.ts", "writes and reads large contents"],
+  ["shared/queue/directory.ts", "directories of contents"],
   ["shared/queue/segments.ts", "writes and reads contents that are not so large"],
   ["shared/queue/spare_files.ts", "keeps files of removed contents"],
   ["shared/queue/reserve.ts", "keeps space for a full disk"],
