@@ -11,7 +11,7 @@ import type { Outcome } from "../../shared/mail/envelope.ts";
 import { isReported, isVerified } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
-import { DirectorySync } from "./directory_sync.ts";
+import { SyncRounds } from "./sync_rounds.ts";
 import { findMailbox, type Lookups, type Mailbox, type Params } from "./find_mailbox.ts";
 import { fileHostname, MaildirFile, type Surroundings } from "./maildir.ts";
 import { deliveryHeaders, toLf } from "./text.ts";
@@ -39,7 +39,7 @@ export class VirtualDelivery {
   #around: Surroundings;
 
   constructor(readonly params: Params, readonly lookups: Lookups) {
-    const syncs = new DirectorySync();
+    const syncs = new SyncRounds();
     this.#around = {
       directories: new Directories(params.virtualMailboxBase, syncs),
       syncs,

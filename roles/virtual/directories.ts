@@ -15,7 +15,7 @@ import {
 import { lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
-import type { DirectorySync } from "./directory_sync.ts";
+import type { SyncRounds } from "./sync_rounds.ts";
 import { give, type Owner } from "./owner.ts";
 import { codeOf, Trouble } from "./trouble.ts";
 
@@ -44,7 +44,7 @@ export class Directories {
 
   constructor(
     readonly base: string,
-    readonly syncs: DirectorySync,
+    readonly syncs: SyncRounds,
     readonly clock: () => number = () => performance.now(),
   ) {}
 
@@ -58,7 +58,7 @@ export class Directories {
     if (known && this.clock() < known.until) return known.maildir;
     await this.#makeBetween(components.slice(0, -1));
     const ours = await makeOwn(path, owner);
-    if (ours) await this.syncs.sync(dirname(path));
+    if (ours) await this.syncs.directory(dirname(path));
     const parts = await Promise.allSettled(
       ["tmp", "new", "cur"].map((part) => makePart(`${path}/${part}`, owner)),
     );
@@ -66,7 +66,7 @@ export class Directories {
     if (failed) throw failed.reason;
     // The Maildir is given away last: until then nobody else can exchange what is in it.
     if (parts.some((part) => part.status === "fulfilled" && part.value)) {
-      await this.syncs.sync(path);
+      await this.syncs.directory(path);
     }
     if (ours) giveDirectory(owner, path);
     return this.#remember({ path });
@@ -83,7 +83,7 @@ export class Directories {
       at += `/${component}`;
       if (await make(at, PASSABLE)) continue;
       letPass(at);
-      await this.syncs.sync(dirname(at));
+      await this.syncs.directory(dirname(at));
     }
   }
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Directories } from "./directories.ts";
-import { DirectorySync } from "./directory_sync.ts";
+import { SyncRounds } from "./sync_rounds.ts";
 import { Trouble } from "./trouble.ts";
 
 const OWNER = { uid: 12345, gid: 12346 };
@@ -17,7 +17,8 @@ class Disk implements Disposable {
 
   /** As a process finds it that has just started. */
   directories(): Directories {
-    return new Directories(this.base, new DirectorySync((path) => this.#sync(path)));
+    const disk = { file: () => Promise.resolve(), directory: (path: string) => this.#sync(path) };
+    return new Directories(this.base, new SyncRounds(disk));
   }
 
   #sync(path: string): Promise<void> {

@@ -10,17 +10,15 @@ import {
   closeSync,
   fchownSync,
   fstatSync,
-  fsync,
   openSync,
   renameSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { promisify } from "node:util";
 import { concat } from "../../shared/bytes.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { Directories, Maildir } from "./directories.ts";
-import type { DirectorySync } from "./directory_sync.ts";
+import type { SyncRounds } from "./sync_rounds.ts";
 import { give, type Owner } from "./owner.ts";
 import { codeOf, Trouble } from "./trouble.ts";
 
@@ -28,12 +26,11 @@ import { codeOf, Trouble } from "./trouble.ts";
 const PROCESS = [...crypto.getRandomValues(new Uint8Array(8))]
   .map((byte) => byte.toString(16).padStart(2, "0")).join("");
 let count = 0;
-const syncFile = promisify(fsync);
 
 /** What all Maildirs have in common. */
 export interface Surroundings {
   readonly directories: Directories;
-  readonly syncs: DirectorySync;
+  readonly syncs: SyncRounds;
   /** In a form that may stand in a file name. */
   readonly hostname: string;
   /** Bytes; Infinity is no limit. */
@@ -122,11 +119,11 @@ export class MaildirFile {
     try {
       this.#give();
       stopAt?.("virtual.written");
-      await syncFile(this.descriptor);
+      await this.around.syncs.file(this.descriptor);
       stopAt?.("virtual.synced");
       this.#close();
       this.#rename(into);
-      await this.around.syncs.sync(into);
+      await this.around.syncs.directory(into);
       stopAt?.("virtual.renamed");
     } catch (error) {
       throw new Trouble("complete maildir file", this.path, error);

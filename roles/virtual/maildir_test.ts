@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Directories } from "./directories.ts";
-import { DirectorySync } from "./directory_sync.ts";
+import { SyncRounds } from "./sync_rounds.ts";
 import { MaildirFile } from "./maildir.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -8,11 +8,13 @@ import { Trouble } from "./trouble.ts";
 class Disk implements Disposable {
   base = Deno.makeTempDirSync();
   broken = true;
-  syncs = new DirectorySync((path) =>
-    this.broken && path.endsWith("/new")
-      ? Promise.reject(Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" }))
-      : Promise.resolve()
-  );
+  syncs = new SyncRounds({
+    file: () => Promise.resolve(),
+    directory: (path) =>
+      this.broken && path.endsWith("/new")
+        ? Promise.reject(Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" }))
+        : Promise.resolve(),
+  });
   around = {
     directories: new Directories(this.base, this.syncs),
     syncs: this.syncs,

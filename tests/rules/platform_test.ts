@@ -60,7 +60,7 @@ const LISTED = new Map([
   ["roles/supervisor/stop_point.ts", "the environment of who starts a crash test"],
   ["roles/supervisor/tls_material.ts", "reads the TLS keys"],
   ["roles/virtual/directories.ts", "makes mailbox directories"],
-  ["roles/virtual/directory_sync.ts", "syncs mailbox directories"],
+  ["roles/virtual/sync_rounds.ts", "syncs mailboxes"],
   ["roles/virtual/find_mailbox.ts", "which user it runs as"],
   ["roles/virtual/maildir.ts", "writes mailboxes"],
   ["shared/bytes.ts", "Buffer's way from bytes to text"],
