@@ -7,6 +7,8 @@ import { type Said, timeOf } from "../../shared/log/said.ts";
 
 /** Lines wait so long for others: longer than a role keeps its own back. */
 const HOLD_MS = 200;
+/** Lines are put in order and written no more often than this: what that costs is as much for one as for a hundred. */
+const REST_MS = 100;
 /** More lines than this are not kept waiting. */
 const MAX_HELD = 50_000;
 
@@ -76,7 +78,7 @@ export class Merge {
     this.#timer = undefined;
     const first = this.#held[0];
     if (!first) return;
-    const wait = Math.max(1, first.arrived + HOLD_MS - this.now());
+    const wait = Math.max(REST_MS, first.arrived + HOLD_MS - this.now());
     this.#timer = setTimeout(() => this.#release(), wait);
   }
 }
