@@ -11,7 +11,7 @@ import { find } from "../support/peers.ts";
 import { freePort } from "../support/system.ts";
 import { type Case, cases, type Figures } from "./cases.ts";
 import { measure } from "./measure.ts";
-import { noYardstick, startPostern, startPostfix } from "./servers.ts";
+import { makePlaces, noYardstick, startPostern, startPostfix } from "./servers.ts";
 
 const flags = parseArgs(Deno.args, {
   string: ["cases", "rounds", "messages"],
@@ -32,15 +32,14 @@ console.log(`load generator and sink: ${tools}`);
 
 const figures = new Map<string, Figures[]>();
 const sinkPort = await freePort();
-const yardsticks = await Deno.makeTempDir({ prefix: "postern-bench-" });
-await Deno.chmod(yardsticks, 0o755);
+const places = await makePlaces();
 const postern = await startPostern(sinkPort);
 try {
   for (let round = 1; round <= rounds; round++) {
     for (const what of chosen) {
       note(what, "postern", await measure(postern, what, sinkPort));
       if (without) continue;
-      const postfix = await startPostfix(sinkPort, yardsticks);
+      const postfix = await startPostfix(sinkPort, places);
       try {
         note(what, "postfix", await measure(postfix, what, sinkPort));
       } finally {
@@ -50,7 +49,7 @@ try {
   }
 } finally {
   await postern.stop();
-  await Deno.remove(yardsticks, { recursive: true });
+  await Deno.remove(places, { recursive: true });
 }
 summary();
 
