@@ -12,7 +12,7 @@ import { pause } from "../support/waiting.ts";
  * what another has deleted.
  */
 export async function makePlaces(): Promise<string> {
-  const places = await Deno.makeTempDir({ prefix: "postern-bench-" });
+  const places = await Deno.makeTempDir({ prefix: "bench-" });
   await Deno.chmod(places, 0o755);
   // Other file systems do not know it.
   await run("chattr", ["+T", places]).catch(() => {});
