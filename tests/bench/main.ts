@@ -33,13 +33,15 @@ console.log(`load generator and sink: ${tools}`);
 const figures = new Map<string, Figures[]>();
 const sinkPort = await freePort();
 const places = await makePlaces();
+const yardsticks = `${places}/postfix`;
+await Deno.mkdir(yardsticks);
 const postern = await startPostern(sinkPort);
 try {
   for (let round = 1; round <= rounds; round++) {
     for (const what of chosen) {
       note(what, "postern", await measure(postern, what, sinkPort));
       if (without) continue;
-      const postfix = await startPostfix(sinkPort, places);
+      const postfix = await startPostfix(sinkPort, yardsticks);
       try {
         note(what, "postfix", await measure(postfix, what, sinkPort));
       } finally {
