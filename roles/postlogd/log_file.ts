@@ -1,6 +1,7 @@
 /** The log file: opened at the first line, appended to. When somebody moves it away, the supervisor starts another postlogd. */
 
 import { reason } from "../../shared/errors.ts";
+import { writeAll } from "../../shared/write_all.ts";
 
 /** The mode of a new file. */
 const MODE = 0o640;
@@ -14,7 +15,7 @@ export class LogFile {
   write(bytes: Uint8Array): void {
     const file = this.#file ??= open(this.path);
     try {
-      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      writeAll(file, bytes);
     } catch (error) {
       // A fresh start next time: the disk may be another one by then.
       this.close();

@@ -3,6 +3,7 @@
 import { reason } from "../../shared/errors.ts";
 import { counter } from "../../shared/counters.ts";
 import { toStderr } from "../../shared/log/stderr.ts";
+import { writeAll } from "../../shared/write_all.ts";
 import { LogFile } from "./log_file.ts";
 import { NotSent, Syslog } from "./syslog.ts";
 
@@ -33,7 +34,9 @@ export interface Target {
 
 /** The writer that the configuration asks for. */
 export function logWriter(target: Target, stderr = new Stderr()): LogWriter {
-  if (target.file === "/dev/stdout") return new SyncWriter((bytes) => toStdout(bytes), stderr);
+  if (target.file === "/dev/stdout") {
+    return new SyncWriter((bytes) => writeAll(Deno.stdout, bytes), stderr);
+  }
   if (target.file) {
     const file = new LogFile(target.file);
     return new SyncWriter((bytes) => file.write(bytes), stderr, () => file.close());
@@ -99,10 +102,6 @@ class SyslogWriter implements LogWriter {
       }
     }
   }
-}
-
-function toStdout(bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
 /** Standard error, for what the log does not take: the reason once a minute, and no more than so many bytes. */

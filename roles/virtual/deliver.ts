@@ -11,9 +11,9 @@ import type { Outcome } from "../../shared/mail/envelope.ts";
 import { isReported, isVerified } from "../../shared/mail/verify.ts";
 import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/delivery.ts";
 import { Directories } from "./directories.ts";
-import { SyncRounds } from "./sync_rounds.ts";
 import { findMailbox, type Lookups, type Mailbox, type Params } from "./find_mailbox.ts";
 import { fileHostname, MaildirFile, type Surroundings } from "./maildir.ts";
+import { SyncRounds } from "./sync_rounds.ts";
 import { deliveryHeaders, toLf } from "./text.ts";
 import { consequence } from "./trouble.ts";
 

@@ -15,8 +15,8 @@ import {
 import { lstat, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
-import type { SyncRounds } from "./sync_rounds.ts";
 import { give, type Owner } from "./owner.ts";
+import type { SyncRounds } from "./sync_rounds.ts";
 import { codeOf, Trouble } from "./trouble.ts";
 
 /** How long a Maildir that was looked at is trusted to stay what it is. */

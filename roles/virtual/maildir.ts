@@ -18,8 +18,8 @@ import {
 import { concat } from "../../shared/bytes.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { Directories, Maildir } from "./directories.ts";
-import type { SyncRounds } from "./sync_rounds.ts";
 import { give, type Owner } from "./owner.ts";
+import type { SyncRounds } from "./sync_rounds.ts";
 import { codeOf, Trouble } from "./trouble.ts";
 
 /** Tells files of one process from those of all others that write to the same Maildir. */

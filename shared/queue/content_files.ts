@@ -10,7 +10,8 @@ import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { QUEUE_ID } from "../mail/queue_id.ts";
 import { SharedRun } from "../shared_run.ts";
-import { makeDirectory, sweepDirectory, syncDirectory, writeAll } from "./directory.ts";
+import { writeAll } from "../write_all.ts";
+import { makeDirectory, sweepDirectory, syncDirectory } from "./directory.ts";
 import { SpareFiles, tryToRemove } from "./spare_files.ts";
 import { DamagedRecord } from "./store.ts";
 

@@ -1,4 +1,4 @@
-/** What is the same for the directories that contents are in: segments, and files of their own. */
+/** What is the same for the directories of the queue: the database's, and those of contents. */
 
 import { join } from "@std/path";
 import { reason } from "../errors.ts";
@@ -27,12 +27,13 @@ export function sweepDirectory(directory: string, isKept: (name: string) => bool
 }
 
 /** The names of new files are durable only when their directory is. */
+export function syncDirectorySync(path: string): void {
+  using directory = Deno.openSync(path, { read: true });
+  directory.syncSync();
+}
+
+/** The same, off the event loop. */
 export async function syncDirectory(path: string): Promise<void> {
   using directory = Deno.openSync(path, { read: true });
   await directory.sync();
-}
-
-/** Writes all of it. Throws what the system says. */
-export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }

@@ -8,7 +8,8 @@
 import { join } from "@std/path";
 import { reason, StorageError } from "../errors.ts";
 import { SharedRun } from "../shared_run.ts";
-import { makeDirectory, sweepDirectory, syncDirectory, writeAll } from "./directory.ts";
+import { writeAll } from "../write_all.ts";
+import { makeDirectory, sweepDirectory, syncDirectory } from "./directory.ts";
 import { tryToRemove } from "./spare_files.ts";
 import { DamagedRecord, FullDisk } from "./store.ts";
 

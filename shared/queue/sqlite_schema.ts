@@ -3,6 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { ConfigError, reason, StorageError } from "../errors.ts";
+import { syncDirectorySync } from "./directory.ts";
 import { MAX_SEGMENT } from "./segments.ts";
 
 /** What readers need has been there since this version. */
@@ -135,7 +136,7 @@ export function openDatabase(directory: string): DatabaseSync {
     if (version < 0 || version > VERSIONS.length) throw unknownVersion(path, version);
     const missing = VERSIONS.slice(version).join("");
     if (missing) db.exec(`BEGIN; ${missing} PRAGMA user_version = ${VERSIONS.length}; COMMIT`);
-    syncDirectory(directory);
+    syncDirectorySync(directory);
     // From here on the owner syncs the log: see `Transactions`.
     db.exec("PRAGMA synchronous = NORMAL");
     return db;
@@ -178,10 +179,4 @@ function unknownVersion(path: string, version: number): ConfigError {
   return new ConfigError(
     `${path}: has schema version ${version}, this program knows ${VERSIONS.length}`,
   );
-}
-
-/** The names of new files are durable only when their directory is. */
-function syncDirectory(directory: string): void {
-  using handle = Deno.openSync(directory, { read: true });
-  handle.syncSync();
 }

@@ -6,6 +6,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { reason, StorageError } from "../errors.ts";
 import { SharedRun } from "../shared_run.ts";
+import { writeAll } from "../write_all.ts";
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -90,7 +91,7 @@ export class Transactions {
     const piece = new Uint8Array(PIECE_BYTES);
     for (let at = 0, count; (count = log.readSync(piece)); at += count) {
       log.seekSync(at, Deno.SeekMode.Start);
-      for (let done = 0; done < count;) done += log.writeSync(piece.subarray(done, count));
+      writeAll(log, piece.subarray(0, count));
     }
     log.syncDataSync();
     for (const undo of this.#undo) undo();
