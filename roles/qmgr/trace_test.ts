@@ -135,6 +135,8 @@ gated(
     await world.until(() => gate.waiting.length === 1);
     gate.open(deferred);
     await world.untilIn(queueId, "deferred");
+    // The row shows before its change is durable: until then the message is active still.
+    await world.until(() => !world.qmgr.activeQueue.messages.has(queueId));
     const shell = new DatabaseSync(`${world.directory}/queue.db`);
     shell.exec("UPDATE messages SET envelope = '{}'");
     shell.close();
