@@ -41,6 +41,30 @@ export function microseconds(): number {
   return Number(Temporal.Now.instant().epochNanoseconds / 1000n);
 }
 
+/** The time of day and the clock that nobody can set, as read one after the other: microseconds, milliseconds. */
+interface Moment {
+  readonly wall: number;
+  readonly steady: number;
+}
+
+/** What the two clocks may be apart, microseconds, before they are read again; how often that is tried. */
+const MAX_APART = 50, MAX_READINGS = 5;
+
+/**
+ * Both clocks at one moment. Whatever comes between two readings (the first use of Temporal, another process) would move the
+ * lines that follow against those of other roles: of several pairs the closest counts.
+ */
+export function moment(wall = microseconds, steady = () => performance.now()): Moment {
+  let best: Moment | undefined, least = Infinity;
+  for (let n = 0; n < MAX_READINGS && least > MAX_APART; n++) {
+    const before = steady(), now = wall(), apart = (steady() - before) * 1000;
+    if (apart >= least) continue;
+    least = apart;
+    best = { wall: now, steady: before };
+  }
+  return best!;
+}
+
 /** Lines as they are said, until they are taken. */
 export class Speech {
   #lines: string[] = [];
@@ -57,15 +81,12 @@ export class Speech {
 
   /** `fields` is JSON, or empty. */
   add(severity: Severity, text: string, fields = ""): void {
-    const now = performance.now();
-    if (!this.#lines.length) {
-      this.#since = microseconds();
-      this.#began = now;
-    }
+    const first = !this.#lines.length;
+    if (first) ({ wall: this.#since, steady: this.#began } = moment());
     if (fields) this.#fields[this.#lines.length] = fields;
     this.#lines.push(text);
     this.#severities += severity[0];
-    this.#after.push(Math.round((now - this.#began) * 1000));
+    this.#after.push(first ? 0 : Math.round((performance.now() - this.#began) * 1000));
   }
 
   take(): Spoken {

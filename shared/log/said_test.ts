@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { microseconds, severityOf, Speech } from "./said.ts";
+import { microseconds, moment, severityOf, Speech } from "./said.ts";
 
 Deno.test("microseconds() is the time of day, finer than a millisecond", () => {
   const before = Date.now(), said = microseconds() / 1000;
@@ -20,4 +20,17 @@ Deno.test("take() gives lines and their times, and begins anew", () => {
   speech.add("panic", "three");
   const { lines: next, severities, fields: none } = speech.take();
   assertEquals([next, severities, none], [["three"], "p", []]);
+});
+
+Deno.test("moment() reads both clocks together, whatever comes between two readings", () => {
+  // A clock that the rest of the test moves; reading the time of day takes so long.
+  const read = (...pauses: number[]) => {
+    let now = 0;
+    const wall = () => (now += pauses.shift() ?? 0) * 1000;
+    return moment(wall, () => now);
+  };
+  assertEquals(read(0.01), { wall: 10, steady: 0 });
+  assertEquals(read(1.5, 0.01), { wall: 1510, steady: 1.5 });
+  // Where it is never better, the best that there was.
+  assertEquals(read(1.5, 0.5, 0.25, 2, 2, 0), { wall: 2250, steady: 2 });
 });
