@@ -37,7 +37,7 @@ test("a queue that becomes read-only is answered by 4xx, and all is there after 
   assertEquals(await offer(scene, "during"), false);
   await scene.system.untilSaid(READ_ONLY);
   await scene.system.stop();
-  disk.repair();
+  await disk.repair();
   await scene.system.start();
   await untilTaken(scene);
   await scene.untilQuiet();

@@ -3,7 +3,9 @@
  * the small ones in a user namespace (`user_namespace.ts`).
  */
 
+import { isThere } from "../../policies/bwrap.ts";
 import { diskOf } from "../../shared/queue/reserve.ts";
+import { until } from "./waiting.ts";
 
 /** In the environment: directories that are small disks already, with colons between them. */
 export const MOUNTED = "POSTERN_SMALL_DISKS";
@@ -79,6 +81,11 @@ export class FailingDisk implements Disposable {
   #image = `${this.#under.directory}/image`;
   #device = "";
 
+  /** What the kernel shows of the file system; gone when the last who had it open, in whatever mount namespace, is. */
+  get #known(): string {
+    return `/sys/fs/ext4/${this.#device.slice(this.#device.lastIndexOf("/") + 1)}`;
+  }
+
   constructor() {
     run("truncate", "--size=256M", this.#image);
     run("mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", this.#image);
@@ -102,13 +109,14 @@ export class FailingDisk implements Disposable {
   /** From now on nothing can be written, as when the kernel finds the file system damaged. */
   readOnly(): void {
     run("mount", "-o", "remount,errors=remount-ro", this.directory);
-    const name = this.#device.slice(this.#device.lastIndexOf("/") + 1);
-    Deno.writeTextFileSync(`/sys/fs/ext4/${name}/trigger_fs_error`, "1");
+    Deno.writeTextFileSync(`${this.#known}/trigger_fs_error`, "1");
   }
 
   /** What an operator does then: check it, and mount it again. */
-  repair(): void {
+  async repair(): Promise<void> {
     run("umount", "--lazy", this.directory);
+    // A killed role may still be ending: what the kernel writes when it has would damage what is checked before.
+    await until(() => !isThere(this.#known));
     // 1 is "errors were corrected".
     run("sh", "-c", `e2fsck -fy ${this.#image} >/dev/null 2>&1 || test $? -eq 1`);
     run("losetup", "--detach", this.#device);
