@@ -15,6 +15,7 @@ import { ActiveMessage, numbered } from "./active_message.ts";
 import type { ActiveQueue } from "./active_queue.ts";
 import type { Change } from "./change.ts";
 import type { Committer } from "./committer.ts";
+import type { InFlow } from "./in_flow.ts";
 import type { Mutex } from "./mutex.ts";
 import { setApart } from "./set_apart.ts";
 
@@ -59,6 +60,7 @@ export class Feeder {
     readonly committer: Committer,
     readonly activeQueue: ActiveQueue,
     readonly mutex: Mutex,
+    readonly inFlow: InFlow,
     readonly now: () => number,
   ) {
     activeQueue.onRoom = (left) => {
@@ -199,6 +201,7 @@ export class Feeder {
     );
     for (const [i, message] of due.entries()) {
       await (failures[i] ? this.#giveBack(source, message) : this.#admit(message));
+      if (!failures[i] && source === "incoming") this.inFlow.moved();
     }
     return failures;
   }

@@ -17,6 +17,7 @@ import type { ActiveQueue } from "./active_queue.ts";
 import { Bodies } from "./bodies.ts";
 import type { Committer } from "./committer.ts";
 import type { FreeSpace } from "./free_space.ts";
+import type { InFlow } from "./in_flow.ts";
 
 const messages = counter("qmgr_messages", "messages taken in");
 
@@ -48,6 +49,7 @@ export class Intake {
     readonly committer: Committer,
     readonly activeQueue: ActiveQueue,
     readonly space: FreeSpace,
+    readonly inFlow: InFlow,
     /** True when new mail may become active at once. */
     readonly takesNew: () => boolean,
     /** Told when mail was left in incoming. */
@@ -109,7 +111,10 @@ export class Intake {
     messages.add();
     const size = (head?.length ?? 0) + sizeOf(content);
     if (active) this.#activate(envelope, recipients, expanded, content, size);
-    else this.onWaiting();
+    else {
+      this.onWaiting();
+      await this.inFlow.left();
+    }
     return {};
   }
 

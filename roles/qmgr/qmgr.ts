@@ -12,6 +12,7 @@ import { Completer } from "./complete.ts";
 import { Feeder } from "./feed.ts";
 import { Flusher } from "./flush.ts";
 import { FreeSpace } from "./free_space.ts";
+import { InFlow } from "./in_flow.ts";
 import { Intake } from "./intake.ts";
 import { keepTime, lastSeen } from "./last_seen.ts";
 import { Mutex } from "./mutex.ts";
@@ -61,6 +62,7 @@ export class Qmgr {
   #intake: Intake;
   readonly flusher: Flusher;
   #space: FreeSpace;
+  #inFlow: InFlow;
   #claims: Claims;
   #clock: Clock;
   #timers: ReturnType<typeof setTimeout>[] = [];
@@ -93,7 +95,8 @@ export class Qmgr {
       schedulerSettings(params),
       activeLimits(params),
     );
-    this.feeder = new Feeder(store, committer, this.activeQueue, mutex, now);
+    this.#inFlow = new InFlow(params.inFlowDelay * 1000);
+    this.feeder = new Feeder(store, committer, this.activeQueue, mutex, this.#inFlow, now);
     this.feeder.longestPause.incoming = world.graceMs;
     this.feeder.longestPause.deferred = params.maximalBackoffTime * 1000;
     this.flusher = new Flusher(this.activeQueue, store, this.feeder, mutex);
@@ -103,6 +106,7 @@ export class Qmgr {
       committer,
       this.activeQueue,
       this.#space,
+      this.#inFlow,
       () => this.feeder.takesNew,
       () => this.feeder.want("incoming"),
       now,
@@ -136,6 +140,7 @@ export class Qmgr {
     this.#reports.notifier = params;
     this.#completer.settings = retrySettings(params);
     this.#space.limits = spaceLimits(params);
+    this.#inFlow.delayMs = params.inFlowDelay * 1000;
     this.#intake.messageSizeLimit = params.messageSizeLimit;
     this.feeder.longestPause.deferred = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
@@ -149,6 +154,7 @@ export class Qmgr {
     for (const timer of this.#timers) clearTimeout(timer);
     this.feeder.stop();
     this.flusher.stop();
+    this.#inFlow.end();
     this.#draining = true;
     await this.activeQueue.stop(this.drainMs);
     this.#claims.end();

@@ -179,6 +179,11 @@ const limits = {
   queueMinfree: int("queue_minfree", "0", {
     doc: "The free bytes that the queue's file system must have to take mail.",
   }),
+  inFlowDelay: time("in_flow_delay", "1s", {
+    max: 10,
+    doc:
+      "How late a message is answered when mail comes faster than it becomes active; 0 is at once.",
+  }),
   qmgrClogWarnTime: time("qmgr_clog_warn_time", "300s", {
     doc: "The least time between two warnings that one destination fills the active queue.",
   }),
