@@ -31,12 +31,18 @@ const tools = find("smtp-source") ? "smtp-source and smtp-sink" : "this project'
 console.log(`load generator and sink: ${tools}`);
 
 const figures = new Map<string, Figures[]>();
-const sinkPort = await freePort();
-const places = await makePlaces();
-const yardsticks = `${places}/postfix`;
-await Deno.mkdir(yardsticks);
-const postern = await startPostern(sinkPort);
-try {
+await measureAll();
+summary();
+
+async function measureAll(): Promise<void> {
+  await using end = new AsyncDisposableStack();
+  const sinkPort = await freePort();
+  const places = await makePlaces();
+  end.defer(() => Deno.remove(places, { recursive: true }));
+  const yardsticks = `${places}/postfix`;
+  await Deno.mkdir(yardsticks);
+  const postern = await startPostern(sinkPort);
+  end.defer(() => postern.stop());
   for (let round = 1; round <= rounds; round++) {
     for (const what of chosen) {
       note(what, "postern", await measure(postern, what, sinkPort));
@@ -49,11 +55,7 @@ try {
       }
     }
   }
-} finally {
-  await postern.stop();
-  await Deno.remove(places, { recursive: true });
 }
-summary();
 
 function note(what: Case, server: string, got: Figures): void {
   const key = `${what.name} ${server}`;
