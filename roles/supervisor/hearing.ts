@@ -17,17 +17,23 @@ export function knock(path: string): void {
 }
 
 export class Hearing {
-  /** How often each service was knocked at in vain. */
+  /** How often each service was knocked at in vain, of those who are ready now: others do not answer for them. */
   #knocked = new Map<string, number>();
+  #ready: readonly Member[] = [];
 
   constructor(readonly knock: (service: string) => void) {}
 
   /** Called at each heartbeat: which of the services nobody takes connections of. Processes of one service share its socket. */
   deafTo(services: readonly string[], members: readonly Member[]): string | undefined {
     const ready = members.filter((member) => member.state === "ready");
+    if (ready.length !== this.#ready.length || ready.some((each, n) => each !== this.#ready[n])) {
+      this.#ready = ready;
+      this.#knocked.clear();
+    }
     // One that has not answered the last heartbeat is busy, or it is stuck, and then it is killed for that.
     if (ready.some(({ quiet }) => quiet === undefined)) return undefined;
-    return services.find((service) => this.#isDeaf(service, ready));
+    // Each of them is counted, whichever is named.
+    return services.filter((service) => this.#isDeaf(service, ready))[0];
   }
 
   #isDeaf(service: string, ready: readonly Member[]): boolean {

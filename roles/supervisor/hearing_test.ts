@@ -13,6 +13,8 @@ function found(...beats: Member[][]): [(string | undefined)[], number] {
   return [beats.map((members) => hearing.deafTo(["a", "b"], members)), knocks];
 }
 
+/** Another process than `quiet`, which says the same. */
+const fresh = [member(["a", "b"])];
 const quiet = [member(["b"])], heard = [member([])], late = [member(undefined)];
 
 Deno.test("deafTo() knocks twice before it says that a service is deaf", () => {
@@ -34,6 +36,18 @@ Deno.test("deafTo() lets processes share a socket, whoever of them takes what co
   assertEquals(found(...Array(5).fill([member(["b"]), member([])])), [Array(5).fill(undefined), 0]);
   const draining = [member(["b"]), member([], "draining")];
   assertEquals(found(draining, draining, draining), [[undefined, undefined, "b"], 2]);
+});
+
+Deno.test("deafTo() holds nothing against a process that another did not hear, of no service", () => {
+  const deaf = [member(["a", "b"])];
+  const draining = [{ ...deaf[0]!, state: "draining" } as Member, ...fresh];
+  assertEquals(found(deaf, deaf, fresh, fresh), [Array(4).fill(undefined), 8]);
+  assertEquals(found(deaf, deaf, draining, fresh), [Array(4).fill(undefined), 8]);
+  // Of both services: the second is not left for whoever comes next.
+  assertEquals(found(deaf, deaf, deaf, fresh, fresh, fresh), [
+    [undefined, undefined, "a", undefined, undefined, "a"],
+    8,
+  ]);
 });
 
 Deno.test("knock() connects and leaves, and does not mind that nobody is there", async () => {
