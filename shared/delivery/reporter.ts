@@ -106,10 +106,14 @@ export class Reporter {
     await Promise.all(Array.from({ length: REPORTS_AT_ONCE }, reportSome));
   }
 
-  /** Opens the conversation that keeps these recipients out of qmgr's schedule. */
+  /**
+   * Opens the conversation that keeps these recipients out of qmgr's schedule. However it ends, also as a qmgr that is replaced
+   * ends it: while there is no outcome the next qmgr has to hear of them, too.
+   */
   #tell(each: Unsettled): void {
     each.told = true;
-    this.client.call("working", each.handed).catch(() => {
+    this.client.call("working", each.handed).catch(() => {}).finally(() => {
+      if (!this.#kept.has(each)) return;
       each.told = false;
       this.#lost = true;
       this.#wake?.();

@@ -26,6 +26,8 @@ class Scene {
   /** What was said, in order. */
   readonly heard: string[] = [];
   readonly waiting: (() => void)[] = [];
+  /** End the conversations about what is being delivered, in good order. */
+  readonly claims: (() => void)[] = [];
   /** Why the next reports of these messages fail. */
   readonly failing = new Map<string, Failure[]>();
   readonly reporter;
@@ -35,7 +37,7 @@ class Scene {
     const call = (name: string, asked: { queueId: string; handed?: { queueId: string } }) => {
       const queueId = asked.handed?.queueId ?? asked.queueId;
       this.heard.push(`${name} ${queueId}`);
-      if (name === "working") return new Promise(() => {});
+      if (name === "working") return new Promise((end) => this.claims.push(() => end({})));
       return new Promise((resolve, reject) => {
         this.waiting.push(() => {
           const code = this.failing.get(queueId)?.shift();
@@ -122,5 +124,18 @@ Deno.test("what comes, or ends, while reports are under way is said right after 
   scene.answer();
   await until(() => scene.waiting.length === 2);
   assertEquals(scene.heard.slice(3), ["working c", "report b", "report c"]);
+  await scene.untilEmpty();
+});
+
+Deno.test("the next qmgr hears of what still runs when the former one has ended in good order", async () => {
+  const scene = new Scene(), running = delivery("a", true);
+  scene.reporter.add(running);
+  for (const times of [1, 2, 3]) {
+    await until(() => scene.heard.length === times);
+    scene.claims.pop()!();
+  }
+  assertEquals(scene.heard, Array(3).fill("working a"));
+  running.outcomes = delivery("a").outcomes;
+  scene.reporter.finished(running);
   await scene.untilEmpty();
 });
