@@ -1,7 +1,10 @@
 /** What the policy needs to know of a configuration, and what it finds there: table files, ports, sockets. */
 
+import { parseAddress } from "../shared/net/network.ts";
+import { portOf } from "../shared/net/port.ts";
 import { valueOf } from "../shared/parameters/declare.ts";
 import { network } from "../shared/parameters/global.ts";
+import { parseTransport } from "../shared/parameters/parsers.ts";
 import { smtpParameters } from "../shared/parameters/smtp.ts";
 import { resultsOf } from "../shared/table/results.ts";
 import { tableFiles } from "../shared/table/spec.ts";
@@ -64,13 +67,15 @@ export function smtpDestinations(
   for (const text of ROUTES.flatMap((name) => routeTexts(own.value(name), settings))) {
     // What looks like a port within brackets is part of an IPv6 address.
     const unbracketed = text.replace(/\[[^\][]*\]/g, "[]");
-    for (const [, port] of unbracketed.matchAll(/[\]a-z0-9]:([0-9]{2,5})\b/gi)) ports.add(port!);
+    for (const [, port] of unbracketed.matchAll(/[\]a-z0-9]:([0-9]{2,5})\b/gi)) {
+      if (portOf(port!)) ports.add(port!);
+    }
     for (
       const [, address, port] of text.matchAll(
         /\[(?:ipv6:)?([0-9a-f]*:[0-9a-f:.]+)\](?::([0-9]+))?/gi,
       )
     ) {
-      hosts.add(`[${address}]:${port ?? 25}`);
+      if (parseAddress(address!) && portOf(port ?? "25")) hosts.add(`[${address}]:${port ?? 25}`);
     }
     for (const [, path] of text.matchAll(/unix:(\/[^\s,}]+)/g)) sockets.add(path!);
   }
@@ -81,6 +86,10 @@ export function smtpDestinations(
   return { hosts: [...hosts], sockets: [...sockets] };
 }
 
+/** What follows the names of these transports is for people: it may look like anything. */
+const WITHOUT_SERVERS = ["error", "retry", "discard"];
+
 function routeTexts(text: string, settings: Settings): string[] {
-  return [text, ...resultsOf(text, settings.readTable)];
+  return [text, ...resultsOf(text, settings.readTable)]
+    .filter((route) => !WITHOUT_SERVERS.includes(parseTransport(route).transport));
 }

@@ -11,7 +11,9 @@ import { logsToService } from "./plans.ts";
 export function settingsOf(configuration: Configuration): Settings {
   const readers = policies.filter((row) => row.reads?.includes("tables"));
   const tables = readers.flatMap((row) => {
-    const named = Object.entries(parametersOf(row.role)).filter(([, { tables }]) => tables);
+    // alias_maps are asked where local_recipient_maps name them, and nowhere else.
+    const named = Object.entries(parametersOf(row.role))
+      .filter(([, { name, tables }]) => tables && name !== "alias_maps");
     const line = configuration.services.find(({ command }) => policyOfCommand(command) === row);
     return Object.entries(configuration.texts(Object.fromEntries(named), line));
   });

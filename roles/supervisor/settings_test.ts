@@ -88,3 +88,24 @@ Deno.test("rewrite reads, and dns asks, what their own lines of master.cf name",
     "0.0.0.0:0",
   ]);
 });
+
+Deno.test("what a route says to people opens no port, and no number that is none is granted", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const table = `${directory}/transport`;
+    Deno.writeTextFileSync(
+      table,
+      "a.test smtp:[gw.test]:2525\nb.test error:5.7.1 no ssh to host:22 here\n" +
+        "c.test error:5.1.1 closed since [12:34]\nd.test smtp:[127.0.0.1]:70000\n" +
+        "e.test retry:4.1.1 ask host:3306\nf.test smtp:[12:34]:2626\n",
+    );
+    const configuration = configured(
+      `inet_protocols = ipv4\nsmtp_allowed_ports = smtp\ntransport_maps = hash:${table}`,
+      "smtp unix - - n - - smtp",
+    );
+    const { hosts } = grantOf(policyOf("smtp")!, "smtp", settingsOf(configuration), NOBODY);
+    assertEquals(hosts, ["0.0.0.0/0:25", "0.0.0.0/0:2525", "0.0.0.0/0:2626"]);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});

@@ -5,6 +5,7 @@ import { isHostname } from "../net/hostname.ts";
 import { literalAddress } from "../net/network.ts";
 import { type NetworkItem, networkItem } from "../net/network_list.ts";
 import { parseNexthop } from "../net/nexthop.ts";
+import { portOf } from "../net/port.ts";
 import { lowerCase } from "../smtp/keyword.ts";
 import { type Notes, type Parameter, parsed } from "./declare.ts";
 import { splitList } from "./split_list.ts";
@@ -106,6 +107,16 @@ function demandNexthop(text: string): void {
   } catch (error) {
     throw new ConfigError(`must be host, [host] or host:port: ${reason(error)}`);
   }
+}
+
+/** TCP ports, by number or by name. */
+export function ports(name: string, fallback: string, notes: Notes): Parameter<string[]> {
+  return parsed(name, fallback, notes, (text) =>
+    splitList(text).map((word) => {
+      const port = portOf(word);
+      if (port === undefined) throw new ConfigError(`must be ports from 1 to 65535: is "${word}"`);
+      return String(port);
+    }));
 }
 
 /** A transport with the next hop that it sets; an empty next hop leaves the one that there is. */

@@ -16,7 +16,7 @@ import {
   type Values,
 } from "./declare.ts";
 import { addressing, backoff, identity, network, relaying } from "./global.ts";
-import { nexthopList, words } from "./parsers.ts";
+import { nexthopList, ports, words } from "./parsers.ts";
 
 export type Protocol = "smtp" | "lmtp";
 
@@ -188,7 +188,7 @@ const smtpOnly = {
     max: 65_536,
     doc: "How many bytes of a MIME boundary count.",
   }),
-  allowedPorts: list("smtp_allowed_ports", "25 465 587 24", {
+  allowedPorts: ports("smtp_allowed_ports", "25 465 587 24", {
     own: true,
     doc: "The TCP ports that mail may be delivered to, beside those that routes name.",
   }),
