@@ -172,6 +172,7 @@ export class Feeder {
     if (stuck >= 0) {
       this.#note(source, `${due[stuck]!.envelope.queueId}: ${failures[stuck]!.message}`);
     }
+    if (source === "incoming" && page.next === undefined && !scan.wanted) this.inFlow.empty();
     // What could not become active must not hold up what is due behind it, but the disk is not asked again for each page.
     const ended = scan.position === undefined;
     const hopeless = stuck >= 0 && failures.every(isTrouble);

@@ -12,6 +12,8 @@ const slowed = counter(
 
 /** So many messages more than have become active may come without a wait: as many as Postfix has processes by default. */
 const MAX_AHEAD = 100;
+/** Nobody waits longer: when the system stops, smtpd has four seconds to say 250 for what is durable. */
+const MAX_DELAY_MS = 3000;
 
 export class InFlow {
   #ahead = 0;
@@ -31,7 +33,7 @@ export class InFlow {
           this.#waiting.delete(go);
           resolve();
         };
-        const timer = setTimeout(go, this.delayMs);
+        const timer = setTimeout(go, Math.min(this.delayMs, MAX_DELAY_MS));
         this.#waiting.add(go);
       });
     }
@@ -40,6 +42,11 @@ export class InFlow {
   /** A message of incoming has become active. */
   moved(): void {
     if (this.#ahead > 0) this.#ahead--;
+  }
+
+  /** Whatever left incoming otherwise: nothing waits there now. */
+  empty(): void {
+    this.#ahead = 0;
   }
 
   /** Nobody waits any more. */

@@ -144,6 +144,8 @@ export class Qmgr {
     this.#intake.messageSizeLimit = params.messageSizeLimit;
     this.feeder.longestPause.deferred = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
+    // As with a new process: what was found wrong may be what has been mended.
+    this.activeQueue.scheduler.revive();
     this.feeder.want("incoming");
     this.activeQueue.changed();
   }
