@@ -191,7 +191,15 @@ function isEncodedWord(tokens: Token[]): boolean {
 /** Gives an address its new form; a promise where that has to be asked for. */
 export type RewriteAddress = (address: string) => string | Promise<string>;
 
-/** The value with each address rewritten; the same string when none changed. */
+/** RFC 5322 2.1.1: what a line must not exceed, with room for the field's name, and what it better does not. */
+const MAX_LINE = 900, GOOD_LINE = 78;
+/** Between an address and the next. */
+const SEPARATOR = /^>?[ \t]*,/;
+
+/**
+ * The value with each address rewritten; the same string when none changed. Where that makes a line too long, it is folded
+ * between addresses.
+ */
 export async function rewriteAddresses(
   value: string,
   rewrite: RewriteAddress,
@@ -200,11 +208,27 @@ export async function rewriteAddresses(
   const addresses = findAddresses(value, tokenLimit);
   if (!addresses.length) return value;
   const rewritten = await Promise.all(addresses.map(({ address }) => rewrite(address)));
-  let result = "", at = 0;
-  addresses.forEach(({ start, end, address, comments }, i) => {
-    if (rewritten[i] === address) return;
-    result += value.slice(at, start) + external(rewritten[i]!) + (comments && ` ${comments}`);
-    at = end;
-  });
-  return at ? result + value.slice(at) : value;
+  const compose = (folded: boolean) => {
+    let result = "", at = 0;
+    addresses.forEach(({ start, end, address, comments }, i) => {
+      if (rewritten[i] === address) return;
+      const next = external(rewritten[i]!) + (comments && ` ${comments}`);
+      const between = value.slice(at, start);
+      const comma = folded && at ? SEPARATOR.exec(between)?.[0].length : undefined;
+      const fold = comma && lastLine(result) + between.length + next.length > GOOD_LINE;
+      result += fold
+        ? `${between.slice(0, comma)}\r\n\t${between.slice(comma).trimStart()}${next}`
+        : between + next;
+      at = end;
+    });
+    return at ? result + value.slice(at) : value;
+  };
+  const plain = compose(false);
+  return plain !== value && plain.split("\n").some(({ length }) => length > MAX_LINE)
+    ? compose(true)
+    : plain;
+}
+
+function lastLine(text: string): number {
+  return text.length - text.lastIndexOf("\n") - 1;
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { assertQuick } from "../../tests/support/hostile.ts";
 import { findAddresses, rewriteAddresses } from "./header_address.ts";
@@ -67,6 +67,20 @@ Deno.test("rewriteAddresses() replaces the address and nothing around it", async
     await rewriteAddresses(value, rewrite, LIMIT),
     'T:\t"x, y" <root@here.org> (c),\r\n  =?x?q?y?= <@r:a b>, j.l@here.org (k),Z <z@z>; ' +
       '"a b"@here.org, "q"@r',
+  );
+});
+
+Deno.test("rewriteAddresses() folds between addresses where a line becomes too long", async () => {
+  const names = Array.from({ length: 100 }, (_, n) => n % 10 ? `user${n}` : `"A, B" <user${n}>`);
+  const rewrite = (address: string) => `${address}@example.net`;
+  const text = await rewriteAddresses(` ${names.join(",")}\r\n`, rewrite, LIMIT);
+  const lines = text.trimEnd().split("\r\n");
+  assert(lines.length > 20 && lines.every((line) => line.length <= 100 && /^[ \t]/.test(line)));
+  assertEquals(addresses(text), names.map((_, n) => `user${n}@example.net`));
+  // One that is short enough keeps its form.
+  assertEquals(
+    await rewriteAddresses(" a,b\r\n", rewrite, LIMIT),
+    " a@example.net,b@example.net\r\n",
   );
 });
 
