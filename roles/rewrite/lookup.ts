@@ -48,7 +48,8 @@ export function* findAddress(
     if (extension && (value = yield* ask(tables, user, true)) !== null) return { value, extension };
   }
   value = at ? yield* ask(tables, at, true, true) : null;
-  return value === null ? undefined : { value, extension };
+  // Whoever takes all mail of a domain need not know the extensions of its users.
+  return value === null ? undefined : { value, extension: "" };
 }
 
 /** The key in external form, which is what people write into tables, then as it is, for old tables. */

@@ -56,7 +56,7 @@ const aliases: Case[] = [
   }],
   ["bare with extension", "{ u+x=a@b, u=c@d }", "u+x@localhost", "a@b", PLUS],
   ["bare without extension", "{ u=c }", "u+x@localhost", "c +x", PLUS],
-  ["the domain, the extension copied", "{ @o.example=a@b }", "u+x@o.example", "a@b +x", PLUS],
+  ["the domain, the extension left out", "{ @o.example=a@b }", "u+x@o.example", "a@b", PLUS],
   ["the same user elsewhere, and others", "{ { @o.example = @b, c@d } }", "u@o.example", "@b, c@d"],
   [
     "several, each of which gets the extension",

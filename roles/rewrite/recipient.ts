@@ -1,7 +1,7 @@
 /** What smtpd must know at RCPT: where a recipient goes, and whether its class lists it (reference 5.1). */
 
 import { StorageError } from "../../shared/errors.ts";
-import { isDoubleBounce } from "../../shared/mail/address.ts";
+import { isDoubleBounce, localPartOf } from "../../shared/mail/address.ts";
 import type { Resolved } from "../../shared/protocols/rewrite.ts";
 import type { TableList } from "../../shared/table/table.ts";
 import { findAddress, type Kind } from "./lookup.ts";
@@ -53,8 +53,9 @@ function* listedSteps(settings: Settings, resolved: Resolved, given: string): St
     return (yield* has(settings, settings.virtualAliasMaps, resolved, "full")) ? "yes" : "error";
   }
   if (resolved.class === "default") return "any";
-  // RFC 5321 4.5.1: postmaster without a domain is always there.
-  if (given.toLowerCase() === "postmaster") return "yes";
+  // RFC 5321 4.5.1: postmaster is always there, without a domain and with each of our own.
+  const local = resolved.class === "local" ? localPartOf(resolved.recipient) : given;
+  if (local.toLowerCase() === "postmaster") return "yes";
   // Answers to our own notifications are taken, and thrown away behind the queue.
   const { doubleBounceSender } = settings.params;
   if (resolved.class === "local" && isDoubleBounce(resolved.recipient, doubleBounceSender)) {

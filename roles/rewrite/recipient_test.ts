@@ -34,7 +34,8 @@ const cases: Case[] = [
   ["any local user", "jane@example.com", "any", { local_recipient_maps: "" }],
   ["a local user behind %", "joe%localhost@example.com", "yes", LOCAL],
   ["postmaster", "PostMaster", "yes", LOCAL],
-  ["postmaster of a domain", "postmaster@example.com", "no", LOCAL],
+  ["postmaster of a local domain", "Postmaster@example.com", "yes", LOCAL],
+  ["postmaster of a mailbox domain", "postmaster@box.example", "no", BOX],
   ["double-bounce", "double-bounce@example.com", "yes", LOCAL],
   ["double_bounce_sender, in any case", "reports@example.com", "yes", {
     ...LOCAL,

@@ -268,6 +268,8 @@ export class Session {
     if (settings.forbidBareNewline === "note") this.sawBareLf = true;
     if (settings.forbidBareNewline !== "reject") return;
     const code = settings.forbidBareNewlineRejectCode;
+    // What follows may be a chunk that nobody takes for one any more.
+    this.closing = true;
     return this.refuse(this.#host(code, "5.5.2", "Error: bare <LF> received"));
   }
 
