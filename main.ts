@@ -3,6 +3,7 @@
 import process from "node:process";
 import { basename } from "@std/path";
 import { reason } from "./shared/errors.ts";
+import { type Taker, writeAll } from "./shared/write_all.ts";
 import type { CommandIo } from "./roles/commands/io.ts";
 
 type Command = (args: string[], io: CommandIo) => Promise<number>;
@@ -36,16 +37,8 @@ const CONFINE = "confine";
 
 const encoder = new TextEncoder();
 
-interface Stream {
-  writeSync(bytes: Uint8Array): number;
-}
-
-function write(stream: Stream, text: string): void {
-  writeBytes(stream, encoder.encode(text));
-}
-
-function writeBytes(stream: Stream, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+function write(to: Taker, text: string): void {
+  writeAll(to, encoder.encode(text));
 }
 
 /** `-c DIR` may stand before the command's name. */
@@ -74,11 +67,11 @@ async function main(): Promise<number> {
   const command = await load();
   return await command(rest, {
     out: (text) => write(Deno.stdout, text),
-    outBytes: (bytes) => writeBytes(Deno.stdout, bytes),
+    outBytes: (bytes) => writeAll(Deno.stdout, bytes),
     err: (text) => write(Deno.stderr, text),
     env: (variable) => Deno.env.get(variable),
     input: Deno.stdin.readable,
-    ...(directory ? { configDirectory: directory } : {}),
+    ...(directory === undefined ? {} : { configDirectory: directory }),
   });
 }
 

@@ -205,15 +205,16 @@ export function policyOfCommand(command: string): Row | undefined {
 }
 
 /**
- * The supervisor's own row, for people: it starts everything, so no flag could hold it. What holds it is that it reads
+ * The supervisor's own row, for people: it starts everything, so no flag could hold it. What holds it is that it parses
  * nothing that came from mail.
  */
 export const supervisor = {
   role: "supervisor",
-  because: "somebody must bind the ports and start the others; it never reads what came from mail",
+  because:
+    "somebody must bind the ports and start the others; of mail it reads what roles put on standard error alone",
   answers: ["control"],
   holds: [
     "everything that the user who starts it may",
-    "libc's fcntl, setsockopt, sched_getscheduler and sched_setscheduler (--allow-ffi)",
+    "libc's fcntl, sched_getscheduler, sched_setscheduler, setgroups and setsockopt (--allow-ffi)",
   ],
 } as const;

@@ -1,44 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { EX } from "../../shared/errors.ts";
-import { fakeIo } from "../../tests/support/fake_io.ts";
-import { check } from "./check.ts";
-
-const SERVICES = "127.0.0.1:2525 inet n - n - - smtpd\nsmtp unix - - n - - smtp\n";
-/** These lines come before those of each test. */
-const BASE = ["mail_owner = mail", "mydestination = here.example", "local_recipient_maps ="];
-
-/** What `check` says of main.cf lines after BASE, and of master.cf lines after SERVICES; `$directory` in them has these files. */
-async function said(
-  lines: string,
-  master = "",
-  files: Record<string, string> = {},
-  services = SERVICES,
-) {
-  const io = fakeIo();
-  const directory = io.configDirectory!;
-  try {
-    const all = [...BASE, `queue_directory = ${io.queueDirectory}`, lines];
-    Deno.writeTextFileSync(
-      `${directory}/main.cf`,
-      all.join("\n").replaceAll("$directory", directory),
-    );
-    Deno.writeTextFileSync(`${directory}/master.cf`, services + master);
-    for (const [name, text] of Object.entries(files)) {
-      Deno.writeTextFileSync(`${directory}/${name}`, text);
-    }
-    const code = await check([], io);
-    const found = io.written.err.replaceAll(directory, "DIR").split("\n").filter(Boolean)
-      .filter((line) => !line.includes("replaces the entry"));
-    return { code, found, summary: io.written.out.replaceAll(directory, "DIR") };
-  } finally {
-    io.remove();
-  }
-}
-
-/** The first line that a test adds to main.cf. */
-const HERE = "DIR/main.cf, line 5";
-const WAITS = "what needs it must wait until that is mended";
-const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
+import { CERTIFICATE, HERE, said, WAITS } from "./test_check.ts";
 
 const fatal: [reason: string, lines: string, expected: string, files?: Record<string, string>][] = [
   ["a relative queue", "queue_directory = q", 'queue_directory: must be an absolute path: is "q"'],
@@ -237,7 +199,7 @@ const warnings: [
   ],
   [
     "a domain of two classes",
-    "virtual_mailbox_domains = Here.Example",
+    "virtual_mailbox_domains = Here.Example\nvirtual_transport = smtp",
     "virtual_mailbox_domains: do not list domain here.example in BOTH mydestination and " +
     "virtual_mailbox_domains",
   ],
@@ -258,14 +220,17 @@ Deno.test("check warns of messages that may come in and fit no mailbox, where vi
     "larger mail must wait",
   ];
   const virtual = "virtual unix - n n - - virtual\n";
-  assertEquals((await said(large, virtual)).found, warned(5));
+  const boxes = "\nvirtual_mailbox_domains = box.example\nvirtual_mailbox_base = /srv/mail\n" +
+    "virtual_uid_maps = static:5000\nvirtual_gid_maps = static:5000";
+  assertEquals((await said(large + boxes, virtual)).found, warned(5));
   const small = `${large}\nvirtual_mailbox_limit = 59999999`;
-  assertEquals((await said(small, virtual)).found, warned(6));
+  assertEquals((await said(small + boxes, virtual)).found, warned(6));
   for (const enough of ["0", "60000000"]) {
-    const lines = `${large}\nvirtual_mailbox_limit = ${enough}`;
+    const lines = `${large}\nvirtual_mailbox_limit = ${enough}${boxes}`;
     assertEquals((await said(lines, virtual)).found, []);
   }
-  const elsewhere = `${large}\nvirtual_transport = smtp:[127.0.0.1]`;
+  assertEquals((await said(large, virtual)).found, []);
+  const elsewhere = `${large}${boxes}\nvirtual_transport = smtp:[127.0.0.1]`;
   assertEquals((await said(elsewhere, virtual)).found, []);
 });
 

@@ -113,7 +113,7 @@ Deno.test("listedName() has the full name of a user, or nothing, whatever the li
   assertQuick((text) => listedName(text, 1000), [":", "\n", "a:x:1000:1:&", "&", "a"]);
 });
 
-const NO_IO = { out() {}, err() {}, env: () => undefined };
+const NO_IO = { out() {}, outBytes() {}, err() {}, env: () => undefined };
 
 Deno.test("inputLines() gives the lines of text that comes in any pieces", async () => {
   const text = fc.string({ unit: fc.constantFrom("a", "\n", "ä", "\r", " "), maxLength: 40 });

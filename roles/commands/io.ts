@@ -2,6 +2,7 @@
 
 import { ConfigError, EX } from "../../shared/errors.ts";
 import { type Configuration, loadConfiguration } from "../../shared/config/configuration.ts";
+import type { Problem } from "../../shared/config/problem.ts";
 import { type Facts, findConfigDirectory, systemFacts } from "../../shared/config/facts.ts";
 
 /** A command's view of the world. A command is `(args: string[], io: CommandIo) => Promise<number>`: a sysexit. */
@@ -9,7 +10,7 @@ export interface CommandIo {
   /** Writes text to standard output as it is: line ends are the caller's. */
   out(text: string): void;
   /** Writes bytes to standard output: messages are not always text. */
-  outBytes?(bytes: Uint8Array): void;
+  outBytes(bytes: Uint8Array): void;
   /** Writes text to standard error as it is. */
   err(text: string): void;
   /** Standard input, for the commands that read it. */
@@ -28,6 +29,7 @@ export interface CommandIo {
 
 /** The configuration that `-c directory`, the environment or the installation names; problems are inside it. */
 export function loadForCommand(io: CommandIo, directory = io.configDirectory): Configuration {
+  if (directory === "") throw new ConfigError(NO_DIRECTORY);
   const facts = io.facts ?? systemFacts();
   const found = findConfigDirectory(directory, io.env.bind(io), facts.shipped ?? facts.repository);
   return loadConfiguration(found.directory, facts, found.hint);
@@ -66,13 +68,25 @@ export function refuseArguments(
   return EX.USAGE;
 }
 
+/** Names the problems, of one severity. */
+export function tell(
+  name: string,
+  severity: Problem["severity"],
+  problems: readonly Problem[],
+  io: CommandIo,
+): void {
+  for (const each of problems) {
+    if (each.severity === severity) io.err(`${name}: ${severity}: ${each.message}\n`);
+  }
+}
+
 /** Reports the configuration's fatal problems; the exit code, or undefined when it can be used. */
 export function refuseBroken(
   name: string,
   configuration: Pick<Configuration, "problems">,
   io: CommandIo,
 ): number | undefined {
-  const fatal = configuration.problems.filter((problem) => problem.severity === "fatal");
-  for (const problem of fatal) io.err(`${name}: ${problem.severity}: ${problem.message}\n`);
-  return fatal.length ? EX.CONFIG : undefined;
+  const { problems } = configuration;
+  tell(name, "fatal", problems, io);
+  return problems.some(({ severity }) => severity === "fatal") ? EX.CONFIG : undefined;
 }

@@ -128,9 +128,7 @@ async function print(printed: Printed, parts: Parts, io: CommandIo): Promise<voi
     say(`*** ENVELOPE RECORDS ${place} ***\n${envelopeText(printed)}`);
     say(`*** MESSAGE CONTENTS ${place} ***\n`);
   }
-  const out = io.outBytes?.bind(io) ??
-    ((bytes: Uint8Array) => io.out(new TextDecoder().decode(bytes)));
-  await writeContent(printed.content, parts, out);
+  await writeContent(printed.content, parts, (bytes) => io.outBytes(bytes));
   if (parts.envelope) {
     say(`*** HEADER EXTRACTED ${place} ***\n*** MESSAGE FILE END ${place} ***\n`);
   }

@@ -25,6 +25,7 @@ async function run(
     await Deno.writeTextFile(join(directory, "master.cf"), master);
     const code = await command(["-c", directory, ...args], {
       out: (text) => void (out += text),
+      outBytes: () => {},
       err: (text) => void (err += text),
       env: () => undefined,
       facts: { hostname: "mx.example.com", repository: "/srv/clone", version: "1.2.3" },
@@ -219,8 +220,10 @@ Deno.test("check says everything at once, and that the system can start", async 
     ),
     {
       code: 0,
-      out: "DIR: can be used: 0 errors, 2 warnings\n",
+      out: "DIR: can be used: 0 errors, 4 warnings\n",
       err:
+        "check: warning: DIR/main.cf: local_transport: local is not built yet: mail for local must wait\n" +
+        "check: warning: DIR/main.cf: default_transport: master.cf has no service smtp: mail for it must wait\n" +
         "check: warning: DIR/main.cf, line 1: biff: is a parameter of Postfix that Postern does " +
         "not support yet: it has no effect\n" +
         "check: warning: DIR/master.cf, line 1: local: local is not built yet: the service is not " +
@@ -237,6 +240,6 @@ Deno.test("check exits with EX_CONFIG when the system cannot start", async () =>
     "smtp inet",
   );
   assertEquals(code, 78);
-  assertEquals(out, "DIR: cannot be used: 3 errors, 0 warnings\n");
+  assertEquals(out, "DIR: cannot be used: 3 errors, 2 warnings\n");
   assertEquals(err.match(/^check: fatal: DIR\/ma/gm)?.length, 3);
 });

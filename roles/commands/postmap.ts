@@ -1,9 +1,10 @@
 /** `postmap` and `postalias`: ask a table, or look through its source. There is nothing to build: the source is the table. */
 
 import { resolve } from "@std/path";
-import { reason } from "../../shared/errors.ts";
+import { reason, StorageError } from "../../shared/errors.ts";
 import { examineTables } from "../../shared/table/examine.ts";
 import { tableFiles, typeAndName } from "../../shared/table/spec.ts";
+import { fileProblem } from "../../shared/table/text_file.ts";
 import { openNested, RUNNING } from "../../shared/table/table.ts";
 import { inputLines } from "./input_lines.ts";
 import { type CommandIo, NO_DIRECTORY, takeConfigDirectory } from "./io.ts";
@@ -75,6 +76,8 @@ async function ask(
   aliases: boolean,
   io: CommandIo,
 ): Promise<number> {
+  const unreadable = specs.flatMap(tableFiles).map(fileProblem).find(Boolean);
+  if (unreadable) throw new StorageError(unreadable);
   const environment = { ...RUNNING, aliases };
   const tables = specs.map((spec) => openNested(spec, environment));
   const many = key === "-";
@@ -95,7 +98,7 @@ async function ask(
 function examine(name: string, specs: readonly string[], aliases: boolean, io: CommandIo): number {
   const problems = specs.flatMap((spec) => examineTables(spec, true, () => aliases));
   for (const { severity, text } of problems) io.err(`${name}: ${severity}: ${text}\n`);
-  return problems.some(({ severity, text }) => severity === "fatal" || /cannot open/.test(text))
+  return problems.some(({ severity, unreadable }) => severity === "fatal" || unreadable)
     ? FAILED
     : 0;
 }

@@ -270,7 +270,9 @@ function toSender(given: string | undefined, io: CommandIo): string {
   if (given === undefined) return userName(io);
   const addresses = addressList(given);
   const plain = addresses.length === 1 || isNullAddress(given);
-  if (!plain) io.err(`sendmail: warning: -f option specified malformed sender: ${given}\n`);
+  if (!plain) {
+    io.err(`sendmail: warning: -f option specified malformed sender: ${printable(given)}\n`);
+  }
   return addresses[0] ?? "";
 }
 

@@ -10,6 +10,7 @@ import {
   refuseArguments,
   refuseBroken,
   takeConfigDirectory,
+  tell,
 } from "./io.ts";
 
 /** Starts the system and ends with it; refuses a configuration with fatal problems. */
@@ -19,12 +20,11 @@ export async function serve(given: string[], io: CommandIo): Promise<number> {
   if (refused !== undefined) return refused;
   const configuration = loadForCommand(io, directory);
   const problems = everyProblem(configuration, false);
-  for (const problem of problems) {
-    if (problem.severity === "warning") io.err(`serve: warning: ${problem.message}\n`);
-  }
+  tell("serve", "warning", problems, io);
   return refuseBroken("serve", { problems }, io) ??
     await supervise({
       configuration,
+      problems,
       load: () => loadForCommand(io, configuration.directory),
       out: (text) => show(text, io),
     });

@@ -2,10 +2,18 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { ConfigError, EX } from "../../shared/errors.ts";
+import { everyProblem } from "../supervisor/every_problem.ts";
 import { READY } from "../supervisor/main.ts";
 import { logsToService } from "../supervisor/plans.ts";
 import { SOURCE } from "../supervisor/runtime.ts";
-import { type CommandIo, loadForCommand, refuseArguments, takeConfigDirectory } from "./io.ts";
+import {
+  type CommandIo,
+  loadForCommand,
+  refuseArguments,
+  refuseBroken,
+  takeConfigDirectory,
+  tell,
+} from "./io.ts";
 
 /** A start that takes longer goes on, but nobody waits for it. */
 const READY_MS = 30_000;
@@ -16,6 +24,10 @@ export async function start(given: string[], io: CommandIo): Promise<number> {
   const refused = refuseArguments("start", args, io);
   if (refused !== undefined) return refused;
   const configuration = loadForCommand(io, directory);
+  const problems = everyProblem(configuration, false);
+  tell("start", "warning", problems, io);
+  const broken = refuseBroken("start", { problems }, io);
+  if (broken !== undefined) return broken;
   if (!logsToService(configuration)) {
     throw new ConfigError("its log would be lost: set maillog_file or syslog_socket, or use serve");
   }
@@ -24,7 +36,8 @@ export async function start(given: string[], io: CommandIo): Promise<number> {
   // From here on nobody reads what it prints; its log is elsewhere.
   child.stdout!.destroy();
   child.stderr!.destroy();
-  if (code !== EX.OK) io.err(said);
+  // Its warnings are here already.
+  if (code !== EX.OK) io.err(said.replace(/^serve: warning: .*\n/gm, ""));
   return code;
 }
 

@@ -1,7 +1,7 @@
 /** Everything that is wrong with a configuration on this host: `postern check` shows it, and nothing starts with it. */
 
 import { grantOf } from "../../policies/grant.ts";
-import { policyOfCommand } from "../../policies/mod.ts";
+import { commandsOf, policies, policyOfCommand, type Row } from "../../policies/mod.ts";
 import type { Settings } from "../../policies/settings.ts";
 import type { Configuration } from "../../shared/config/configuration.ts";
 import { inetName } from "../../shared/config/inet_name.ts";
@@ -30,6 +30,8 @@ import {
 
 /** All problems, in the order of the files. `readTables`: tables are read to the end, as long as that takes. */
 export function everyProblem(configuration: Configuration, readTables: boolean): Problem[] {
+  // Of what cannot be read the host knows nothing.
+  if (configuration.unreadable) return [...configuration.problems];
   const bad = new Set(
     configuration.problems.filter(({ severity }) => severity === "fatal")
       .map(({ parameter }) => parameter),
@@ -49,6 +51,7 @@ export function everyProblem(configuration: Configuration, readTables: boolean):
   return inOrder([
     ...configuration.problems,
     ...verifyLines(configuration),
+    ...verifyCalls(configuration),
     ...combinedProblems(configuration, { readTables, hasTls }),
     ...host,
   ]);
@@ -68,6 +71,28 @@ function verifyLines(configuration: Configuration): Problem[] {
     const text = `has no effect: ${command} is one service here, that of line ${first.line}`;
     return [problem("warning", { file: configuration.master.file, line }, name, text)];
   });
+}
+
+/** Services whose roles call others that no line starts. */
+function verifyCalls(configuration: Configuration): Problem[] {
+  const rows = [...new Set(wantedServices(configuration).map(({ row }) => row))];
+  const missing = new Map<string, string[]>();
+  for (const caller of rows) {
+    const lacks = caller.calls.filter((call) => !rows.some(({ answers }) => answers.includes(call)))
+      .map((call) => policies.find(({ answers }) => answers.includes(call))!);
+    for (const name of new Set(lacks.map(commandOf))) {
+      missing.set(name, [...missing.get(name) ?? [], commandOf(caller)]);
+    }
+  }
+  return [...missing].map(([name, callers]) => {
+    const text = `has no line for ${name}, which ${callers.join(" and ")} cannot do without`;
+    return problem("warning", { file: configuration.master.file, line: 0 }, "", text);
+  });
+}
+
+/** As master.cf names it first. */
+function commandOf(row: Row): string {
+  return commandsOf(row)[0]!;
 }
 
 /** The user that roles run as, and what else the policy makes of the configuration. */

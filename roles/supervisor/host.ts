@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { Host, User } from "../../policies/grant.ts";
+import { textOfFile } from "../../shared/config/named_file.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import { parseAddress } from "../../shared/net/network.ts";
 
@@ -79,7 +80,7 @@ export function nameServers(resolvConf: string): string[] {
 /** The text of a file; empty when it cannot be read now. */
 export function textOf(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    return textOfFile(path, Infinity);
   } catch {
     return "";
   }

@@ -12,7 +12,10 @@
 
 import { createServer } from "node:net";
 import process from "node:process";
+import { join } from "@std/path";
 import { type Configuration } from "../../shared/config/configuration.ts";
+import { inetName } from "../../shared/config/inet_name.ts";
+import type { Problem } from "../../shared/config/problem.ts";
 import { ConfigError, EX, reason } from "../../shared/errors.ts";
 import { probe } from "../../shared/ipc/probe.ts";
 import { answer } from "../../shared/ipc/server.ts";
@@ -38,6 +41,8 @@ import { everyProblem } from "./every_problem.ts";
 /** What the serve command gives the supervisor. */
 export interface ServeOptions {
   readonly configuration: Configuration;
+  /** What is wrong with it, none of it fatal: whoever starts the system in the background reads the log alone. */
+  readonly problems: readonly Problem[];
   /** Reads the configuration again, for a reload. */
   load(): Configuration;
   out(text: string): void;
@@ -82,6 +87,7 @@ async function run(supervisor: Supervisor, options: ServeOptions, layers: string
   // A signal may come before everything has started.
   if (await Promise.race([started, ended.then(() => false)])) {
     inForce("daemon started", configuration.value("mail_version"), configuration.directory);
+    if (logsToService(configuration)) warnOf(options.problems);
     options.out(welcome(supervisor, layers));
   }
   await ended;
@@ -123,6 +129,10 @@ function untilStopped(supervisor: Supervisor, reloads: Reloads): Promise<void> {
   });
 }
 
+function warnOf(problems: readonly Problem[]): void {
+  for (const { severity, message } of problems) if (severity === "warning") warning(message);
+}
+
 /** Reads the configuration again and puts it in force; what is wrong, or an empty string. Both are in the log. */
 async function reload(supervisor: Supervisor, options: ServeOptions): Promise<string> {
   const error = await putInForce(supervisor, options);
@@ -137,7 +147,7 @@ async function putInForce(supervisor: Supervisor, options: ServeOptions): Promis
     if (fixed) return `${fixed}: cannot change while the system runs: stop and start it`;
     // All of it is looked at before any of it is in force.
     const problems = everyProblem(next, false);
-    for (const { severity, message } of problems) if (severity === "warning") warning(message);
+    warnOf(problems);
     const fatal = problems.filter(({ severity }) => severity === "fatal");
     if (fatal.length) return fatal.map((problem) => problem.message).join("; ");
     prepare(next, supervisor.system.host);
@@ -209,10 +219,11 @@ function welcome(supervisor: Supervisor, layers: string): string {
   const failed = supervisor.failed().map((each) =>
     `  not running: ${each.service} (${each.reason})\n`
   );
-  const ours = configuration.directory.startsWith(SOURCE);
+  const ours = configuration.directory === join(SOURCE, "config");
   const program = Deno.build.standalone ? Deno.execPath() : "deno task postern";
   const postern = ours ? program : `${program} -c ${configuration.directory}`;
-  const at = entries[0]?.name ?? "";
+  const { host, port } = inetName(entries[0]?.name ?? "") ?? { host: "", port: 0 };
+  const at = `${host || "127.0.0.1"}:${port}`;
   return `${READY}: SMTP on ${entries.map((entry) => entry.name).join(", ")}\n` +
     `  confinement: ${layers}\n${failed.join("")}` +
     (ours

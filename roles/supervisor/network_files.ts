@@ -3,6 +3,7 @@
  * that cannot be understood is left out, which lets fewer in; where that would let more in, after `!`, it is an error.
  */
 
+import { textOfFile } from "../../shared/config/named_file.ts";
 import { ConfigError, reason } from "../../shared/errors.ts";
 import { networkItem } from "../../shared/net/network_list.ts";
 import { splitList } from "../../shared/parameters/split_list.ts";
@@ -78,8 +79,7 @@ function withoutComments(text: string): string {
 }
 
 function read(file: string): string {
-  if (Deno.statSync(file).size > MAX_FILE_BYTES) throw new ConfigError("is too large");
-  return Deno.readTextFileSync(file);
+  return textOfFile(file, MAX_FILE_BYTES);
 }
 
 /** What is wrong inside a file names it. */

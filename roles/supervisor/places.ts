@@ -51,13 +51,16 @@ export function writersOf(place: Place, configuration: Configuration, host: Host
     .map(({ row, service }) => grantOf(row, service, settings, host));
 }
 
-/** Somewhere on the way there may be no directory, or none that we may enter; where Deno lets nobody, nothing is made. */
+/** Somewhere on the way there may be no directory, or none that we may enter. */
 function said(look: () => string | undefined): string | undefined {
   try {
     return look();
   } catch (error) {
     // Bad values, and what the policy refuses, are told elsewhere.
-    if (error instanceof ConfigError || error instanceof Deno.errors.NotCapable) return undefined;
+    if (error instanceof ConfigError) return undefined;
+    if (error instanceof Deno.errors.NotCapable) {
+      return "is where Deno lets no program write: choose a place outside /dev, /proc and /sys";
+    }
     return reason(error);
   }
 }

@@ -19,10 +19,16 @@ interface Part {
   readonly owners: readonly number[];
 }
 
+/** Directories that every queue of Postfix has, and none of ours. */
+const POSTFIXS = ["incoming", "active", "deferred"];
+
 /** Why the system must not or cannot start on a queue, and what to do; undefined also where there is none yet. */
 export function queueProblem(queue: string, host: Host): string | undefined {
   const link = host.root ? changeableLink(queue) : undefined;
   if (link || !isThere(queue)) return link;
+  if (POSTFIXS.every((name) => isThere(`${queue}/${name}`))) {
+    return `${queue} is the queue of a Postfix: set queue_directory to a place of its own`;
+  }
   const ours = Deno.uid()!, user = host.mailOwner?.uid ?? ours;
   const top = { path: Deno.realPathSync(queue), owners: [ours] };
   const sockets = [`${queue}/private`, `${queue}/public`].map((path) => ({ path, owners: [ours] }));

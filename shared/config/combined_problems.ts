@@ -1,5 +1,6 @@
 /** What is wrong with a configuration beyond single values: parameters that must fit together, tables that must open. */
 
+import { normalize } from "@std/path";
 import { ConfigError } from "../errors.ts";
 import { parseTransport } from "../parameters/parsers.ts";
 import { splitList } from "../parameters/split_list.ts";
@@ -10,6 +11,7 @@ import { serverComplaints } from "../smtp/server_rules.ts";
 import { examineTables } from "../table/examine.ts";
 import { tablesOf } from "../table/spec.ts";
 import type { Configuration } from "./configuration.ts";
+import { daemon } from "./daemons.ts";
 import type { MasterEntry } from "./master_cf.ts";
 import { type Problem, problem } from "./problem.ts";
 
@@ -23,7 +25,8 @@ export function combinedProblems(
     ...verifyTables(configuration, readTables),
     ...verifyClasses(configuration),
     ...verifyTransports(configuration),
-    ...configuration.services.flatMap((service) => verifyMailboxLimit(configuration, service)),
+    ...verifyLogFile(configuration),
+    ...configuration.services.flatMap((service) => verifyMailboxes(configuration, service)),
   ];
 }
 
@@ -106,34 +109,63 @@ function verifyClasses(configuration: Configuration): Problem[] {
   });
 }
 
-/** The parameters that name the transport of a class. */
-const TRANSPORTS = ["local_transport", "virtual_transport", "relay_transport", "default_transport"];
+/** The parameters that name the transport of a class, and those that list its domains; all others have the last. */
+const CLASSES = [
+  ["local_transport", "mydestination"],
+  ["virtual_transport", "virtual_mailbox_domains"],
+  ["relay_transport", "relay_domains"],
+  ["default_transport", ""],
+] as const;
 
-/** A service that master.cf does not have makes all mail of the class wait; what nobody wrote is left alone. */
+/** The transport of each class that has domains, by the parameter that names it; what is no value is told elsewhere. */
+function transportsInUse(configuration: Configuration): [name: string, transport: string][] {
+  return CLASSES.flatMap(([name, domains]): [string, string][] => {
+    const value = configuration.value(name);
+    if (domains && !configuration.value(domains) || !parses(name, value)) return [];
+    return [[name, parseTransport(value).transport]];
+  });
+}
+
+/** A service that master.cf does not have, or that nobody has built, makes all mail of the class wait. */
 function verifyTransports(configuration: Configuration): Problem[] {
-  const services = new Set(configuration.services.map(({ name }) => name));
-  return TRANSPORTS.flatMap((name) => {
-    const { transport } = parseTransport(configuration.value(name));
-    if (!configuration.main.entries.has(name) || !transport || services.has(transport)) return [];
-    const text = `master.cf has no service ${transport}: mail for it must wait`;
+  const commands = new Map(configuration.services.map(({ name, command }) => [name, command]));
+  return transportsInUse(configuration).flatMap(([name, transport]) => {
+    const command = commands.get(transport);
+    if (!transport || command && daemon(command) !== "missing") return [];
+    const text = command
+      ? `${command} is not built yet: mail for ${transport} must wait`
+      : `master.cf has no service ${transport}: mail for it must wait`;
     return [problem("warning", configuration.blame(name), name, text)];
   });
 }
 
+/** A slip of the pen must not give /etc/passwd to mail_owner. */
+function verifyLogFile(configuration: Configuration): Problem[] {
+  const name = "maillog_file", file = configuration.value(name);
+  const prefixes = splitList(configuration.value("maillog_file_prefixes"));
+  const isBelow = (prefix: string) =>
+    file === prefix || file.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`);
+  if (!file || file === normalize(file) && prefixes.some(isBelow)) return [];
+  const text = `is not below one of maillog_file_prefixes (${prefixes.join(", ")}): ` +
+    "move it there, or add its directory";
+  return [problem("fatal", configuration.blame(name), name, text)];
+}
+
 /** Mail that smtpd lets in and virtual does not take would wait until it is returned. */
-function verifyMailboxLimit(configuration: Configuration, service: MasterEntry): Problem[] {
-  const isUsed = TRANSPORTS.some((name) =>
-    parses(name, configuration.value(name)) &&
-    parseTransport(configuration.value(name)).transport === service.name
-  );
+function verifyMailboxes(configuration: Configuration, service: MasterEntry): Problem[] {
+  const isUsed = transportsInUse(configuration).some(([, transport]) => transport === service.name);
   if (service.command !== "virtual" || !isUsed) return [];
-  const name = "virtual_mailbox_limit";
   try {
-    const { virtualMailboxLimit, messageSizeLimit } = configuration.typed(
+    const { virtualMailboxBase, virtualMailboxLimit, messageSizeLimit } = configuration.typed(
       virtualParameters,
       service,
     );
+    if (!virtualMailboxBase) {
+      const base = "virtual_mailbox_base", text = `is empty: mail for ${service.name} must wait`;
+      return [problem("warning", configuration.blame(base, service), base, text)];
+    }
     if (virtualMailboxLimit >= messageSizeLimit) return [];
+    const name = "virtual_mailbox_limit";
     const text = "is smaller than message_size_limit: larger mail must wait";
     const places = [name, "message_size_limit"].map((each) => configuration.blame(each, service));
     const place = places.find(({ line }) => line) ?? places[0]!;

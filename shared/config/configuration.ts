@@ -9,10 +9,13 @@ import { COMPUTED, type Facts } from "./facts.ts";
 import { lineProblems } from "./line_problems.ts";
 import { type MainCf, parseMainCf } from "./main_cf.ts";
 import { type MasterCf, type MasterEntry, parseMasterCf } from "./master_cf.ts";
+import { textOfFile } from "./named_file.ts";
 import { inOrder, type Place, type Problem, problem } from "./problem.ts";
 
 /** A configuration file is no larger; tables have files of their own. */
 const MAX_FILE_BYTES = 16 << 20;
+/** What the decoder puts in place of bytes that are not UTF-8. */
+const REPLACEMENT = "\u{fffd}";
 
 /** Reads main.cf and master.cf of a directory. What is wrong with them is in `problems`; nothing is thrown for it. */
 export function loadConfiguration(directory: string, facts: Facts, hint?: string): Configuration {
@@ -21,8 +24,9 @@ export function loadConfiguration(directory: string, facts: Facts, hint?: string
   const read = (name: string): string => {
     const file = join(absolute, name);
     try {
-      if (Deno.statSync(file).size > MAX_FILE_BYTES) throw new Error("is too large");
-      return Deno.readTextFileSync(file);
+      const text = textOfFile(file, MAX_FILE_BYTES);
+      problems.push(...notText(file, text));
+      return text;
     } catch (error) {
       problems.push(problem("fatal", { file, line: 0 }, "", `cannot be read: ${reason(error)}`));
       return "";
@@ -41,6 +45,15 @@ export function loadConfiguration(directory: string, facts: Facts, hint?: string
   return new Configuration(absolute, facts, { ...main, entries }, master, problems);
 }
 
+/** Whatever a line in another character set means, it is not what would be read. */
+function notText(file: string, text: string): Problem[] {
+  return text.split("\n").flatMap((line, n) =>
+    line.includes(REPLACEMENT) && !line.trimStart().startsWith("#")
+      ? [problem("fatal", { file, line: n + 1 }, "", "is not UTF-8")]
+      : []
+  );
+}
+
 /** As Debian has it: `myorigin = /etc/mailname` is the first line of that file. */
 const ORIGIN = "myorigin";
 
@@ -51,8 +64,7 @@ function withOrigin(
   const origin = entries.get(ORIGIN);
   if (!origin?.raw.startsWith("/")) return entries;
   try {
-    if (Deno.statSync(origin.raw).size > MAX_FILE_BYTES) throw new Error("is too large");
-    const [line] = Deno.readTextFileSync(origin.raw).split("\n", 1);
+    const [line] = textOfFile(origin.raw, MAX_FILE_BYTES).split("\n", 1);
     const content = line!.trim().replaceAll("$", "$$$$");
     return new Map([...entries, [ORIGIN, { ...origin, content }]]);
   } catch (error) {

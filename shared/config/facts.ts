@@ -42,9 +42,9 @@ export interface Found {
 }
 
 /**
- * The configuration directory: `-c DIR`, else $MAIL_CONFIG, else the first with a main.cf of /etc/postern, /etc/postfix
- * and the clone's config/. A clone is often tried out on a host that has a Postfix of its own: its configuration is not
- * taken over unless somebody says so.
+ * The configuration directory: `-c DIR`, else $MAIL_CONFIG, else /etc/postern where that has a main.cf, else the clone's
+ * config/. A clone is often tried out on a host that has a Postfix of its own: only with POSTERN_USE_POSTFIX_CONFIG=yes does
+ * /etc/postfix come before config/.
  */
 export function findConfigDirectory(
   explicit: string | undefined,

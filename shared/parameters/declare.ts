@@ -124,7 +124,9 @@ export function choice<const W extends string>(
   return parsed(name, fallback, notes, (text) => {
     const word = words.find((word) => lowerCase(word) === lowerCase(text));
     if (word === undefined) {
-      throw new ConfigError(`must be one of ${words.join(", ")}: is "${text}"`);
+      throw new ConfigError(
+        `must be one of ${words.map((each) => each || "(empty)").join(", ")}: is "${text}"`,
+      );
     }
     return word;
   });

@@ -45,6 +45,9 @@ export const logging = {
     optional: true,
     doc: "The file that postlogd writes; empty logs to syslog or to standard error.",
   }),
+  maillogFilePrefixes: list("maillog_file_prefixes", "/var, /dev/stdout", {
+    doc: "The directories and files that maillog_file may be in, or be: it is given to mail_owner.",
+  }),
   syslogSocket: path("syslog_socket", "", {
     optional: true,
     own: true,

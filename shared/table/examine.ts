@@ -14,6 +14,8 @@ const MAX_WARNINGS = 1000;
 export interface TableProblem {
   /** Fatal: it can never answer. Otherwise it answers again when its file has been mended. */
   readonly severity: "fatal" | "warning";
+  /** There is no file, or none that can be read. */
+  readonly unreadable?: boolean;
   readonly text: string;
 }
 
@@ -29,7 +31,7 @@ export function examineTables(
   return tableItems(text).flatMap(({ spec, excepts }) => {
     const [file] = spec.startsWith("/") ? [spec] : tableFiles(spec);
     const missing = file === undefined ? undefined : fileProblem(file);
-    if (missing) return [waits(missing)];
+    if (missing) return [{ ...waits(missing), unreadable: true }];
     return spec.startsWith("/") ? [] : examine(spec, read, {
       ...RUNNING,
       aliases: areAliases(spec),

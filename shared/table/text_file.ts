@@ -1,5 +1,6 @@
 /** Text files of tables and lists, read again when they change. The only place where tables touch the disk. */
 
+import { lookAt } from "../config/named_file.ts";
 import { type LogicalLine, logicalLines, startsWithSpace } from "../config/logical_lines.ts";
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
@@ -84,7 +85,7 @@ export class TextFile<T> {
   #refresh(now: number): void {
     let signature = "";
     try {
-      const { mtime, size, ino } = Deno.statSync(this.path);
+      const { mtime, size, ino } = lookAt(this.path);
       const written = mtime?.getTime() ?? 0;
       signature = `${written} ${size} ${ino}`;
       if (signature === this.#signature || !this.#settled(signature, written, now)) return;
@@ -149,6 +150,7 @@ function remarks(path: string, { strict, maxWarnings = MAX_WARNINGS }: Reading):
 /** Why a file cannot be opened now; undefined when it can. */
 export function fileProblem(path: string): string | undefined {
   try {
+    lookAt(path);
     Deno.openSync(path).close();
     return undefined;
   } catch (error) {

@@ -114,11 +114,11 @@ Deno.test("a reload", async (t) => {
   });
 
   await t.step("logs each warning of the configuration, and why it fails", async () => {
-    await system.configure({ main: "no_such = 1\nmaillog_file_prefixes = /var" });
+    await system.configure({ main: "no_such = 1\nalternate_config_directories = /etc" });
     await system.command(["reload"]);
     await system.untilSaid(/postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: no_such: /);
     await system.untilSaid(
-      /postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: maillog_file_prefixes: /,
+      /postfix\/master\[\d+\]: warning: \S+\/main\.cf, line \d+: alternate_config_directories: /,
     );
     await system.untilSaid(/postfix\/master\[\d+\]: reload -- version \S+, configuration \S+\n/);
 

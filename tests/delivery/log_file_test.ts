@@ -17,8 +17,8 @@ import { freePort, System } from "../support/system.ts";
 /** More Received lines than a message may have: it goes round in circles. */
 const LOOPING = "Received: by loop.test; Mon, 1 Jan 2024 00:00:00 +0000\n".repeat(60);
 
-function logsTo(log: string, system: System): string {
-  return `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n`;
+function logsTo(log: string): string {
+  return `maillog_file = ${log}\n`;
 }
 
 /** Starts a system that writes its log to a file, and says to which. */
@@ -27,7 +27,7 @@ async function startLogging(
   { main = "", ...others }: Parameters<System["configure"]>[0] = {},
 ): Promise<string> {
   const log = `${system.directory}/log/maillog`;
-  await system.configure({ ...others, main: logsTo(log, system) + main });
+  await system.configure({ ...others, main: logsTo(log) + main });
   await system.start();
   return log;
 }
@@ -81,7 +81,7 @@ Deno.test("error, retry and discard have lines of their own", async (t) => {
   };
   await t.step("in a text log", () => haveLines("PROGRAM["));
   await t.step("in a JSON log", async () => {
-    await system.configure({ main: `${logsTo(log, system)}${main}\nmaillog_format = json` });
+    await system.configure({ main: `${logsTo(log)}${main}\nmaillog_format = json` });
     await system.command(["reload"]);
     await haveLines('"process":"PROGRAM"');
   });

@@ -15,7 +15,7 @@ Deno.test("mail goes to the host that the name server names, and the log file te
   const log = `${system.directory}/log/maillog`;
   await system.configure({
     sink: `smtp:sink.test:${sink.port}`,
-    main: `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\n` +
+    main: `maillog_file = ${log}\n` +
       `dns_servers = 127.0.0.1:${names.port}`,
   });
   await system.start();

@@ -54,8 +54,7 @@ Deno.test("reloads put into force what is new, and leave running what is not", a
     await system.logDirectory();
     const log = `${system.directory}/log/maillog`;
     await system.configure({
-      main:
-        `maillog_file = ${log}\nmaillog_file_prefixes = ${system.directory}\nsyslog_name = mail`,
+      main: `maillog_file = ${log}\nsyslog_name = mail`,
     });
     await system.command(["reload"]);
     await system.send("u1@box.test");

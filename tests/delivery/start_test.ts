@@ -10,7 +10,7 @@ async function prepared(): Promise<System> {
   await system.logDirectory();
   await system.configure({
     main: `maillog_file = ${system.directory}/log/maillog\n` +
-      `maillog_file_prefixes = ${system.directory}\nprocess_id_directory = elsewhere`,
+      `process_id_directory = elsewhere`,
   });
   return system;
 }

@@ -31,12 +31,13 @@ export function fakeIo(main = "", input = ""): FakeIo {
     `compatibility_level = 3.6\nmyhostname = mail.example.com\nqueue_directory = ${queueDirectory}\n${main}`,
   );
   Deno.writeTextFileSync(`${directory}/master.cf`, "");
-  const written = { out: "", err: "" };
+  const written = { out: "", err: "" }, decoder = new TextDecoder();
   return {
     configDirectory: directory,
     queueDirectory,
     written,
     out: (text) => void (written.out += text),
+    outBytes: (bytes) => void (written.out += decoder.decode(bytes, { stream: true })),
     err: (text) => void (written.err += text),
     env: () => undefined,
     user: "tester",

@@ -109,6 +109,7 @@ export class System implements AsyncDisposable {
       "virtual_mailbox_domains = box.test",
       "virtual_mailbox_maps = inline:{ u1@box.test=u1/, u2@box.test=u2/ }",
       `virtual_mailbox_base = ${this.mail}`,
+      `maillog_file_prefixes = ${this.directory}`,
       `virtual_uid_maps = static:${Deno.uid() || NOBODY}`,
       `virtual_gid_maps = static:${Deno.uid() ? Deno.gid() : NOBODY}`,
       main,
