@@ -10,7 +10,7 @@ async function prepared(): Promise<System> {
   await system.logDirectory();
   await system.configure({
     main: `maillog_file = ${system.directory}/log/maillog\n` +
-      `process_id_directory = elsewhere`,
+      "process_id_directory = elsewhere\nrelayhots = [10.0.0.1]",
   });
   return system;
 }
@@ -20,6 +20,10 @@ Deno.test("start returns when the system is ready, which stays, and its process 
   const pidFile = `${system.queue}/elsewhere/master.pid`;
   await system.command(["start"]);
   try {
+    const log = `${system.directory}/log/maillog`;
+    await system.until(() =>
+      /warning: \S+, line \d+: relayhots: /.test(Deno.readTextFileSync(log))
+    );
     assert(Number(await Deno.readTextFile(pidFile)) > 1);
     await system.send("u1@box.test");
     await system.until(() => system.maildir("u1").length === 1);
