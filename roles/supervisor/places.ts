@@ -67,7 +67,8 @@ function said(look: () => string | undefined): string | undefined {
 
 /** Inside a queue that cannot be used, the queue's sentence is enough. */
 function pidsProblem(path: string, queue: string, host: Host): string | undefined {
-  if (!host.root || (path.startsWith(`${queue}/`) && queueProblem(queue, host))) return undefined;
+  const inside = path.startsWith(`${queue}/`);
+  if (!host.root || inside && said(() => queueProblem(queue, host))) return undefined;
   return rootsAlone(path);
 }
 

@@ -31,11 +31,11 @@ for (
     ["queue_directory = q", /^serve: fatal: \S+\/main\.cf, line [0-9]+: queue_directory: /],
     [
       "queue_directory = /proc/nowhere",
-      /^\w+: fatal: queue_directory: cannot use \/proc\/nowhere: /,
+      /^serve: fatal: \S+\/main\.cf, line [0-9]+: queue_directory: is where Deno lets no program write/,
     ],
     [
       "process_id_directory = /proc/nowhere",
-      /^\w+: fatal: process_id_directory: cannot write \/proc\/nowhere\//,
+      /^serve: fatal: \S+\/main\.cf, line [0-9]+: process_id_directory: is where Deno lets no /,
     ],
     ["inet_protocols = ipv9", /^serve: fatal: \S+\/main\.cf, line [0-9]+: inet_protocols: /],
   ] as const
