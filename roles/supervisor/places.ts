@@ -1,5 +1,6 @@
 /** The places that a configuration names, looked at before anything in them is made or changed: why not to start on them. */
 
+import { lstatSync } from "node:fs";
 import { dirname } from "@std/path";
 import { isThere } from "../../policies/bwrap.ts";
 import { answersOf, type Grant, grantOf, type Host } from "../../policies/grant.ts";
@@ -31,7 +32,7 @@ export function placeProblems(configuration: Configuration, host: Host): PlacePr
     [
       "queue_directory",
       () =>
-        queueProblem(queue, host) ?? socketsProblem(configuration) ??
+        denied(queue) ?? queueProblem(queue, host) ?? socketsProblem(configuration) ??
           enclosureProblem(configuration, host),
     ],
     ["process_id_directory", () => pidsProblem(pids, queue, host)],
@@ -51,6 +52,13 @@ export function writersOf(place: Place, configuration: Configuration, host: Host
     .map(({ row, service }) => grantOf(row, service, settings, host));
 }
 
+const DENIED = "is where Deno lets no program write: choose a place outside /dev, /proc and /sys";
+
+/** Whoever starts the system: root's looks would find the same by and by. */
+function denied(path: string): string | undefined {
+  return said(() => void lstatSync(path, { throwIfNoEntry: false }));
+}
+
 /** Somewhere on the way there may be no directory, or none that we may enter. */
 function said(look: () => string | undefined): string | undefined {
   try {
@@ -58,18 +66,17 @@ function said(look: () => string | undefined): string | undefined {
   } catch (error) {
     // Bad values, and what the policy refuses, are told elsewhere.
     if (error instanceof ConfigError) return undefined;
-    if (error instanceof Deno.errors.NotCapable) {
-      return "is where Deno lets no program write: choose a place outside /dev, /proc and /sys";
-    }
+    if (error instanceof Deno.errors.NotCapable) return DENIED;
     return reason(error);
   }
 }
 
 /** Inside a queue that cannot be used, the queue's sentence is enough. */
 function pidsProblem(path: string, queue: string, host: Host): string | undefined {
-  const inside = path.startsWith(`${queue}/`);
-  if (!host.root || inside && said(() => queueProblem(queue, host))) return undefined;
-  return rootsAlone(path);
+  if (path.startsWith(`${queue}/`) && said(() => denied(queue) ?? queueProblem(queue, host))) {
+    return undefined;
+  }
+  return denied(path) ?? (host.root ? rootsAlone(path) : undefined);
 }
 
 /** Names of services, and of who logs, are a part of the path. */
