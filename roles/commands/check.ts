@@ -2,7 +2,13 @@
 
 import { EX } from "../../shared/errors.ts";
 import { everyProblem } from "../supervisor/every_problem.ts";
-import { type CommandIo, loadForCommand, refuseArguments, takeConfigDirectory } from "./io.ts";
+import {
+  type CommandIo,
+  loadForCommand,
+  refuseArguments,
+  takeConfigDirectory,
+  tell,
+} from "./io.ts";
 
 /** Prints each problem on a line of its own; 0 when the system can start, 78 when it cannot. */
 export function check(given: string[], io: CommandIo): Promise<number> {
@@ -11,9 +17,7 @@ export function check(given: string[], io: CommandIo): Promise<number> {
   if (refused !== undefined) return Promise.resolve(refused);
   const configuration = loadForCommand(io, directory);
   const problems = everyProblem(configuration, true);
-  for (const { severity, message } of problems) {
-    io.err(`check: ${severity}: ${message}\n`);
-  }
+  tell("check", problems, io);
   const fatal = problems.filter(({ severity }) => severity === "fatal").length;
   const warnings = problems.length - fatal;
   io.out(

@@ -68,16 +68,9 @@ export function refuseArguments(
   return EX.USAGE;
 }
 
-/** Names the problems, of one severity. */
-export function tell(
-  name: string,
-  severity: Problem["severity"],
-  problems: readonly Problem[],
-  io: CommandIo,
-): void {
-  for (const each of problems) {
-    if (each.severity === severity) io.err(`${name}: ${severity}: ${each.message}\n`);
-  }
+/** Names the problems, a line each. */
+export function tell(name: string, problems: readonly Problem[], io: CommandIo): void {
+  for (const { severity, message } of problems) io.err(`${name}: ${severity}: ${message}\n`);
 }
 
 /** Reports the configuration's fatal problems; the exit code, or undefined when it can be used. */
@@ -86,7 +79,7 @@ export function refuseBroken(
   configuration: Pick<Configuration, "problems">,
   io: CommandIo,
 ): number | undefined {
-  const { problems } = configuration;
-  tell(name, "fatal", problems, io);
-  return problems.some(({ severity }) => severity === "fatal") ? EX.CONFIG : undefined;
+  const fatal = configuration.problems.filter(({ severity }) => severity === "fatal");
+  tell(name, fatal, io);
+  return fatal.length ? EX.CONFIG : undefined;
 }

@@ -2,32 +2,20 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { ConfigError, EX } from "../../shared/errors.ts";
-import { everyProblem } from "../supervisor/every_problem.ts";
 import { READY } from "../supervisor/main.ts";
 import { logsToService } from "../supervisor/plans.ts";
 import { SOURCE } from "../supervisor/runtime.ts";
-import {
-  type CommandIo,
-  loadForCommand,
-  refuseArguments,
-  refuseBroken,
-  takeConfigDirectory,
-  tell,
-} from "./io.ts";
+import type { CommandIo } from "./io.ts";
+import { usableConfiguration } from "./serve.ts";
 
 /** A start that takes longer goes on, but nobody waits for it. */
 const READY_MS = 30_000;
 
 /** Runs `serve` in a session of its own; returns when it is ready, or with what it said and its exit code. */
 export async function start(given: string[], io: CommandIo): Promise<number> {
-  const { args, directory } = takeConfigDirectory(given, io);
-  const refused = refuseArguments("start", args, io);
-  if (refused !== undefined) return refused;
-  const configuration = loadForCommand(io, directory);
-  const problems = everyProblem(configuration, false);
-  tell("start", "warning", problems, io);
-  const broken = refuseBroken("start", { problems }, io);
-  if (broken !== undefined) return broken;
+  const usable = usableConfiguration("start", given, io);
+  if (typeof usable === "number") return usable;
+  const { configuration } = usable;
   if (!logsToService(configuration)) {
     throw new ConfigError("its log would be lost: set maillog_file or syslog_socket, or use serve");
   }

@@ -48,10 +48,12 @@ function expand(words: readonly string[], position: Position): string[] {
     const inner = { ...position, excepts: position.excepts === item.included };
     const inside = within(
       item.file,
-      () =>
-        item.kind === "cidr"
-          ? cidrNetworks(read(item.file), remarks(item.file, inner))
-          : expand(splitList(withoutComments(read(item.file))), deeper(inner)),
+      () => {
+        const text = textOfFile(item.file, MAX_FILE_BYTES);
+        return item.kind === "cidr"
+          ? cidrNetworks(text, remarks(item.file, inner))
+          : expand(splitList(withoutComments(text)), deeper(inner));
+      },
     );
     return item.included ? inside : inside.map((each) => `!${each}`);
   });
@@ -76,10 +78,6 @@ function deeper(position: Position): Position {
 
 function withoutComments(text: string): string {
   return text.split("\n").filter((line) => !line.trimStart().startsWith("#")).join("\n");
-}
-
-function read(file: string): string {
-  return textOfFile(file, MAX_FILE_BYTES);
 }
 
 /** What is wrong inside a file names it. */

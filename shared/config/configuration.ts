@@ -9,13 +9,11 @@ import { COMPUTED, type Facts } from "./facts.ts";
 import { lineProblems } from "./line_problems.ts";
 import { type MainCf, parseMainCf } from "./main_cf.ts";
 import { type MasterCf, type MasterEntry, parseMasterCf } from "./master_cf.ts";
-import { textOfFile } from "./named_file.ts";
+import { REPLACEMENT, textOfFile } from "./named_file.ts";
 import { inOrder, type Place, type Problem, problem } from "./problem.ts";
 
 /** A configuration file is no larger; tables have files of their own. */
 const MAX_FILE_BYTES = 16 << 20;
-/** What the decoder puts in place of bytes that are not UTF-8. */
-const REPLACEMENT = "\u{fffd}";
 
 /** Reads main.cf and master.cf of a directory. What is wrong with them is in `problems`; nothing is thrown for it. */
 export function loadConfiguration(directory: string, facts: Facts, hint?: string): Configuration {

@@ -3,6 +3,9 @@
 /** Always empty: as good as a file without lines. */
 const NOTHING = "/dev/null";
 
+/** What the decoder puts in place of bytes that are not UTF-8. */
+export const REPLACEMENT = "\u{fffd}";
+
 /** What is there, if it is a file; throws for anything else: to open a FIFO would wait until somebody writes to it. */
 export function lookAt(path: string): Deno.FileInfo {
   const found = Deno.statSync(path);

@@ -1,6 +1,6 @@
 /** Text files of tables and lists, read again when they change. The only place where tables touch the disk. */
 
-import { lookAt } from "../config/named_file.ts";
+import { lookAt, REPLACEMENT } from "../config/named_file.ts";
 import { type LogicalLine, logicalLines, startsWithSpace } from "../config/logical_lines.ts";
 import { reason, StorageError } from "../errors.ts";
 import { warning } from "../log/log.ts";
@@ -18,8 +18,6 @@ const MAX_UNSETTLED_MS = 30_000;
 export const TICK_MS = 20;
 /** A larger table belongs in a database; reading it would fill the memory of the role. */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** What the decoder puts in place of bytes that are not UTF-8. */
-const REPLACEMENT = "\u{fffd}";
 /** A longer logical line makes the file fail: the expressions that take lines apart need memory for each character. */
 export const MAX_LINE_LENGTH = 4 * 1024 * 1024;
 /** More than this many warnings about one version of a file do not help a log. */
