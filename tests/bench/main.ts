@@ -11,7 +11,7 @@ import { find } from "../support/peers.ts";
 import { freePort } from "../support/system.ts";
 import { type Case, cases, type Figures } from "./cases.ts";
 import { measure } from "./measure.ts";
-import { makePlaces, noYardstick, startPostern, startPostfix } from "./servers.ts";
+import { makePlaces, noYardstick, preparePostfix, startPostern } from "./servers.ts";
 
 const flags = parseArgs(Deno.args, {
   string: ["cases", "rounds", "messages"],
@@ -39,15 +39,14 @@ async function measureAll(): Promise<void> {
   const sinkPort = await freePort();
   const places = await makePlaces();
   end.defer(() => Deno.remove(places, { recursive: true }));
-  const yardsticks = `${places}/postfix`;
-  await Deno.mkdir(yardsticks);
+  const startPostfix = without ? undefined : await preparePostfix(sinkPort, `${places}/postfix`);
   const postern = await startPostern(sinkPort);
   end.defer(() => postern.stop());
   for (let round = 1; round <= rounds; round++) {
     for (const what of chosen) {
       note(what, "postern", await measure(postern, what, sinkPort));
-      if (without) continue;
-      const postfix = await startPostfix(sinkPort, yardsticks);
+      if (!startPostfix) continue;
+      const postfix = await startPostfix();
       try {
         note(what, "postfix", await measure(postfix, what, sinkPort));
       } finally {

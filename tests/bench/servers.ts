@@ -58,12 +58,13 @@ export function noYardstick(): string | undefined {
 const NOBODY = 65534;
 
 /**
- * A Postfix with a queue and configuration of its own in a new directory of `parent`, set as this system is by default; needs
- * root. Its files stay when it stops (see `maildir()` of measure.ts).
+ * A Postfix of its own in `directory`, set as this system is by default; needs root. It starts again for each measurement on
+ * the queue that it had before, as Postfix does on a host: what it has deleted there is a part of what it costs.
  */
-export async function startPostfix(sinkPort: number, parent: string): Promise<Server> {
-  const directory = await Deno.makeTempDir({ dir: parent });
-  await Deno.chmod(directory, 0o755);
+export async function preparePostfix(
+  sinkPort: number,
+  directory: string,
+): Promise<() => Promise<Server>> {
   const configuration = `${directory}/conf`, mail = `${directory}/mail`, port = await freePort();
   for (const each of [`${configuration}/dynamicmaps.cf.d`, mail]) {
     await Deno.mkdir(each, { recursive: true });
@@ -82,15 +83,17 @@ export async function startPostfix(sinkPort: number, parent: string): Promise<Se
   );
   await Deno.writeTextFile(`${configuration}/main.cf`, postfixMain(directory, sinkPort));
   const postfix = find("smtp-source")!.replace("smtp-source", "postfix");
-  await run(postfix, ["-c", configuration, "start"]);
-  await pause(2000);
-  return {
-    name: "postfix",
-    port,
-    maildir: `${mail}/u1`,
-    async stop() {
-      await run(postfix, ["-c", configuration, "stop"]);
-    },
+  return async () => {
+    await run(postfix, ["-c", configuration, "start"]);
+    await pause(2000);
+    return {
+      name: "postfix",
+      port,
+      maildir: `${mail}/u1`,
+      async stop() {
+        await run(postfix, ["-c", configuration, "stop"]);
+      },
+    };
   };
 }
 
