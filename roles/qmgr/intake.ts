@@ -67,12 +67,13 @@ export class Intake {
     const already = source && await this.store.queuedAs(source.id);
     if (already !== undefined) return { already };
     if (body === undefined) {
-      return await this.#queue(request, undefined, await this.#keep(queueId, conversation));
+      const content = await this.#keep(queueId, conversation);
+      return await this.#queue(request, undefined, content, conversation);
     }
     const share = new Share(this.#heads);
     try {
       const head = await headOf(conversation.content, share);
-      return await this.#queue(request, head, this.bodies.take(queueId, body));
+      return await this.#queue(request, head, this.bodies.take(queueId, body), conversation);
     } finally {
       share.release();
     }
@@ -83,8 +84,10 @@ export class Intake {
     { envelope, recipients, expanded, source }: Request,
     head: Uint8Array | undefined,
     content: Kept,
+    conversation: Conversation,
   ): Promise<Reply> {
     stopAt?.("intake.content_written");
+    if (!this.takesNew()) await this.#slowDown(content, conversation);
     let already: string | undefined;
     const rows = recipients.length + (expanded?.length ?? 0);
     const bytes = bytesOnDisk(content, head, rows);
@@ -113,9 +116,17 @@ export class Intake {
     if (active) this.#activate(envelope, recipients, expanded, content, size);
     else {
       this.onWaiting();
-      await this.inFlow.left();
+      this.inFlow.left();
     }
     return {};
+  }
+
+  /** Lets mail wait before it is anybody's but its client's; throws when nobody waits for the answer any more. */
+  async #slowDown(content: Kept, { signal }: Conversation): Promise<void> {
+    await this.inFlow.wait();
+    if (!signal.aborted) return;
+    await this.store.discard(content);
+    throw signal.reason;
   }
 
   /** Takes in what a conversation brings. */

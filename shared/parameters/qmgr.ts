@@ -182,7 +182,7 @@ const limits = {
   inFlowDelay: time("in_flow_delay", "1s", {
     max: 10,
     doc:
-      "How late a message is answered when mail comes faster than it becomes active, three seconds at most; 0 is at once.",
+      "How late a message is taken when mail comes faster than it becomes active, three seconds at most; 0 is at once.",
   }),
   qmgrClogWarnTime: time("qmgr_clog_warn_time", "300s", {
     doc: "The least time between two warnings that one destination fills the active queue.",
