@@ -70,6 +70,7 @@ export class Keeper {
   #reason = "";
   #wantedAt = 0;
   #stopping = false;
+  #onGone: (() => void) | undefined;
   /** The only process is being replaced: no other may start meanwhile, whoever wants it or died. */
   #replacing = false;
   /** Those that are to take over: what keeps one from it is told to who wants that, and is no death of the service. */
@@ -169,11 +170,23 @@ export class Keeper {
 
   /** Tells every process to finish; resolves when all are gone or after `ms`, when they are killed. */
   async stop(ms: number): Promise<void> {
+    this.#startNoMore();
+    for (const member of this.#members) member.drain(ms);
+    await this.#gone([...this.#members], ms);
+  }
+
+  /** Tells every process to finish what is in hand, however long that takes; calls back when all are gone. */
+  leave(gone: () => void): void {
+    this.#startNoMore();
+    for (const member of this.#members) member.drain();
+    this.#onGone = gone;
+    if (!this.#members.size) gone();
+  }
+
+  #startNoMore(): void {
     this.#stopping = true;
     for (const wake of this.#waiters.splice(0)) wake();
     clearTimeout(this.#timer);
-    for (const member of this.#members) member.drain(ms);
-    await this.#gone([...this.#members], ms);
   }
 
   beat(now: number): void {
@@ -258,6 +271,7 @@ export class Keeper {
 
   #exited(member: Member, how: string): void {
     this.#members.delete(member);
+    if (!this.#members.size) this.#onGone?.();
     if (this.#replacing || this.#stopping) return;
     const said = member.fatal?.text;
     const text = `process ${this.plan.role} pid ${member.pid} ${how}${said ? `: ${said}` : ""}`;

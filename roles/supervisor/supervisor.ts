@@ -27,6 +27,8 @@ const STOP_MS: Readonly<Record<StopPhase, number>> = {
 
 export class Supervisor {
   #keepers = new Map<string, Keeper>();
+  /** Of services that a reload has removed: they finish what is in hand. */
+  #leaving = new Set<Keeper>();
   #beat: ReturnType<typeof setInterval> | undefined;
   #look: ReturnType<typeof setTimeout> | undefined;
   #stopped: Promise<void> | undefined;
@@ -40,7 +42,7 @@ export class Supervisor {
   async start(): Promise<void> {
     for (const plan of plansOf(this.system)) this.#add(plan);
     this.#beat = setInterval(() => {
-      for (const keeper of this.#keepers.values()) keeper.beat(performance.now());
+      for (const keeper of this.#all()) keeper.beat(performance.now());
     }, BEAT_MS);
     this.#lookIn(LOOK_MS);
     await Promise.all(
@@ -56,7 +58,7 @@ export class Supervisor {
   }
 
   status(): ServiceStatus[] {
-    return [...this.#keepers.values()].map((keeper) => keeper.status());
+    return this.#all().map((keeper) => keeper.status());
   }
 
   /**
@@ -153,8 +155,7 @@ export class Supervisor {
       const began = performance.now(), ms = share + spare;
       // Each phase ends what the former ones left, too: a reload may have added it since.
       phases.add(phase as StopPhase);
-      const ending = [...this.#keepers.values()]
-        .filter(({ plan }) => phases.has(policyOf(plan.role)!.stop));
+      const ending = this.#all().filter(({ plan }) => phases.has(policyOf(plan.role)!.stop));
       await Promise.all(ending.map((keeper) => keeper.stop(ms)));
       // A delivery that is under way may have what the intake did not need.
       spare = Math.max(0, ms - (performance.now() - began));
@@ -189,9 +190,16 @@ export class Supervisor {
   }
 
   async #drop(name: string): Promise<void> {
-    const keeper = this.#keepers.get(name);
+    const keeper = this.#keepers.get(name)!;
     this.#keepers.delete(name);
-    await keeper?.stop(STOP_MS.rest);
+    // Of some there must be only one, also when the service comes back.
+    if (keeper.plan.fixed !== undefined) return await keeper.stop(STOP_MS.rest);
+    this.#leaving.add(keeper);
+    keeper.leave(() => this.#leaving.delete(keeper));
+  }
+
+  #all(): Keeper[] {
+    return [...this.#keepers.values(), ...this.#leaving];
   }
 }
 

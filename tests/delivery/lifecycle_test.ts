@@ -5,6 +5,7 @@ import { ID_HEADER, load } from "../support/load.ts";
 import { Sink } from "../support/sink.ts";
 import { SmtpClient } from "../support/smtp.ts";
 import { System } from "../support/system.ts";
+import { pause } from "../support/waiting.ts";
 
 /**
  * Workers bind their own listeners: what waits in the backlog of one that closes is reset, before its greeting, and its
@@ -96,7 +97,7 @@ Deno.test("a client in the middle of its content is told that the system stops, 
 
 Deno.test("a stop waits for a delivery to a slow server, which is not made again after it", async () => {
   // Five replies: longer than the share of the queue by itself, and shorter than with what the intake leaves it.
-  await using sink = await Sink.start({ slowMs: 1000 });
+  await using sink = await Sink.start({ wait: () => pause(1000) });
   await using system = await System.start({ sink: `smtp:[127.0.0.1]:${sink.port}` });
   await system.send("u1@sink.test");
   await system.until(() => sink.heard.length > 0);

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Sink } from "../support/sink.ts";
 import { System } from "../support/system.ts";
+import { pause } from "../support/waiting.ts";
 
 /** The only qmgr there is. */
 function qmgr(system: System): number {
@@ -65,6 +66,27 @@ Deno.test("reloads put into force what is new, and leave running what is not", a
       /mail\/smtpd\[\d+\]: disconnect[^]*mail\/master\[\d+\]: terminating/,
     );
   });
+});
+
+Deno.test("a delivery by a transport that a reload removes is finished", async () => {
+  const kept = Promise.withResolvers<void>();
+  await using sink = await Sink.start({
+    wait: ([reply]) => reply === "250 kept" ? kept.promise : undefined,
+  });
+  await using system = await System.prepare();
+  const slow = `slow:[127.0.0.1]:${sink.port}`;
+  await system.configure({ sink: slow, master: "slow unix - - n - - smtp" });
+  await system.start();
+  await system.send("u1@sink.test");
+  await system.until(() => sink.count === 1);
+  await system.configure({});
+  await system.command(["reload"]);
+  // Longer than what is not to be finished has at a stop.
+  await pause(2500);
+  kept.resolve();
+  await system.untilEmpty();
+  assertEquals(sink.count, 1);
+  await system.until(() => system.processes("smtp").length <= 1);
 });
 
 Deno.test({

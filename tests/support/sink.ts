@@ -27,8 +27,8 @@ export interface SinkOptions {
   readonly answer?: (line: string) => string | undefined;
   /** Only count: do not keep content. */
   readonly forget?: boolean;
-  /** How long every reply takes. */
-  readonly slowMs?: number;
+  /** What replies wait for. */
+  readonly wait?: (replies: readonly string[]) => Promise<unknown> | undefined;
   /** Where the content of the next message goes, in place of `received`. */
   readonly take?: () => Taker;
 }
@@ -101,7 +101,8 @@ class Session {
         if (replies.length) socket.write(replies.join("\r\n") + "\r\n");
         if (replies.at(-1)?.startsWith("221")) socket.end();
       };
-      if (sink.options.slowMs) setTimeout(say, sink.options.slowMs);
+      const waited = sink.options.wait?.(replies);
+      if (waited) waited.then(say);
       else say();
     });
   }
