@@ -188,6 +188,12 @@ const warnings: [
     { r: "/(a)\\1/ b\n" },
   ],
   [
+    "a part of an address in the name of its next hop",
+    "transport_maps = regexp:$directory/r",
+    "transport_maps: DIR/r, line 1: regular expression substitution is not allowed here: skipping this rule",
+    { r: "/^(.*)@b$/ smtp:[$1]\n" },
+  ],
+  [
     "a list of domains that is not there",
     "relay_domains = /nonexistent",
     `relay_domains: /nonexistent: cannot open: no such file: ${WAITS}`,

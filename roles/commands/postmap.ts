@@ -96,7 +96,7 @@ async function ask(
 
 /** Names what is wrong with the tables, line by line. */
 function examine(name: string, specs: readonly string[], aliases: boolean, io: CommandIo): number {
-  const problems = specs.flatMap((spec) => examineTables(spec, true, () => aliases));
+  const problems = specs.flatMap((spec) => examineTables(spec, true, () => ({ aliases })));
   for (const { severity, text } of problems) io.err(`${name}: ${severity}: ${text}\n`);
   return problems.some(({ severity, unreadable }) => severity === "fatal" || unreadable)
     ? FAILED

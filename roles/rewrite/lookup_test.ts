@@ -107,6 +107,21 @@ Deno.test("lookup() shows pattern tables the whole address only", () => {
   assertEquals(alias(settings, "u@localhost"), "without");
 });
 
+Deno.test("what chooses a mailbox or a transport takes no part of an address, what rewrites does", () => {
+  using bench = new Bench();
+  const path = bench.write("patterns", "/^(.*)@o/ $1@x\n/^u@o/ plain\n");
+  const texts = Object.fromEntries(
+    ["virtual_alias_maps", "virtual_mailbox_maps", "transport_maps"]
+      .map((name) => [name, `regexp:${path}`]),
+  );
+  const settings = settingsOf(texts, bench.environment);
+  assertEquals(alias(settings, "u@o"), "u@x");
+  assertEquals(run(lookupMailbox(settings, settings.virtualMailboxMaps, "u@o")), {
+    value: "plain",
+  });
+  assertEquals(settings.transportMaps.lookup("u@o"), "plain");
+});
+
 Deno.test("lookup() fails when a table does, also after keys that were not found", () => {
   const texts = { virtual_alias_maps: "inline:{a=b} fail:x" };
   assertThrows(() => alias(settingsOf(texts), "u@o.example"), StorageError);

@@ -11,6 +11,7 @@ import { type Environment, RUNNING, TableList } from "../../shared/table/table.t
 import type { MaybePromise } from "./steps.ts";
 
 export type Params = Values<typeof rewriteParameters>;
+type Lists = { [K in keyof Params]: Params[K] extends string[] ? K : never }[keyof Params];
 
 /** Everything that rewrite and resolve ask; made once from the parameters. */
 export class Settings {
@@ -39,7 +40,9 @@ export class Settings {
   constructor(readonly params: Params, environment: Environment = RUNNING) {
     const below = params.parentDomainMatchesSubdomains;
     const parents = (feature: string) => below.includes(feature) ? "subdomains" : "dot";
-    const tables = (specs: string[]) => new TableList(specs, environment);
+    const fixed = { ...environment, fixedResults: true };
+    const tables = (name: Lists) =>
+      new TableList(params[name], rewriteParameters[name].fixedResults ? fixed : environment);
     this.#mydestination = domains("mydestination", params.mydestination, "exact", environment);
     this.#ownAddresses = ownAddresses(params);
     this.virtualAliasDomains = domains(
@@ -68,15 +71,15 @@ export class Settings {
     };
     this.transportParents = parents("transport_maps");
     this.propagateVirtual = params.propagateUnmatchedExtensions.includes("virtual");
-    this.virtualAliasMaps = tables(params.virtualAliasMaps);
-    this.virtualMailboxMaps = tables(params.virtualMailboxMaps);
-    this.virtualUidMaps = tables(params.virtualUidMaps);
-    this.virtualGidMaps = tables(params.virtualGidMaps);
-    this.relayRecipientMaps = tables(params.relayRecipientMaps);
-    this.transportMaps = tables(params.transportMaps);
-    this.relocatedMaps = tables(params.relocatedMaps);
-    this.senderDefaultTransportMaps = tables(params.senderDependentDefaultTransportMaps);
-    this.senderRelayhostMaps = tables(params.senderDependentRelayhostMaps);
+    this.virtualAliasMaps = tables("virtualAliasMaps");
+    this.virtualMailboxMaps = tables("virtualMailboxMaps");
+    this.virtualUidMaps = tables("virtualUidMaps");
+    this.virtualGidMaps = tables("virtualGidMaps");
+    this.relayRecipientMaps = tables("relayRecipientMaps");
+    this.transportMaps = tables("transportMaps");
+    this.relocatedMaps = tables("relocatedMaps");
+    this.senderDefaultTransportMaps = tables("senderDependentDefaultTransportMaps");
+    this.senderRelayhostMaps = tables("senderDependentRelayhostMaps");
     // The files of alias_maps are in another format than those of the other tables.
     const aliases = { ...environment, aliases: true };
     const direct = (spec: string) => spec.replace(/^proxy:/, "");

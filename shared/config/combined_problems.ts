@@ -53,15 +53,20 @@ function verifyTables(configuration: Configuration, read: boolean): Problem[] {
   const problems: Problem[] = [];
   const isSet = (name: string) => configuration.main.entries.has(name);
   const aliases = tablesOf(configuration.value("alias_maps"));
-  const areAliases = (spec: string) => aliases.includes(spec.replace(/^proxy:/, ""));
-  const names = [...catalogue.values()].filter(({ tables }) => tables).map(({ name }) => name)
-    .filter((name) => isUsed(configuration, name));
+  const used = [...catalogue.values()].filter(({ tables, name }) =>
+    tables && isUsed(configuration, name)
+  );
   // What several parameters name is reported for the one that somebody wrote.
-  for (const name of names.toSorted((a, b) => Number(isSet(b)) - Number(isSet(a)))) {
+  const inOrder = used.toSorted((a, b) => Number(isSet(b.name)) - Number(isSet(a.name)));
+  for (const { name, fixedResults = false } of inOrder) {
     const value = configuration.value(name);
     // Tables that can never be were reported as bad values.
     if (!parses(name, value)) continue;
-    for (const { severity, text } of examineTables(value, read, areAliases)) {
+    const kind = (spec: string) => ({
+      aliases: aliases.includes(spec.replace(/^proxy:/, "")),
+      fixedResults,
+    });
+    for (const { severity, text } of examineTables(value, read, kind)) {
       if (problems.some((each) => each.text === text)) continue;
       problems.push(problem(severity, configuration.blame(name), name, text));
     }

@@ -23,6 +23,8 @@ export interface Parameter<T = unknown> {
   readonly own?: boolean;
   /** Its items may be lookup tables, `type:name`. */
   readonly tables?: true;
+  /** No part of a key comes into a result of these tables: whoever chooses the key must not choose where mail goes. */
+  readonly fixedResults?: boolean;
   /** Its items are networks, and files of networks, which the supervisor reads. */
   readonly networks?: true;
   /** Names are `<transport>` + this suffix; `name` is then the default_... parameter. */
@@ -138,7 +140,11 @@ export function list(name: string, fallback: string, notes: Notes): Parameter<st
 }
 
 /** Lookup tables, `type:name`, in the order in which they are asked; the value holds their specifications. */
-export function maps(name: string, fallback: string, notes: Notes): Parameter<string[]> {
+export function maps(
+  name: string,
+  fallback: string,
+  notes: Notes & { fixedResults?: boolean },
+): Parameter<string[]> {
   return {
     ...parsed(name, fallback, notes, (text) => {
       const specs = splitList(text, true);
@@ -146,6 +152,7 @@ export function maps(name: string, fallback: string, notes: Notes): Parameter<st
       return specs;
     }),
     tables: true,
+    fixedResults: notes.fixedResults ?? false,
   };
 }
 

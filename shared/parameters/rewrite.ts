@@ -59,12 +59,15 @@ const classes = {
     doc: "Tables with all users of the local class; empty accepts every name.",
   }),
   virtualMailboxMaps: maps("virtual_mailbox_maps", "", {
+    fixedResults: true,
     doc: "Tables from an address to its mailbox below virtual_mailbox_base.",
   }),
   virtualUidMaps: maps("virtual_uid_maps", "", {
+    fixedResults: true,
     doc: "Tables from an address to the numeric user that owns its mailbox.",
   }),
   virtualGidMaps: maps("virtual_gid_maps", "", {
+    fixedResults: true,
     doc: "Tables from an address to the numeric group that owns its mailbox.",
   }),
   relayRecipientMaps: maps("relay_recipient_maps", "", {
@@ -87,9 +90,11 @@ const routes = {
     doc: "The transport of all other domains.",
   }),
   transportMaps: maps("transport_maps", "", {
+    fixedResults: true,
     doc: "Tables from an address or domain to transport:nexthop.",
   }),
   senderDependentDefaultTransportMaps: maps("sender_dependent_default_transport_maps", "", {
+    fixedResults: true,
     doc: "Tables from a sender or @domain to what stands in for default_transport.",
   }),
   emptyAddressDefaultTransportMapsLookupKey: text(
@@ -98,6 +103,7 @@ const routes = {
     { doc: "What the null sender is in sender_dependent_default_transport_maps." },
   ),
   senderDependentRelayhostMaps: maps("sender_dependent_relayhost_maps", "", {
+    fixedResults: true,
     doc: "Tables from a sender or @domain to what stands in for relayhost.",
   }),
   emptyAddressRelayhostMapsLookupKey: text("empty_address_relayhost_maps_lookup_key", "<>", {

@@ -21,12 +21,12 @@ export interface TableProblem {
 
 /**
  * The problems of all tables and files of a parameter's expanded text. `read`: files are read to the end; without, they are
- * looked for alone, which takes no time with large ones. `areAliases`: whether a table's file is in the format of aliases(5).
+ * looked for alone, which takes no time with large ones. `kind`: what is special about a table.
  */
 export function examineTables(
   text: string,
   read: boolean,
-  areAliases: (spec: string) => boolean,
+  kind: (spec: string) => Pick<Environment, "aliases" | "fixedResults">,
 ): TableProblem[] {
   return tableItems(text).flatMap(({ spec, excepts }) => {
     const [file] = spec.startsWith("/") ? [spec] : tableFiles(spec);
@@ -34,7 +34,7 @@ export function examineTables(
     if (missing) return [{ ...waits(missing), unreadable: true }];
     return spec.startsWith("/") ? [] : examine(spec, read, {
       ...RUNNING,
-      aliases: areAliases(spec),
+      ...kind(spec),
       strict: excepts,
       maxWarnings: MAX_WARNINGS,
     });

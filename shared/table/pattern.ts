@@ -24,7 +24,7 @@ class PatternTable implements Table {
 
   constructor(readonly spec: string, path: string, dialect: Dialect, environment: Environment) {
     const rule = (text: string, block: boolean, notice: Notice) =>
-      patternRule(text, block, dialect, notice);
+      patternRule(text, block, dialect, environment.fixedResults ?? false, notice);
     this.#file = new TextFile(
       path,
       (text, remarks) => parseRules(text, rule, remarks),
@@ -109,6 +109,7 @@ function patternRule(
   text: string,
   block: boolean,
   dialect: Dialect,
+  fixed: boolean,
   notice: Notice,
 ): Rule<string> {
   const { negated, text: bare } = negation(text);
@@ -128,6 +129,9 @@ function patternRule(
   }
   if (!result) notice("no result after the pattern: it can only be listed");
   const value = substitution(result, compiled.groupCount(), negated);
+  if (fixed && typeof value !== "string") {
+    throw new Error("regular expression substitution is not allowed here");
+  }
   return {
     matches,
     value: typeof value === "string" ? () => value : (key) => {

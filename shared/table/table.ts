@@ -21,6 +21,8 @@ export interface Table {
 export interface Environment extends Reading {
   /** Tables in the format of aliases(5), `key: value`. */
   readonly aliases?: boolean;
+  /** Rules whose result has a part of the key (`$1`) are left out. */
+  readonly fixedResults?: boolean;
 }
 
 /** Makes a table from what stands after the colon; throws an error that says what is wrong with it. */
