@@ -50,6 +50,7 @@ function* classRoute(
   const { params, transports } = settings;
   if (kind === "local" || kind === "virtual") return merge(transports[kind], domain);
   const relayhost = (yield* senderValue(
+    settings,
     settings.senderRelayhostMaps,
     sender,
     params.emptyAddressRelayhostMapsLookupKey,
@@ -57,6 +58,7 @@ function* classRoute(
   const nexthop = relayhost || domain;
   if (kind === "relay") return merge(transports.relay, nexthop);
   const value = yield* senderValue(
+    settings,
     settings.senderDefaultTransportMaps,
     sender,
     params.emptyAddressDefaultTransportMapsLookupKey,
@@ -69,16 +71,17 @@ function merge(value: TransportValue, nexthop: string): Route {
   return { transport: value.transport, nexthop: value.nexthop || nexthop };
 }
 
-/** The sender's own value, by address or @domain; null without one, and where it says DUNNO. */
+/** The sender's own value, found as that of an alias is (reference 5.4); null without one, and where it says DUNNO. */
 function* senderValue(
+  settings: Settings,
   tables: TableList,
   sender: string,
   nullKey: string,
 ): Steps<string | null> {
   if (tables.empty) return null;
-  let value = yield* need(tables.lookup(sender ? external(sender) : nullKey));
-  const at = sender.lastIndexOf("@");
-  if (value === null && at >= 0) value = yield* need(tables.lookup(sender.slice(at), true));
+  const value = sender
+    ? (yield* findAddress(settings, tables, sender, "full"))?.value ?? null
+    : yield* need(tables.lookup(nullKey));
   return value === null || value.toUpperCase() === "DUNNO" ? null : value;
 }
 

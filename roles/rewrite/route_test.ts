@@ -163,7 +163,9 @@ const SENDERS = {
   ...GATE,
   ...RELAY,
   sender_dependent_relayhost_maps:
-    "inline:{ a@s.example=[a.gate], @s.example=[s.gate], <>=[null.gate], d@s.example=DUNNO }",
+    "inline:{ a@s.example=[a.gate], @s.example=[s.gate], <>=[null.gate], d@s.example=DUNNO, " +
+    "bare=[bare.gate] }",
+  recipient_delimiter: "+",
   sender_dependent_default_transport_maps:
     "inline:{ t@s.example=slow, @t.example=tor:[tor.gate], <>=bounces: , d@t.example=dunno }",
 };
@@ -178,6 +180,10 @@ const senders: [sender: string, address: string, expected: string][] = [
   ["x@t.example", "u@o.example", "default tor:[tor.gate] u@o.example"],
   ["d@t.example", "u@o.example", "default smtp:[gate.example]:587 u@o.example"],
   ["x@t.example", "u@relay.example", "relay relay:[gate.example]:587 u@relay.example"],
+  ["a+x@s.example", "u@o.example", "default smtp:[a.gate] u@o.example"],
+  ["bare@example.com", "u@o.example", "default smtp:[bare.gate] u@o.example"],
+  ["bare+x@example.com", "u@o.example", "default smtp:[bare.gate] u@o.example"],
+  ["bare@x.example", "u@o.example", "default smtp:[gate.example]:587 u@o.example"],
   ["a@s.example", "u@example.com", `local ${HOME} u@example.com`],
 ];
 for (const [sender, address, expected] of senders) {
