@@ -82,7 +82,7 @@ export const attempts: readonly Attempt[] = [
     by: byBoth,
     tries: ({ reads }, { queue }) => {
       const database = databaseDirectory(queue);
-      if (reads.includes(database)) return [];
+      if (reads.some((path) => path === database || dirname(path) === database)) return [];
       return [
         { how: "list", target: database },
         { how: "read", target: `${database}/queue.db` },

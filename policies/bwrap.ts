@@ -54,7 +54,7 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     // Connecting through a read-only directory works, unlinking the peer's socket does not.
     ...Object.values(grant.sockets).map(dirname),
     ...grant.foreignSockets.map((path) => SHARED.has(dirname(path)) ? path : dirname(path)),
-    ...grant.reads.filter((path) => !grant.writes.includes(path)).map(replaceable),
+    ...readPlaces(grant),
   ];
   const binds = [
     ...readOnly.map((path) => ["--ro-bind-try", path, path]),
@@ -82,6 +82,13 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     "--chdir",
     runtime.source,
   ];
+}
+
+/** What is shown for reading alone. qmgr's files may not be there yet when showq starts. */
+function readPlaces({ row, reads, writes }: Grant): string[] {
+  const places = reads.filter((path) => !writes.includes(path))
+    .map(row.reads?.includes("listing") ? dirname : replaceable);
+  return [...new Set(places)];
 }
 
 /** Directories with things of the whole host: of these a role is shown its own file alone. */

@@ -4,6 +4,7 @@ import { ConfigError } from "../shared/errors.ts";
 import { parseAddress } from "../shared/net/network.ts";
 import {
   databaseDirectory,
+  databaseFiles,
   logServiceOf,
   maildropDirectory,
   ownSyslogSocket,
@@ -133,6 +134,8 @@ function paths(place: Place, settings: Settings, line: ServiceLine | undefined):
   switch (place) {
     case "database":
       return [databaseDirectory(settings.value("queue_directory"))];
+    case "listing":
+      return [...databaseFiles(databaseDirectory(settings.value("queue_directory")))];
     case "maildrop":
       return [maildropDirectory(settings.value("queue_directory"))];
     case "tables":

@@ -9,10 +9,17 @@
  */
 
 /**
- * Places in the file system, turned into paths by `grant.ts`. Who writes `mailboxes` runs as their owner; who writes to
- * `syslog` may connect to its socket.
+ * Places in the file system, turned into paths by `grant.ts`. `listing` is the database alone of what is in qmgr's directory. Who
+ * writes `mailboxes` runs as their owner; who writes to `syslog` may connect to its socket.
  */
-export type Place = "database" | "maildrop" | "tables" | "mailboxes" | "maillog" | "syslog";
+export type Place =
+  | "database"
+  | "listing"
+  | "maildrop"
+  | "tables"
+  | "mailboxes"
+  | "maillog"
+  | "syslog";
 
 /** Who a role may talk IP to; without it, it gets an empty network namespace. */
 export type Network = "smtp_servers" | "name_servers";
@@ -167,7 +174,7 @@ export const policies: readonly Row[] = [
     because: "listing a long queue must not hold up the one who writes it",
     answers: ["showq"],
     calls: [],
-    reads: ["database"],
+    reads: ["listing"],
     // Commands reach it by its socket alone: nobody could ask for it to be started.
     start: "always",
     reload: "replaced",

@@ -53,6 +53,14 @@ export function databaseDirectory(queueDirectory: string): string {
   return join(queueDirectory, "queue");
 }
 
+/** What SQLite keeps in that directory: the database, its log, and the index of the log that its connections share. */
+export function databaseFiles(
+  directory: string,
+): readonly [database: string, log: string, index: string] {
+  const database = join(directory, "queue.db");
+  return [database, `${database}-wal`, `${database}-shm`];
+}
+
 /** Where sendmail leaves mail for pickup. */
 export function maildropDirectory(queueDirectory: string): string {
   return join(queueDirectory, "maildrop");

@@ -176,7 +176,7 @@ function mustBePossible(
   }
   if (stub || running) return;
   const database = databaseFile(databaseDirectory(queue));
-  if (wanted.row.reads?.includes("database") && !isThere(database)) {
+  if (wanted.row.reads?.includes("listing") && !isThere(database)) {
     throw new ConfigError(
       `there is no queue in ${queue}: start the system (deno task serve), or add --stub`,
     );

@@ -23,8 +23,7 @@ export async function makeScene(
   queue: string,
 ): Promise<Scene | undefined> {
   if (row.reads?.includes("maildrop")) return leaveSubmission(maildropDirectory(queue));
-  const readsOnly = row.reads?.includes("database") && !row.writes?.includes("database");
-  return readsOnly ? await fillQueue(databaseDirectory(queue)) : undefined;
+  return row.reads?.includes("listing") ? await fillQueue(databaseDirectory(queue)) : undefined;
 }
 
 function leaveSubmission(maildrop: string): Scene {

@@ -6,9 +6,14 @@
 import { lstatSync } from "node:fs";
 import { isThere } from "../../policies/bwrap.ts";
 import type { Host } from "../../policies/grant.ts";
-import { databaseDirectory, maildropDirectory, syslogDirectory } from "../../shared/layout.ts";
+import {
+  databaseDirectory,
+  databaseFiles,
+  maildropDirectory,
+  syslogDirectory,
+} from "../../shared/layout.ts";
 import { lockFile } from "../../shared/queue/queue_lock.ts";
-import { contentDirectory, databaseFile, logFile } from "../../shared/queue/sqlite_schema.ts";
+import { contentDirectory } from "../../shared/queue/sqlite_schema.ts";
 import { modeText, othersMayChange, unfit } from "./by_descriptor.ts";
 import { changeableLink } from "./changeable_link.ts";
 import { userName } from "./host.ts";
@@ -64,9 +69,8 @@ function innerOf(queue: string): string[] {
 
 /** What qmgr cannot do without. */
 function filesOf(queue: string): string[] {
-  const directory = databaseDirectory(queue), database = databaseFile(directory);
-  const ofSqlite = [database, logFile(directory), `${database}-shm`];
-  return [...ofSqlite, lockFile(directory), contentDirectory(directory)];
+  const directory = databaseDirectory(queue);
+  return [...databaseFiles(directory), lockFile(directory), contentDirectory(directory)];
 }
 
 /** Of a link, unfit() tells. */

@@ -3,6 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "@std/path";
 import { ConfigError, reason, StorageError } from "../errors.ts";
+import { databaseFiles } from "../layout.ts";
 import { syncDirectorySync } from "./directory.ts";
 import { MAX_SEGMENT } from "./segments.ts";
 
@@ -99,12 +100,12 @@ const VERSIONS: readonly string[] = [
 
 /** The database's file in qmgr's directory. */
 export function databaseFile(directory: string): string {
-  return join(directory, "queue.db");
+  return databaseFiles(directory)[0];
 }
 
 /** What was committed and is not in the database's file yet. */
 export function logFile(directory: string): string {
-  return `${databaseFile(directory)}-wal`;
+  return databaseFiles(directory)[1];
 }
 
 /** Where content too large for the database is. */

@@ -65,6 +65,9 @@ const PLACES: readonly (readonly [RegExp, string])[] = [
   [/\/conf\/|^\/etc\/(passwd|aliases)/, "tables"],
 ];
 
+/** Of the database's place, what showq has. */
+const LISTING = /\/queue\/queue\/queue\.db(-wal|-shm)?$/;
+
 /** The right that a request makes use of; undefined: none that any row grants. */
 export function rightOf(role: string, { permission, value }: Request): string | undefined {
   if (permission === "sys") return `sys ${value}`;
@@ -77,7 +80,8 @@ export function rightOf(role: string, { permission, value }: Request): string | 
   if (permission === "net" || LMTP_SOCKET.test(path)) return network && `network ${network}`;
   if (permission !== "read" && permission !== "write") return undefined;
   const place = PLACES.find(([pattern]) => pattern.test(path))?.[1];
-  return place && `${permission}s ${place}`;
+  const listed = policyOf(role)?.reads?.includes("listing") && LISTING.test(path);
+  return place && `${permission}s ${listed ? "listing" : place}`;
 }
 
 /** The right to log in the name of a program; undefined where it is another role's. */
