@@ -201,7 +201,9 @@ export function clearSocket(queue: string, service: string, host: Host): void {
   if (problem) throw new ConfigError(`queue_directory: ${problem}`);
   // Who may enter the directory of the others, the configuration says: openService().
   if (publicServices.get(service) !== "authorized") {
-    make(socketDirectory(queue, service), host.root ? 0o755 : 0o700, null);
+    // The supervisor's own socket is there for a moment before it has its mode.
+    const isOpen = host.root && service !== "control";
+    make(socketDirectory(queue, service), isOpen ? 0o755 : 0o700, null);
   }
   clearPlace(path);
 }

@@ -40,6 +40,18 @@ Deno.test({
   },
 });
 
+Deno.test("nobody reaches the supervisor's socket before it has its mode", () => {
+  const queue = Deno.makeTempDirSync();
+  try {
+    const host = Deno.uid() === 0 ? ROOT : { root: false, mailOwner: null, nameServers: [] };
+    makeDirectories(queue, host);
+    clearSocket(queue, "control", host);
+    assertEquals(Deno.statSync(socketDirectory(queue, "control")).mode! & 0o777, 0o700);
+  } finally {
+    Deno.removeSync(queue, { recursive: true });
+  }
+});
+
 for (const [what, link] of [["a symbolic", Deno.symlinkSync], ["a hard", Deno.linkSync]] as const) {
   Deno.test(`${what} link in a socket's place changes nobody's mode, and gets nowhere`, () => {
     const queue = Deno.makeTempDirSync();
