@@ -13,6 +13,7 @@ import { supervisorParameters } from "../../shared/parameters/supervisor.ts";
 import { unfit } from "./by_descriptor.ts";
 import { changeableLink } from "./changeable_link.ts";
 import { logOwners, mailboxBaseProblem, socketProblem, STDOUT } from "./directories.ts";
+import { overlapProblem } from "./overlap.ts";
 import { wantedServices } from "./plans.ts";
 import { queueProblem, rootsAlone } from "./queue_problem.ts";
 import { openToOthers } from "./runtime.ts";
@@ -36,7 +37,7 @@ export function placeProblems(configuration: Configuration, host: Host): PlacePr
           enclosureProblem(configuration, host),
     ],
     ["process_id_directory", () => pidsProblem(pids, queue, host)],
-    ["maillog_file", () => logProblem(configuration.value("maillog_file"), host)],
+    ["maillog_file", () => logProblem(configuration.value("maillog_file"), queue, host)],
     ["virtual_mailbox_base", () => mailboxProblem(configuration, host)],
   ];
   return looks.flatMap(([parameter, look]) => {
@@ -102,7 +103,9 @@ function enclosureProblem(configuration: Configuration, { mailOwner }: Host): st
 }
 
 /** A log file is given to its owner as it is found. */
-function logProblem(path: string, { root, mailOwner }: Host): string | undefined {
+function logProblem(path: string, queue: string, { root, mailOwner }: Host): string | undefined {
+  const overlap = path && path !== STDOUT ? overlapProblem(path, queue) : undefined;
+  if (overlap) return overlap;
   if (!root || !mailOwner || !path || path === STDOUT) return undefined;
   const link = changeableLink(dirname(path));
   if (link || !isThere(dirname(path))) return link;
@@ -111,6 +114,8 @@ function logProblem(path: string, { root, mailOwner }: Host): string | undefined
 
 function mailboxProblem(configuration: Configuration, host: Host): string | undefined {
   const writers = writersOf("mailboxes", configuration, host);
-  return writers.flatMap((grant) => grant.writes.map((path) => mailboxBaseProblem(path, grant)))
-    .find(Boolean);
+  const queue = configuration.value("queue_directory");
+  return writers.flatMap((grant) =>
+    grant.writes.map((path) => overlapProblem(path, queue) ?? mailboxBaseProblem(path, grant))
+  ).find(Boolean);
 }

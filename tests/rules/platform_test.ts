@@ -52,6 +52,7 @@ const LISTED = new Map([
   ["roles/supervisor/main.ts", "signals"],
   ["roles/supervisor/moved_away.ts", "looks whether the log is still in its place"],
   ["roles/supervisor/network_files.ts", "reads the files of mynetworks"],
+  ["roles/supervisor/overlap.ts", "follows links to see which places lie in one another"],
   ["roles/supervisor/pid_file.ts", "the pid file"],
   ["roles/supervisor/places.ts", "looks at the places that the configuration names"],
   ["roles/supervisor/queue_problem.ts", "looks whose the queue is"],
