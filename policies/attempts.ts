@@ -107,6 +107,15 @@ export const attempts: readonly Attempt[] = [
       })),
   },
   {
+    name: "make a set-id file",
+    // Of anybody's but its own it can be where files can be given away.
+    by: () => ["bwrap"],
+    tries: ({ writes, capabilities }) =>
+      capabilities.includes("chown")
+        ? writes.map((place) => ({ how: "setId", target: `${place}/${PROBE}` }))
+        : [],
+  },
+  {
     name: "connect by IP",
     // Where a row has a network, ports are for Deno to tell apart.
     by: ({ hosts }) => hosts.length ? byDeno() : byBoth(),

@@ -30,6 +30,7 @@ const TRIES = {
   list: async (path: string) => void await Array.fromAsync(Deno.readDir(path)),
   write: writeNothing,
   link: readThroughLink,
+  setId: makeSetId,
   environment(name: string) {
     if (Deno.env.get(name) === undefined) throw new Error("not there");
   },
@@ -97,6 +98,17 @@ async function writeNothing(path: string): Promise<void> {
     return (await Deno.open(path, { write: true })).close();
   }
   await Deno.remove(path);
+}
+
+/** Makes a file that is root's to whoever runs it. */
+async function makeSetId(path: string): Promise<void> {
+  (await Deno.open(path, { write: true, createNew: true })).close();
+  try {
+    await Deno.chown(path, 0, 0);
+    await Deno.chmod(path, 0o4755);
+  } finally {
+    await Deno.remove(path);
+  }
 }
 
 /** Leads a path that it may use, `PATH TARGET`, to one that it may not. */

@@ -12,7 +12,13 @@ import type { Runtime } from "../../policies/bwrap.ts";
 import type { Grant, Host } from "../../policies/grant.ts";
 import type { Tried, Try } from "../../policies/probe.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
-import { commandLine, type Layers, roleEnvironment } from "../supervisor/launch.ts";
+import {
+  commandLine,
+  feedFilter,
+  inputOf,
+  type Layers,
+  roleEnvironment,
+} from "../supervisor/launch.ts";
 import type { Decoys } from "./policy_decoys.ts";
 
 /** How roles are started for a trial, and what then refuses. */
@@ -50,7 +56,8 @@ export function together({ runtime, layers, host, binds }: Start): Trial {
     runtime,
     active: ["deno", ...(layers.bwrap ? ["bwrap" as const] : []), ...users(host)],
     everything: true,
-    command: (grant) => commandLine(grant, runtime, layers, { binds: binds(grant) }),
+    command: (grant) =>
+      commandLine(grant, runtime, layers, { binds: binds(grant), filtered: true }),
     environment: roleEnvironment(runtime),
   };
 }
@@ -71,7 +78,7 @@ export function bwrapAlone({ runtime, layers, host }: Start): Trial {
     runtime,
     active: ["bwrap", ...users(host)],
     everything: false,
-    command: (grant) => commandLine(grant, runtime, layers).flatMap(permitAll),
+    command: (grant) => commandLine(grant, runtime, layers, { filtered: true }).flatMap(permitAll),
     environment: roleEnvironment(runtime),
   };
 }
@@ -146,10 +153,11 @@ const PROBE_MS = 30_000;
 async function probe(trial: Trial, grant: Grant, tries: readonly Try[]): Promise<Tried[]> {
   const [program, ...args] = trial.command(grant);
   const child = spawn(program!, args, {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    stdio: [inputOf(args), "ignore", "pipe", "ipc"],
     env: trial.environment,
     cwd: trial.runtime.standalone ? "/" : trial.runtime.source,
   });
+  feedFilter(child);
   try {
     return await answerOf(child, tries);
   } finally {

@@ -5,6 +5,7 @@ import { join } from "@std/path";
 import { bwrapArguments, disguised, type Runtime } from "../../policies/bwrap.ts";
 import { denoFlags, V8_FLAGS } from "../../policies/deno_flags.ts";
 import type { Grant } from "../../policies/grant.ts";
+import { FILTERED, seccompFilter } from "../../policies/seccomp.ts";
 import { workerFlags, workerPermissions } from "../../policies/worker.ts";
 import type { Bind } from "../../shared/role/control_messages.ts";
 import { workInBatches } from "./batches.ts";
@@ -27,8 +28,24 @@ export interface LaunchOptions {
   readonly binds?: readonly Bind[];
   /** `HOST:PORT` on which a debugger may connect. */
   readonly inspect?: string | undefined;
+  /** bubblewrap reads its filter (see seccomp.ts) from standard input: `feedFilter()`. */
+  readonly filtered?: boolean;
   /** What it writes to standard error goes into the log; without it, it has our standard output and error. */
   readonly logged?: boolean;
+}
+
+const FILTER = seccompFilter();
+
+/** Standard input of a command line that may be a filtered one. */
+export function inputOf(words: readonly string[]): "pipe" | "ignore" {
+  return words.includes(FILTERED[0]!) ? "pipe" : "ignore";
+}
+
+/** Gives bubblewrap what it waits for. */
+export function feedFilter({ stdin }: ChildProcess): void {
+  // It may have ended for another reason, which its exit tells.
+  stdin?.on("error", () => {});
+  stdin?.end(FILTER);
 }
 
 /** The whole command line of a role, bubblewrap first where it is used. */
@@ -46,6 +63,7 @@ export function commandLine(
   return [
     layers.bwrap,
     ...bwrapArguments(grant, { ...runtime, setpriv: layers.setpriv }),
+    ...(options.filtered && FILTER ? FILTERED : []),
     "--",
     ...role,
   ];
@@ -109,17 +127,18 @@ export function launch(
   layers: Layers,
   options: LaunchOptions = {},
 ): ChildProcess {
-  const [command, ...args] = commandLine(grant, runtime, layers, options);
+  const [command, ...args] = commandLine(grant, runtime, layers, { ...options, filtered: true });
   keepDescriptors();
   workInBatches();
   const output = options.logged ? ["ignore", "pipe"] as const : ["inherit", "inherit"] as const;
   const child = spawn(command!, args, {
-    stdio: ["ignore", ...output, "ipc"],
+    stdio: [inputOf(args), ...output, "ipc"],
     env: { ...roleEnvironment(runtime), ...auditing(grant, runtime) },
     cwd: runtime.standalone ? "/" : runtime.source,
     // A session of its own: signals of the terminal are for the supervisor, which ends roles in their order.
     detached: true,
   });
+  feedFilter(child);
   // Its end of the channel is new, and the role does not run yet.
   refuseHandles();
   if (child.stderr) logLines(child.stderr, `process ${grant.row.role} pid ${child.pid}`);

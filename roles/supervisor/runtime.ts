@@ -3,6 +3,7 @@
 import { dirname, fromFileUrl, join } from "@std/path";
 import { isThere, type Runtime } from "../../policies/bwrap.ts";
 import type { Host } from "../../policies/grant.ts";
+import { FILTERED, seccompFilter } from "../../policies/seccomp.ts";
 import { ConfigError } from "../../shared/errors.ts";
 import type { Sandbox } from "../../shared/parameters/supervisor.ts";
 import type { Layers } from "./launch.ts";
@@ -36,6 +37,8 @@ export function libraryDirectories(): string[] {
   return [...debian, ...others, ...["/lib64", "/lib/ld-linux-aarch64.so.1"].filter(isThere)];
 }
 
+const FILTER = seccompFilter();
+
 /** Chooses the layers: `auto` takes bubblewrap where a trial of it works. Throws ConfigError when `bwrap` cannot be had. */
 export async function chooseLayers(wanted: Sandbox, host: Host): Promise<Layers> {
   const setpriv = await trial("setpriv", ["--no-new-privs", "--", "true"]);
@@ -61,6 +64,7 @@ export async function chooseLayers(wanted: Sandbox, host: Host): Promise<Layers>
     "/proc",
     "--dev",
     "/dev",
+    ...(FILTER ? FILTERED : []),
     "true",
   ]);
   if (refused && wanted === "bwrap") {
@@ -80,7 +84,7 @@ export function describeLayers(layers: Layers, host: Host): string {
   return [
     layers.worker ? "a worker with Deno permissions in each process" : "Deno permissions",
     layers.bwrap
-      ? "bubblewrap (empty file system, no network where a role has none)"
+      ? "bubblewrap (empty file system, no network where a role has none, no set-id files)"
       : `no bubblewrap: ${unguarded}`,
     user,
     ...(layers.setpriv ? ["no new privileges"] : []),
@@ -90,12 +94,12 @@ export function describeLayers(layers: Layers, host: Host): string {
 async function trial(program: string, args: string[]): Promise<string | undefined> {
   const path = which(program);
   if (!path) return `${program} is not installed`;
-  const { success, stderr } = await new Deno.Command(path, {
-    args,
-    stdout: "null",
-    stderr: "piped",
-  })
-    .output();
+  const child = new Deno.Command(path, { args, stdin: "piped", stdout: "null", stderr: "piped" })
+    .spawn();
+  const input = child.stdin.getWriter();
+  if (FILTER) await input.write(FILTER).catch(() => {});
+  await input.close().catch(() => {});
+  const { success, stderr } = await child.output();
   return success ? undefined : new TextDecoder().decode(stderr).trim() || `${program} failed`;
 }
 

@@ -10,6 +10,7 @@ const LISTED = new Map([
   ["main.ts", "arguments, standard streams, the exit code"],
   ["policies/bwrap.ts", "asks which system directories exist"],
   ["policies/probe.ts", "tries all that a role must not do"],
+  ["policies/seccomp.ts", "asks which processor it is"],
   ["roles/commands/as_owner.ts", "does root's work among another user's files as that user"],
   ["roles/commands/command_log.ts", "its process id"],
   ["roles/commands/control.ts", "whether anybody reads what it prints"],

@@ -57,6 +57,7 @@ export class Place implements Disposable {
       queue_directory: this.queue,
       transport_maps: `texthash:${this.root}/etc/transport`,
       virtual_mailbox_base: `${this.root}/mail`,
+      virtual_uid_maps: "inline:{ u1=1001, u2=1002 }",
       maillog_file: `${this.root}/log/maillog`,
       smtp_allowed_ports: "25",
       inet_protocols: "ipv4",
