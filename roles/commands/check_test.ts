@@ -188,6 +188,11 @@ const warnings: [
     { r: "/(a)\\1/ b\n" },
   ],
   [
+    "postmasters who are told of nothing yet",
+    "notify_classes = bounce, policy, Protocol",
+    "notify_classes: policy, protocol: nobody is told of these yet",
+  ],
+  [
     "a part of an address in the name of its next hop",
     "transport_maps = regexp:$directory/r",
     "transport_maps: DIR/r, line 1: regular expression substitution is not allowed here: skipping this rule",
