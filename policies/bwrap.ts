@@ -1,6 +1,7 @@
 /** The second layer: a grant as arguments of bubblewrap, an empty file system with only the row's places in it. */
 
 import { basename, dirname } from "@std/path";
+import { queueDirectoryOf } from "../shared/layout.ts";
 import type { Grant } from "./grant.ts";
 
 /** Where the runtime is: what every role needs to read to be a Deno process at all. */
@@ -61,6 +62,8 @@ export function bwrapArguments(grant: Grant, runtime: Runtime): string[] {
     ["--ro-bind-try", LOCALTIME, LOCALTIME],
     ...[...grant.writes, ...(runtime.audit ? [runtime.audit] : [])]
       .map((path) => ["--bind-try", path, path]),
+    ...neighbours(grant).filter((path) => !readOnly.includes(path))
+      .map((path) => ["--tmpfs", path]),
   ].sort((a, b) => a[1]!.length - b[1]!.length);
   return [
     "--unshare-pid",
@@ -89,6 +92,28 @@ function readPlaces({ row, reads, writes }: Grant): string[] {
   const places = reads.filter((path) => !writes.includes(path))
     .map(row.reads?.includes("listing") ? dirname : replaceable);
   return [...new Set(places)];
+}
+
+/**
+ * The directories beside a server's socket below queue_directory: other services, and the queue. Its own directory is bound whole,
+ * because the server makes the socket anew when it starts.
+ */
+function neighbours({ sockets, foreignSockets }: Grant): string[] {
+  const queues = Object.values(sockets).map(queueDirectoryOf);
+  return [...new Set(foreignSockets.map(dirname))]
+    .filter((path) => queues.some((queue) => path === queue || path.startsWith(`${queue}/`)))
+    .flatMap((path) =>
+      [...entriesOf(path)].filter(({ isDirectory }) => isDirectory)
+        .map(({ name }) => `${path}/${name}`)
+    );
+}
+
+function entriesOf(path: string): Iterable<Deno.DirEntry> {
+  try {
+    return [...Deno.readDirSync(path)];
+  } catch {
+    return []; // Its server has not made it yet.
+  }
 }
 
 /** Directories with things of the whole host: of these a role is shown its own file alone. */

@@ -226,6 +226,27 @@ Deno.test("bwrapArguments() shows a server's socket without its neighbours in a 
   assertEquals(directory.includes("/run/dovecot"), true);
 });
 
+Deno.test("bwrapArguments() shows a server's socket below queue_directory without the other services", () => {
+  const queue = Deno.makeTempDirSync();
+  for (const each of ["private/dns", "private/rewrite", "private/intake", "queue"]) {
+    Deno.mkdirSync(`${queue}/${each}`, { recursive: true });
+  }
+  const shown = (path: string) => {
+    const values = { queue_directory: queue, default_transport: `lmtp:unix:${path}` };
+    const words = bwrapArguments(grant("smtp", values), runtime);
+    const of = (option: string) => words.filter((_, at) => words[at - 1] === option);
+    return { binds: of("--ro-bind-try"), covered: of("--tmpfs") };
+  };
+  const inPrivate = shown("private/lmtp"), inQueue = shown("lmtp");
+  Deno.removeSync(queue, { recursive: true });
+  assertEquals(inPrivate.binds.filter((path) => path === `${queue}/private`).length, 1);
+  assertEquals(inPrivate.covered.toSorted(), [
+    `${queue}/private/intake`,
+    `${queue}/private/rewrite`,
+  ]);
+  assertEquals(inQueue.covered.toSorted(), [`${queue}/private`, `${queue}/queue`]);
+});
+
 Deno.test("bwrapArguments() shows postlogd the log alone, which it may not even read", () => {
   const granted = grant("postlogd", { maillog_file: "/data/log/maillog" });
   const words = bwrapArguments(granted, runtime);

@@ -58,6 +58,21 @@ Deno.test("smtpDestinations() takes time in proportion to its text", () => {
   assertQuick((text) => destinations(text), parts, { around: ["", "[", "[::", "a:"] });
 });
 
+Deno.test("smtpDestinations() grants a relative socket below queue_directory, and none that leads out of it", () => {
+  const sockets = (nexthop: string) =>
+    smtpDestinations(
+      settings({
+        virtual_transport: `lmtp:unix:${nexthop}`,
+        queue_directory: "/q",
+        inet_protocols: "ipv4",
+        smtp_allowed_ports: "25",
+      }),
+    ).sockets;
+  assertEquals(sockets("private/dovecot-lmtp"), ["/q/private/dovecot-lmtp"]);
+  assertEquals(sockets("private/../x"), ["/q/x"]);
+  for (const out of ["../x", "a/../../x", "..", ".", "private/"]) assertEquals(sockets(out), []);
+});
+
 const servers = (text: string) => nameServersOf(settings({ dns_servers: text }), host);
 
 Deno.test("nameServersOf() names an address and a port for each server, or ConfigError, for any text", () => {

@@ -1,6 +1,8 @@
 /** What the policy needs to know of a configuration, and what it finds there: table files, ports, sockets. */
 
+import { foreignSocket } from "../shared/layout.ts";
 import { parseAddress } from "../shared/net/network.ts";
+import { serverSocket } from "../shared/net/nexthop.ts";
 import { portOf } from "../shared/net/port.ts";
 import { valueOf } from "../shared/parameters/declare.ts";
 import { network } from "../shared/parameters/global.ts";
@@ -77,7 +79,10 @@ export function smtpDestinations(
     ) {
       if (parseAddress(address!) && portOf(port ?? "25")) hosts.add(`[${address}]:${port ?? 25}`);
     }
-    for (const [, path] of text.matchAll(/unix:(\/[^\s,}]+)/g)) sockets.add(path!);
+    for (const [, named] of text.matchAll(/unix:([^\s,}]+)/g)) {
+      const path = serverSocket(named!);
+      if (path !== undefined) sockets.add(foreignSocket(own.value("queue_directory"), path));
+    }
   }
   // Deno cannot say "any IPv6 address, this port": with IPv6 wanted, the port is checked by the role alone.
   const four = valueOf(network.inetProtocols, own).every((word) => word === "ipv4");

@@ -43,6 +43,16 @@ export function socketPath(queueDirectory: string, service: string): string {
   return join(socketDirectory(queueDirectory, service), "s");
 }
 
+/** The queue directory that a service's socket is in: `socketPath` backwards. */
+export function queueDirectoryOf(socket: string): string {
+  return resolve(socket, "../../..");
+}
+
+/** The socket of a server outside the system: a relative path is below the queue directory. */
+export function foreignSocket(queueDirectory: string, path: string): string {
+  return resolve(queueDirectory, path);
+}
+
 /** Where a role that runs in a worker binds its socket, before the supervisor moves it to `socketPath`. */
 export function bindDirectory(queueDirectory: string, service: string): string {
   return join(socketDirectory(queueDirectory, service), "new");

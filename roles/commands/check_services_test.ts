@@ -20,6 +20,25 @@ Deno.test("check warns of a transport that nobody has built, and of mailboxes wi
   assertEquals(code, EX.OK);
 });
 
+for (
+  const [transport, told] of [
+    ["smtp:[x]:99999", 'malformed destination "[x]:99999": mail for it must wait'],
+    ["deliver:unix:../lmtp", 'malformed destination "unix:../lmtp": mail for it must wait'],
+    ["deliver:unix:private/lmtp", undefined],
+    ["smtp:[x]:587, y.example", undefined],
+  ] as const
+) {
+  Deno.test(`check reads the nexthop of default_transport = ${transport}`, async () => {
+    const lmtp = "deliver unix - - n - - lmtp\n";
+    const { code, found } = await said(`default_transport = ${transport}`, lmtp);
+    assertEquals(
+      found.filter((line) => line.includes("default_transport")),
+      told ? [`check: warning: ${HERE}: default_transport: ${told}`] : [],
+    );
+    assertEquals(code, EX.OK);
+  });
+}
+
 Deno.test("check warns of a role that others cannot do without", async () => {
   const { code, found } = await said("", "", {}, SERVICES, ["trivial-rewrite", "qmgr"]);
   const expected = [

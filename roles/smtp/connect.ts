@@ -1,6 +1,7 @@
 /** Opens a connection to one server address, or says why not in the words of the log. */
 
 import { connect as netConnect, type Socket } from "node:net";
+import { foreignSocket } from "../../shared/layout.ts";
 import { info } from "../../shared/log/log.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { type Peer, SiteError } from "./trouble.ts";
@@ -22,10 +23,10 @@ export function inetServer(name: string, address: string, port: number): Server 
   return { name, address, port, label, relay: `${label}:${port}` };
 }
 
-/** A server behind a unix socket; Postfix names it after this host. */
-export function unixServer(myhostname: string, path: string): Server {
-  const label = `${myhostname}[${path}]`;
-  return { name: myhostname, address: path, port: 0, label, relay: label };
+/** A server behind a unix socket; Postfix names it after this host, and the socket as the destination does. */
+export function unixServer(myhostname: string, queueDirectory: string, path: string): Server {
+  const label = `${myhostname}[${path}]`, address = foreignSocket(queueDirectory, path);
+  return { name: myhostname, address, port: 0, label, relay: label };
 }
 
 const TEXTS: Readonly<Record<string, string>> = {

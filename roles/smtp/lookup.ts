@@ -52,7 +52,8 @@ export class Lookup {
 
   /** The servers of a destination, from one up to smtp_mx_address_limit, or why there is none. */
   async servers(destination: Destination): Promise<Server[] | Trouble> {
-    if (destination.path) return [unixServer(this.settings.myhostname, destination.path)];
+    const { myhostname, queueDirectory } = this.settings;
+    if (destination.path) return [unixServer(myhostname, queueDirectory, destination.path)];
     try {
       return await this.#servers(destination);
     } catch (error) {

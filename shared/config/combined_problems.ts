@@ -1,8 +1,9 @@
 /** What is wrong with a configuration beyond single values: parameters that must fit together, tables that must open. */
 
 import { normalize } from "@std/path";
-import { ConfigError } from "../errors.ts";
-import { parseTransport } from "../parameters/parsers.ts";
+import { ConfigError, PeerError } from "../errors.ts";
+import { parseNexthop } from "../net/nexthop.ts";
+import { parseTransport, type TransportValue } from "../parameters/parsers.ts";
 import { splitList } from "../parameters/split_list.ts";
 import { catalogue } from "../parameters/mod.ts";
 import { smtpdParameters } from "../parameters/smtpd.ts";
@@ -122,26 +123,40 @@ const CLASSES = [
   ["default_transport", ""],
 ] as const;
 
-/** The transport of each class that has domains, by the parameter that names it; what is no value is told elsewhere. */
-function transportsInUse(configuration: Configuration): [name: string, transport: string][] {
-  return CLASSES.flatMap(([name, domains]): [string, string][] => {
+/** The transport of each class that has domains, with the parameter that names it; what is no value is told elsewhere. */
+function transportsInUse(configuration: Configuration): (TransportValue & { name: string })[] {
+  return CLASSES.flatMap(([name, domains]) => {
     const value = configuration.value(name);
     if (domains && !configuration.value(domains) || !parses(name, value)) return [];
-    return [[name, parseTransport(value).transport]];
+    return [{ name, ...parseTransport(value) }];
   });
 }
 
-/** A service that master.cf does not have, or that nobody has built, makes all mail of the class wait. */
+/** A service that master.cf does not have, or that nobody has built, makes all mail of the class wait, as does a bad nexthop. */
 function verifyTransports(configuration: Configuration): Problem[] {
   const commands = new Map(configuration.services.map(({ name, command }) => [name, command]));
-  return transportsInUse(configuration).flatMap(([name, transport]) => {
-    const command = commands.get(transport);
-    if (!transport || command && daemon(command) !== "missing") return [];
-    const text = command
+  return transportsInUse(configuration).flatMap(({ name, transport, nexthop }) => {
+    const command = commands.get(transport), why = nexthopProblem(command, nexthop);
+    if (!transport || command && daemon(command) !== "missing" && !why) return [];
+    const text = why
+      ? `${why}: mail for it must wait`
+      : command
       ? `${command} is not built yet: mail for ${transport} must wait`
       : `master.cf has no service ${transport}: mail for it must wait`;
     return [problem("warning", configuration.blame(name), name, text)];
   });
+}
+
+/** Why smtp or lmtp cannot read the nexthop that a parameter sets; undefined when they can, and for all other services. */
+function nexthopProblem(command: string | undefined, nexthop: string): string | undefined {
+  if (!nexthop || command !== "smtp" && command !== "lmtp") return undefined;
+  try {
+    parseNexthop(nexthop, command === "lmtp", "25");
+    return undefined;
+  } catch (error) {
+    if (error instanceof PeerError) return error.message;
+    throw error;
+  }
 }
 
 /** A slip of the pen must not give /etc/passwd to mail_owner. */
@@ -158,7 +173,7 @@ function verifyLogFile(configuration: Configuration): Problem[] {
 
 /** Mail that smtpd lets in and virtual does not take would wait until it is returned. */
 function verifyMailboxes(configuration: Configuration, service: MasterEntry): Problem[] {
-  const isUsed = transportsInUse(configuration).some(([, transport]) => transport === service.name);
+  const isUsed = transportsInUse(configuration).some(({ transport }) => transport === service.name);
   if (service.command !== "virtual" || !isUsed) return [];
   try {
     const { virtualMailboxBase, virtualMailboxLimit, messageSizeLimit } = configuration.typed(

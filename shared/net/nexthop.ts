@@ -1,6 +1,7 @@
 /** A nexthop as the routes name it, taken apart (reference 3b): hosts in the order in which they are tried. */
 
 import { isIP } from "node:net";
+import { normalize } from "@std/path";
 import { isAscii } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
 import { portOf } from "./port.ts";
@@ -13,7 +14,7 @@ export interface Destination {
   readonly port: number;
   /** Ask for the domain's mail exchangers: not for `[host]`, not for LMTP. */
   readonly mx: boolean;
-  /** A unix socket, for LMTP. */
+  /** A unix socket, for LMTP: absolute, or below queue_directory. */
   readonly path?: string;
 }
 
@@ -33,8 +34,8 @@ export function parseNexthop(
 
 function parseDestination(text: string, lmtp: boolean, defaultPort: string): Destination {
   if (lmtp && text.startsWith("unix:")) {
-    const path = text.slice("unix:".length);
-    if (!path.startsWith("/")) throw bad(text);
+    const path = serverSocket(text.slice("unix:".length));
+    if (path === undefined) throw bad(text);
     return { text, host: "", port: 0, mx: false, path };
   }
   const rest = lmtp && text.startsWith("inet:") ? text.slice("inet:".length) : text;
@@ -48,6 +49,12 @@ function parseDestination(text: string, lmtp: boolean, defaultPort: string): Des
   const name = asciiDomain(host);
   if (number === undefined || name === undefined) throw bad(text);
   return { text, host: name, port: number, mx };
+}
+
+/** The path of a server's socket without detours; undefined for a directory, and for what leads out of queue_directory. */
+export function serverSocket(path: string): string | undefined {
+  const plain = normalize(path), [first] = plain.split("/");
+  return first === "." || first === ".." || plain.endsWith("/") ? undefined : plain;
 }
 
 /** A-labels of an internationalized domain, undefined when it has none: the URL parser is the platform's own UTS 46. */

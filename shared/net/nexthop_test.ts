@@ -31,6 +31,8 @@ for (
 for (
   const [nexthop, ...expected] of [
     ["unix:/run/lmtp", "/run/lmtp"],
+    ["unix:private/dovecot-lmtp", "private/dovecot-lmtp"],
+    ["unix:/run/./x//lmtp", "/run/x/lmtp"],
     ["inet:mail.test", "mail.test 24"],
     ["inet:[::1]:2003", "::1 2003"],
     ["mail.test:2003", "mail.test 2003"],
@@ -59,9 +61,11 @@ for (
   });
 }
 
-Deno.test("parseNexthop() refuses a relative socket", () => {
-  assertThrows(() => seen("unix:run/lmtp", true), PeerError);
-});
+for (const path of ["", ".", "..", "../lmtp", "private/../../lmtp", "./../x", "private/", "/"]) {
+  Deno.test(`parseNexthop() refuses the socket "${path}"`, () => {
+    assertThrows(() => seen(`unix:${path}`, true), PeerError, "malformed destination");
+  });
+}
 
 Deno.test("parseNexthop() survives any text", () => {
   fc.assert(fc.property(fc.string(), fc.boolean(), (text, lmtp) => {

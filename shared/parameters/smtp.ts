@@ -15,7 +15,7 @@ import {
   time,
   type Values,
 } from "./declare.ts";
-import { addressing, backoff, identity, network, relaying } from "./global.ts";
+import { addressing, backoff, identity, network, queue, relaying } from "./global.ts";
 import { nexthopList, ports, words } from "./parsers.ts";
 
 export type Protocol = "smtp" | "lmtp";
@@ -203,6 +203,7 @@ export const smtpParameters = {
   ...network,
   ...relaying,
   ...backoff,
+  ...queue,
   inetInterfaces: addressing.inetInterfaces,
   ...smtpOnly,
   ...renamed(both("smtp"), "smtp"),
@@ -212,7 +213,7 @@ export const smtpParameters = {
 /** The settings of one process: one of the two sets under common names, and what both share. */
 export type SmtpSettings =
   & Values<Both & typeof smtpOnly & typeof identity & typeof network>
-  & Values<typeof relaying & typeof backoff>
+  & Values<typeof relaying & typeof backoff & typeof queue>
   & { readonly inetInterfaces: readonly string[]; readonly protocol: Protocol };
 
 /** Picks the set that `protocol` reads. */

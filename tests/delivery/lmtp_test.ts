@@ -32,3 +32,17 @@ Deno.test("LMTP delivers to a unix socket, and takes one outcome for each recipi
   await system.untilSaid(/to=<u2@sink\.test>.* dsn=4\.2\.2, status=deferred/);
   await Deno.remove(directory, { recursive: true });
 });
+
+Deno.test("LMTP delivers to a unix socket below queue_directory, which its server may make anew", async () => {
+  await using system = await System.prepare({ sink: "lmtp:unix:private/dovecot-lmtp" });
+  await system.start();
+  const path = `${system.queue}/private/dovecot-lmtp`;
+  for (const user of ["u1", "u2"]) {
+    await using sink = await Sink.start({ lmtp: true, path });
+    await Deno.chmod(path, 0o777);
+    await system.send(`${user}@sink.test`);
+    await system.until(() => sink.received.length === 1);
+    const said = `to=<${user}@sink.test>, relay=mx.postern.test[private/dovecot-lmtp],`;
+    await system.until(() => system.output.includes(said));
+  }
+});

@@ -56,6 +56,8 @@ export class Place implements Disposable {
     const values: Record<string, string> = {
       queue_directory: this.queue,
       transport_maps: `texthash:${this.root}/etc/transport`,
+      // Beside the sockets of services that smtp must not reach.
+      virtual_transport: "lmtp:unix:private/lmtp",
       virtual_mailbox_base: `${this.root}/mail`,
       virtual_uid_maps: "inline:{ u1=1001, u2=1002 }",
       maillog_file: `${this.root}/log/maillog`,
