@@ -13,8 +13,8 @@ export interface Server extends Peer {
   readonly address: string;
   /** 0 for a unix socket. */
   readonly port: number;
-  /** Its destination has servers of a better preference. */
-  readonly hasBetter?: boolean;
+  /** How many better preferences its destination has. */
+  readonly rank?: number;
 }
 
 /** A server at an IP address. */

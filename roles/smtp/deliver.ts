@@ -8,7 +8,7 @@ import type { DeliveryReply, DeliveryRequest } from "../../shared/protocols/deli
 import type { Server } from "./connect.ts";
 import { type Destination, parseNexthop } from "../../shared/net/nexthop.ts";
 import { type Again, Job, NoSecondContent } from "./job.ts";
-import { type Ask, Lookup } from "./lookup.ts";
+import { type Ask, Lookup, MAX_MX_HOSTS } from "./lookup.ts";
 import { Pool } from "./pool.ts";
 import { openSession, type Session, type TlsWanted } from "./session.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -30,6 +30,21 @@ const sessions = counter("smtp_sessions", "sessions opened");
 
 /** What became of a transaction; `stale` is a kept session that was dead already, and took nothing. */
 type Use = "done" | "stale" | "tlsBroke";
+
+/** The place of every fallback relay: what is sent there is no nexthop's own. */
+const FALLBACK_PLACE = Infinity;
+
+/** What a delivery knows on its way from server to server. */
+interface Way {
+  /** More mail for the nexthop is likely. */
+  readonly likely: boolean;
+  /** The server of the kept session that was asked first. */
+  tried?: Server;
+  /** Where the servers that are tried now begin, as `Session.place`. */
+  place: number;
+  /** The best place at which there was a server to talk to. */
+  best?: number;
+}
 
 /** What came of one connection to a server. */
 interface Attempt {
@@ -58,27 +73,35 @@ export class Deliverer {
   /** Delivers; throws only when the content breaks off at first reading, and then nothing was delivered. */
   async deliver(request: DeliveryRequest, content: Content): Promise<DeliveryReply> {
     const job = new Job(request, content, this.again);
-    const likely = this.pool.isBusy(request.nexthop) || request.keep;
-    const tried = await this.#reuse(job, likely);
-    if (job.open.length && job.canSend) await this.#tryAll(job, likely, tried);
+    const way: Way = {
+      likely: this.pool.isBusy(request.nexthop) || request.keep,
+      place: 0,
+    };
+    const kept = this.pool.take(request.nexthop);
+    if (kept && await this.#useAgain(kept, job, way, kept.place)) way.tried = kept.server;
+    if (job.open.length && job.canSend) await this.#tryAll(job, way);
     return job.finish();
   }
 
-  /** Uses a kept session; returns the server, if it has been asked. */
-  async #reuse(job: Job, likely: boolean): Promise<Server | undefined> {
-    const session = this.pool.take(job.request.nexthop);
-    if (!session) return undefined;
+  /** A transaction on a kept session; undefined when it was dead. */
+  async #useAgain(
+    session: Session,
+    job: Job,
+    way: Way,
+    place: number,
+  ): Promise<Attempt | undefined> {
     job.nextAttempt();
-    const use = await this.#use(session, job, likely);
-    return use === "stale" ? undefined : session.server;
+    const use = await this.#use(session, job, way, place);
+    return use === "stale" ? undefined : { opened: true, tlsBroke: use === "tlsBroke" };
   }
 
-  async #tryAll(job: Job, likely: boolean, tried: Server | undefined): Promise<void> {
+  async #tryAll(job: Job, way: Way): Promise<void> {
     let before: Destination | undefined;
-    for (const { destination, fallback } of this.#destinations(job)) {
+    for (const [at, { destination, fallback }] of this.#destinations(job).entries()) {
       if (before && await this.#lookup.listsUs(before)) return;
       before = destination;
-      const noWay = await this.#tryDestination(destination, job, likely && !fallback, tried);
+      way.place = fallback ? FALLBACK_PLACE : at * MAX_MX_HOSTS;
+      const noWay = await this.#tryDestination(destination, job, way);
       if (noWay) {
         const ours = fallback || job.request.nexthop === this.settings.relayhost;
         job.unreachable(ours ? softened(noWay) : noWay);
@@ -91,21 +114,20 @@ export class Deliverer {
   async #tryDestination(
     destination: Destination,
     job: Job,
-    likely: boolean,
-    tried: Server | undefined,
+    way: Way,
   ): Promise<Trouble | undefined> {
     const found = await this.#lookup.servers(destination);
     if (!Array.isArray(found)) return found;
     const others = found.filter(({ address, port }) =>
-      address !== tried?.address || port !== tried.port
+      address !== way.tried?.address || port !== way.tried.port
     );
     try {
-      await this.#tryServers(others, job, likely);
+      await this.#tryServers(others, job, way);
       return undefined;
     } catch (error) {
       if (!(error instanceof LoopError)) throw error;
-      const { hasBetter = false, relay } = error.peer;
-      return loopTrouble(job.request.nexthop, hasBetter, relay);
+      const { rank = 0, relay } = error.peer;
+      return loopTrouble(job.request.nexthop, rank > 0, relay);
     }
   }
 
@@ -129,28 +151,30 @@ export class Deliverer {
   }
 
   /** Tries servers in their order, within the limits of one destination. */
-  async #tryServers(servers: readonly Server[], job: Job, likely: boolean): Promise<void> {
+  async #tryServers(servers: readonly Server[], job: Job, way: Way): Promise<void> {
     const { mxSessionLimit } = this.settings;
     let used = 0;
     for (const server of servers) {
-      if (await this.#tryServer(server, job, likely)) used++;
+      if (await this.#tryServer(server, job, way)) used++;
       if (!job.open.length || !job.canSend || used === mxSessionLimit) return;
     }
   }
 
   /** Tries one server, and once more in plain text where TLS breaks; true when there was a session with it. */
-  async #tryServer(server: Server, job: Job, likely: boolean): Promise<boolean> {
+  async #tryServer(server: Server, job: Job, way: Way): Promise<boolean> {
     const level: TlsWanted = this.settings.tlsSecurityLevel || "none";
-    const first = await this.#attempt(server, level, job, likely);
+    const kept = this.pool.takeServer(server), place = way.place + (server.rank ?? 0);
+    const first = kept && await this.#useAgain(kept, job, way, place) ||
+      await this.#attempt(server, level, job, way);
     const goesOn = job.open.length > 0 && job.canSend;
     if (!first.tlsBroke || !goesOn || !this.#mayGoPlain(level, job)) return first.opened;
     // Not kept: the next mail to come may be fresh, and has to try TLS itself.
-    const second = await this.#attempt(server, "none", job, false);
+    const second = await this.#attempt(server, "none", job, { ...way, likely: false });
     return first.opened || second.opened;
   }
 
   /** A new session with a server, and the transaction on it; what went wrong is noted. */
-  async #attempt(server: Server, tls: TlsWanted, job: Job, likely: boolean): Promise<Attempt> {
+  async #attempt(server: Server, tls: TlsWanted, job: Job, way: Way): Promise<Attempt> {
     job.nextAttempt();
     let session: Session;
     try {
@@ -161,7 +185,8 @@ export class Deliverer {
       return { opened: false, tlsBroke: error instanceof TlsError };
     }
     sessions.add();
-    return { opened: true, tlsBroke: await this.#use(session, job, likely) === "tlsBroke" };
+    const use = await this.#use(session, job, way, way.place + (server.rank ?? 0));
+    return { opened: true, tlsBroke: use === "tlsBroke" };
   }
 
   /** Opportunistic TLS that breaks is given up for mail that has waited, and where nobody tries again (reference 8.3). */
@@ -171,8 +196,9 @@ export class Deliverer {
   }
 
   /** One transaction on a session, which is kept or ended after it. */
-  async #use(session: Session, job: Job, likely: boolean): Promise<Use> {
+  async #use(session: Session, job: Job, way: Way, place: number): Promise<Use> {
     session.uses++;
+    session.place = place;
     job.connected(session);
     try {
       await new Transaction(session, job, this.settings, this.#phases).run();
@@ -188,8 +214,10 @@ export class Deliverer {
         if (session.tls && !session.leaving && !mayHave) return "tlsBroke";
       } else throw error;
     } finally {
-      this.pool.give(job.request.nexthop, session, likely);
+      const isBest = place <= (way.best ?? place) && place !== FALLBACK_PLACE;
+      this.pool.give(isBest ? job.request.nexthop : undefined, session, way.likely);
     }
+    way.best = Math.min(place, way.best ?? place);
     return "done";
   }
 }

@@ -13,8 +13,8 @@ import { isSoft, loopTrouble, type Trouble } from "./trouble.ts";
 /** Asks the dns role; an answer that cannot be had is `fail`. */
 export type Ask = (name: string, type: RecordType) => Promise<DnsAnswer>;
 
-/** More mail exchangers of one domain are not looked at. */
-const MAX_MX_HOSTS = 50;
+/** More mail exchangers of one domain are not looked at: their ranks are all smaller. */
+export const MAX_MX_HOSTS = 50;
 /** Exchangers of one preference that are looked up at once: a domain may list many, and slow ones. */
 const HOSTS_AT_ONCE = 5;
 
@@ -85,14 +85,14 @@ export class Lookup {
     let self = exchangers.find((each) => isSelf(each.host));
     const servers: Server[] = [];
     let missing: Trouble | undefined;
-    for (const level of byPreference(exchangers)) {
-      const { preference } = level[0]!, hasBetter = preference > exchangers[0]!.preference;
+    for (const [rank, level] of byPreference(exchangers).entries()) {
+      const { preference } = level[0]!;
       if (self && self.preference <= preference) break;
       const wanted = this.settings.mxAddressLimit - servers.length;
       const [found, trouble] = await this.#addressesOf(level, port, wanted);
       if (trouble && (!missing || isSoft(trouble))) missing = trouble;
       if (found.some(({ address }) => isSelf(address))) self = level[0]!;
-      else servers.push(...this.#arranged(found.map((each) => ({ ...each, hasBetter }))));
+      else servers.push(...this.#arranged(found.map((each) => ({ ...each, rank }))));
       if (servers.length >= this.settings.mxAddressLimit) break;
     }
     if (servers.length) return this.#limited(servers);
@@ -225,14 +225,16 @@ function nameError(name: string, type: string, { status, own }: DnsAnswer): Trou
   };
 }
 
-function* byPreference(exchangers: readonly Exchanger[]): Generator<Exchanger[]> {
+function byPreference(exchangers: readonly Exchanger[]): Exchanger[][] {
+  const levels: Exchanger[][] = [];
   for (let at = 0; at < exchangers.length;) {
     const { preference } = exchangers[at]!;
     let end = at;
     while (exchangers[end]?.preference === preference) end++;
-    yield exchangers.slice(at, end);
+    levels.push(exchangers.slice(at, end));
     at = end;
   }
+  return levels;
 }
 
 function shuffle<T>(items: T[], random: () => number): void {

@@ -28,6 +28,10 @@ export class Session {
   /** It said 421: what ends now, ends by its own will. */
   leaving = false;
   tls = false;
+  /** Its server's place among those of the nexthop it was last used for: smaller ones are to be tried before. */
+  place = 0;
+  /** The nexthop that it is kept for. */
+  nexthop: string | undefined;
   /** By the sweeper's clock: its start and its last use. */
   readonly startedAt: number;
   usedAt: number;

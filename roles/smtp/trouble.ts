@@ -31,7 +31,7 @@ export class SiteError extends Error {
 
 /** The server is this host: it would send the mail to itself again, and so would whoever is no better than it. */
 export class LoopError extends Error {
-  constructor(readonly peer: Peer & { readonly hasBetter?: boolean }) {
+  constructor(readonly peer: Peer & { readonly rank?: number }) {
     super();
   }
 }
