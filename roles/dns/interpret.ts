@@ -8,7 +8,7 @@ import { canonical, isName, isTarget, type Message, type ResourceRecord } from "
 
 /** An alias of an alias of an alias, in one message or over several: beyond this it is a loop. */
 const MAX_ALIASES = 10;
-/** Records of one answer that are handed on; a site that lists more can do without the rest. */
+/** Records of one answer that are handed on, the best; a site that lists more can do without the rest. */
 const MAX_RECORDS = 100;
 const MAX_DATA = 4000;
 const MAX_TEXT = 500;
@@ -86,10 +86,12 @@ function positive(
     const record = usable(type, each.data);
     if (!record) continue;
     ttl = Math.min(ttl, each.ttl);
-    if (records.length < MAX_RECORDS) records.push(record);
+    records.push(record);
   }
   if (!records.length) return failure("malformed records");
-  return { status: "ok", text: "", records, secure, ttl };
+  // Those of MX and SRV come in any order; of the others, whose preference is 0, the first stay.
+  const best = records.sort((a, b) => a.preference - b.preference).slice(0, MAX_RECORDS);
+  return { status: "ok", text: "", records: best, secure, ttl };
 }
 
 /** How long "there is none" holds: the SOA's word (RFC 2308 5), undefined without one. */

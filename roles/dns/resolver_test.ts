@@ -20,7 +20,7 @@ Deno.test("query() takes the records of the name and type that were asked", asyn
   assertEquals(await resolver([stub.name]).query("Example.Test.", "MX"), {
     status: "ok",
     text: "",
-    records: [{ data: "b.test", preference: 20 }, { data: "a.test", preference: 10 }],
+    records: [{ data: "a.test", preference: 10 }, { data: "b.test", preference: 20 }],
     secure: true,
     ttl: 50,
   });
@@ -66,19 +66,24 @@ Deno.test("query() asks by TCP when the answer was cut short", async () => {
   assertEquals([found.status, found.records.length], ["ok", 100]);
 });
 
-Deno.test("query() keeps 100 of 500 mail exchangers", async () => {
-  const many = Array.from({ length: 500 }, (_, preference) => ({
-    name: "big.test",
-    type: "MX",
-    ttl: 9,
-    data: { exchange: `mx${preference}.test`, preference },
-  }));
-  await using stub = await new Stub(() => ({ answers: many })).listen();
-  assertEquals(
-    (await resolver([stub.name], {}, false).query("big.test", "MX")).records.length,
-    100,
-  );
-});
+for (
+  const [type, data] of [
+    ["MX", (n: number) => ({ exchange: `h${n}.test`, preference: n })],
+    ["SRV", (n: number) => ({ target: `h${n}.test`, priority: n, weight: 1, port: 25 })],
+  ] as const
+) {
+  Deno.test(`query() keeps the best 100 of 500 ${type} records`, async () => {
+    const many = Array.from({ length: 500 }, (_, n) => (
+      { name: "big.test", type, ttl: 9, data: data(499 - n) }
+    ));
+    await using stub = await new Stub(() => ({ answers: many })).listen();
+    const { records } = await resolver([stub.name], {}, false).query("big.test", type);
+    assertEquals(
+      records.map(({ preference }) => preference),
+      Array.from({ length: 100 }, (_, n) => n),
+    );
+  });
+}
 
 for (
   const [why, reply] of [
