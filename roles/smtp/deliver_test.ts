@@ -107,16 +107,19 @@ Deno.test("deliver() stuffs dots, and passes parameters on that the server offer
 });
 
 for (
-  const [what, protocol, hello, success] of [
+  const [what, protocol, hello, success, assumeFinal = "no"] of [
     ["passed on to a server with DSN", "smtp", "250-mx\r\n250 DSN", "passed"],
     ["relayed to a server without", "smtp", "250 mx", "relayed"],
-    ["delivered by LMTP", "lmtp", "250 mx", "delivered"],
+    ["relayed to a server without, whatever LMTP's are", "smtp", "250 mx", "relayed", "yes"],
+    ["relayed by LMTP", "lmtp", "250 mx", "relayed"],
+    ["delivered by LMTP, by lmtp_assume_final", "lmtp", "250 mx", "delivered", "yes"],
+    ["passed on by LMTP", "lmtp", "250-mx\r\n250 DSN", "passed", "yes"],
   ] as const
 ) {
   Deno.test(`deliver() says that a success somebody wants to hear of was ${what}`, async () => {
     const script = { EHLO: hello, LHLO: hello };
     await using server = await new StubServer(script, protocol === "lmtp").listen();
-    const agent = deliverer(settings({}, protocol));
+    const agent = deliverer(settings({ lmtp_assume_final: assumeFinal }, protocol));
     const asked = request(server.nexthop, ["wants@x", "does-not@x"]);
     asked.recipients[0]!.notify.push("SUCCESS");
     const { outcomes } = await agent.deliver(asked, content());

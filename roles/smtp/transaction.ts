@@ -218,12 +218,13 @@ export class Transaction {
       (reply.class === 2 || reply.class === 4 || reply.class === 5);
   }
 
-  /** Who tells the sender of success (RFC 3461 5.2): a server with DSN, or we; LMTP hands over to the mailbox itself. */
+  /** Who tells the sender of success (RFC 3461 5.2): a server with DSN, or we, and then what is known: it was relayed. */
   #success({ recipient }: Open): Outcome["success"] {
     const traced = this.job.request.envelope.trace !== undefined;
     if (!traced && !recipient.notify.includes("SUCCESS")) return undefined;
     if (this.session.features.dsn) return "passed";
-    return this.settings.protocol === "lmtp" ? "delivered" : "relayed";
+    const { protocol, lmtpAssumeFinal } = this.settings;
+    return protocol === "lmtp" && lmtpAssumeFinal ? "delivered" : "relayed";
   }
 
   /** Writes the content and what ends it; returns a reply that came too early. */

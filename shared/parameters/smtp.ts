@@ -188,6 +188,10 @@ const smtpOnly = {
     max: 65_536,
     doc: "How many bytes of a MIME boundary count.",
   }),
+  lmtpAssumeFinal: bool("lmtp_assume_final", "no", {
+    doc:
+      "An LMTP server without DSN delivers to mailboxes itself: success is reported as delivered, not as relayed.",
+  }),
   allowedPorts: ports("smtp_allowed_ports", "25 465 587 24", {
     own: true,
     doc: "The TCP ports that mail may be delivered to, beside those that routes name.",
