@@ -15,6 +15,7 @@ import {
 } from "../protocols/delivery.ts";
 import { isFitting, statusFor } from "../mail/verify.ts";
 import type { outcomesService } from "../protocols/queue.ts";
+import { fitReply } from "./fit.ts";
 import { Reporter, type Unsettled } from "./reporter.ts";
 
 /**
@@ -53,8 +54,9 @@ export function deliveryAnswerer(
       if (!durable) reporter.add(unsettled);
     });
     try {
-      const reply = await deliver(request, conversation.content, conversation.signal);
-      checkOutcomes(request, reply);
+      const whole = await deliver(request, conversation.content, conversation.signal);
+      checkOutcomes(request, whole);
+      const reply = fitReply(whole);
       unsettled.outcomes = reply.outcomes;
       return reply;
     } catch (error) {

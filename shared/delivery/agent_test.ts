@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { PeerError } from "../errors.ts";
 import { client } from "../ipc/client.ts";
 import { answer, type Answerer } from "../ipc/server.ts";
-import type { Outcome } from "../mail/envelope.ts";
+import { MAX_REASON, type Outcome } from "../mail/envelope.ts";
 import {
   type DeliveryReply,
   type DeliveryRequest,
@@ -211,6 +211,22 @@ for (
     assertEquals(error.code, "bug");
   });
 }
+
+Deno.test("deliveryAnswerer() tells every outcome of many recipients, however long the texts", async () => {
+  const text = "x".repeat(MAX_REASON), all = Array.from({ length: 5000 }, (_, n) => n);
+  const outcomes = all.map((n) => ({ ...sent(n), text, diagnostic: text }));
+  await using scene = new Scene(() =>
+    Promise.resolve({ outcomes, siteProblem: { dsn: "4.4.1", text } })
+  );
+  const { reply } = await scene.qmgr.call("deliver", request(all), CONTENT);
+  assertEquals(reply.outcomes.map(({ n, status }) => [n, status]), all.map((n) => [n, "sent"]));
+  assertEquals(reply.outcomes.filter(({ text }) => text === ""), []);
+  // To the next qmgr as well, when this one dies before it has made them durable.
+  scene.killQmgr();
+  scene.startQmgr();
+  await until(() => scene.heard.reported.length === 1);
+  assertEquals(scene.heard.reported[0]!.outcomes.length, 5000);
+});
 
 for (
   const [trace, status] of [
