@@ -2,6 +2,7 @@
 
 import { counter } from "../../shared/counters.ts";
 import { reason } from "../../shared/errors.ts";
+import { seldom } from "../../shared/log/seldom.ts";
 import { addressText, parseAddress } from "../../shared/net/network.ts";
 import type { dnsParameters } from "../../shared/parameters/dns.ts";
 import type { Values } from "../../shared/parameters/declare.ts";
@@ -38,6 +39,8 @@ export class Resolver {
   #cache: AnswerCache;
   #inFlight = new Map<string, Promise<DnsAnswer>>();
   #turns = new Turns(TURNS);
+  /** Whoever asks says no more than "try again": what only we can mend is said here. */
+  #warn = seldom();
   /** The server that answered last is asked first. */
   #best = 0;
 
@@ -71,6 +74,7 @@ export class Resolver {
       .catch((error) => failure(reason(error)))
       .then((answer) => {
         this.#inFlight.delete(key);
+        if (answer.own) this.#warn(`lookup of ${type} for ${name}: ${answer.text}`);
         if (answer.status === "fail") failed.add();
         else this.#remember(key, answer);
         return answer;

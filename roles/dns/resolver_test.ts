@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 import packet from "dns-packet";
+import { setSink } from "../../shared/log/log.ts";
 import { parseServer } from "./resolver.ts";
 import { A, encode, type Query, resolver, SOA, Stub } from "./test_name_server.ts";
 
@@ -342,4 +343,23 @@ Deno.test("parseServer() takes addresses with and without a port", () => {
     ) => `${each.address} ${each.port}`),
     ["192.0.2.1 53", "192.0.2.1 5353", "::1 53", "2001:db8::1 53", "::1 53"],
   );
+});
+
+Deno.test("query() logs once why every lookup fails without a name server", async () => {
+  const lines: string[] = [];
+  setSink((severity, text) => void lines.push(`${severity}: ${text}`));
+  const dns = resolver([]);
+  for (const name of ["a.test", "b.test", "c.test"]) {
+    const { status, own, text } = await dns.query(name, "MX");
+    assertEquals([status, own, text], ["fail", true, "no name server is configured"]);
+  }
+  assertEquals(lines, ["warning: lookup of MX for a.test: no name server is configured"]);
+});
+
+Deno.test("query() logs nothing of a failure that is the name server's", async () => {
+  const lines: string[] = [];
+  setSink((severity, text) => void lines.push(`${severity}: ${text}`));
+  await using stub = await new Stub(() => ({ code: 2 })).listen();
+  assertEquals((await resolver([stub.name]).query("a.test", "MX")).status, "fail");
+  assertEquals(lines, []);
 });

@@ -4,9 +4,12 @@ import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import packet from "dns-packet";
+import { setSink } from "../../shared/log/log.ts";
 import { parseAll } from "../../shared/parameters/declare.ts";
 import { dnsParameters } from "../../shared/parameters/dns.ts";
 import { Resolver } from "./resolver.ts";
+
+setSink(() => {});
 
 // deno-lint-ignore no-explicit-any
 export type Query = any;

@@ -71,10 +71,15 @@ const MAX_NAME_SERVERS = 3;
 /** More of a hosts file is not handed over. */
 const MAX_HOSTS_BYTES = 256 * 1024;
 
+/** The name server of a resolv.conf(5) that names none: the one on this host. */
+const OWN_NAME_SERVER = "127.0.0.1";
+
 /** The first name servers of resolv.conf(5). One with a zone, such as fe80::1%eth0, cannot be granted to a role. */
 export function nameServers(resolvConf: string): string[] {
-  return [...resolvConf.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map((match) => match[1]!)
-    .filter((address) => parseAddress(address)).slice(0, MAX_NAME_SERVERS);
+  const named = [...resolvConf.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)]
+    .map((match) => match[1]!);
+  if (!named.length) return [OWN_NAME_SERVER];
+  return named.filter((address) => parseAddress(address)).slice(0, MAX_NAME_SERVERS);
 }
 
 /** The text of a file; empty when it cannot be read now. */

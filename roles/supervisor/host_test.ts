@@ -27,6 +27,18 @@ Deno.test("nameServers() names at most three addresses, for any resolv.conf", ()
   assertQuick(nameServers, ["\n", " ", "nameserver ", "nameserver 1\n", "a", "\t\n"]);
 });
 
+for (
+  const [what, text, expected] of [
+    ["is not there", "", ["127.0.0.1"]],
+    ["names none", "search a.test\n# nameserver 192.0.2.1\nnameserver\n", ["127.0.0.1"]],
+    ["names what no role can use", "nameserver fe80::1%eth0\n", []],
+  ] as const
+) {
+  Deno.test(`nameServers() where resolv.conf ${what}`, () => {
+    assertEquals(nameServers(text), [...expected]);
+  });
+}
+
 Deno.test("findUser() finds users of passwd(5) by their whole names, whatever else is in the file", () => {
   const name = fc.oneof(
     fc.stringMatching(/^[a-z_][a-z0-9_-]{0,8}$/),

@@ -5,7 +5,8 @@ import { int, list, text, time } from "./declare.ts";
 export const dnsParameters = {
   servers: list("dns_servers", "", {
     own: true,
-    doc: "Name servers, address or address:port; empty takes those of /etc/resolv.conf.",
+    doc:
+      "Name servers, address or address:port; empty takes those of /etc/resolv.conf, 127.0.0.1 where it names none.",
   }),
   hosts: text("dns_hosts", "", {
     own: true,
