@@ -8,6 +8,7 @@
  * | `CR LF . CR LF`             | the end of data, and nothing else is (unless `lenient`)          |
  * | `.` at the start of a line  | dropped                                                          |
  * | `LF` without `CR`           | `CR LF`; `bareLf` tells                                          |
+ * | several `CR`, then `LF`     | `CR LF`: so Postfix, and an empty line stays one; ends no data   |
  * | `CR` without `LF`           | a space                                                          |
  *
  * Bytes that need no change are passed on as views into the chunk that they came in.
@@ -17,12 +18,14 @@ import { skipText, wordsOf } from "./skip_text.ts";
 
 const LF = 10, CR = 13, DOT = 46;
 const CRLF = Uint8Array.of(CR, LF);
-const SPACE = Uint8Array.of(32);
+/** A run of CR is held back up to here; of a longer one this many are passed on as what they are not, a line end's. */
+export const MAX_HELD_CRS = 64 * 1024;
+const SPACES = new Uint8Array(MAX_HELD_CRS).fill(32);
 
 /** What the bytes so far ended with. */
 const enum After {
   TEXT,
-  /** A CR that is not passed on yet. */
+  /** CRs that are not passed on yet. */
   CR,
   CRLF,
   BARE_LF,
@@ -45,6 +48,8 @@ export class ContentReader {
   /** Bytes passed on. */
   size = 0;
   #after: After = After.CRLF;
+  /** How many CRs are held back. */
+  #crs = 0;
   #ended = false;
   /** Where in the chunk the bytes begin that are not passed on yet. */
   #from = 0;
@@ -73,16 +78,10 @@ export class ContentReader {
   /** Takes the byte at `at`, or the CR LF there; gives where the next one is. */
   #step(chunk: Uint8Array, at: number, out: Uint8Array[]): number {
     const { dots, lenient } = this.options, after = this.#after, byte = chunk[at]!;
-    if (after === After.CR || after === After.DOT_CR) {
-      // The CR was held back.
-      this.#from = at;
-      if (byte === LF && after === After.DOT_CR) return this.#end(at + 1);
-      this.#emit(byte === LF ? CRLF : SPACE, out);
-      if (byte !== LF) return this.#text(chunk, at, out);
-      this.#from = at + 1;
-      this.#after = After.CRLF;
-    } else if (after === After.DOT && byte === CR) {
+    if (after === After.CR || after === After.DOT_CR) return this.#afterCr(chunk, at, out);
+    if (after === After.DOT && byte === CR) {
       this.#after = After.DOT_CR;
+      this.#crs = 1;
     } else if (after === After.DOT && byte === LF) {
       if (!lenient) return this.#bare(at, out);
       this.bareLf = true;
@@ -95,6 +94,23 @@ export class ContentReader {
       // After a bare LF no dot can begin the end mark.
       this.#after = after === After.CRLF || lenient ? After.DOT : After.TEXT;
     } else return this.#text(chunk, at, out);
+    return at + 1;
+  }
+
+  /** The byte behind CRs that were held back. */
+  #afterCr(chunk: Uint8Array, at: number, out: Uint8Array[]): number {
+    const byte = chunk[at]!;
+    if (byte === LF && this.#after === After.DOT_CR) return this.#end(at + 1);
+    if (byte === CR) return this.#hold(at, out);
+    if (byte !== LF) {
+      this.#spaces(out);
+      this.#from = at;
+      return this.#text(chunk, at, out);
+    }
+    this.#crs = 0;
+    this.#emit(CRLF, out);
+    this.#from = at + 1;
+    this.#after = After.CRLF;
     return at + 1;
   }
 
@@ -111,8 +127,20 @@ export class ContentReader {
     }
     this.#pass(chunk, at, out);
     if (byte === LF) return this.#bare(at, out);
+    return this.#hold(at, out);
+  }
+
+  /** Takes the CR at `at` into the run. A dot before it is none of the end mark's, in whose line there is one CR only. */
+  #hold(at: number, out: Uint8Array[]): number {
     this.#after = After.CR;
+    if (++this.#crs === MAX_HELD_CRS) this.#spaces(out);
     return at + 1;
+  }
+
+  /** The CRs that are held back end no line. */
+  #spaces(out: Uint8Array[]): void {
+    if (this.#crs) this.#emit(SPACES.subarray(0, this.#crs), out);
+    this.#crs = 0;
   }
 
   /** The end mark was read. */
@@ -122,7 +150,7 @@ export class ContentReader {
 
   /** BDAT LAST: what was held back is passed on, and the last line ends. */
   finish(out: Uint8Array[]): void {
-    if (this.#after === After.CR) this.#emit(SPACE, out);
+    this.#spaces(out);
     if (this.#after === After.CR || this.#after === After.TEXT) this.#emit(CRLF, out);
     this.#after = After.CRLF;
     this.#ended = true;

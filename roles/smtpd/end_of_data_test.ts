@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { concat } from "../../shared/bytes.ts";
-import { ContentReader, type ReaderOptions } from "./end_of_data.ts";
+import { ContentReader, MAX_HELD_CRS, type ReaderOptions } from "./end_of_data.ts";
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 const STRICT = { dots: true, lenient: false };
@@ -76,9 +76,31 @@ const rows: Row[] = [
   ["does not end at CRLF.CR", STRICT, "a\r\n.\rb\r\n.\r\n", { content: "a\r\n b\r\n" }],
   ["does not end at LF.CR", STRICT, "a\n.\rb\r\n.\r\n", { content: "a\r\n b\r\n" }],
   ["does not end at CR.LF", STRICT, "a\r.\nb\r\n.\r\n", { content: "a .\r\nb\r\n", bareLf: true }],
-  ["does not end at CRLF.CRCRLF", STRICT, "a\r\n.\r\r\nb\r\n.\r\n", { content: "a\r\n \r\nb\r\n" }],
+  ["does not end at CRLF.CRCRLF", STRICT, "a\r\n.\r\r\nb\r\n.\r\n", { content: "a\r\n\r\nb\r\n" }],
   ["does not end at CRCRLF.CRCRLF", STRICT, "a\r\r\n.\r\r\n", open],
-  ["ends at CRCRLF.CRLF, which has CRLF.CRLF in it", STRICT, "a\r\r\n.\r\n", { content: "a \r\n" }],
+  ["does not end at CRCRLF.LF", STRICT, "a\r\r\n.\nb\r\n.\r\n", {
+    content: "a\r\n\r\nb\r\n",
+    bareLf: true,
+  }],
+  ["does not end at LF.CRCRLF", STRICT, "a\n.\r\r\nb\r\n.\r\n", { content: "a\r\n\r\nb\r\n" }],
+  ["does not end at CRLF.CRCR.CRLF", STRICT, "a\r\n.\r\r.\r\nb\r\n.\r\n", {
+    content: "a\r\n  .\r\nb\r\n",
+  }],
+  ["does not end at CRCR.CRLF", STRICT, "a\r\r.\r\nb\r\n.\r\n", { content: "a  .\r\nb\r\n" }],
+  ["ends at CRCRLF.CRLF, which has CRLF.CRLF in it", STRICT, "a\r\r\n.\r\n", { content: "a\r\n" }],
+  ["ends after CRLF.CRCRLF at .CRLF", STRICT, "a\r\n.\r\r\n.\r\nb", {
+    content: "a\r\n\r\n",
+    rest: "b",
+  }],
+  ["keeps a dot that was stuffed before CRCRLF", STRICT, "..\r\r\n.\r\n", { content: ".\r\n" }],
+  ["takes all CR before LF for the line end", STRICT, "a: b\r\r\n\r\r\r\nc\r\r\n.\r\n", {
+    content: "a: b\r\n\r\nc\r\n",
+    bareLf: false,
+  }],
+  ["hides a message smuggled after .CRCRLF", STRICT, "a\r\n.\r\r\nMAIL FROM:<x>\r\n.\r\n", {
+    content: "a\r\n\r\nMAIL FROM:<x>\r\n",
+    rest: "",
+  }],
   ["does not end at CRLF NUL . CRLF", STRICT, "a\r\n\0.\r\n", open],
   ["does not end at CRLF . NUL CRLF", STRICT, "a\r\n.\0\r\n", open],
   ["does not end where the data begins with LF.CRLF", STRICT, "\n.\r\n", open],
@@ -117,12 +139,27 @@ const rows: Row[] = [
   ["ends at CRLF.LF when lenient", LENIENT, "a\r\n.\nx", { content: "a\r\n", rest: "x" }],
   ["ends at CRLF.CRLF when lenient", LENIENT, "a\r\n.\r\nx", { content: "a\r\n", rest: "x" }],
   ["does not end at CR.CR when lenient", LENIENT, "a\r.\rx\r\n.\r\n", { content: "a . x\r\n" }],
+  ["does not end at CRLF.CRCRLF when lenient", LENIENT, "a\r\n.\r\r\nx\r\n.\r\n", {
+    content: "a\r\n\r\nx\r\n",
+    rest: "",
+  }],
+  ["does not end at LF.CRCRLF when lenient", LENIENT, "a\n.\r\r\nx\n.\n", {
+    content: "a\r\n\r\nx\r\n",
+    rest: "",
+  }],
+  ["ends at CRCRLF.LF when lenient", LENIENT, "a\r\r\n.\nx", { content: "a\r\n", rest: "x" }],
+  ["ends at CRCRLF.CRLF when lenient", LENIENT, "a\r\r\n.\r\nx", { content: "a\r\n", rest: "x" }],
   ["takes dots off when lenient", LENIENT, "..a\n..b\n.\n", { content: ".a\r\n.b\r\n" }],
   ["keeps dots in BDAT", BDAT, ".a\r\n.\r\n..\r\n", { content: ".a\r\n.\r\n..\r\n" }],
   ["makes CRLF of a bare LF in BDAT", BDAT, "a\nb\r\n", { content: "a\r\nb\r\n", bareLf: true }],
   ["makes a space of a stray CR in BDAT", BDAT, "a\rb\r\n", { content: "a b\r\n" }],
   ["ends the last line of BDAT", BDAT, "a", { content: "a\r\n", bareLf: false }],
   ["ends the last line of BDAT after a CR", BDAT, "a\r", { content: "a \r\n" }],
+  ["takes all CR before LF for the line end in BDAT", BDAT, "a\r\r\n\r\r\n.\r\r\n", {
+    content: "a\r\n\r\n.\r\n",
+    bareLf: false,
+  }],
+  ["ends the last line of BDAT after several CR", BDAT, "a\r\r", { content: "a  \r\n" }],
   ["leaves an empty BDAT empty", BDAT, "", { content: "" }],
 ];
 
@@ -149,6 +186,16 @@ const hostile = fc.array(
   },
 ).map((parts) => parts.join(""));
 
+Deno.test("ContentReader makes of content what rewriting it line end by line end makes", () => {
+  fc.assert(
+    fc.property(hostile, (input) => {
+      const lines = input.replace(/\r*\n/g, "\n").replace(/\r/g, " ").replace(/([^\n])$/, "$1\n");
+      assertEquals(read(BDAT, [encoder.encode(input)]).content, lines.replace(/\n/g, "\r\n"));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 Deno.test("ContentReader gives CRLF text that ends only where CRLF.CRLF stands, however it is cut", () => {
   fc.assert(
     fc.property(hostile, fc.array(fc.nat(200), { maxLength: 8 }), (input, places) => {
@@ -158,6 +205,18 @@ Deno.test("ContentReader gives CRLF text that ends only where CRLF.CRLF stands, 
       assertEquals(whole.content !== undefined, end >= 0);
       if (end >= 0) assertEquals(whole.rest, input.slice(end + 3));
       assert(!/\r(?!\n)|(?<!\r)\n/.test(whole.content ?? ""));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("ContentReader ends only at a line of one dot and at most one CR when lenient", () => {
+  fc.assert(
+    fc.property(hostile, (input) => {
+      const end = /(?<=^|\n)\.\r?\n/.exec(input);
+      const whole = read(LENIENT, [encoder.encode(input)]);
+      assertEquals(whole.content !== undefined, end !== null);
+      if (end) assertEquals(whole.rest, input.slice(end.index + end[0].length));
     }),
     { numRuns: 3000 },
   );
@@ -174,6 +233,20 @@ for (const [mode, options] of Object.entries({ STRICT, LENIENT, BDAT })) {
       }),
       { numRuns: 1000 },
     ));
+}
+
+for (
+  const [reason, length, line] of [
+    ["is a line end", MAX_HELD_CRS - 1, ""],
+    ["is a line end but for its first part", MAX_HELD_CRS + 1, " ".repeat(MAX_HELD_CRS)],
+  ] as const
+) {
+  Deno.test(`ContentReader: a run of ${length} CR ${reason}`, () => {
+    const bytes = encoder.encode(`a\r\n${"\r".repeat(length)}\n.\r\n`);
+    const content = `a\r\n${line}\r\n`;
+    assertEquals(read(STRICT, [bytes]), { content, rest: "", bareLf: false });
+    assertEquals(read(STRICT, cut(bytes, [3, 1000, 40_000])).content, content);
+  });
 }
 
 Deno.test("ContentReader passes lines that need no change on as one view", () => {
