@@ -1,6 +1,8 @@
 /** The message on sendmail's standard input, made fit for the queue: lines that end in CRLF, and nothing before the header. */
 
-/** Which lines lose the CR before their LF (`sendmail_fix_line_endings`). */
+import { concat, EMPTY } from "../../shared/bytes.ts";
+
+/** Which lines lose the CRs before their LF (`sendmail_fix_line_endings`). */
 export type FixLineEndings = "always" | "strict" | "never";
 
 export interface MessageOptions {
@@ -16,6 +18,7 @@ const FROM_LINE = /^>?From /;
 
 const CR = 13, LF = 10, SPACE = 32, DOT = 46;
 const CRLF = new Uint8Array([CR, LF]);
+const SPACES = new Uint8Array(LINE_PART_BYTES).fill(SPACE);
 const latin1 = new TextDecoder("latin1");
 
 /** The bytes of the message, CRLF after each line; a stray CR becomes a space, as it would in the SMTP client. */
@@ -34,20 +37,22 @@ export async function* messageLines(
 class Lines {
   /** After a lone dot. */
   ended = false;
-  #carry: Uint8Array = new Uint8Array(0);
+  #carry: Uint8Array = EMPTY;
   /** The carry is the start of a line. */
   #atStart = true;
   /** No line of the message proper has been seen. */
   #beforeHeader = true;
   #skipping = false;
   #dropCr: boolean | undefined;
+  /** CRs that the line had last: its end's, or stray. Counted, for there may be any number. */
+  #crs = 0;
 
   constructor(readonly options: MessageOptions) {
     if (options.fixLineEndings !== "strict") this.#dropCr = options.fixLineEndings === "always";
   }
 
   *take(chunk: Uint8Array): Generator<Uint8Array> {
-    const bytes = this.#carry.length ? join(this.#carry, chunk) : chunk;
+    const bytes = this.#carry.length ? concat([this.#carry, chunk]) : chunk;
     let from = 0;
     for (;;) {
       const end = bytes.indexOf(LF, from);
@@ -58,10 +63,8 @@ class Lines {
     }
     this.#carry = bytes.slice(from);
     if (this.#carry.length < LINE_PART_BYTES) return;
-    // The last byte may be the CR of a line end.
-    const part = this.#carry.subarray(0, -1);
-    this.#carry = this.#carry.slice(-1);
-    yield* this.#line(part, false);
+    yield* this.#line(this.#carry, false);
+    this.#carry = EMPTY;
   }
 
   /** The last line may have no end. */
@@ -78,21 +81,33 @@ class Lines {
     }
     if (this.#skipping) return;
     this.#beforeHeader = false;
-    const crLast = whole && line.at(-1) === CR;
-    if (whole) this.#dropCr ??= crLast;
-    const text = crLast && this.#dropCr ? line.subarray(0, -1) : line;
-    if (start && whole && this.options.dotEnds && text.length === 1 && text[0] === DOT) {
+    const text = line.subarray(0, lengthBeforeCrs(line));
+    if (text.length) yield* this.#spaces();
+    this.#crs += line.length - text.length;
+    if (whole) this.#dropCr ??= this.#crs > 0;
+    if (whole && this.#dropCr) this.#crs = 0;
+    // With more CRs the line may have come in parts, or not.
+    const isDot = text.length === 1 && text[0] === DOT && line.length < LINE_PART_BYTES;
+    if (isDot && start && whole && !this.#crs && this.options.dotEnds) {
       this.ended = true;
       return;
     }
     yield text.includes(CR) ? text.map((byte) => byte === CR ? SPACE : byte) : text;
-    if (whole) yield CRLF;
+    if (!whole) return;
+    yield* this.#spaces();
+    yield CRLF;
+  }
+
+  /** The CRs were stray. */
+  *#spaces(): Generator<Uint8Array> {
+    for (; this.#crs > SPACES.length; this.#crs -= SPACES.length) yield SPACES;
+    if (this.#crs) yield SPACES.subarray(0, this.#crs);
+    this.#crs = 0;
   }
 }
 
-function join(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+function lengthBeforeCrs(line: Uint8Array): number {
+  let length = line.length;
+  while (length && line[length - 1] === CR) length--;
+  return length;
 }

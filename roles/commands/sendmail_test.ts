@@ -169,6 +169,16 @@ Deno.test("sendmail -t takes recipients from header and command line, and keeps 
   assertEquals(files[0]!.text, "To: A <a@x>\r\nBcc: b@x\r\n\r\nTo: not@x\r\n");
 });
 
+Deno.test("sendmail -t takes no recipient from the body, nor -bs a header, when lines end in CR CR LF", async () => {
+  const lines = ["To: a@x", "", "To: not@x", ""], text = "To: a@x\r\n\r\nTo: not@x\r\n";
+  const { files: [submission] } = await submitted(["-t"], lines.join("\r\r\n"));
+  assertEquals([submission!.envelope.recipients, submission!.text], [["a@x"], text]);
+  const session = ["HELO x", "MAIL FROM:<a@x>", "RCPT TO:<b@x>", "DATA"].join("\r\n");
+  const content = `${lines.join("\r\r\n")}.\r\nQUIT\r\n`;
+  const { files: [said] } = await submitted(["-bs"], `${session}\r\n${content}`);
+  assertEquals(said!.text, text);
+});
+
 Deno.test("sendmail passes on the sender's full name, but not that of a session", async () => {
   const { files } = await submitted(["-F", "Joe Public", "a@x"], "x\n");
   assertEquals(files[0]!.envelope.fullName, "Joe Public");
