@@ -169,7 +169,8 @@ function set(draft: Draft, option: string, argument: string): void {
     case "O":
       return setLong(draft, argument);
     case "o":
-      if (argument === "i") draft.dotEnds = false;
+      // With a value such as -oitrue, too; which one, Postfix does not ask.
+      if (argument.startsWith("i")) draft.dotEnds = false;
       return;
     case "b":
       return setMode(draft, argument);

@@ -89,6 +89,12 @@ Deno.test("parseSendmail() ignores what only Sendmail does", () => {
   assertEquals([options.mode, options.recipients, options.warnings], ["submit", ["a@x"], []]);
 });
 
+for (const args of [["-i"], ["-oi"], ["-o", "i"], ["-oitrue"], ["-oiT"], ["-oifalse"]]) {
+  Deno.test(`sendmail ${args.join(" ")}: a lone dot is text, as in Postfix`, () => {
+    assertEquals(parseSendmail([...args, "a@x"]).dotEnds, false);
+  });
+}
+
 const MODES: [string[], string, string][] = [
   [["-bp"], "list", ""],
   [["-q"], "flush", ""],
