@@ -1,4 +1,4 @@
-/** sendmail's command line (reference 1.8): Sendmail's and Postfix's letters, in any order, up to `--`. */
+/** sendmail's command line (reference 1.8): Sendmail's and Postfix's letters, in any order, up to the first operand. */
 
 import { MAX_ENVID } from "../../shared/mail/envelope.ts";
 import { addressList, isNullAddress } from "../../shared/maildrop/address_list.ts";
@@ -103,7 +103,10 @@ function toAddresses(operand: string): string[] {
   return addresses.length ? addresses : isNullAddress(operand) ? ["MAILER-DAEMON"] : [];
 }
 
-/** The options one by one; what is none goes to `operands`. */
+/**
+ * The options one by one; from the first word that is none, all go to `operands`: not every program writes `--` before
+ * recipients that a stranger gave it.
+ */
 function* options(
   args: readonly string[],
   operands: string[],
@@ -111,10 +114,7 @@ function* options(
   for (let at = 0; at < args.length; at++) {
     const arg = args[at]!;
     if (arg === "--") return void operands.push(...args.slice(at + 1));
-    if (!arg.startsWith("-") || arg === "-") {
-      operands.push(arg);
-      continue;
-    }
+    if (!arg.startsWith("-") || arg === "-") return void operands.push(...args.slice(at));
     for (let letter = 1; letter < arg.length; letter++) {
       const option = arg[letter]!;
       const rest = arg.slice(letter + 1);

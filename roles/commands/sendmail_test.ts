@@ -39,7 +39,6 @@ Deno.test("parseSendmail() takes options in any order, joined, attached and apar
   const options = parseSendmail(
     [
       "-it",
-      "a@x",
       "-fme@x",
       "-F",
       "Full Name",
@@ -51,6 +50,7 @@ Deno.test("parseSendmail() takes options in any order, joined, attached and apar
       "-V",
       "a+b",
       "--",
+      "a@x",
       "-b@x",
     ],
   );
@@ -88,6 +88,17 @@ Deno.test("parseSendmail() ignores what only Sendmail does", () => {
   const options = parseSendmail([...args, "-O", "Timeout=5m", "-X", "/tmp/log", "a@x"]);
   assertEquals([options.mode, options.recipients, options.warnings], ["submit", ["a@x"], []]);
 });
+
+for (const word of ["-t", "-fbob@y", "-bs", "-C/tmp", "-q", "-Z", "--", "-"]) {
+  Deno.test(`parseSendmail() takes ${word} behind a recipient for another`, () => {
+    const { mode, sender, fromHeader, dotEnds, configDirectory, recipients } = parseSendmail(
+      ["-i", "a@x", word, "b@x"],
+    );
+    assertEquals([mode, sender, fromHeader], ["submit", undefined, false]);
+    assertEquals([dotEnds, configDirectory], [false, undefined]);
+    assertEquals(recipients, ["a@x", word, "b@x"]);
+  });
+}
 
 for (const args of [["-i"], ["-oi"], ["-o", "i"], ["-oitrue"], ["-oiT"], ["-oifalse"]]) {
   Deno.test(`sendmail ${args.join(" ")}: a lone dot is text, as in Postfix`, () => {
