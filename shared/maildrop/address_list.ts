@@ -102,8 +102,7 @@ class List {
         this.#colon();
         break;
       case ",":
-        // Inside brackets this is a route, which ends with a colon.
-        if (!this.#inBrackets) this.#endItem();
+        if (!this.#isRoute) this.#endItem();
         break;
       case ";":
         this.#endItem();
@@ -112,7 +111,7 @@ class List {
 
   /** All before it was a group's name, or a route, or is a part of the address. */
   #colon(): void {
-    const isEnd = this.#inBrackets ? this.#address?.startsWith("@") : this.#at <= this.#groupsEnd;
+    const isEnd = this.#inBrackets ? this.#isRoute : this.#at <= this.#groupsEnd;
     if (isEnd) {
       this.#item = [];
       this.#address = undefined;
@@ -120,6 +119,11 @@ class List {
       this.#address = (this.#address ?? "") + ":";
       this.#goesOn = true;
     }
+  }
+
+  /** What the brackets have so far goes on to a colon, over commas; without that, a comma says that they were not closed. */
+  get #isRoute(): boolean {
+    return this.#inBrackets && (this.#address?.startsWith("@") ?? false);
   }
 
   /** A word belongs to the address before it unless white space stands between, and neither `@` nor dot. */
