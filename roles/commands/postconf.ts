@@ -56,11 +56,18 @@ function parse(args: readonly string[], io: CommandIo): Options | string {
         if (!directory) return NO_DIRECTORY;
         break;
       }
-      if (!"dfhHMnpvx".includes(arg[letter]!)) return `no such option: -${arg[letter]}`;
+      if (!"dfhHMnpvx".includes(arg[letter]!)) return noOption(arg[letter]!);
       flags.add(arg[letter]!);
     }
   }
-  return { flags, names: args.slice(at), directory };
+  const names = args.slice(at);
+  // For Postfix that is -e, whether it is written or not.
+  if (names.some((name) => name.includes("="))) return noOption("e");
+  return { flags, names, directory };
+}
+
+function noOption(letter: string): string {
+  return `no such option: -${letter}`;
 }
 
 /**

@@ -232,6 +232,15 @@ Deno.test("check says everything at once, and that the system can start", async 
   );
 });
 
+Deno.test("postconf NAME=VALUE is told what -e is: it changes nothing", async () => {
+  const edit = await run(postconf, ["-e", "mail_name=Y"], MAIN);
+  assertEquals([edit.code, edit.out], [64, ""]);
+  assertMatch(edit.err, /^postconf: no such option: -e\nusage: /);
+  for (const words of [["mail_name=Y"], ["mail_name = Y"], ["mail_name", "=Y"], ["-n", "a=b"]]) {
+    assertEquals(await run(postconf, words, MAIN), edit);
+  }
+});
+
 Deno.test("check exits with EX_CONFIG when the system cannot start", async () => {
   const { code, out, err } = await run(
     check,
