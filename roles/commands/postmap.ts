@@ -3,7 +3,7 @@
 import { resolve } from "@std/path";
 import { reason, StorageError } from "../../shared/errors.ts";
 import { examineTables } from "../../shared/table/examine.ts";
-import { tableFiles, typeAndName } from "../../shared/table/spec.ts";
+import { isFileType, tableFiles, typeAndName } from "../../shared/table/spec.ts";
 import { fileProblem } from "../../shared/table/text_file.ts";
 import { openNested, RUNNING } from "../../shared/table/table.ts";
 import { inputLines } from "./input_lines.ts";
@@ -63,10 +63,11 @@ function takeKey(words: string[]): string | undefined {
   return option === "-q" ? next ?? "" : option!.slice(2);
 }
 
-/** `type:name` of what was named on the command line; a file alone is of the default type. */
+/** `type:name` of what was named on the command line, a file by its absolute path; a file alone is of the default type. */
 function tableOf(word: string): string {
   const [type = "hash", name = word] = typeAndName(word);
-  return tableFiles(`${type}:/`).length ? `${type}:${resolve(name)}` : `${type}:${name}`;
+  if (type === "proxy") return `${type}:${tableOf(name)}`;
+  return isFileType(type) ? `${type}:${resolve(name)}` : `${type}:${name}`;
 }
 
 /** Prints the first answer to each key; FAILED when none has one. */

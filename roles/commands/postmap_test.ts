@@ -16,7 +16,7 @@ async function said(
     for (const [name, text] of Object.entries(files)) {
       Deno.writeTextFileSync(join(directory, name), text);
     }
-    const code = await command(words.map((word) => word.replace("%", directory)), io);
+    const code = await command(words.map((word) => word.replaceAll("%", directory)), io);
     const { out, err } = io.written;
     return [code, out, err.replaceAll(directory, "%")];
   } finally {
@@ -35,6 +35,10 @@ for (
     [["-q", "c", "texthash:%/map"], 1, ""],
     [["-q", "x", "inline:{a=b}", "static:all"], 0, "all\n"],
     [["-q", "192.0.2.7", "cidr:%/net"], 0, "ours\n"],
+    [["-q", "a", "pipemap:{texthash:%/map, inline:{one=1}}"], 0, "1\n"],
+    [["-q", "a", "unionmap:{ texthash:%/map, static:{all of it} }"], 0, "one,all of it\n"],
+    [["-q", "a", "proxy:texthash:%/map"], 0, "one\n"],
+    [["-q", "a", "proxy:unionmap:{texthash:%/map}"], 0, "one\n"],
     [["-q", "Hello", "regexp:%/rules"], 0, "greeting\n"],
   ] as const
 ) {
@@ -43,6 +47,14 @@ for (
     assertEquals(await said(postmap, [...words], files), [code, out, ""]);
   });
 }
+
+Deno.test("postmap takes a file's name from the directory that it is called in", async () => {
+  const up = "../".repeat(Deno.cwd().split("/").length);
+  for (const type of ["", "texthash:", "proxy:texthash:"]) {
+    const words = ["-q", "a", `${type}${up}%/map`];
+    assertEquals(await said(postmap, words, MAP), [0, "one\n", ""], type);
+  }
+});
 
 Deno.test("postmap -q - answers each line of standard input that is there", async () => {
   const answers = await said(postmap, ["-q", "-", "texthash:%/map"], MAP, "a\nno\nb\n");

@@ -47,6 +47,11 @@ export function typeAndName(spec: string): string[] {
   return /^([a-z]+):([^]+)$/.exec(spec)?.slice(1) ?? [];
 }
 
+/** True for a type whose name is a file's. */
+export function isFileType(type: string): boolean {
+  return FILE_TYPES.includes(type);
+}
+
 /** Why `type:name` can be no table here, with the types inside of it; undefined where it can be one. */
 export function specProblem(spec: string, depth = 0): string | undefined {
   const [type, name] = typeAndName(spec);
@@ -54,7 +59,7 @@ export function specProblem(spec: string, depth = 0): string | undefined {
   if (NOT_BUILT.includes(type)) return `tables of type ${type} are not built yet: "${spec}"`;
   if (!TYPES.includes(type)) return `unknown table type ${type}: "${spec}"`;
   if (depth > MAX_TABLE_NESTING) return `tables nest deeper than ${MAX_TABLE_NESTING}: "${spec}"`;
-  if (FILE_TYPES.includes(type) && !name.startsWith("/")) {
+  if (isFileType(type) && !name.startsWith("/")) {
     return `must name a file by its absolute path: "${spec}"`;
   }
   if (type === "unix" && !SYSTEM_FILES.has(name)) {
@@ -103,7 +108,7 @@ function filesOf(item: string, depth: number): string[] {
   const [type, name] = typeAndName(spec);
   if (!type || !name || depth > MAX_TABLE_NESTING) return [];
   // A row names files by their absolute paths; any other is refused by the parameter's own declaration.
-  if (FILE_TYPES.includes(type)) return name.startsWith("/") ? [name] : [];
+  if (isFileType(type)) return name.startsWith("/") ? [name] : [];
   if (type === "unix") return [SYSTEM_FILES.get(name) ?? []].flat();
   return partsOf(type, name).flatMap((part) => filesOf(part, depth + 1));
 }
