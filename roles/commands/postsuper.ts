@@ -22,6 +22,8 @@ const USAGE = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-h queue
 const QUEUES = ["maildrop", "incoming", "active", "deferred", "hold", "corrupt"] as const;
 /** Requests under way at once: enough that their commits are joined. */
 const AT_ONCE = 50;
+/** Ids of one request where nothing is said of each: many more, and others of qmgr's callers would wait. */
+const IDS_PER_REQUEST = 1000;
 /** More of a line is not looked at: it is no id. */
 const MAX_LINE_CHARS = 200;
 /** The most ids that are read from standard input. */
@@ -72,7 +74,9 @@ export function postsuper(args: string[], io: CommandIo): Promise<number> {
         const which = named.get(letter);
         if (!which) continue;
         const chosen = queues.length ? await within(queues, which, queueDirectory) : which;
-        const count = await run(actions, verb, chosen, say);
+        const count = which === "ALL" || chosen === "ALL"
+          ? await actOnAll(actions, verb.action, chosen)
+          : await actOnEach(actions, verb, chosen, say);
         await say(`${verb.all}: ${count} message${count === 1 ? "" : "s"}`);
       }
       return EX.OK;
@@ -159,18 +163,27 @@ async function within(
   return [...found];
 }
 
-/** Acts on all at once, or on each by name, so that each can be reported. */
-async function run(
+/** Says nothing of each: nobody named them. */
+async function actOnAll(actions: QueueActions, action: Action, which: Which): Promise<number> {
+  if (which === "ALL") return await actions.act(action, which);
+  let sum = 0;
+  for (let at = 0; at < which.length; at += IDS_PER_REQUEST) {
+    sum += await actions.act(action, which.slice(at, at + IDS_PER_REQUEST));
+  }
+  return sum;
+}
+
+/** Acts on each by itself, so that each can be reported. */
+async function actOnEach(
   actions: QueueActions,
   verb: Verb,
-  names: Which,
+  ids: readonly string[],
   say: (text: string) => Promise<void>,
 ): Promise<number> {
-  if (names === "ALL") return await actions.act(verb.action, "ALL");
   let sum = 0;
-  for (let at = 0; at < names.length; at += AT_ONCE) {
-    const some = names.slice(at, at + AT_ONCE);
-    const counts = await Promise.all(some.map((name) => actions.act(verb.action, [name])));
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const some = ids.slice(at, at + AT_ONCE);
+    const counts = await Promise.all(some.map((id) => actions.act(verb.action, [id])));
     for (const [n, count] of counts.entries()) {
       sum += count;
       if (count) await say(`${some[n]}: ${verb.one}`);
