@@ -10,6 +10,7 @@ import { bodiesService } from "../../shared/protocols/queue.ts";
 import type { QueueStore, Spooled } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { FreeSpace } from "./free_space.ts";
+import type { Places } from "./places.ts";
 
 /** A qmgr that leaves waits no longer: heads go to the next one, which knows no body of ours, and clients send again. */
 const DRAIN_MS = 1000;
@@ -30,6 +31,8 @@ export class Bodies {
     readonly space: FreeSpace,
     /** Ends content that is longer than any message may be. */
     readonly limited: (content: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+    /** Of bodies that are received or kept: one connection may have more conversations than this process descriptors. */
+    readonly places: Places,
   ) {}
 
   /** The body under this key, which is the caller's from now on; throws PeerError when there is none. */
@@ -46,6 +49,27 @@ export class Bodies {
     { content, signal, settled }: Conversation,
   ): Promise<object> {
     this.space.check("large");
+    const leave = this.places.take();
+    try {
+      const body = await this.#receive(queueId, key, content, signal);
+      // Whether it was named or not: from here on nobody will.
+      settled.then(() => {
+        leave();
+        this.#forget(key, body);
+      });
+      return {};
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #receive(
+    queueId: string,
+    key: string,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Body> {
     const body = {
       queueId,
       content: await this.store.spool(queueId, this.limited(content), signal),
@@ -56,9 +80,7 @@ export class Bodies {
       throw new PeerError(`keep ${queueId}: the key is taken`);
     }
     this.#bodies.set(key, body);
-    // Whether it was named or not: from here on nobody will.
-    settled.then(() => this.#forget(key, body));
-    return {};
+    return body;
   }
 
   #forget(key: string, body: Body): void {

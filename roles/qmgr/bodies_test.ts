@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { byteText, concat } from "../../shared/bytes.ts";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { queueIdSource } from "../../shared/mail/queue_id.ts";
-import { type Agent, all, sent, test, type World } from "./test_world.ts";
+import { type Agent, all, sent, Slow, test, type World } from "./test_world.ts";
 
 const nextId = queueIdSource();
 const KEY = "a".repeat(32), HEAD = new TextEncoder().encode("Subject: x\r\n\r\n");
@@ -83,6 +83,47 @@ test("a key that is taken, and a queue id, are refused", {}, async (world) => {
   const again = { queueId, key: "b".repeat(32) };
   await assertRejects(() => world.bodies.call("keep", again, body(1000)), CallError);
   assertEquals(world.contents(), [queueId]);
+});
+
+test("bodies beyond a number are refused, while they come and while they wait", {
+  params: { qmgrContentFileLimit: 4 },
+}, async (world) => {
+  const keep = (key: string, content: AsyncIterable<Uint8Array>, queueId = nextId()) =>
+    world.bodies.call("keep", { queueId, key: key.repeat(32) }, content);
+  const refused = () =>
+    assertRejects(() => keep("c", body(400_000)), CallError, "bodies: too many at a time");
+  const slow = new Slow(), queueId = nextId();
+  const { settle } = await keep("a", body(400_000), queueId);
+  const coming = keep("b", slow.content());
+  await slow.begun;
+  await refused();
+  // Others have places of their own.
+  await world.enqueue(["a@x"], { content: body(400_000) });
+  slow.end();
+  await coming;
+  await refused();
+  await world.enqueue(["a@x"], { queueId, content: HEAD, body: "a".repeat(32) });
+  settle();
+  await world.until(() => keep("c", body(400_000)).then(() => true, () => false));
+});
+
+test("a body that breaks off, or whose key is taken, leaves its place to others", {
+  params: { qmgrContentFileLimit: 4 },
+}, async (world) => {
+  await keep(world, nextId());
+  for (let i = 0; i < 3; i++) {
+    await assertRejects(() => keep(world, nextId()), CallError, "the key is taken");
+    const slow = new Slow();
+    const broken = world.bodies.call(
+      "keep",
+      { queueId: nextId(), key: "b".repeat(32) },
+      slow.content(),
+    );
+    await slow.begun;
+    slow.fail();
+    await assertRejects(() => broken);
+    await world.until(() => world.contents().length === 1);
+  }
 });
 
 test("a body longer than any message may be is refused", {

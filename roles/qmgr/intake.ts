@@ -18,6 +18,7 @@ import { Bodies } from "./bodies.ts";
 import type { Committer } from "./committer.ts";
 import type { FreeSpace } from "./free_space.ts";
 import type { InFlow } from "./in_flow.ts";
+import { Places } from "./places.ts";
 
 const messages = counter("qmgr_messages", "messages taken in");
 
@@ -37,12 +38,20 @@ const MESSAGE_BYTES = 4096, RECIPIENT_BYTES = 1024;
 type Request = RequestOf<typeof intakeService.calls, "enqueue">;
 type Reply = ReplyOf<typeof intakeService.calls, "enqueue">;
 
+export interface IntakeLimits {
+  /** Bytes of a message's content. */
+  readonly messageSize: number;
+  /** Contents that come in several pieces: those that are received, and bodies that wait for their heads. */
+  readonly files: number;
+}
+
 export class Intake {
   readonly answerer: Answerer = answer(intakeService, {
     enqueue: (request, conversation) => this.#enqueue(request, conversation),
   });
   readonly bodies: Bodies;
   #heads = new Budget("heads", MAX_HEADS_BYTES, FREE_HEAD_BYTES);
+  #files = new Places("large contents", 0);
 
   constructor(
     readonly store: QueueStore,
@@ -55,9 +64,19 @@ export class Intake {
     /** Told when mail was left in incoming. */
     readonly onWaiting: () => void,
     readonly now: () => number,
-    public messageSizeLimit: number,
+    public limits: IntakeLimits,
   ) {
-    this.bodies = new Bodies(store, space, (content) => this.#limited(content));
+    const places = new Places("bodies", 0);
+    this.bodies = new Bodies(store, space, (content) => this.#limited(content), places);
+    this.allow(limits);
+  }
+
+  /** Takes other limits. */
+  allow(limits: IntakeLimits): void {
+    this.limits = limits;
+    // Half for smtpd, half for cleanup: neither can take the other's.
+    this.bodies.places.limit = Math.ceil(limits.files / 2);
+    this.#files.limit = Math.ceil(limits.files / 2);
   }
 
   async #enqueue(request: Request, conversation: Conversation): Promise<Reply> {
@@ -133,7 +152,12 @@ export class Intake {
   async #keep(queueId: string, { content, signal }: Conversation): Promise<Kept> {
     if (content.whole) return content.whole;
     this.space.check("large");
-    return await this.store.keep(queueId, this.#limited(content), signal);
+    const leave = this.#files.take();
+    try {
+      return await this.store.keep(queueId, this.#limited(content), signal);
+    } finally {
+      leave();
+    }
   }
 
   /** Mail that has just been committed goes on without being read back. */
@@ -171,8 +195,8 @@ export class Intake {
     let size = 0;
     for await (const chunk of this.space.counted(content)) {
       size += chunk.length;
-      if (size > this.messageSizeLimit + HEADER_ALLOWANCE_BYTES) {
-        throw new PeerError(`enqueue: content exceeds ${this.messageSizeLimit} bytes by far`);
+      if (size > this.limits.messageSize + HEADER_ALLOWANCE_BYTES) {
+        throw new PeerError(`enqueue: content exceeds ${this.limits.messageSize} bytes by far`);
       }
       yield chunk;
     }

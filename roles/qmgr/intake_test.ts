@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { SOURCE_AGE_MS } from "../../shared/queue/store.ts";
-import { all, deferred, gated, test } from "./test_world.ts";
+import { all, deferred, gated, Slow, test } from "./test_world.ts";
 import { countsOf } from "../../tests/support/queue_counts.ts";
 
 test("content that breaks off is not queued", {}, async (world) => {
@@ -14,6 +14,24 @@ test("content that breaks off is not queued", {}, async (world) => {
   await assertRejects(() => world.enqueue(["a@x"], { content: broken() }));
   await world.until(() => world.contents().length === 0);
   assertEquals((await countsOf(world.store)).active, 0);
+});
+
+test("large contents beyond a number are refused, while small ones are taken", {
+  params: { qmgrContentFileLimit: 2 },
+}, async (world) => {
+  const slow = new Slow();
+  const coming = world.enqueue(["a@x"], { content: slow.content() });
+  await slow.begun;
+  await world.until(() => world.contents().length === 1);
+  await assertRejects(
+    () => world.enqueue(["b@x"], { content: new Uint8Array(400_000) }),
+    CallError,
+    "large contents: too many at a time",
+  );
+  await world.enqueue(["c@x"]);
+  slow.end();
+  await coming;
+  await world.enqueue(["d@x"], { content: new Uint8Array(400_000) });
 });
 
 test("a queue id that is taken is refused", { agent: (r) => all(r, deferred) }, async (world) => {

@@ -23,6 +23,7 @@ import { type Resolver, Router } from "./router.ts";
 import { Seals } from "./seals.ts";
 import {
   activeLimits,
+  intakeLimits,
   type Params,
   retrySettings,
   routerSettings,
@@ -110,7 +111,7 @@ export class Qmgr {
       () => this.feeder.takesNew,
       () => this.feeder.want("incoming"),
       now,
-      params.messageSizeLimit,
+      intakeLimits(params),
     );
     this.answers = [
       this.#intake.answerer,
@@ -141,7 +142,7 @@ export class Qmgr {
     this.#completer.settings = retrySettings(params);
     this.#space.limits = spaceLimits(params);
     this.#inFlow.delayMs = params.inFlowDelay * 1000;
-    this.#intake.messageSizeLimit = params.messageSizeLimit;
+    this.#intake.allow(intakeLimits(params));
     this.feeder.longestPause.deferred = params.maximalBackoffTime * 1000;
     this.#setRunDelay(params);
     // As with a new process: what was found wrong may be what has been mended.

@@ -3,6 +3,7 @@
 import type { Values } from "../../shared/parameters/declare.ts";
 import type { qmgrParameters } from "../../shared/parameters/qmgr.ts";
 import type { ActiveLimits } from "./active_queue.ts";
+import type { IntakeLimits } from "./intake.ts";
 import type { RetrySettings } from "./retry_times.ts";
 import type { RouterSettings } from "./router.ts";
 import { schedulerSettings } from "./scheduler/settings.ts";
@@ -37,6 +38,10 @@ export function activeLimits(params: Params): ActiveLimits {
     recipients: params.qmgrMessageRecipientLimit,
     recipientMinimum: params.qmgrMessageRecipientMinimum,
   };
+}
+
+export function intakeLimits(params: Params): IntakeLimits {
+  return { messageSize: params.messageSizeLimit, files: params.qmgrContentFileLimit };
 }
 
 export function spaceLimits(params: Params): { minimum: number; messageSize: number } {

@@ -306,6 +306,28 @@ export class World implements AsyncDisposable {
   }
 }
 
+/** A large content that comes to its end, or breaks off, when the test says so. */
+export class Slow {
+  #begun = Promise.withResolvers<void>();
+  #end = Promise.withResolvers<void>();
+  /** When all but its end was taken. */
+  readonly begun = this.#begun.promise;
+
+  async *content(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < 4; i++) yield await Promise.resolve(new Uint8Array(100_000));
+    this.#begun.resolve();
+    await this.#end.promise;
+  }
+
+  end(): void {
+    this.#end.resolve();
+  }
+
+  fail(): void {
+    this.#end.reject(new Error("client went away"));
+  }
+}
+
 /** Agents that wait until the test ends their deliveries. */
 export class Gate {
   waiting: { request: DeliveryRequest; reply: (reply: DeliveryReply) => void }[] = [];

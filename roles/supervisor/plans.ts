@@ -116,7 +116,7 @@ export function planOf(wanted: Wanted, system: System): Plan {
         sockets: callSockets(grant),
         log: logs,
         onRequest: requestable(grant, system),
-        connections: connectionLimit(everyProcess(system), answers.length, descriptorLimit()),
+        connections: connectionsEach(answers.length, system),
         tls: row.inet ? readTlsMaterial(system.configuration, entry) : null,
         maxIdleSeconds: onRequest && row.reload === "replaced" ? maxIdle(system) : 0,
       },
@@ -194,12 +194,13 @@ function requestable(grant: Grant, system: System): string[] {
   return Object.keys(grant.sockets).filter((name) => onRequest.has(name));
 }
 
-function parameters({ row, entry }: Wanted, system: System): Record<string, string> {
+function parameters(wanted: Wanted, system: System): Record<string, string> {
+  const { row, entry } = wanted;
   const declared = parametersOf(row.role);
   const texts = system.configuration.texts(declared, entry);
   for (const { name, networks } of Object.values(declared)) {
     if (networks) texts[name] = readNetworks(texts[name]!);
-    const text = WORKED_OUT[name]?.(texts[name]!, system, entry);
+    const text = WORKED_OUT[name]?.(texts[name]!, system, wanted);
     if (text !== undefined) texts[name] = text;
   }
   return texts;
@@ -207,16 +208,21 @@ function parameters({ row, entry }: Wanted, system: System): Record<string, stri
 
 /** Parameters of which a role is handed what the host and master.cf make of them, with the text of main.cf before that. */
 const WORKED_OUT: Readonly<
-  Record<string, (text: string, system: System, entry: MasterEntry | undefined) => string>
+  Record<string, (text: string, system: System, wanted: Wanted) => string>
 > = {
   host_addresses: (text) => text || hostAddresses().join(" "),
   default_transport_concurrency_limit: (text, { configuration }) =>
     transportLimits(text, configuration),
   dns_hosts: (text) => text || hostsFile(),
-  dns_servers: (_, { settings, host }, entry) => nameServersOf(settings, host, entry).join(" "),
+  dns_servers: (_, { settings, host }, { entry }) => nameServersOf(settings, host, entry).join(" "),
   // One process serves many clients here: a number in the maxproc column bounds the clients, as it does in Postfix.
-  smtpd_session_limit: (_, { configuration }, entry) =>
+  smtpd_session_limit: (_, { configuration }, { entry }) =>
     String(sessionLimit(clientLimit(configuration, entry), descriptorLimit())),
+  qmgr_content_file_limit: (text, system, { row, service }) => {
+    const services = answersOf(row, service, system.settings).length;
+    const connections = services * connectionsEach(services, system);
+    return String(contentFileLimit(Number(text), connections, descriptorLimit()));
+  },
 };
 
 /** One process makes many deliveries: a number in the maxproc column of a transport bounds them, as it does in Postfix. */
@@ -257,6 +263,17 @@ const OTHER_CALLERS = 20;
 export function connectionLimit(callers: number, services: number, descriptors: number): number {
   const most = Math.floor((descriptors - OTHER_DESCRIPTORS) / Math.max(1, services));
   return Math.max(callers, Math.min(callers * CONNECTIONS_A_CALLER + OTHER_CALLERS, most));
+}
+
+/** The same for a role with so many services in this system. */
+function connectionsEach(services: number, system: System): number {
+  return connectionLimit(everyProcess(system), services, descriptorLimit());
+}
+
+/** How many large contents qmgr receives at a time, each in a file: half of what its connections leave; others it reads. */
+export function contentFileLimit(wanted: number, connections: number, descriptors: number): number {
+  const most = Math.max(1, Math.floor((descriptors - OTHER_DESCRIPTORS - connections) / 2));
+  return wanted <= most ? wanted : most;
 }
 
 /** The processes of the whole system. */

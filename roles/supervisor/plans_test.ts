@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { clientLimit, connectionLimit, sessionLimit, transportLimits } from "./plans.ts";
+import {
+  clientLimit,
+  connectionLimit,
+  contentFileLimit,
+  sessionLimit,
+  transportLimits,
+} from "./plans.ts";
 import { configured } from "./test_configuration.ts";
 
 for (
@@ -27,6 +33,21 @@ for (
   const what = `${callers} callers of each of ${services} services, and ${descriptors} descriptors`;
   Deno.test(`${what}: ${taken} connections are taken`, () => {
     assertEquals(connectionLimit(callers, services, descriptors), taken);
+  });
+}
+
+for (
+  const [wanted, connections, descriptors, received] of [
+    [4000, 360, Infinity, 4000],
+    [4000, 360, 20_000, 4000],
+    [4000, 360, 4096, 1568],
+    [4000, 360, 1024, 32],
+    [4000, 360, 256, 1],
+  ] as const
+) {
+  const what = `${wanted} large contents beside ${connections} connections`;
+  Deno.test(`${what} with ${descriptors} descriptors: ${received} are received`, () => {
+    assertEquals(contentFileLimit(wanted, connections, descriptors), received);
   });
 }
 

@@ -176,6 +176,12 @@ const limits = {
     min: 1,
     doc: "The recipients in memory that each active message is given at least.",
   }),
+  qmgrContentFileLimit: int("qmgr_content_file_limit", "4000", {
+    min: 1,
+    own: true,
+    doc:
+      "The most large contents that are received, or wait for their heads, at a time; fewer where descriptors are few.",
+  }),
   queueMinfree: int("queue_minfree", "0", {
     doc: "The free bytes that the queue's file system must have to take mail.",
   }),
