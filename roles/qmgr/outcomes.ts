@@ -4,7 +4,7 @@
  */
 
 import { PeerError, reason } from "../../shared/errors.ts";
-import { answer, type Answerer, Streamed } from "../../shared/ipc/server.ts";
+import { answer, type Answerer } from "../../shared/ipc/server.ts";
 import type { Envelope, Outcome } from "../../shared/mail/envelope.ts";
 import { isFitting } from "../../shared/mail/verify.ts";
 import { outcomesService } from "../../shared/protocols/queue.ts";
@@ -14,8 +14,9 @@ import type { Claims } from "./claims.ts";
 import type { Committer } from "./committer.ts";
 import type { Mutex } from "./mutex.ts";
 import type { Seals } from "./seals.ts";
+import { SecondContents } from "./second_contents.ts";
 
-/** Answers `working` as long as it is so, `content` at once, and `report` when it is durable. */
+/** Answers `working` as long as it is so, `content` at once if there is room, and `report` when it is durable. */
 export function answerOutcomes(
   activeQueue: ActiveQueue,
   store: Pick<QueueReader, "content" | "find">,
@@ -24,6 +25,7 @@ export function answerOutcomes(
   seals: Seals,
   mutex: Mutex,
 ): Answerer {
+  const contents = new SecondContents(store);
   return answer(outcomesService, {
     async working(handed, conversation) {
       seals.check(handed);
@@ -32,7 +34,7 @@ export function answerOutcomes(
     },
     async content(handed) {
       seals.check(handed);
-      return new Streamed({}, await store.content(handed.queueId));
+      return await contents.answer(handed);
     },
     async report({ handed, outcomes }) {
       seals.check(handed);

@@ -27,6 +27,13 @@ export interface Dial {
   readonly patienceMs: number;
 }
 
+/** Room that there is not yet. */
+export interface Room {
+  readonly there: Promise<void>;
+  /** Waits no longer: `there` resolves. */
+  leave(): void;
+}
+
 const broken = counter(
   "ipc_broken_connections",
   "connections ended because a peer broke the rules",
@@ -37,7 +44,7 @@ export class Connection {
   #queuedBytes = 0;
   #scheduled = false;
   #closed = false;
-  #waiting: (() => void)[] = [];
+  #waiting = new Set<() => void>();
   #ending = false;
   #connected = false;
   #giveUpAt = 0;
@@ -135,9 +142,17 @@ export class Connection {
   }
 
   /** What a stream waits for before its next chunk; undefined when there is room now. */
-  room(): Promise<void> | undefined {
+  room(): Room | undefined {
     if (this.#closed || this.#unsent() < PAUSE_BYTES) return undefined;
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    return {
+      there: promise,
+      leave: () => {
+        this.#waiting.delete(resolve);
+        resolve();
+      },
+    };
   }
 
   /** Ends the connection after what is queued has been written; at once when it was never made. */
@@ -169,7 +184,8 @@ export class Connection {
   }
 
   #resume(): void {
-    for (const go of this.#waiting.splice(0)) go();
+    for (const go of this.#waiting) go();
+    this.#waiting.clear();
   }
 
   #flush(): void {

@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { Stage } from "../../tests/support/ipc.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
 import { Connection } from "./connection.ts";
+import { once, type Sendable, sendContent, type Sender } from "./content.ts";
 import { Kind } from "./frame.ts";
 
 /** A socket whose kernel takes everything at once: it never fills up, so it never drains. */
@@ -24,9 +25,32 @@ Deno.test("room() comes back when the kernel takes all that waited, without a dr
   const connection = new Connection(socket as unknown as Socket, () => 0, () => {}, () => {});
   const chunk = new Uint8Array(64 * 1024);
   for (let i = 0; i < 32; i++) connection.send(Kind.CHUNK, 0, 1, undefined, chunk);
-  await connection.room();
+  await connection.room()?.there;
   assertEquals(socket.written > 32 * chunk.length, true);
   assertEquals(connection.room(), undefined);
+});
+
+Deno.test("content that nobody waits for any more does not wait for a stalled reader", async () => {
+  await using stage = new Stage();
+  let reader: Socket | undefined;
+  await stage.listen((socket) => reader = socket.pause());
+  const connection = new Connection(connect(stage.path), () => 0, () => {}, () => {});
+  await until(() => reader !== undefined);
+  const send = (content: Sendable): [Sender, Promise<void>] => {
+    let sender: Sender;
+    const sent = sendContent(connection, Kind.REPLY, 0, 1, new Uint8Array(2), content, (made) => {
+      sender = made;
+    });
+    return [sender!, sent];
+  };
+  const large = new Uint8Array(200_000);
+  const [first, firstSent] = send(once(large));
+  connection.send(Kind.REPLY, 0, 0, undefined, new Uint8Array(8_000_000));
+  const [second, secondSent] = send(once(large)), [third, thirdSent] = send(new Uint8Array(1000));
+  await turn();
+  for (const sender of [first, second, third]) sender.stop();
+  await Promise.all([firstSent, secondSent, thirdSent]);
+  connection.destroy("over");
 });
 
 Deno.test("frames that wait for a stalled reader take no more memory than they are long", async () => {

@@ -2,7 +2,7 @@
 
 import { concat, EMPTY } from "../bytes.ts";
 import { PeerError } from "../errors.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Room } from "./connection.ts";
 import { Kind, MAX_PAYLOAD_BYTES, MORE } from "./frame.ts";
 
 /** How many content bytes may be under way unread in one conversation. */
@@ -126,7 +126,7 @@ export interface Outlet {
   /** Puts one CHUNK frame on the wire. */
   write(chunk: Uint8Array, more: boolean): void;
   /** What to wait for before the next one; undefined when there is room. */
-  room(): Promise<void> | undefined;
+  room(): Room | undefined;
 }
 
 /** The sending side: waits when the window is used up or the connection is full. */
@@ -162,6 +162,12 @@ export class Sender {
     return this.#sentAt;
   }
 
+  /** Until there is room, or it looks again for another reason: nothing of a conversation that is over waits for its peer. */
+  waitFor(room: Room): Promise<void> {
+    this.#wake = () => room.leave();
+    return room.there;
+  }
+
   #count(bytes: number): void {
     this.#unread += bytes;
     Sender.#unreadOfAll += bytes;
@@ -185,7 +191,7 @@ export class Sender {
           } else {
             const room = this.outlet.room();
             if (!room) break;
-            await room;
+            await this.waitFor(room);
           }
         }
         this.#count(chunk.length);
@@ -221,7 +227,7 @@ export async function sendContent(
   onSender(sender);
   // One of those that waited may have taken the room again: hundreds of large requests would be more than it bears.
   for (; room; room = connection.room()) {
-    await room;
+    await sender.waitFor(room);
     if (sender.stopped) return;
   }
   if (arrivesWhole(content)) return connection.send(kind, call, id, header, content);

@@ -54,7 +54,8 @@ const refused = counter("ipc_refused_requests", "requests that were not of the d
 
 /** A reply with content behind it. */
 export class Streamed<R> {
-  constructor(readonly reply: R, readonly content: Sendable) {}
+  /** `over` is told once when no more of the content is sent, to its end or not. */
+  constructor(readonly reply: R, readonly content: Sendable, readonly over = () => {}) {}
 }
 
 /** What a handler has beside the request. */
@@ -315,13 +316,14 @@ class Peer {
 
   #reply(id: number, open: Open, answer: unknown): void {
     open.answered();
-    if (this.open.get(id) !== open) return;
+    const streamed = answer instanceof Streamed ? answer : undefined;
+    if (this.open.get(id) !== open) return streamed?.over();
     const { call } = this.table[open.call]!;
-    const streamed = answer instanceof Streamed;
     let header: Uint8Array;
     try {
-      header = this.#header(open.call, streamed ? answer.reply : answer);
+      header = this.#header(open.call, streamed ? streamed.reply : answer);
     } catch (error) {
+      streamed?.over();
       return this.#fail(id, open, error);
     }
     open.replied = true;
@@ -330,9 +332,10 @@ class Peer {
       if (!call.settles) this.#end(id, open);
       return;
     }
-    sendContent(this.#connection, Kind.REPLY, open.call, id, header, answer.content, (sender) => {
+    const { content, over } = streamed;
+    sendContent(this.#connection, Kind.REPLY, open.call, id, header, content, (sender) => {
       open.sender = sender;
-    }).then(() => this.#end(id, open), (error) => {
+    }).finally(over).then(() => this.#end(id, open), (error) => {
       this.warn(`${this.service}: reply content: ${reason(error)}`);
       this.#fail(id, open, error);
     });
