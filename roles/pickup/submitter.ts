@@ -1,6 +1,6 @@
 /** From a checked submission to cleanup: envelope, Received header, and the report when cleanup will not have it. */
 
-import { reason, StorageError } from "../../shared/errors.ts";
+import { PeerError, reason, StorageError } from "../../shared/errors.ts";
 import type { Client } from "../../shared/ipc/client.ts";
 import type { ReplyOf, RequestOf } from "../../shared/ipc/declare.ts";
 import type { Sendable } from "../../shared/ipc/content.ts";
@@ -16,6 +16,7 @@ import {
   type Recipient,
 } from "../../shared/mail/envelope.ts";
 import { queueIdOf } from "../../shared/mail/queue_id.ts";
+import { believedTold } from "../../shared/mail/told.ts";
 import { isVerified, worded } from "../../shared/mail/verify.ts";
 import type { Submission } from "../../shared/maildrop/file_format.ts";
 import {
@@ -92,10 +93,13 @@ export class Submitter {
       await this.#report(found, envelope, recipients, refusal);
       return "done";
     } catch (error) {
-      if (!(error instanceof CallError || error instanceof StorageError)) throw error;
+      if (!(error instanceof PeerError || error instanceof StorageError)) throw error;
       warning(`${envelope.queueId}: not queued yet: ${reason(error)}`);
       // The service does not take this one, but may take others; else it takes none.
-      return error instanceof CallError && error.code === "refused" ? "later" : "unavailable";
+      const isThisOne = error instanceof CallError
+        ? error.code === "refused"
+        : error instanceof PeerError;
+      return isThisOne ? "later" : "unavailable";
     }
   }
 
@@ -175,9 +179,10 @@ export class Submitter {
         source,
       };
       const { reply } = await this.options.bounce.call("report", report, submission.content());
-      const made = madeSources(source, reply.told, report.recipients.length);
+      const asked = report.recipients.length, some = believedTold(reply.told, asked);
+      const made = madeSources(source, some, asked);
       sources.push(made.report, made.copy);
-      at += reply.told;
+      at += some;
     }
     info(
       `${queueId}: from=${bracketed(sender)}, status=bounced (${describe(refusal)}), ` +

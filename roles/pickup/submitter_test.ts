@@ -326,6 +326,15 @@ Deno.test("a permanent refusal whose report fails keeps the file", async () => {
   assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "unavailable");
 });
 
+Deno.test("a permanent refusal that bounce says it told too many of keeps the file", async () => {
+  const refusal = { queued: false, code: 554, dsn: "5.4.0", text: "Loop" };
+  const call = () => Promise.resolve({ reply: { queueId: "x", told: 3 } });
+  // deno-lint-ignore no-explicit-any
+  const { submitter } = bench(refusal, { bounce: { call, close() {} } as any });
+  const { found } = await submission();
+  assertEquals(await submitter.submit({ submission: found, uid: 0, modified: NOW }), "later");
+});
+
 Deno.test("a permanent refusal of mail from the null sender is logged, and nobody told", async () => {
   const { submitter, asked, log } = bench({ queued: false, code: 554, dsn: "5.4.0", text: "Loop" });
   const { found } = await submission({ sender: "" });

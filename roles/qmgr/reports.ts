@@ -6,6 +6,7 @@ import { CallError } from "../../shared/ipc/failure.ts";
 import { warning } from "../../shared/log/log.ts";
 import { isNotifier, type Notifier } from "../../shared/mail/address.ts";
 import type { Envelope, Outcome, Recipient } from "../../shared/mail/envelope.ts";
+import { believedTold } from "../../shared/mail/told.ts";
 import { worded } from "../../shared/mail/verify.ts";
 import {
   type bounceService,
@@ -119,7 +120,7 @@ export class Reports {
         content,
       );
       stopAt?.("bounce.after_notice");
-      return done(reply.told);
+      return done(believedTold(reply.told, due.length));
     } catch (error) {
       if (!(error instanceof PeerError || error instanceof StorageError)) throw error;
       warning(`${envelope.queueId}: bounce or trace service failure: ${reason(error)}`);

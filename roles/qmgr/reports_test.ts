@@ -93,6 +93,20 @@ test("recipients of whom a report does not tell are in the next one", {
   assertEquals(settling, made.flatMap(({ report, copy }) => [report, copy]));
 });
 
+let lies = 0;
+test("a bounce that says it told of more recipients than it was asked to is asked again", {
+  agent: (request) => all(request, bounced),
+  bounce: ({ recipients: { length } }) =>
+    Promise.resolve({ queueId: "4dXyZ12345z1", told: lies++ ? length : 50_000 }),
+}, async (world) => {
+  const queueId = await world.enqueue(Array.from({ length: 501 }, (_, n) => `a${n}@x`));
+  await world.untilIn(queueId, "deferred");
+  assertEquals((await world.store.tally(queueId)).done, 0);
+  await world.flush.call("flush", { id: queueId, site: "" });
+  await world.untilEmpty();
+  assertEquals(world.reports.map(({ recipients }) => recipients.length), [500, 500, 1]);
+});
+
 test("a report of a delay in parts is known by its sources until all of it is made", {
   params: { delayWarningTime: 3600 },
   agent: (request) => all(request, deferred),
