@@ -19,6 +19,7 @@ import type { Committer } from "./committer.ts";
 import type { FreeSpace } from "./free_space.ts";
 import type { InFlow } from "./in_flow.ts";
 import { Places } from "./places.ts";
+import { believedArrival, type RetrySettings } from "./retry_times.ts";
 
 const messages = counter("qmgr_messages", "messages taken in");
 
@@ -41,6 +42,8 @@ type Reply = ReplyOf<typeof intakeService.calls, "enqueue">;
 export interface IntakeLimits {
   /** Bytes of a message's content. */
   readonly messageSize: number;
+  /** How long mail is tried, milliseconds. */
+  readonly lifetimes: Pick<RetrySettings, "lifetime" | "bounceLifetime">;
   /** Contents that come in several pieces: those that are received, and bodies that wait for their heads. */
   readonly files: number;
 }
@@ -79,8 +82,9 @@ export class Intake {
     this.#files.limit = Math.ceil(limits.files / 2);
   }
 
-  async #enqueue(request: Request, conversation: Conversation): Promise<Reply> {
+  async #enqueue(said: Request, conversation: Conversation): Promise<Reply> {
     stopAt?.("intake.received");
+    const request = this.#timed(said);
     const { envelope: { queueId }, source, body } = request;
     // Before its content is kept: the first one's may be in a file of the same name.
     const already = source && await this.store.queuedAs(source.id);
@@ -96,6 +100,15 @@ export class Intake {
     } finally {
       share.release();
     }
+  }
+
+  /** With a time of arrival that can be: whoever submits may say any. */
+  #timed(request: Request): Request {
+    const { envelope } = request;
+    const arrived = believedArrival(envelope.arrived, this.now(), this.limits.lifetimes);
+    return arrived === envelope.arrived
+      ? request
+      : { ...request, envelope: { ...envelope, arrived } };
   }
 
   /** Makes a message durable. */

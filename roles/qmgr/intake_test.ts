@@ -1,6 +1,6 @@
 /** How mail comes into a qmgr: all of it or nothing, and once. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CallError } from "../../shared/ipc/failure.ts";
 import { SOURCE_AGE_MS } from "../../shared/queue/store.ts";
 import { all, deferred, gated, Slow, test } from "./test_world.ts";
@@ -32,6 +32,24 @@ test("large contents beyond a number are refused, while small ones are taken", {
   slow.end();
   await coming;
   await world.enqueue(["d@x"], { content: new Uint8Array(400_000) });
+});
+
+test("a time of arrival that cannot be is set right, and none beyond what a Date holds taken", {
+  agent: (r) => all(r, deferred),
+}, async (world) => {
+  const arrivalOf = async (arrived: number) => {
+    const queueId = await world.enqueue(["a@x"], { arrived });
+    return (await world.store.find(queueId))?.envelope.arrived;
+  };
+  const now = Date.now();
+  assertEquals(await arrivalOf(now - 3_600_000), now - 3_600_000);
+  assert((await arrivalOf(8.64e15))! < now + 3_600_000);
+  assert((await arrivalOf(now + 86_400_000))! < now + 3_600_000);
+  await assertRejects(() => arrivalOf(8.7e15), CallError);
+  const queueId = await world.enqueue(["a@x"], { sender: "", arrived: 0 });
+  await world.until(() => world.lines(queueId).includes("removed"));
+  await world.until(() => world.reports.length === 1);
+  assert(world.reports[0]!.envelope.arrived > now - 6 * 86_400_000);
 });
 
 test("a queue id that is taken is refused", { agent: (r) => all(r, deferred) }, async (world) => {

@@ -9,6 +9,24 @@ export interface RetrySettings {
   readonly delayWarning: number;
 }
 
+/** A message's time of arrival may be so much later than now: somebody set the clock back meanwhile. */
+const AHEAD_MS = 5 * 60_000;
+/** It may always be so long ago: a session lasts, mail waits in the maildrop. */
+const BEFORE_MS = 24 * 3_600_000;
+
+/**
+ * The time of arrival that a message is given which says it came at `arrived`: none that keeps it for ever, and none before
+ * which mail of today would have been given up.
+ */
+export function believedArrival(
+  arrived: number,
+  now: number,
+  { lifetime, bounceLifetime }: Pick<RetrySettings, "lifetime" | "bounceLifetime">,
+): number {
+  const before = Math.max(lifetime, bounceLifetime, BEFORE_MS);
+  return Math.min(Math.max(arrived, now - before, 0), now + AHEAD_MS);
+}
+
 /** The time of the next attempt: the pause is the message's age, within bounds, so that it about doubles each time. */
 export function nextTry(arrived: number, now: number, settings: RetrySettings): number {
   const age = Math.max(0, now - arrived);

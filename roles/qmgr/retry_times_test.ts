@@ -1,7 +1,7 @@
 /** The vectors of reference 2.5. */
 
 import { assertEquals } from "@std/assert";
-import { expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
+import { believedArrival, expiry, isDelayed, nextTry, type RetrySettings } from "./retry_times.ts";
 
 const SETTINGS: RetrySettings = {
   minimalBackoff: 300_000,
@@ -10,6 +10,29 @@ const SETTINGS: RetrySettings = {
   bounceLifetime: 432_000_000,
   delayWarning: 0,
 };
+
+for (
+  const [what, arrived, believed] of [
+    ["now", 0, 0],
+    ["a minute ahead", 60_000, 60_000],
+    ["far ahead", 8.6e15, 300_000],
+    ["a day ago", -86_400_000, -86_400_000],
+    ["the longest lifetime ago", -432_000_000, -432_000_000],
+    ["longer ago", -432_000_001, -432_000_000],
+    ["at the epoch", -1_700_000_000_000, -432_000_000],
+  ] as const
+) {
+  Deno.test(`a message that says it came ${what} came ${believed / 1000} seconds from now`, () => {
+    const now = 1_700_000_000_000;
+    assertEquals(believedArrival(now + arrived, now, SETTINGS) - now, believed);
+  });
+}
+
+Deno.test("a message may have come a day ago, however short its lifetime is", () => {
+  const now = 1_700_000_000_000, none = { lifetime: 0, bounceLifetime: 0 };
+  assertEquals(believedArrival(now - 86_400_000, now, none), now - 86_400_000);
+  assertEquals(believedArrival(0, now, none), now - 86_400_000);
+});
 
 Deno.test("nextTry() doubles the pause from 300 to 4000 seconds", () => {
   const pauses = [];

@@ -41,7 +41,11 @@ export function activeLimits(params: Params): ActiveLimits {
 }
 
 export function intakeLimits(params: Params): IntakeLimits {
-  return { messageSize: params.messageSizeLimit, files: params.qmgrContentFileLimit };
+  return {
+    messageSize: params.messageSizeLimit,
+    files: params.qmgrContentFileLimit,
+    lifetimes: retrySettings(params),
+  };
 }
 
 export function spaceLimits(params: Params): { minimum: number; messageSize: number } {

@@ -20,6 +20,9 @@ export const Notify = Type.Array(
   { maxItems: 3 },
 );
 
+/** A time: milliseconds since the epoch, no more than a Date holds (ECMAScript's 100 million days). */
+export const Time = count(8_640_000_000_000_000);
+
 /** A recipient: where it goes now, as it first came, and what RFC 3461 says of it. Addresses are internal form. */
 export const Recipient = shape({
   address: line(MAX_ADDRESS),
@@ -52,8 +55,8 @@ export const Envelope = shape({
   }),
   /** Internal form; empty is the null sender. */
   sender: line(MAX_ADDRESS),
-  /** Milliseconds since the epoch when the message began to arrive. */
-  arrived: count(),
+  /** When the message began to arrive. */
+  arrived: Time,
   client: Client,
   smtputf8: Type.Boolean(),
   /** With `smtputf8`: the header section has text beyond ASCII. Known from cleanup on; missing where nobody has looked. */

@@ -3,7 +3,7 @@
 import { call, ENVELOPE_HEADER_BYTES, service } from "../ipc/declare.ts";
 import { count, line, shape, type Static, Type } from "../ipc/schema.ts";
 import { derivedSource } from "../mail/derived_source.ts";
-import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId } from "../mail/envelope.ts";
+import { Envelope, MAX_RECIPIENTS, Outcome, Recipient, SourceId, Time } from "../mail/envelope.ts";
 
 /** Recipients that one report is asked for: whatever servers said of them fits into a call. */
 export const RECIPIENTS_PER_REPORT = 500;
@@ -18,8 +18,8 @@ export const Report = shape({
     shape({ ...Recipient.properties, outcome: Outcome }),
     { minItems: 1, maxItems: MAX_RECIPIENTS },
   ),
-  /** Until when delivery is tried to recipients that are delayed, milliseconds since the epoch; 0 when it is not. */
-  retryUntil: count(),
+  /** Until when delivery is tried to recipients that are delayed; 0 when it is not. */
+  retryUntil: Time,
   /** The same when the same report is asked for again: whoever asked may have died before it heard that it is queued. */
   source: Type.Optional(SourceId),
 });

@@ -10,6 +10,7 @@ import {
   MAX_RECIPIENTS,
   Outcome,
   Recipient,
+  Time,
 } from "../mail/envelope.ts";
 
 /** 128 bits in hexadecimal. */
@@ -33,8 +34,8 @@ export const DeliveryRequest = shape({
     shape({ n: count(MAX_RECIPIENTS), ...Recipient.properties }),
     { minItems: 1, maxItems: 5000 },
   ),
-  /** Milliseconds since the epoch when the message became active, for delays=. */
-  activeAt: count(),
+  /** When the message became active, for delays=. */
+  activeAt: Time,
   /** More mail for this destination is close: keep the session. */
   keep: Type.Boolean(),
   /** qmgr's mark on these recipients: goes with whatever the agent has to say or ask about them later. */
