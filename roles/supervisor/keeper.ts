@@ -175,7 +175,7 @@ export class Keeper {
     await this.#gone([...this.#members], ms);
   }
 
-  /** Tells every process to finish what is in hand, however long that takes; calls back when all are gone. */
+  /** Tells every process to finish what is in hand, within an hour (`member.ts`); calls back when all are gone. */
   leave(gone: () => void): void {
     this.#startNoMore();
     for (const member of this.#members) member.drain();

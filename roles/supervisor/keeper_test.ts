@@ -3,7 +3,7 @@ import { Compile } from "typebox/schema";
 import { controlService, MAX_COUNTERS, ServiceStatus } from "../../shared/protocols/control.ts";
 import { setSink } from "../../shared/log/log.ts";
 import { MAX_FAILURES } from "./keeper.ts";
-import { lateSockets, setup } from "./test_keeper.ts";
+import { type Child, lateSockets, setup } from "./test_keeper.ts";
 import { turn, until } from "../../tests/support/waiting.ts";
 
 setSink(() => {});
@@ -184,6 +184,37 @@ Deno.test("Keeper kills a process that lives on and takes no connection, and sta
   assertEquals([knocks, keeper.status().state], [["bodies", "bodies"], "waiting"]);
   await keeper.stop(100);
 });
+
+for (const how of ["replaced", "removed"] as const) {
+  Deno.test(`Keeper kills a ${how} process that lives on an hour after it was told to finish`, async () => {
+    const lines: string[] = [];
+    setSink((_severity, text) => lines.push(text));
+    const { children, keeper, plan, start } = setup();
+    await start();
+    const [old] = children as [Child];
+    old.stays = true;
+    if (how === "removed") keeper.leave(() => lines.push("gone"));
+    else {
+      await Promise.all([
+        keeper.replace({ ...plan }),
+        until(() => children.length > 1).then(() => children[1]!.begin()),
+      ]);
+    }
+    const told = performance.now();
+    for (const minutes of [1, 59]) {
+      keeper.beat(told + minutes * 60_000);
+      for (const child of children) child.say({ type: "pong", counters: {}, quiet: [] });
+    }
+    assertEquals([old.heard.at(-2)!.type, lines], ["ping", []]);
+    keeper.beat(told + 61 * 60_000);
+    setSink(() => {});
+    const killed = "process smtpd pid 100 has not finished an hour after it was told: killed";
+    assertEquals(lines, how === "removed" ? [killed, "gone"] : [killed]);
+    assertEquals([...keeper.members].map(({ pid }) => pid), how === "removed" ? [] : [101]);
+    assertEquals(children.length, how === "removed" ? 1 : 2);
+    await keeper.stop(100);
+  });
+}
 
 Deno.test("Keeper starts nothing once it is stopped", async () => {
   const { children, keeper, plan, start } = setup();

@@ -35,6 +35,11 @@ type Reload = Extract<ToRole, { type: "reload" }>;
 
 /** A role whose event loop does not answer for so long is stuck. */
 const STUCK_MS = 30_000;
+/**
+ * A process that was told to finish what is in hand may take so long: a session may. One that was taken over would live on for
+ * ever with rights that a reload took from it, and take clients.
+ */
+const DRAIN_MS = 3_600_000;
 /** A role that is not ready so long after it was started hangs. */
 const START_MS = 20_000;
 /** A process whose control channel is closed ends by itself: after so long it is ended. */
@@ -62,6 +67,8 @@ export class Member {
   #lastPong = performance.now();
   #lastBeat = performance.now();
   #refused = false;
+  /** When it was told to finish. */
+  #drainingSince = Infinity;
   #end: ReturnType<typeof setTimeout> | undefined;
   /** The control channel is closed, and all that came by it is read. */
   #silent = false;
@@ -94,7 +101,7 @@ export class Member {
     });
   }
 
-  /** Asks for a sign of life, and kills a process that has not given one for `STUCK_MS`. */
+  /** Asks for a sign of life, and kills a process that has not given one for `STUCK_MS`, or does not finish in `DRAIN_MS`. */
   beat(now: number): void {
     if (this.state === "gone") return;
     // It is we who were stopped (Ctrl-Z, a machine that sleeps): what it said is not read yet.
@@ -103,6 +110,11 @@ export class Member {
     const late = this.state === "starting" ? START_MS : STUCK_MS;
     if (now - this.#lastPong > late) {
       warning(`process ${this.handover.start.role} pid ${this.pid} does not answer: killed`);
+      return this.kill();
+    }
+    if (now - this.#drainingSince > DRAIN_MS) {
+      const { role } = this.handover.start;
+      warning(`process ${role} pid ${this.pid} has not finished an hour after it was told: killed`);
       return this.kill();
     }
     // Nothing but the hand-over goes to a role that is starting.
@@ -115,6 +127,7 @@ export class Member {
   /** Lets it finish what is in hand: within `stopMs`, when the system ends. */
   drain(stopMs?: number): void {
     if (this.state === "gone" || (this.state === "draining" && stopMs === undefined)) return;
+    if (this.state !== "draining") this.#drainingSince = performance.now();
     this.state = "draining";
     this.#say(stopMs === undefined ? { type: "drain" } : { type: "drain", stopMs });
   }

@@ -9,6 +9,8 @@ import { Keeper, type Plan } from "./keeper.ts";
 export class Child extends EventEmitter {
   connected = true;
   readonly heard: ToRole[] = [];
+  /** Goes on as if nobody had told it to finish. */
+  stays = false;
 
   constructor(readonly pid: number) {
     super();
@@ -16,7 +18,7 @@ export class Child extends EventEmitter {
 
   send(value: ToRole): boolean {
     this.heard.push(value);
-    if (value.type === "drain") queueMicrotask(() => this.exit(0));
+    if (value.type === "drain" && !this.stays) queueMicrotask(() => this.exit(0));
     return true;
   }
 
