@@ -84,7 +84,7 @@ export function smtpDestinations(
       if (path !== undefined) sockets.add(foreignSocket(own.value("queue_directory"), path));
     }
   }
-  // Deno cannot say "any IPv6 address, this port": with IPv6 wanted, the port is checked by the role alone.
+  // Deno cannot say "any IPv6 address, this port": with IPv6 wanted, nothing holds the role to these ports.
   const four = valueOf(network.inetProtocols, own).every((word) => word === "ipv4");
   if (!four) return { hosts: ["*"], sockets: [...sockets] };
   for (const port of ports) hosts.add(`0.0.0.0/0:${port}`);

@@ -90,7 +90,7 @@ function explain(
   if (name === "NotCapable") {
     return failed(
       server.port
-        ? `port ${server.port} is not allowed here: add it to smtp_allowed_ports`
+        ? `port ${server.port} is not allowed here: add it to smtp_allowed_ports, or reload if a table has it now`
         : "the socket is not allowed here: name it in transport_maps or a transport parameter",
       "4.3.5",
     );

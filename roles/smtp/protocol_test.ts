@@ -311,7 +311,7 @@ Deno.test({
     assertEquals([outcome!.status, outcome!.dsn], ["deferred", "4.3.5"]);
     assertEquals(
       outcome!.text,
-      "connect to 127.0.0.1[127.0.0.1]:2526: port 2526 is not allowed here: add it to smtp_allowed_ports",
+      "connect to 127.0.0.1[127.0.0.1]:2526: port 2526 is not allowed here: add it to smtp_allowed_ports, or reload if a table has it now",
     );
     const unix = await deliverer(settings({}, "lmtp")).deliver(request("unix:/run/x"), content());
     assertEquals([unix.outcomes[0]!.status, unix.outcomes[0]!.dsn], ["deferred", "4.3.5"]);
