@@ -52,8 +52,8 @@ function rightsOf(row: Row): string[] {
 /** Those of config/master.cf, and the one that tests/delivery/reload_test.ts adds. */
 const TRANSPORTS = new Set(["smtp", "relay", "lmtp", "virtual", "slow"]);
 
-/** A server that a delivery test's configuration names. */
-const LMTP_SOCKET = /\/postern-lmtp-[^/]+\/lmtp$/;
+/** Servers that a delivery test's configuration names. */
+const LMTP_SOCKET = /\/postern-lmtp-[^/]+\/lmtp$|\/private\/dovecot-lmtp$/;
 
 /** Where tests/support/system.ts puts the places of a system. */
 const PLACES: readonly (readonly [RegExp, string])[] = [

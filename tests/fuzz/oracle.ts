@@ -107,8 +107,9 @@ export class Oracle {
     if (!this.#recipients.length) throw new Error(`BDAT for nobody: ${text}`);
     this.#chunks += chunk;
     if (!/ LAST$/i.test(line)) return;
-    const ended = /[^\n]$/.test(this.#chunks) ? `${this.#chunks}\r\n` : this.#chunks;
-    this.#verdict(code, text, withCrlf(ended.replace(/\r\r\n$/, " \r\n")));
+    // CRs at the very end are before no LF of the client's.
+    const spaced = this.#chunks.replace(/\r+$/, (crs) => " ".repeat(crs.length));
+    this.#verdict(code, text, withCrlf(/[^\n]$/.test(spaced) ? `${spaced}\r\n` : spaced));
   }
 
   /** After the end of content nothing is left of a transaction, whatever became of it. */
@@ -151,9 +152,9 @@ function chunkSize(line: string): number {
   return Number(BDAT.exec(line)?.[1] ?? 0);
 }
 
-/** A bare LF becomes CRLF, a bare CR a space. */
+/** An LF becomes CRLF with all CRs before it, a bare CR a space. */
 function withCrlf(content: string): string {
-  return content.replace(/\r\n|\n|\r/g, (end) => end === "\r" ? " " : "\r\n");
+  return content.replace(/\r*\n|\r/g, (end) => end === "\r" ? " " : "\r\n");
 }
 
 /** Between the colon and the parameters, without angle brackets. */
