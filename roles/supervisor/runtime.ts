@@ -73,6 +73,13 @@ export async function chooseLayers(wanted: Sandbox, host: Host): Promise<Layers>
   return { ...tools, bwrap: refused ? undefined : which("bwrap") };
 }
 
+/** What bubblewrap is there for. */
+const INSIDE = [
+  "empty file system",
+  "no network where a role has none",
+  ...(FILTER ? ["no set-id files"] : []),
+];
+
 /** One sentence for the start-up message, under the 200 characters that `status` carries: what does not hold, too. */
 export function describeLayers(layers: Layers, host: Host): string {
   const user = host.mailOwner
@@ -83,9 +90,7 @@ export function describeLayers(layers: Layers, host: Host): string {
     : "a role could take over another's socket and, once past Deno, do all that you can";
   return [
     layers.worker ? "a worker with Deno permissions in each process" : "Deno permissions",
-    layers.bwrap
-      ? "bubblewrap (empty file system, no network where a role has none, no set-id files)"
-      : `no bubblewrap: ${unguarded}`,
+    layers.bwrap ? `bubblewrap (${INSIDE.join(", ")})` : `no bubblewrap: ${unguarded}`,
     user,
     ...(layers.setpriv ? ["no new privileges"] : []),
   ].join("; ");
