@@ -10,7 +10,7 @@ import { bodiesService } from "../../shared/protocols/queue.ts";
 import type { QueueStore, Spooled } from "../../shared/queue/store.ts";
 import { stopAt } from "../../shared/stop_points.ts";
 import type { FreeSpace } from "./free_space.ts";
-import type { Places } from "./places.ts";
+import type { Slots } from "./slots.ts";
 
 /** A qmgr that leaves waits no longer: heads go to the next one, which knows no body of ours, and clients send again. */
 const DRAIN_MS = 1000;
@@ -32,7 +32,7 @@ export class Bodies {
     /** Ends content that is longer than any message may be. */
     readonly limited: (content: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
     /** Of bodies that are received or kept: one connection may have more conversations than this process descriptors. */
-    readonly places: Places,
+    readonly slots: Slots,
   ) {}
 
   /** The body under this key, which is the caller's from now on; throws PeerError when there is none. */
@@ -49,7 +49,7 @@ export class Bodies {
     { content, signal, settled }: Conversation,
   ): Promise<object> {
     this.space.check("large");
-    const leave = this.places.take();
+    const leave = this.slots.take();
     try {
       const body = await this.#receive(queueId, key, content, signal);
       // Whether it was named or not: from here on nobody will.

@@ -97,7 +97,7 @@ test("bodies beyond a number are refused, while they come and while they wait", 
   const coming = keep("b", slow.content());
   await slow.begun;
   await refused();
-  // Others have places of their own.
+  // Others have slots of their own.
   await world.enqueue(["a@x"], { content: body(400_000) });
   slow.end();
   await coming;

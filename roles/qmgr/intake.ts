@@ -18,8 +18,8 @@ import { Bodies } from "./bodies.ts";
 import type { Committer } from "./committer.ts";
 import type { FreeSpace } from "./free_space.ts";
 import type { InFlow } from "./in_flow.ts";
-import { Places } from "./places.ts";
 import { believedArrival, type RetrySettings } from "./retry_times.ts";
+import { Slots } from "./slots.ts";
 
 const messages = counter("qmgr_messages", "messages taken in");
 
@@ -54,7 +54,7 @@ export class Intake {
   });
   readonly bodies: Bodies;
   #heads = new Budget("heads", MAX_HEADS_BYTES, FREE_HEAD_BYTES);
-  #files = new Places("large contents", 0);
+  #files = new Slots("large contents", 0);
 
   constructor(
     readonly store: QueueStore,
@@ -69,8 +69,8 @@ export class Intake {
     readonly now: () => number,
     public limits: IntakeLimits,
   ) {
-    const places = new Places("bodies", 0);
-    this.bodies = new Bodies(store, space, (content) => this.#limited(content), places);
+    const slots = new Slots("bodies", 0);
+    this.bodies = new Bodies(store, space, (content) => this.#limited(content), slots);
     this.allow(limits);
   }
 
@@ -78,7 +78,7 @@ export class Intake {
   allow(limits: IntakeLimits): void {
     this.limits = limits;
     // Half for smtpd, half for cleanup: neither can take the other's.
-    this.bodies.places.limit = Math.ceil(limits.files / 2);
+    this.bodies.slots.limit = Math.ceil(limits.files / 2);
     this.#files.limit = Math.ceil(limits.files / 2);
   }
 

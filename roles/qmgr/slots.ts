@@ -3,18 +3,18 @@
 import { StorageError } from "../../shared/errors.ts";
 import { seldom } from "../../shared/log/seldom.ts";
 
-export class Places {
+export class Slots {
   #taken = 0;
   #warn = seldom();
 
   /** `what` names them in the log and to whoever finds none left. */
   constructor(readonly what: string, public limit: number) {}
 
-  /** Takes a place, and answers what gives it back, once. Throws StorageError when none is left. */
+  /** Takes a slot, and answers what gives it back, to be called once. Throws StorageError when none is left. */
   take(): () => void {
     if (this.#taken >= this.limit) {
       this.#warn(
-        `${this.what}: all ${this.limit} places are taken: see qmgr_content_file_limit, ulimit -n`,
+        `${this.what}: all ${this.limit} slots are taken: see qmgr_content_file_limit, ulimit -n`,
       );
       throw new StorageError(`${this.what}: too many at a time`);
     }
